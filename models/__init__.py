@@ -1,0 +1,1 @@
+"""What is known: sensors, features, labels, risk, registry, online learning, drift, evaluation."""

@@ -1,0 +1,111 @@
+"""Why a risk is high, in the words of a maintenance team: when, which sensors, what to suspect and check."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.features import FeatureSchema
+from models.fleet import Fleet
+from models.frames import Float32, Float64
+from models.risk import RiskModel
+
+_DAY_S = 86400
+_CRITICAL_RISK = 0.5
+_CRITICAL_DAYS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One sensor behind a risk: its recent mean against the machine's own baseline, in its unit.
+
+    ``contribution`` is in log-odds; ``value`` and ``baseline`` are NaN where the sensor said nothing.
+    """
+
+    key: str
+    label: str
+    unit: str
+    value: float
+    baseline: float
+    contribution: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a case says beside its number."""
+
+    text: str
+    severity: str
+    fault: str
+    check: str
+    reasons: tuple[Reason, ...]
+
+
+class Explainer:
+    """Explains single windows of one fleet and model; too slow for every window, made for alerts."""
+
+    def __init__(self, fleet: Fleet, model: RiskModel, schema: FeatureSchema) -> None:
+        self.fleet, self.model, self.schema = fleet, model, schema
+        self.horizon = fleet.horizons_d.index(fleet.alerting.horizon_d)
+        lengths = fleet.sampling.windows_s
+        recent = min(range(len(lengths)), key=lambda i: abs(lengths[i] - _DAY_S))
+        self._recent, self._baseline = schema.windows[recent], schema.windows[-1]
+        per_sensor = len(schema) // len(fleet.sensors)
+        self._per_sensor = (len(fleet.sensors), per_sensor)
+
+    def explain(self, vector: Float32, risks: Float64, top: int = 3) -> Explanation:
+        """Explain one feature vector (F,) and its risks (H,) with the ``top`` strongest sensors."""
+        contributions = self.model.contributions(vector[None, :], self.horizon)[0]
+        by_sensor = contributions.reshape(self._per_sensor).sum(axis=1)
+        order = np.argsort(-by_sensor, kind="stable")[:top]
+        fault, check = self._advice(by_sensor)
+        soonest, latest = expected_days(risks[: self.horizon + 1], self.fleet.horizons_d)
+        text = f"Likely {self.fleet.outcome} {in_words(soonest, latest)}"
+        severity = self._severity(float(risks[self.horizon]), latest)
+        reasons = tuple(self._reason(int(i), float(by_sensor[i]), vector) for i in order)
+        return Explanation(text, severity, fault, check, reasons)
+
+    def _severity(self, risk: float, latest_d: float) -> str:
+        return "critical" if risk >= _CRITICAL_RISK or latest_d <= _CRITICAL_DAYS else "warning"
+
+    def _advice(self, by_sensor: Float64) -> tuple[str, str]:
+        """Return the fault and check whose sensors contribute most, empty where none does."""
+        keys = self.fleet.keys
+        totals = [sum(max(by_sensor[keys.index(k)], 0.0) for k in a.sensors) for a in self.fleet.advice]
+        if not totals or max(totals) <= 0:
+            return "", ""
+        best = self.fleet.advice[int(np.argmax(totals))]
+        return best.fault, best.check
+
+    def _reason(self, number: int, contribution: float, vector: Float32) -> Reason:
+        sensor = self.fleet.sensors[number]
+        value = float(vector[self.schema.index(sensor.key, self._recent, "mean")])
+        baseline = float(vector[self.schema.index(sensor.key, self._baseline, "mean")])
+        return Reason(sensor.key, sensor.label, sensor.unit, value, baseline, contribution)
+
+
+def expected_days(risks: Float64, horizons_d: tuple[float, ...]) -> tuple[float, float]:
+    """Return the days between which the middle 60 % of the risk up to the last horizon lies.
+
+    >>> expected_days(np.array([0.0, 0.1, 0.5]), (1.0, 3.0, 7.0))
+    (3.0, 6.0)
+    """
+    share = np.concatenate([[0.0], risks]) / max(float(risks[-1]), 1e-12)
+    days = np.concatenate([[0.0], horizons_d[: len(risks)]])
+    rising = share + np.arange(len(share)) * 1e-12
+    soonest, latest = np.interp([0.2, 0.8], rising, days)
+    return round(float(soonest), 6), round(float(latest), 6)
+
+
+def in_words(soonest_d: float, latest_d: float) -> str:
+    """Say a span of days as a person would.
+
+    >>> in_words(1.7, 4.2), in_words(0.1, 0.8), in_words(0.2, 2.5)
+    ('in 1–5 days', 'within a day', 'within 3 days')
+    """
+    first, last = math.floor(soonest_d), math.ceil(latest_d)
+    if last <= 1:
+        return "within a day"
+    return f"within {last} days" if first < 1 else f"in {first}–{last} days"

@@ -1,0 +1,241 @@
+"""A fleet is data: its sensors, windows, horizons, recording and policies stand in one TOML file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from models.errors import ConfigError
+
+Key = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,63}$", description="snake_case, at most 64 characters")]
+Positive = Annotated[int, Meta(gt=0)]
+Share = Annotated[float, Meta(gt=0, lt=1)]
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the fleet file; a key it does not know is refused."""
+
+
+class Sensor(_Table, frozen=True):
+    """One point of the catalogue; a value outside [low, high] is implausible and counts as missing."""
+
+    key: Key
+    label: str
+    unit: str
+    low: float
+    high: float
+    brick: str = ""
+
+
+class Sampling(_Table, frozen=True):
+    """``period_s`` between samples; panes of ``hop_s``; ``windows_s`` are multiples of the hop."""
+
+    period_s: Positive
+    hop_s: Positive
+    windows_s: Annotated[tuple[Positive, ...], Meta(min_length=1)]
+    lateness_s: Annotated[int, Meta(ge=0)] = 0
+
+
+class Advice(_Table, frozen=True):
+    """What to suspect, and to check, when these sensors drive the risk."""
+
+    fault: str
+    sensors: Annotated[tuple[Key, ...], Meta(min_length=1)]
+    check: str
+
+
+class Alerting(_Table, frozen=True):
+    """When a case is opened.
+
+    A case opens when the risk over ``horizon_d`` was at or above the threshold in ``raise_count`` of the last
+    ``of`` windows; it closes below ``clear_ratio`` of the threshold or when the horizon has passed, and stays
+    closed for ``cooldown_d``. The threshold is learnt on a later slice from ``false_alarms_per_asset_year``,
+    unless ``daily_share`` is given: then that share of the fleet with the highest risk is alerted each day.
+    """
+
+    horizon_d: Annotated[float, Meta(gt=0)]
+    raise_count: Positive = 3
+    of: Positive = 4
+    clear_ratio: Share = 0.5
+    cooldown_d: Annotated[float, Meta(ge=0)] = 2.0
+    false_alarms_per_asset_year: Annotated[float, Meta(gt=0)] = 1.0
+    daily_share: Share | None = None
+
+
+class Training(_Table, frozen=True):
+    """How the risk model is fitted; ``parameters`` go to LightGBM as they are."""
+
+    rounds: Positive = 200
+    stride_s: Positive | None = None
+    calibration_share: Annotated[float, Meta(ge=0, lt=1)] = 0.25
+    negatives_per_positive: Positive = 20
+    parameters: dict[str, float | int | str] = {}
+    rule: tuple[Key, ...] = ()
+
+
+class Column(_Table, frozen=True):
+    """Where a sensor stands in a recording: ``value = column × scale + offset``; ``nulls`` are missing."""
+
+    column: str
+    scale: float = 1.0
+    offset: float = 0.0
+    nulls: tuple[float, ...] = ()
+
+
+class EventRule(_Table, frozen=True):
+    """A row whose ``column`` equals ``equals`` is an event of ``kind``, ``after_s`` later than the row's time."""
+
+    column: str
+    equals: int | str
+    kind: str = "shutdown"
+    code: str = ""
+    after_s: Annotated[int, Meta(ge=0)] = 0
+
+
+class Recording(_Table, frozen=True, kw_only=True):
+    """How the rows of a wide CSV or Parquet recording become frames and events."""
+
+    asset: str
+    time: str
+    timezone: str = "UTC"
+    columns: dict[Key, Column]
+    events: tuple[EventRule, ...] = ()
+
+
+class Fleet(_Table, frozen=True):
+    """Everything that distinguishes one kind of fleet from another."""
+
+    name: Key
+    asset: str
+    asset_pattern: str
+    outcome: str
+    sampling: Sampling
+    horizons_d: Annotated[tuple[float, ...], Meta(min_length=1)]
+    sensors: Annotated[tuple[Sensor, ...], Meta(min_length=1, max_length=4096)]
+    alerting: Alerting
+    training: Training = Training()
+    advice: tuple[Advice, ...] = ()
+    recording: Recording | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Sensor keys in the order of every value vector."""
+        return tuple(s.key for s in self.sensors)
+
+    @property
+    def schema(self) -> str:
+        """Identity of the value vector: 16 hexadecimal digits over keys and units, in order."""
+        text = "\n".join(f"{s.key} {s.unit}" for s in self.sensors)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def knows(self, asset: str) -> bool:
+        """Return whether ``asset`` has a name of this fleet."""
+        return re.fullmatch(self.asset_pattern, asset) is not None
+
+
+def load_fleet(path: Path) -> Fleet:
+    """Read and check a fleet file.
+
+    Raises ConfigError with the file, the key, its value and what was expected.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), "file", str(path), f"a readable fleet file ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(path), "file", str(path), f"TOML ({error})") from error
+    return parse_fleet(raw, str(path))
+
+
+def parse_fleet(raw: dict[str, Any], source: str) -> Fleet:
+    """Check the content of a fleet file; ``source`` names it in errors."""
+    try:
+        fleet = msgspec.convert(raw, Fleet)
+    except msgspec.ValidationError as error:
+        raise _located(error, raw, source) from error
+    _check(fleet, source)
+    return fleet
+
+
+def _located(error: msgspec.ValidationError, raw: dict[str, Any], source: str) -> ConfigError:
+    """Turn msgspec's ``… - at `$.a[0].b` `` into an error that names the key and its value."""
+    text, _, path = str(error).partition(" - at `$.")
+    key = path.rstrip("`")
+    named = re.search(r"field `(\w+)`", text)
+    if named and not text.startswith("Expected"):
+        key = f"{key}.{named[1]}" if key else named[1]
+    expected = text[len("Expected ") :] if text.startswith("Expected ") else text
+    return ConfigError(source, key or "file", _value_at(raw, key), expected)
+
+
+def _value_at(raw: Any, key: str) -> Any:
+    for step in re.findall(r"[^.\[\]]+", key):
+        if isinstance(raw, list) and step.isdigit() and int(step) < len(raw):
+            raw = raw[int(step)]
+        elif isinstance(raw, dict) and step in raw:
+            raw = raw[step]
+        else:
+            return None
+    return raw
+
+
+def _check(fleet: Fleet, source: str) -> None:
+    """Refuse what the types allow but the pipeline cannot run."""
+    for key, value, good, expected in _rules(fleet):
+        if not good:
+            raise ConfigError(source, key, value, expected)
+
+
+def _rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
+    keys, sampling = fleet.keys, fleet.sampling
+    hop = sampling.hop_s
+    rules: list[tuple[str, object, bool, str]] = [
+        ("sensors.key", list(keys), len(set(keys)) == len(keys), "distinct keys"),
+        ("sampling.hop_s", hop, hop % sampling.period_s == 0, "a multiple of sampling.period_s"),
+        ("sampling.windows_s", list(sampling.windows_s), _rising(sampling.windows_s), "rising lengths"),
+        ("horizons_d", list(fleet.horizons_d), _rising(fleet.horizons_d), "rising days above 0"),
+        (
+            "alerting.horizon_d",
+            fleet.alerting.horizon_d,
+            fleet.alerting.horizon_d in fleet.horizons_d,
+            f"one of horizons_d {list(fleet.horizons_d)}",
+        ),
+        ("alerting.of", fleet.alerting.of, fleet.alerting.of >= fleet.alerting.raise_count, ">= raise_count"),
+        ("asset_pattern", fleet.asset_pattern, _is_pattern(fleet.asset_pattern), "a regular expression"),
+    ]
+    rules += [
+        (f"sampling.windows_s[{i}]", w, w % hop == 0, "a multiple of sampling.hop_s")
+        for i, w in enumerate(sampling.windows_s)
+    ]
+    rules += [
+        (f"sensors[{i}].low", s.low, s.low < s.high, f"below high = {s.high}")
+        for i, s in enumerate(fleet.sensors)
+    ]
+    return rules + [(name, key, key in keys, "a key of [[sensors]]") for name, key in _references(fleet)]
+
+
+def _references(fleet: Fleet) -> list[tuple[str, str]]:
+    """Return every place that names a sensor, with the name it gives."""
+    named = [(f"advice[{i}].sensors", key) for i, a in enumerate(fleet.advice) for key in a.sensors]
+    named += [("training.rule", key) for key in fleet.training.rule]
+    if fleet.recording:
+        named += [(f"recording.columns.{key}", key) for key in fleet.recording.columns]
+    return named
+
+
+def _rising(values: tuple[float, ...]) -> bool:
+    return values[0] > 0 and all(a < b for a, b in zip(values, values[1:], strict=False))
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True

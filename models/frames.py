@@ -1,0 +1,79 @@
+"""Rows of telemetry, the form in which every source reaches the feature kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """``n`` samples of ``S`` sensors, in any order.
+
+    ``assets`` names the machines (distinct); ``asset`` (n,) indexes into it; ``time_ms`` (n,) is event
+    time in UTC milliseconds; ``values`` (n, S) is in the fleet's sensor order, NaN where missing.
+
+    >>> one = Frames(("CH-0001",), np.zeros(1, np.int32), np.array([0]), np.ones((1, 2), np.float32))
+    >>> len(one)
+    1
+    """
+
+    assets: tuple[str, ...]
+    asset: Int32
+    time_ms: Int64
+    values: Float32
+
+    def __post_init__(self) -> None:
+        rows = len(self.asset)
+        if self.time_ms.shape != (rows,) or self.values.ndim != 2 or len(self.values) != rows:
+            shapes = (self.asset.shape, self.time_ms.shape, self.values.shape)
+            raise ValueError(f"asset, time_ms and values have shapes {shapes}")
+
+    def __len__(self) -> int:
+        return len(self.asset)
+
+    def take(self, rows: Int64) -> Frames:
+        """Return the given rows, the table of asset names unchanged."""
+        return Frames(self.assets, self.asset[rows], self.time_ms[rows], self.values[rows])
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Event:
+    """Something the controller, or a person, logged about one machine.
+
+    ``kind`` is ``shutdown`` (a safety shutdown: what is predicted), ``cycling``, ``override``,
+    ``maintenance`` or ``restart``; ``code`` is the controller's word for it (``high-condenser-pressure``).
+    """
+
+    time_ms: int
+    asset: str
+    kind: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """All that a source has to say about the event time in [start_ms, end_ms)."""
+
+    start_ms: int
+    end_ms: int
+    frames: Frames
+    events: tuple[Event, ...] = ()
+
+
+def join(parts: Sequence[Frames]) -> Frames:
+    """Return the rows of all ``parts``, which share one table of assets, one after the other."""
+    return Frames(
+        parts[0].assets,
+        np.concatenate([p.asset for p in parts]),
+        np.concatenate([p.time_ms for p in parts]),
+        np.concatenate([p.values for p in parts]),
+    )

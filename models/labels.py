@@ -1,0 +1,99 @@
+"""Labels of windows: when the next outcome of the machine follows, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.frames import Event, Int32, Int64
+
+DAY_MS = 86_400_000
+OUTCOME = "shutdown"
+_NEVER = np.iinfo(np.int64).max
+
+Bools = npt.NDArray[np.bool_]
+
+
+def outcomes(events: Sequence[Event]) -> list[Event]:
+    """Return the events that are predicted, in order of time."""
+    return sorted(e for e in events if e.kind == OUTCOME)
+
+
+def time_to_next(assets: Sequence[str], asset: Int32, end_ms: Int64, events: Sequence[Event]) -> Int64:
+    """Return (n,) milliseconds from each window end to the first later outcome of its asset.
+
+    An outcome at the window end itself is past, not future. Where none follows: the largest int64.
+
+    >>> trips = [Event(10, "a", "shutdown"), Event(30, "a", "shutdown")]
+    >>> waits = time_to_next(("a",), np.zeros(3, np.int32), np.array([5, 10, 30]), trips)
+    >>> waits[:2].tolist(), waits[2] == np.iinfo(np.int64).max
+    ([5, 20], True)
+    """
+    wait = np.full(len(end_ms), _NEVER, np.int64)
+    times: dict[str, list[int]] = {}
+    for event in outcomes(events):
+        times.setdefault(event.asset, []).append(event.time_ms)
+    for code, name in enumerate(assets):
+        if name in times:
+            rows = np.flatnonzero(asset == code)
+            padded = np.array([*times[name], _NEVER], np.int64)
+            following = padded[np.searchsorted(padded, end_ms[rows], side="right")]
+            wait[rows] = np.where(following == _NEVER, _NEVER, following - end_ms[rows])
+    return wait
+
+
+def within(wait_ms: Int64, horizon_d: float) -> Bools:
+    """Return whether the outcome falls into (end, end + horizon]."""
+    return wait_ms <= horizon_d * DAY_MS
+
+
+def known(end_ms: Int64, horizon_d: float, until_ms: int) -> Bools:
+    """Return whether all of (end, end + horizon] lies in what was observed, up to ``until_ms``."""
+    return end_ms + horizon_d * DAY_MS <= until_ms
+
+
+@dataclass(frozen=True, slots=True)
+class HazardRows:
+    """At-risk rows of a discrete-time hazard: window ``row``, ``interval`` and ``outcome``, each (m,)."""
+
+    row: Int64
+    interval: Int32
+    outcome: Bools
+
+
+def hazard_rows(wait_ms: Int64, end_ms: Int64, horizons_d: Sequence[float], until_ms: int) -> HazardRows:
+    """Expand windows to one row per interval (h[j-1], h[j]] that is observed whole and entered at risk.
+
+    A window whose interval reaches beyond ``until_ms`` is censored there, whatever its outcome: keeping only
+    the outcomes that came early would overstate the risk (Singer & Willett 1993).
+    """
+    rows, intervals, outcome = [], [], []
+    for j, horizon_d in enumerate(horizons_d):
+        before = np.zeros(len(wait_ms), bool) if j == 0 else within(wait_ms, horizons_d[j - 1])
+        row = np.flatnonzero(~before & known(end_ms, horizon_d, until_ms))
+        rows.append(row)
+        intervals.append(np.full(len(row), j, np.int32))
+        outcome.append(within(wait_ms[row], horizon_d))
+    return HazardRows(np.concatenate(rows), np.concatenate(intervals), np.concatenate(outcome))
+
+
+def is_down(assets: Sequence[str], asset: Int32, end_ms: Int64, events: Sequence[Event]) -> Bools:
+    """Return whether a window ends while its machine is shut down: after an outcome, not yet restarted.
+
+    A machine that stands still cannot trip; its windows teach nothing about risk.
+    """
+    down = np.zeros(len(end_ms), bool)
+    changes: dict[str, list[tuple[int, bool]]] = {}
+    for event in sorted(events):
+        if event.kind in (OUTCOME, "restart"):
+            changes.setdefault(event.asset, []).append((event.time_ms, event.kind == OUTCOME))
+    for code, name in enumerate(assets):
+        if name in changes:
+            rows = np.flatnonzero(asset == code)
+            times = np.array([t for t, _ in changes[name]], np.int64)
+            state = np.array([False, *(d for _, d in changes[name])])
+            down[rows] = state[np.searchsorted(times, end_ms[rows], side="right")]
+    return down

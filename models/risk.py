@@ -1,0 +1,162 @@
+"""The risk model: a discrete-time hazard in LightGBM, cumulated over the horizons and calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+
+from models.calibration import Line, fit_line, sigmoid
+from models.errors import ModelError
+from models.fleet import Training
+from models.frames import Float32, Float64, Int64
+from models.labels import HazardRows, known, within
+
+_FIXED: dict[str, Any] = {
+    "objective": "binary",
+    "verbose": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "feature_pre_filter": False,
+    "num_threads": 2,
+}
+_FEWEST_OUTCOMES = 5
+
+
+@dataclass(frozen=True)
+class RiskModel:
+    """Scores windows.
+
+    The booster's input is the feature vector followed by the number of the interval; its output, corrected
+    by ``offset`` for the negatives left out in training, is the hazard of that interval.
+    """
+
+    booster: lgb.Booster
+    feature_names: tuple[str, ...]
+    fingerprint: str
+    horizons_d: tuple[float, ...]
+    offset: float = 0.0
+    lines: tuple[Line, ...] = ()
+    threshold: float = 0.5
+
+    def score(self, features: Float32) -> Float64:
+        """Return (n, H) probabilities of an outcome within each horizon, rising along the horizons."""
+        return self.calibrated(self.uncalibrated(features))
+
+    def calibrated(self, risks: Float64) -> Float64:
+        """Return (n, H) risks with each horizon's line applied, still rising along the horizons."""
+        if self.lines:
+            risks = np.stack([line.apply(risks[:, j]) for j, line in enumerate(self.lines)], axis=1)
+        return np.maximum.accumulate(risks, axis=1)
+
+    def contributions(self, features: Float32, horizon: int) -> Float64:
+        """Return (n, F) contributions of the features to the log-odds, averaged over the intervals.
+
+        The intervals up to number ``horizon`` count (Lundberg, Erion & Lee 2018, as LightGBM computes it).
+        """
+        parts = [
+            np.asarray(self.booster.predict(_with_interval(features, j), pred_contrib=True))
+            for j in range(horizon + 1)
+        ]
+        mean: Float64 = np.mean(parts, axis=0)[:, : len(self.feature_names)]
+        return mean
+
+    def parameters(self) -> dict[str, Any]:
+        """Return all but the booster, ready for JSON."""
+        lines = [[line.slope, line.intercept] for line in self.lines]
+        return {"offset": self.offset, "lines": lines}
+
+    def uncalibrated(self, features: Float32) -> Float64:
+        """Return (n, H) risks as the hazards alone give them."""
+        survival = np.ones(len(features))
+        out = np.empty((len(features), len(self.horizons_d)))
+        for j in range(len(self.horizons_d)):
+            raw = np.asarray(self.booster.predict(_with_interval(features, j), raw_score=True, num_threads=1))
+            survival = survival * (1.0 - sigmoid(raw + self.offset))
+            out[:, j] = 1.0 - survival
+        return out
+
+
+def restore(
+    booster_text: str,
+    *,
+    parameters: dict[str, Any],
+    feature_names: Sequence[str],
+    fingerprint: str,
+    horizons_d: Sequence[float],
+    threshold: float,
+) -> RiskModel:
+    """Rebuild a model from what a bundle holds; the text must have been checked before."""
+    return RiskModel(
+        lgb.Booster(model_str=booster_text),
+        tuple(feature_names),
+        fingerprint,
+        tuple(horizons_d),
+        float(parameters["offset"]),
+        tuple(Line(slope, intercept) for slope, intercept in parameters["lines"]),
+        threshold,
+    )
+
+
+def train(
+    features: Float32,
+    rows: HazardRows,
+    *,
+    names: Sequence[str],
+    fingerprint: str,
+    horizons_d: Sequence[float],
+    training: Training,
+    seed: int,
+) -> RiskModel:
+    """Fit the hazard on (n, F) features and their at-risk rows.
+
+    Negatives are thinned to ``training.negatives_per_positive`` and the odds corrected by the share kept;
+    there are no class weights. Raises ModelError where there are too few outcomes to learn from.
+    """
+    positives = int(rows.outcome.sum())
+    if positives < _FEWEST_OUTCOMES:
+        raise ModelError(
+            f"{positives} at-risk windows end in an outcome: expected {_FEWEST_OUTCOMES} or more; "
+            "train on a longer range or more assets"
+        )
+    chosen, offset = _thin(rows, training.negatives_per_positive, seed)
+    inputs = np.concatenate(
+        [features[rows.row[chosen]], rows.interval[chosen, None].astype(np.float32)], axis=1
+    )
+    data = lgb.Dataset(inputs, rows.outcome[chosen].astype(np.float32), feature_name=_safe_names(len(names)))
+    parameters = {**_FIXED, **training.parameters, "seed": seed}
+    booster = lgb.train(parameters, data, num_boost_round=training.rounds)
+    return RiskModel(booster, tuple(names), fingerprint, tuple(horizons_d), offset)
+
+
+def calibrate(model: RiskModel, risks: Float64, wait_ms: Int64, end_ms: Int64, until_ms: int) -> RiskModel:
+    """Fit one line per horizon on the (n, H) uncalibrated risks of a later slice, where labels are known."""
+    lines = []
+    for j, horizon_d in enumerate(model.horizons_d):
+        seen = known(end_ms, horizon_d, until_ms)
+        lines.append(fit_line(risks[seen, j], within(wait_ms[seen], horizon_d)))
+    return replace(model, lines=tuple(lines))
+
+
+def _thin(rows: HazardRows, per_positive: int, seed: int) -> tuple[Int64, float]:
+    """Return the rows to train on, and the log of the share of negatives that was kept."""
+    negative = np.flatnonzero(~rows.outcome)
+    wanted = per_positive * int(rows.outcome.sum())
+    if len(negative) <= wanted:
+        return np.arange(len(rows.outcome)), 0.0
+    kept = np.random.default_rng(seed).choice(negative, wanted, replace=False)
+    chosen = np.sort(np.concatenate([np.flatnonzero(rows.outcome), kept]))
+    return chosen, float(np.log(wanted / len(negative)))
+
+
+def _with_interval(features: Float32, interval: int) -> Float32:
+    column = np.full((len(features), 1), interval, np.float32)
+    return np.concatenate([features, column], axis=1)
+
+
+def _safe_names(features: int) -> list[str]:
+    """Number the columns: LightGBM's text format does not take every character of a feature's name."""
+    return [f"f{i}" for i in range(features)] + ["interval"]

@@ -1,0 +1,1 @@
+"""What makes telemetry: chillers, faults, weather, recordings and replay."""

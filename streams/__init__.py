@@ -1,0 +1,1 @@
+"""What moves: records, topics, agents, alerts, sinks and the page."""

@@ -1,0 +1,78 @@
+"""What a sink takes and what a page reads: one interface over the embedded store and InfluxDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+Value = float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One row of a measurement; the same measurement, tags and time overwrite, fields merge.
+
+    Tags are few and bounded (asset, horizon, severity, stage); numbers are always written as floats.
+    """
+
+    measurement: str
+    tags: Mapping[str, str]
+    fields: Mapping[str, Value]
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A point the store will never take, and its answer."""
+
+    point: Point
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """What became of the points added since the last flush."""
+
+    written: int
+    rejected: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One point as it is read back."""
+
+    time_ms: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, Value] = field(default_factory=dict)
+
+
+class Sink(Protocol):
+    """Writes points. Points are kept from ``add`` until a ``flush`` has an answer for each."""
+
+    def add(self, points: Iterable[Point]) -> None:
+        """Take points in; nothing is promised yet."""
+
+    def flush(self) -> Flushed:
+        """Write all that was added.
+
+        Returns when every point is stored or rejected for good. Raises UnavailableError, and keeps the
+        points for the next flush, while the store does not answer or refuses the credentials.
+        """
+
+    def close(self) -> None:
+        """Release the connection; points that were not flushed are lost."""
+
+
+class Reader(Protocol):
+    """Reads points back, oldest first."""
+
+    def latest(self, measurement: str) -> Sequence[Row]:
+        """Return the newest row of every series (set of tags) of ``measurement``."""
+
+    def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:
+        """Return the rows of one asset in [start_ms, end_ms), by time."""
+
+
+class Store(Sink, Reader, Protocol):
+    """Both verbs of writing and both of reading."""
