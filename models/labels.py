@@ -29,7 +29,7 @@ def time_to_next(assets: Sequence[str], asset: Int32, end_ms: Int64, events: Seq
 
     >>> trips = [Event(10, "a", "shutdown"), Event(30, "a", "shutdown")]
     >>> waits = time_to_next(("a",), np.zeros(3, np.int32), np.array([5, 10, 30]), trips)
-    >>> waits[:2].tolist(), waits[2] == np.iinfo(np.int64).max
+    >>> waits[:2].tolist(), bool(waits[2] == np.iinfo(np.int64).max)
     ([5, 20], True)
     """
     wait = np.full(len(end_ms), _NEVER, np.int64)

@@ -1,0 +1,133 @@
+"""All settings, in one frozen object, read once at the front door."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from models.errors import ConfigError
+
+PREFIX = "CHILLCAST_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the environment says; each field is the variable ``CHILLCAST_<FIELD>``.
+
+    ``broker`` empty means the embedded one, ``influx_url`` empty the embedded store.
+    """
+
+    home: str = ".chillcast"
+    fleet: str = "chiller"
+    broker: Annotated[str, Meta(pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")] = ""
+    partitions: Annotated[int, Meta(ge=1, le=1024)] = 2
+    topic_prefix: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]*$", max_length=100)] = ""
+    influx_url: Annotated[str, Meta(pattern=r"^$|^https?://\S+$")] = ""
+    influx_token: str = ""
+    influx_org: str = "chillcast"
+    influx_bucket: str = "chillcast"
+    registry_uri: str = ""
+    page_host: str = "127.0.0.1"
+    page_port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "warning"
+
+    @property
+    def home_path(self) -> Path:
+        """The folder under which everything is written."""
+        return Path(self.home).resolve()
+
+    @property
+    def fleet_path(self) -> Path:
+        """The fleet file: a path, or the name of one that comes with chillcast."""
+        return find_file(self.fleet, "fleets", ".toml")
+
+    @property
+    def store_path(self) -> Path:
+        """The embedded store."""
+        return self.home_path / "store.db"
+
+    @property
+    def registry(self) -> str:
+        """Address of the MLflow registry."""
+        return self.registry_uri or f"sqlite:///{self.home_path / 'registry' / 'mlflow.db'}"
+
+    def environment(self) -> dict[str, str]:
+        """Return these settings as the environment of a child process."""
+        return {PREFIX + k.upper(): str(v) for k, v in msgspec.structs.asdict(self).items()}
+
+
+_KINDS: dict[str, type] = {"partitions": int, "page_port": int}
+
+
+def read_settings(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
+    """Read the settings; ``overrides`` that are not None, from the command line, win.
+
+    Raises ConfigError with the variable, its value and what was expected, also for an unknown variable.
+
+    >>> read_settings({"CHILLCAST_PARTITIONS": "4"}, home="/tmp/x").partitions
+    4
+    >>> read_settings({"CHILLCAST_PARTITIONS": "many"})
+    Traceback (most recent call last):
+    ...
+    models.errors.ConfigError: environment: CHILLCAST_PARTITIONS = 'many': expected a whole number
+    """
+    given: dict[str, Any] = {}
+    for name, value in environment.items():
+        if name.startswith(PREFIX) and not name.startswith(_FOREIGN):
+            given[name[len(PREFIX) :].lower()] = value
+    for name, value in overrides.items():
+        if value is not None:
+            given[name] = value
+    for name, kind in _KINDS.items():
+        given[name] = _number(name, given[name], kind) if name in given else None
+    return _checked({k: v for k, v in given.items() if v is not None})
+
+
+_FOREIGN = (PREFIX + "TEST_", PREFIX + "CACHE", PREFIX + "CHROMIUM", PREFIX + "INFLUXD")
+
+
+def _number(name: str, value: object, kind: type) -> object:
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise ConfigError("environment", PREFIX + name.upper(), value, "a whole number") from error
+
+
+def _checked(given: dict[str, Any]) -> Settings:
+    known = Settings.__struct_fields__
+    for name, value in given.items():
+        if name not in known:
+            raise ConfigError("environment", PREFIX + name.upper(), value, f"one of {', '.join(known)}")
+        try:
+            msgspec.convert({name: value}, Settings)
+        except msgspec.ValidationError as error:
+            expected = str(error).partition(" - at")[0].removeprefix("Expected ")
+            raise ConfigError("environment", PREFIX + name.upper(), value, expected) from error
+    return msgspec.convert(given, Settings)
+
+
+def find_file(name: str, folder: str, ending: str) -> Path:
+    """Return a path as it is, or the file of that name which comes with chillcast.
+
+    Raises ConfigError that lists what there is.
+    """
+    given = Path(name)
+    if given.suffix or given.exists():
+        return given
+    here = shipped(folder)
+    found = here / f"{name}{ending}"
+    if not found.exists():
+        names = ", ".join(sorted(p.stem for p in here.glob(f"*{ending}")))
+        raise ConfigError("command line", folder, name, f"a path or one of {names}")
+    return found
+
+
+def shipped(folder: str) -> Path:
+    """Return a folder that comes with chillcast: from the checkout, or from the installed package."""
+    checkout = Path(__file__).parent.parent / folder
+    return checkout if checkout.is_dir() else Path(str(resources.files("chillcast"))) / folder
