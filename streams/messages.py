@@ -52,7 +52,7 @@ class Sample(_Message, frozen=True):
 
 
 class Block(_Message, frozen=True):
-    """Rows of several assets: ``asset`` int32, ``time_ms`` int64 and ``values`` float32 of (rows, sensors)."""
+    """Rows of several assets: ``asset`` int32, ``time_ms`` int64, ``values`` float32 (rows, sensors)."""
 
     schema: str
     assets: list[str]
@@ -204,7 +204,9 @@ def decode_telemetry(value: bytes | None, content_type: str, fleet: Fleet) -> De
         return Decoded(_event(data, fleet))
     if content_type == WATERMARK:
         return Decoded(_watermark(data))
-    raise RecordError(f"content-type {content_type!r}: expected one of {', '.join((SAMPLE, BLOCK, EVENT, WATERMARK))}")
+    raise RecordError(
+        f"content-type {content_type!r}: expected one of {', '.join((SAMPLE, BLOCK, EVENT, WATERMARK))}"
+    )
 
 
 def decode_features(value: bytes | None, content_type: str, fingerprint: str) -> Windows | Event | Watermark:
@@ -346,7 +348,9 @@ def _sample(record: Sample, fleet: Fleet) -> Decoded:
     row = _ordered(record.values, fleet)
     if not np.isfinite(row).any():
         raise RecordError("; ".join([*problems, "no finite value of a known sensor"]))
-    return Decoded(Frames((record.asset,), np.zeros(1, np.int32), np.array([time_ms]), row[None, :]), problems)
+    return Decoded(
+        Frames((record.asset,), np.zeros(1, np.int32), np.array([time_ms]), row[None, :]), problems
+    )
 
 
 def _ordered(values: Mapping[str, float | None], fleet: Fleet) -> npt.NDArray[np.float32]:
@@ -363,7 +367,9 @@ def _block(head: Block, fleet: Fleet) -> Decoded:
     asset = _codes(head.asset, head.assets)
     time_ms = _array(head.time_ms, np.dtype("<i8"), "time_ms").astype(np.int64)
     if len(time_ms) != len(asset) or not len(asset):
-        raise RecordError(f"time_ms has {len(time_ms)} rows, asset has {len(asset)}: expected as many, at least 1")
+        raise RecordError(
+            f"time_ms has {len(time_ms)} rows, asset has {len(asset)}: expected as many, at least 1"
+        )
     if time_ms.min() <= 0 or time_ms.max() >= _LATEST_MS:
         raise RecordError(f"time_ms {int(time_ms.min())}–{int(time_ms.max())}: expected 1970 to 2200")
     values = _matrix(head.values, np.dtype("<f4"), len(asset), "values").astype(np.float32)
@@ -421,7 +427,9 @@ def _keys(head: WindowBlock | ScoreBlock) -> tuple[Int32, Int64, Int32]:
 def _codes(data: bytes, assets: list[str]) -> Int32:
     asset = _array(data, np.dtype("<i4"), "asset").astype(np.int32)
     if len(asset) and (asset.min() < 0 or asset.max() >= len(assets)):
-        raise RecordError(f"asset {int(asset.min())}–{int(asset.max())}: expected indices below {len(assets)}")
+        raise RecordError(
+            f"asset {int(asset.min())}–{int(asset.max())}: expected indices below {len(assets)}"
+        )
     if len(set(assets)) != len(assets):
         raise RecordError("assets: expected distinct names")
     return asset
