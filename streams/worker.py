@@ -70,16 +70,17 @@ class Worker:
         self.options, self.open_stage = options, open_stage
         self.app = create_app(options)
         self.producer: AIOKafkaProducer | None = None
-        for source in options.sources:
-            self._add_agent(source)
+        self.lanes = [Lane(self, source) for source in options.sources]
+        for lane in self.lanes:
+            self._add_agent(lane)
+        self.app.on_before_shutdown.connect(self._disconnect)
 
     def run(self, loglevel: str = "warning") -> None:
         """Start the app and block."""
         faust.Worker(self.app, loglevel=loglevel, quiet=True).execute_from_commandline()
 
-    def _add_agent(self, source: str) -> None:
-        lane = Lane(self, source)
-        topic = self.app.topic(source, key_type=bytes, value_type=bytes)
+    def _add_agent(self, lane: Lane) -> None:
+        topic = self.app.topic(lane.source, key_type=bytes, value_type=bytes)
 
         async def run(stream: Any) -> None:
             async for events in stream.noack_take(self.options.batch, within=self.options.within_s):
@@ -87,7 +88,7 @@ class Worker:
                 for event in events:
                     event.ack()
 
-        self.app.agent(topic, name=f"{self.options.group}.{source}", concurrency=1)(run)
+        self.app.agent(topic, name=f"{self.options.group}.{lane.source}", concurrency=1)(run)
 
     async def send(self, partition: int, messages: Iterable[Outgoing]) -> None:
         """Write messages to ``partition`` of their topics; returns when the broker has them all."""
@@ -99,6 +100,12 @@ class Worker:
             for m in messages
         ]
         await asyncio.gather(*pending)
+
+    async def _disconnect(self, *_: Any, **__: Any) -> None:
+        for lane in self.lanes:
+            await lane.close()
+        if self.producer is not None:
+            await self.producer.stop()
 
     async def _connected(self) -> AIOKafkaProducer:
         if self.producer is None:
@@ -131,6 +138,11 @@ class Lane:
                 runner, missed = await self._runner(partition, run[0].offset)
                 await self.worker.send(partition, [*missed, *runner.take(run)])
             await self.worker.send(partition, await runner.stage.settle())
+
+    async def close(self) -> None:
+        """Disconnect from the log."""
+        if self._log is not None:
+            await self._log.stop()
 
     async def _runner(self, partition: int, first: int) -> tuple[Runner, list[Outgoing]]:
         log_ = await self._opened_log()
