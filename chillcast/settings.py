@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fleet: str = "chiller"
     broker: Annotated[str, Meta(pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")] = ""
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 2
+    session_timeout_s: Annotated[int, Meta(ge=1, le=300)] = 10
     topic_prefix: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]*$", max_length=100)] = ""
     influx_url: Annotated[str, Meta(pattern=r"^$|^https?://\S+$")] = ""
     influx_token: str = ""
@@ -61,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return {PREFIX + k.upper(): str(v) for k, v in msgspec.structs.asdict(self).items()}
 
 
-_KINDS: dict[str, type] = {"partitions": int, "page_port": int}
+_KINDS: dict[str, type] = {"partitions": int, "page_port": int, "session_timeout_s": int}
 
 
 def read_settings(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -89,7 +90,7 @@ class Column(_Table, frozen=True):
 
 
 class EventRule(_Table, frozen=True):
-    """A row whose ``column`` equals ``equals`` is an event of ``kind``, ``after_s`` later than the row's time."""
+    """A row whose ``column`` equals ``equals`` is an event of ``kind``, ``after_s`` after the row's time."""
 
     column: str
     equals: int | str
@@ -140,15 +141,16 @@ class Fleet(_Table, frozen=True):
 
 
 def load_fleet(path: Path) -> Fleet:
-    """Read and check a fleet file.
+    """Read and check a fleet file: TOML as people write it, or JSON (`.json`) as a worker is handed it.
 
     Raises ConfigError with the file, the key, its value and what was expected.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        raw = msgspec.json.decode(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), "file", str(path), f"a readable fleet file ({error})") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, msgspec.DecodeError) as error:
         raise ConfigError(str(path), "file", str(path), f"TOML ({error})") from error
     return parse_fleet(raw, str(path))
 
@@ -230,7 +232,7 @@ def _references(fleet: Fleet) -> list[tuple[str, str]]:
 
 
 def _rising(values: tuple[float, ...]) -> bool:
-    return values[0] > 0 and all(a < b for a, b in zip(values, values[1:], strict=False))
+    return values[0] > 0 and all(a < b for a, b in itertools.pairwise(values))
 
 
 def _is_pattern(text: str) -> bool:

@@ -1,0 +1,97 @@
+"""What comes out of the running pipeline, gathered while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.frames import Float64, Int64
+from streams import messages
+from streams.feed import Feed
+from streams.messages import Alert, DeadLetter, Drift, Scores, Watermark
+from streams.stage import Incoming
+from streams.topics import Topics
+
+
+@dataclass
+class Gathered:
+    """All that was read so far; `on_alert` is called for each case as it opens or closes."""
+
+    topics: Topics
+    partitions: int
+    on_alert: Callable[[Alert], None] = lambda _: None
+    scores: list[Scores] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    drift: list[Drift] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    windows: int = 0
+    _watermark_ms: dict[int, int] = field(default_factory=dict)
+    _ended: set[int] = field(default_factory=set)
+
+    @property
+    def watermark_ms(self) -> int:
+        """The event time up to which every partition has come; 0 before the first word of each."""
+        return min(self._watermark_ms.values()) if len(self._watermark_ms) == self.partitions else 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether every partition has come to its end."""
+        return len(self._ended) == self.partitions
+
+    def take(self, message: Incoming) -> None:
+        """Take in one message of any of the topics."""
+        if message.topic == self.topics.alerts:
+            self._alert(messages.decode_json(message.value, Alert))
+        elif message.topic == self.topics.drift:
+            self.drift.append(messages.decode_json(message.value, Drift))
+        elif message.topic == self.topics.dead_letters:
+            self.dead_letters.append(messages.decode_json(message.value, DeadLetter))
+        else:
+            self._progress(message)
+
+    def columns(self) -> tuple[list[str], Int64, Int64, Float64, Float64]:
+        """Return asset names, asset codes (n,), window ends (n,), risks (n, H) and adapted risks (n,).
+
+        Of a window that came more than once, the last revision stays.
+        """
+        names = sorted({name for s in self.scores for name in s.assets})
+        index = {name: i for i, name in enumerate(names)}
+        tables = [np.array([index[name] for name in s.assets], np.int64) for s in self.scores]
+        asset = np.concatenate([t[s.asset] for t, s in zip(tables, self.scores, strict=True)])
+        end_ms = np.concatenate([s.end_ms for s in self.scores])
+        revision = np.concatenate([s.revision for s in self.scores])
+        order = np.lexsort((revision, end_ms, asset))
+        last = np.append((np.diff(asset[order]) != 0) | (np.diff(end_ms[order]) != 0), True)
+        kept = order[last]
+        risk = np.concatenate([s.risk for s in self.scores])
+        adapted = np.concatenate([s.adapted for s in self.scores])
+        return names, asset[kept], end_ms[kept], risk[kept], adapted[kept]
+
+    def _alert(self, alert: Alert) -> None:
+        if alert.stage != "update":
+            self.alerts.append(alert)
+            self.on_alert(alert)
+
+    def _progress(self, message: Incoming) -> None:
+        """Take scores, or, from the features topic, only their number and the watermarks."""
+        if message.content_type == messages.SCORES:
+            record = messages.decode_scores(message.value, message.content_type)
+            if isinstance(record, Scores):
+                self.scores.append(record)
+        elif message.content_type == messages.WATERMARK:
+            watermark = messages.decode_json(message.value, Watermark)
+            self._watermark_ms[message.partition] = watermark.time_ms
+            if watermark.end:
+                self._ended.add(message.partition)
+        elif message.content_type == messages.WINDOWS:
+            self.windows += 1
+
+
+def follow(feed: Feed, gathered: Gathered, tick: Callable[[], None], timeout_s: float = 0.2) -> None:
+    """Read until every partition has come to its end, calling ``tick`` in between."""
+    while not gathered.ended:
+        for message in feed.poll(timeout_s):
+            gathered.take(message)
+        tick()

@@ -1,0 +1,79 @@
+"""The composition root: broker, topics and workers, put together from the settings."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from chillcast.reporter import Reporter
+from chillcast.settings import Settings
+from models.fleet import Fleet
+from streams.broker import EmbeddedBroker
+from streams.supervisor import Supervisor
+from streams.topics import Topics, create_topics, wait_for_broker
+
+STAGES = ("features", "risk", "sink")
+_GIVE_UP_S = 120.0
+_EMBEDDED_SESSION_S = 2  # the embedded broker waits half of it at the first join of a group
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Running workers: where their broker is and what their topics are called."""
+
+    bootstrap: str
+    topics: Topics
+    partitions: int
+    embedded: bool
+    supervisor: Supervisor
+
+
+@contextlib.contextmanager
+def running(
+    settings: Settings, fleet: Fleet, stages: Sequence[str], reporter: Reporter
+) -> Iterator[Pipeline]:
+    """Start a broker where none is configured, create the topics and run one worker per stage.
+
+    The fleet, as it is here, is handed to the workers in a file under the home folder.
+    """
+    with contextlib.ExitStack() as stack:
+        embedded = not settings.broker
+        settings = with_broker(settings, stack, reporter)
+        topics = Topics(settings.topic_prefix)
+        create_topics(settings.broker, topics, settings.partitions)
+        settings = msgspec.structs.replace(settings, fleet=str(_hand_over(fleet, settings.home_path)))
+        supervisor = Supervisor(
+            {stage: worker_command(stage) for stage in stages},
+            settings.home_path / "logs",
+            environment=settings.environment(),
+            alarm=reporter.alarm,
+        )
+        stack.enter_context(supervisor)
+        yield Pipeline(settings.broker, topics, settings.partitions, embedded, supervisor)
+
+
+def with_broker(settings: Settings, stack: contextlib.ExitStack, reporter: Reporter) -> Settings:
+    """Return settings that name a broker which answers: the configured one, or an embedded one."""
+    if settings.broker:
+        wait_for_broker(settings.broker, reporter.alarm, _GIVE_UP_S)
+        return settings
+    broker = stack.enter_context(EmbeddedBroker(settings.home_path / "logs" / "broker.log"))
+    wait_for_broker(broker.bootstrap, reporter.alarm, _GIVE_UP_S)
+    return msgspec.structs.replace(settings, broker=broker.bootstrap, session_timeout_s=_EMBEDDED_SESSION_S)
+
+
+def worker_command(stage: str) -> list[str]:
+    """Return the command that runs one stage with the settings of the environment."""
+    return [sys.executable, "-m", "chillcast", "worker", stage]
+
+
+def _hand_over(fleet: Fleet, home: Path) -> Path:
+    path = home / "run" / "fleet.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.encode(fleet))
+    return path
