@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from models.errors import ModelError
+from models.evaluation import brier, log_loss, roc_auc
 from models.fleet import Fleet
-from models.frames import Event, Float32, Float64, Int32, Int64, Slice
+from models.frames import Event, Int32, Int64, Slice
 from models.kernel import Kernel, KernelState, Tally, Windows
-from models.labels import hazard_rows, is_down, time_to_next
-from models.policy import learn_threshold
+from models.labels import DAY_MS, hazard_rows, is_down, known, time_to_next, within
+from models.policy import RiskSeries, learn_threshold
 from models.risk import RiskModel, calibrate, train
 
 Progress = Callable[[str, float], None]
+Report = Callable[[str, Windows], None]
+Numbers = npt.NDArray[Any]
 
 
 @dataclass
@@ -26,15 +31,15 @@ class Replayed:
     assets: list[str]
     asset: list[Int32] = field(default_factory=list)
     end_ms: list[Int64] = field(default_factory=list)
-    values: list[Float32 | Float64] = field(default_factory=list)
+    values: list[Numbers] = field(default_factory=list)
 
-    def add(self, codes: Int32, end_ms: Int64, values: Float32 | Float64) -> None:
+    def add(self, codes: Int32, end_ms: Int64, values: Numbers) -> None:
         """Keep a row per window."""
         self.asset.append(codes)
         self.end_ms.append(end_ms)
         self.values.append(values)
 
-    def columns(self) -> tuple[Int32, Int64, Float32 | Float64]:
+    def columns(self) -> tuple[Int32, Int64, Numbers]:
         """Return asset codes (n,), window ends (n,) and values (n, …)."""
         if not self.asset:
             raise ModelError("the history closes no window: expected at least one hop of telemetry")
@@ -109,18 +114,22 @@ def fit(
     later = _score(model, history, (split_ms + embargo_ms, until_ms), report)
     if share:
         model = _calibrated(model, history, later, until_ms)
-    threshold, metrics = _threshold(fleet, model, history, later or _unlabelled(fleet, model, training, until_ms))
+    if not share:
+        later = _unlabelled(fleet, model, training, until_ms)
+    threshold, metrics = _threshold(fleet, model, history, later, until_ms)
     return Fitted(replace(model, threshold=threshold), history.tally, digest, metrics)
 
 
-def _reporter(progress: Progress, start_ms: int, until_ms: int) -> Callable[[str, Windows], None]:
+def _reporter(progress: Progress, start_ms: int, until_ms: int) -> Report:
     def report(step: str, windows: Windows) -> None:
         progress(step, (int(windows.end_ms[-1]) - start_ms) / (until_ms - start_ms))
 
     return report
 
 
-def _gather(fleet: Fleet, history: History, until_ms: int, report: Callable[[str, Windows], None]) -> Replayed:
+def _gather(
+    fleet: Fleet, history: History, until_ms: int, report: Callable[[str, Windows], None]
+) -> Replayed:
     """Keep the features of the windows that end on the training stride."""
     stride_ms = (fleet.training.stride_s or fleet.sampling.hop_s) * 1000
     kept = Replayed(history.state.assets)
@@ -154,9 +163,7 @@ def _train(
     return model, digest
 
 
-def _score(
-    model: RiskModel, history: History, span_ms: tuple[int, int], report: Callable[[str, Windows], None]
-) -> Replayed:
+def _score(model: RiskModel, history: History, span_ms: tuple[int, int], report: Report) -> Replayed:
     """Keep the uncalibrated risks of the windows that end in [from, until], scored as they come."""
     kept = Replayed(history.state.assets)
     for windows in history.until(span_ms[1]):
@@ -182,3 +189,25 @@ def _unlabelled(fleet: Fleet, model: RiskModel, training: Replayed, until_ms: in
     kept = Replayed(training.assets)
     kept.add(asset[fresh], end_ms[fresh], model.uncalibrated(np.asarray(features[fresh], np.float32)))
     return kept
+
+
+def _threshold(
+    fleet: Fleet, model: RiskModel, history: History, later: Replayed, until_ms: int
+) -> tuple[float, dict[str, float]]:
+    """Return the alert threshold and what the later slice says of the model that was tuned on it."""
+    asset, end_ms, raw = later.columns()
+    horizon = fleet.horizons_d.index(fleet.alerting.horizon_d)
+    risk = model.calibrated(np.asarray(raw, np.float64))[:, horizon]
+    if fleet.alerting.daily_share is not None:
+        return float(np.quantile(risk, 1 - fleet.alerting.daily_share)), {}
+    series = RiskSeries(later.assets, asset, end_ms, risk)
+    threshold = learn_threshold(fleet.alerting, series, history.events)
+    wait_ms = time_to_next(later.assets, asset, end_ms, history.events)
+    seen = known(end_ms, fleet.alerting.horizon_d, until_ms)
+    label = within(wait_ms[seen], fleet.alerting.horizon_d)
+    figures = {
+        "calibration_brier": brier(risk[seen], label),
+        "calibration_log_loss": log_loss(risk[seen], label),
+        "calibration_roc_auc": roc_auc(risk[seen], label),
+    }
+    return threshold, {name: value for name, value in figures.items() if value is not None}
