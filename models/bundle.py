@@ -1,0 +1,245 @@
+"""A bundle: the folder in which a model reaches the workers. Text and JSON, verified before it is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import msgspec
+import numpy as np
+
+from models.errors import ModelError
+from models.risk import RiskModel, restore
+
+FORMAT = 1
+_MANIFEST, _BOOSTER = "manifest.json", "booster.txt"
+_POINTER = "champion.json"
+_SMOKE_S = 60.0
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a bundle says of itself; ``files`` maps each file to its SHA-256."""
+
+    format: int
+    fleet: str
+    fingerprint: str
+    feature_names: tuple[str, ...]
+    horizons_d: tuple[float, ...]
+    threshold: float
+    parameters: dict[str, Any]
+    files: dict[str, str]
+    metrics: dict[str, float]
+    lineage: dict[str, str]
+
+
+class Pointer(msgspec.Struct, frozen=True, kw_only=True):
+    """Which version the workers are to take: read without the registry, replaced in one step."""
+
+    version: str
+    sha256: str
+    reason: str
+    promoted_ms: int
+
+
+def write_bundle(
+    folder: Path, model: RiskModel, *, fleet: str, metrics: Mapping[str, float], lineage: Mapping[str, str]
+) -> str:
+    """Write a model as a bundle and return the bundle's SHA-256; the folder appears whole or not at all."""
+    text = model.booster.model_to_string().encode()
+    manifest = Manifest(
+        format=FORMAT,
+        fleet=fleet,
+        fingerprint=model.fingerprint,
+        feature_names=model.feature_names,
+        horizons_d=model.horizons_d,
+        threshold=model.threshold,
+        parameters=model.parameters(),
+        files={_BOOSTER: hashlib.sha256(text).hexdigest()},
+        metrics=dict(metrics),
+        lineage=dict(lineage),
+    )
+    data = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    (partial / _BOOSTER).write_bytes(text)
+    (partial / _MANIFEST).write_bytes(data)
+    partial.replace(folder)
+    return hashlib.sha256(data).hexdigest()
+
+
+def bundle_sha256(folder: Path) -> str:
+    """Return the identity of a bundle: the SHA-256 of its manifest, which holds those of its files."""
+    return hashlib.sha256(_read(folder / _MANIFEST)).hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read a manifest and verify every file against it.
+
+    Raises ModelError with the file and what is wrong with it.
+    """
+    path = folder / _MANIFEST
+    try:
+        manifest = msgspec.json.decode(_read(path), type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not a manifest: {error}") from error
+    if manifest.format != FORMAT:
+        raise ModelError(f"{path}: format {manifest.format}: expected {FORMAT}")
+    if set(manifest.files) != {_BOOSTER}:
+        raise ModelError(f"{path}: files {sorted(manifest.files)}: expected [{_BOOSTER!r}]")
+    for name, expected in manifest.files.items():
+        found = hashlib.sha256(_read(folder / name)).hexdigest()
+        if found != expected:
+            raise ModelError(f"{folder / name}: sha256 {found[:12]}…: the manifest says {expected[:12]}…")
+    return manifest
+
+
+def load_bundle(folder: Path, fingerprint: str, *, smoke: bool = True) -> RiskModel:
+    """Load a bundle that was trained on the feature schema with the given fingerprint.
+
+    Hashes, schema and structure are checked first, then another process loads and scores it: LightGBM's text
+    loader is not memory-safe, and a crash there must not take a worker along. Raises ModelError.
+    """
+    manifest = read_manifest(folder)
+    if manifest.fingerprint != fingerprint:
+        raise ModelError(f"{folder}: fingerprint {manifest.fingerprint}: this fleet has {fingerprint}")
+    text = _read(folder / _BOOSTER).decode("utf-8")
+    check_booster(text, len(manifest.feature_names) + 1)
+    if smoke:
+        _smoke(folder)
+    return _restored(text, manifest)
+
+
+def check_booster(text: str, features: int) -> None:
+    """Check that the trees of a LightGBM text model are whole and point only at what exists.
+
+    ``features`` counts the columns of the input. Raises ModelError with the tree and the array.
+    """
+    head = re.search(r"^max_feature_idx=(\d+)$", text, re.MULTILINE)
+    if head is None or int(head[1]) != features - 1:
+        raise ModelError(f"{_BOOSTER}: max_feature_idx {head and head[1]}: expected {features - 1}")
+    trees = text.split("\nTree=")[1:]
+    if not trees:
+        raise ModelError(f"{_BOOSTER}: no tree")
+    for number, tree in enumerate(trees):
+        _check_tree(number, dict(re.findall(r"^(\w+)=(.*)$", tree, re.MULTILINE)), features)
+
+
+def _check_tree(number: int, fields: dict[str, str], features: int) -> None:
+    try:
+        leaves = int(fields["num_leaves"])
+        splits = max(leaves - 1, 0)
+        checks = [
+            ("leaf_value", [float(x) for x in fields["leaf_value"].split()], leaves, -np.inf, np.inf),
+        ]
+        if splits:
+            checks += [
+                (
+                    "split_feature",
+                    [float(x) for x in fields["split_feature"].split()],
+                    splits,
+                    0,
+                    features - 1,
+                ),
+                ("threshold", [float(x) for x in fields["threshold"].split()], splits, -np.inf, np.inf),
+                ("left_child", [float(x) for x in fields["left_child"].split()], splits, -leaves, splits - 1),
+                (
+                    "right_child",
+                    [float(x) for x in fields["right_child"].split()],
+                    splits,
+                    -leaves,
+                    splits - 1,
+                ),
+            ]
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"{_BOOSTER}: tree {number}: {error}") from error
+    for name, values, length, low, high in checks:
+        if len(values) != length or not all(low <= v <= high for v in values):
+            raise ModelError(
+                f"{_BOOSTER}: tree {number}: {name}: expected {length} values in [{low}, {high}]"
+            )
+
+
+def write_pointer(folder: Path, pointer: Pointer) -> None:
+    """Point the workers at a version, in one step."""
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / (_POINTER + ".partial")
+    partial.write_bytes(msgspec.json.encode(pointer) + b"\n")
+    partial.replace(folder / _POINTER)
+
+
+def champion(folder: Path) -> tuple[str, Path]:
+    """Return version and bundle folder of the champion of the fleet whose bundles lie in ``folder``.
+
+    Raises ModelError where there is none, or where the bundle is not the one that was promoted.
+    """
+    path = folder / _POINTER
+    if not path.exists():
+        raise ModelError(f"{path}: no champion yet: train and promote a model")
+    try:
+        pointer = msgspec.json.decode(_read(path), type=Pointer)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not a pointer: {error}") from error
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", pointer.version):
+        raise ModelError(f"{path}: version {pointer.version!r}: expected letters, digits, . _ -")
+    bundle = folder / pointer.version
+    found = bundle_sha256(bundle)
+    if found != pointer.sha256:
+        raise ModelError(f"{bundle}: sha256 {found[:12]}…: {pointer.sha256[:12]}… was promoted")
+    return pointer.version, bundle
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+
+
+def _restored(text: str, manifest: Manifest) -> RiskModel:
+    return restore(
+        text,
+        parameters=manifest.parameters,
+        feature_names=manifest.feature_names,
+        fingerprint=manifest.fingerprint,
+        horizons_d=manifest.horizons_d,
+        threshold=manifest.threshold,
+    )
+
+
+def _smoke(folder: Path) -> None:
+    """Load and score in another process."""
+    command = [sys.executable, "-m", "models.bundle", str(folder)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_SMOKE_S, check=False, env=dict(os.environ)
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"{folder}: no score within {_SMOKE_S:g} s") from error
+    if done.returncode:
+        raise ModelError(f"{folder}: does not score (exit {done.returncode}): {done.stderr.strip()[-300:]}")
+
+
+def _score_once(folder: Path) -> None:
+    manifest = read_manifest(folder)
+    model = _restored((folder / _BOOSTER).read_text(encoding="utf-8"), manifest)
+    width = len(manifest.feature_names)
+    rows = np.stack([np.zeros(width, np.float32), np.full(width, np.nan, np.float32)])
+    risks = model.score(rows)
+    if not (np.isfinite(risks).all() and (risks >= 0).all() and (risks <= 1).all()):
+        raise ModelError(f"{folder}: scores {risks.tolist()}: expected probabilities")
+
+
+if __name__ == "__main__":
+    try:
+        _score_once(Path(sys.argv[1]))
+    except (ModelError, lgb.basic.LightGBMError) as failure:
+        sys.exit(str(failure))

@@ -1,0 +1,101 @@
+"""Outdoor air: wet bulb and dry bulb as season, day, weather that persists, and a possible heat wave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from models.frames import Float64
+from simulators.clock import YEAR_D, Clock
+
+_PERSISTENCE_PER_HOUR = 0.985
+_HOTTEST_HOUR = 15.0
+_REGIONAL_SHARE = 0.85
+NotNegative = Annotated[float, Meta(ge=0)]
+
+
+class Climate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Parameters of the outdoor air; amplitudes and standard deviations in K.
+
+    ``hottest_day`` is a day of the year. A heat wave of ``heat_wave_k`` lasts ``heat_wave_days`` from day
+    ``heat_wave_start_day`` of the scenario (0 is the first); it builds up and ends over a day each.
+    """
+
+    wet_bulb_mean_c: float
+    season_k: NotNegative
+    day_k: NotNegative
+    weather_k: NotNegative
+    hottest_day: Annotated[int, Meta(ge=1, le=366)] = 201
+    heat_wave_start_day: Annotated[int, Meta(ge=0)] = 0
+    heat_wave_days: Annotated[int, Meta(ge=0)] = 0
+    heat_wave_k: NotNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Air:
+    """Wet-bulb and dry-bulb temperature, °C, shapes (T, A)."""
+
+    wet_bulb_c: Float64
+    dry_bulb_c: Float64
+
+
+class Persistent:
+    """First-order autoregressive noise of unit variance, drawn a day at a time.
+
+    ``persistence_per_hour`` is its correlation over one hour.
+    """
+
+    def __init__(self, rng: np.random.Generator, shape: tuple[int, ...], persistence_per_hour: float) -> None:
+        self._rng, self._persistence = rng, persistence_per_hour
+        self._last = rng.standard_normal(shape)
+
+    def day(self, clock: Clock) -> Float64:
+        """Return the next day's noise, shape (T, …)."""
+        rho = self._persistence ** (clock.period_s / 3600)
+        out = self._rng.standard_normal((clock.steps, *self._last.shape)) * np.sqrt(1.0 - rho**2)
+        for step in range(clock.steps):
+            out[step] += rho * self._last
+            self._last = out[step]
+        return np.asarray(out, np.float64)
+
+
+class Weather:
+    """The outdoor air of ``assets`` sites: a regional part that all share and a local part.
+
+    ``regional`` must start from the same seed wherever the same region is meant. Wet bulb = season + day +
+    first-order autoregressive weather with a correlation of 0.985 an hour.
+    """
+
+    def __init__(
+        self, climate: Climate, regional: np.random.Generator, local: np.random.Generator, assets: int
+    ) -> None:
+        self._climate = climate
+        self._region = Persistent(regional, (2, 1), _PERSISTENCE_PER_HOUR)
+        self._sites = Persistent(local, (2, assets), _PERSISTENCE_PER_HOUR)
+        self._offset_k = local.normal(0.0, 0.7, assets)
+
+    def day(self, clock: Clock, day: int) -> Air:
+        """Return the air of one day; days are asked for in order."""
+        climate, hours = self._climate, clock.hours[:, None]
+        season = np.cos(2 * np.pi * (clock.day_of_year(day) + hours / 24 - climate.hottest_day) / YEAR_D)
+        daily = np.cos(2 * np.pi * (hours - _HOTTEST_HOUR) / 24)
+        noise = np.sqrt(_REGIONAL_SHARE) * self._region.day(clock)
+        noise = noise + np.sqrt(1 - _REGIONAL_SHARE) * self._sites.day(clock)
+        heat_k = climate.heat_wave_k * _heat_wave(climate, day + clock.hours / 24)[:, None]
+        wet_bulb_c = climate.wet_bulb_mean_c + self._offset_k + climate.season_k * season
+        wet_bulb_c = wet_bulb_c + climate.day_k * daily + climate.weather_k * noise[:, 0] + heat_k
+        # Air is driest on summer afternoons; the depression never falls below saturation.
+        depression_k = np.maximum(3.5 + 1.5 * season + 2.2 * daily + 1.2 * noise[:, 1] + 0.5 * heat_k, 0.1)
+        return Air(wet_bulb_c, wet_bulb_c + depression_k)
+
+
+def _heat_wave(climate: Climate, day: Float64) -> Float64:
+    """Return the strength of the heat wave, 0 to 1, a trapezoid in time."""
+    if not climate.heat_wave_days:
+        return np.zeros_like(day)
+    since = day - climate.heat_wave_start_day
+    return np.clip(np.minimum(since, climate.heat_wave_days - since), 0.0, 1.0)

@@ -1,0 +1,200 @@
+"""The chiller's controller: it starts and stops the machine, and trips when a quantity crosses a limit.
+
+It sees the machine, never the fault. A safety shutdown locks the machine out until it is repaired; a cycling
+shutdown lets it start again by itself after half an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from models.frames import Float64
+from simulators.channels import Channel, lags
+from simulators.clock import Clock
+from simulators.faults import SUDDEN, Int8
+from simulators.load import Flags
+from simulators.machines import Machines, gauge
+
+_REPAIR_MEDIAN_H = 13.0
+_REPAIR_SPREAD = 0.6
+_RECYCLE_S = 1800
+_STRIKE_WINDOW_S = 5400
+_HOUR_S = 3600
+LOW_EVAPORATOR = "low-evaporator-pressure"
+
+
+def celsius(fahrenheit: float) -> float:
+    """Return °C.
+
+    >>> celsius(220.0).__round__(1)
+    104.4
+    """
+    return (fahrenheit - 32.0) / 1.8
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A safety limit on one channel; ``value`` is a number or names a field of ``Machines``."""
+
+    code: str
+    channel: Channel
+    value: float | str
+    is_high: bool = True
+
+
+# Published: condenser and evaporator pressure (see machines.MODELS), discharge and winding 220 °F, bearing
+# 185 °F (Carrier 19XL), oil differential pressure 15 psid, motor load 110 %. Judgement: oil 180 °F, heat
+# sink, surges, and the share of flow at which a flow switch opens.
+LIMITS = (
+    Limit("flow-switch", Channel.CONDENSER_FLOW, 0.5, is_high=False),
+    Limit("high-condenser-pressure", Channel.CONDENSING, "high_condensing_c"),
+    Limit(LOW_EVAPORATOR, Channel.EVAPORATING, "low_evaporating_c", is_high=False),
+    Limit("low-oil-pressure", Channel.OIL_PRESSURE, gauge(15.0) - gauge(0.0), is_high=False),
+    Limit("high-bearing-temperature", Channel.BEARING, celsius(185.0)),
+    Limit("high-winding-temperature", Channel.WINDING, celsius(220.0)),
+    Limit("high-heat-sink-temperature", Channel.HEAT_SINK, 72.0),
+    Limit("high-discharge-temperature", Channel.DISCHARGE, celsius(220.0)),
+    Limit("high-oil-temperature", Channel.SUMP, celsius(180.0)),
+    Limit("high-motor-current", Channel.MOTOR_LOAD, 110.0),
+    Limit("surge", Channel.SURGE, 20.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A shutdown of machine ``column`` at ``step`` of the day; ``is_sudden`` when a part simply failed."""
+
+    time_ms: int
+    step: int
+    column: int
+    code: str
+    is_sudden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A line of the controller's log: ``kind`` is an Event kind."""
+
+    time_ms: int
+    column: int
+    kind: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What the machines did: channels (T, K, A), which ran (T, A), and the controller's log."""
+
+    channels: Float64
+    running: Flags
+    log: tuple[Logged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """One day for the controllers.
+
+    ``goal`` and ``rest`` (T, K, A) are where running and stopped machines tend to, ``wanted`` (T, A) is when
+    the plant calls for them, ``failures`` (T, A) is as from ``Strikes.day``.
+    """
+
+    goal: Float64
+    rest: Float64
+    wanted: Flags
+    failures: Int8
+
+
+Repair = Callable[[Trip], Float64]
+
+
+class Controller:
+    """The controllers of ``A`` machines, and the state of the machines between two steps."""
+
+    def __init__(self, machines: Machines, clock: Clock, rng: np.random.Generator) -> None:
+        self._machines, self._clock, self._rng = machines, clock, rng
+        self._ramp, self._relax = lags(clock.period_s)
+        self._watched = np.array([x.channel for x in LIMITS])
+        self._sign = np.array([[1.0 if x.is_high else -1.0] for x in LIMITS])
+        self._limit = self._sign * _limits(machines)
+        assets = len(machines.capacity_kw)
+        self._until = np.zeros(assets, np.int64)
+        self._strikes: dict[int, list[int]] = {}
+        self._restarts: list[Logged] = []
+        self._state = np.empty((0, assets))
+
+    def day(self, day: int, orders: Orders, repair: Repair) -> Day:
+        """Run the machines for one day; days are asked for in order.
+
+        ``repair`` is told of every safety shutdown and returns the (T, K) goal of the repaired machine, which
+        replaces the one in ``orders``.
+        """
+        if not len(self._state):
+            self._state = np.where(orders.wanted[0], orders.goal[0], orders.rest[0])
+        channels, running = np.empty_like(orders.goal), np.empty_like(orders.wanted)
+        log: list[Logged] = []
+        for step in range(self._clock.steps):
+            run = orders.wanted[step] & (self._until <= day * self._clock.steps + step)
+            for trip in self._advance(day, step, run, orders):
+                self._stop(trip, run, orders.rest[step])
+                log.append(self._lock_out(trip, day, orders, repair))
+            channels[step], running[step] = self._state, run
+        return Day(channels, running, (*log, *self._restarted(day)))
+
+    def _advance(self, day: int, step: int, run: Flags, orders: Orders) -> list[Trip]:
+        """Move every machine one step towards its goal or to rest; return the shutdowns this brings."""
+        towards = np.where(run, orders.goal[step], orders.rest[step])
+        self._state += np.where(run, self._ramp, self._relax) * (towards - self._state)
+        crossed = self._sign * self._state[self._watched] > self._limit
+        failures = orders.failures[step]
+        hit = np.flatnonzero(run & (crossed.any(axis=0) | (failures > 0)))
+        return [self._trip(day, step, int(c), crossed[:, c], int(failures[c])) for c in hit]
+
+    def _trip(self, day: int, step: int, column: int, crossed: Flags, failure: int) -> Trip:
+        """Return the shutdown: it happened at some moment since the last step, though not on another day."""
+        code = SUDDEN[failure - 1].code if failure else LIMITS[int(np.argmax(crossed))].code
+        ago_ms = int(self._rng.uniform(0.0, self._clock.period_s) * 1000) if step else 0
+        return Trip(int(self._clock.time_ms(day)[step]) - ago_ms, step, column, code, failure > 0)
+
+    def _stop(self, trip: Trip, run: Flags, rest: Float64) -> None:
+        column = trip.column
+        run[column] = False
+        state = self._state[:, column]
+        state += self._relax[:, 0] * (rest[:, column] - state)
+
+    def _lock_out(self, trip: Trip, day: int, orders: Orders, repair: Repair) -> Logged:
+        now = day * self._clock.steps + trip.step
+        if trip.code == LOW_EVAPORATOR and not self._struck_out(trip.column, now):
+            self._until[trip.column] = now + ceil(_RECYCLE_S / self._clock.period_s)
+            return Logged(trip.time_ms, trip.column, "cycling", trip.code)
+        hours = _REPAIR_MEDIAN_H * float(np.exp(self._rng.normal(0.0, _REPAIR_SPREAD)))
+        down = max(ceil(hours * _HOUR_S / self._clock.period_s), 1)
+        self._until[trip.column] = now + down
+        back_ms = trip.time_ms + int(hours * _HOUR_S * 1000)
+        self._restarts.append(Logged(back_ms, trip.column, "restart", trip.code))
+        orders.goal[:, :, trip.column] = repair(trip)
+        return Logged(trip.time_ms, trip.column, "shutdown", trip.code)
+
+    def _struck_out(self, column: int, now: int) -> bool:
+        """Count a cycling shutdown; return whether it is one too many within 90 minutes."""
+        recent = now - _STRIKE_WINDOW_S // self._clock.period_s
+        strikes = [s for s in self._strikes.get(column, []) if s >= recent] + [now]
+        out = len(strikes) >= int(self._machines.low_evaporator_strikes[column])
+        self._strikes[column] = [] if out else strikes
+        return out
+
+    def _restarted(self, day: int) -> list[Logged]:
+        end_ms = self._clock.start_ms(day + 1)
+        due = [r for r in self._restarts if r.time_ms < end_ms]
+        self._restarts = [r for r in self._restarts if r.time_ms >= end_ms]
+        return due
+
+
+def _limits(machines: Machines) -> Float64:
+    """Return the limits, shape (limits, A)."""
+    assets = len(machines.capacity_kw)
+    values = [getattr(machines, x.value) if isinstance(x.value, str) else x.value for x in LIMITS]
+    return np.array([np.broadcast_to(v, assets) for v in values])

@@ -1,0 +1,147 @@
+"""Chillers as they were built: models, their safety set-points, and the spread between two of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from models.frames import Float64, Int64
+from simulators.refrigerant import r134a
+
+WATER_KJ = 4.19
+RATED_LEAVING_C = 6.7
+RATED_ENTERING_C = 29.4
+RATED_CHILLED_K = 5.6
+RATED_CONDENSER_K = 5.5
+_RATED_NTU_EVAPORATOR = 1.41
+_RATED_NTU_CONDENSER = 1.57
+_RATED_EFFICIENCY = 0.805
+_REJECTION = 1.16
+_RATED_COP = 5.85
+_FULL_LOAD_MARGIN = 1.35
+_PSI_BAR = 0.0689476
+_ATMOSPHERE_BAR = 1.01325
+
+
+def gauge(psig: float) -> float:
+    """Return bar absolute.
+
+    >>> round(gauge(180.0), 2)
+    13.42
+    """
+    return psig * _PSI_BAR + _ATMOSPHERE_BAR
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A type of chiller: rated capacity, its share of a fleet, and its controller's set-points.
+
+    ``low_evaporator_strikes`` cycling shutdowns on low evaporator pressure make one safety shutdown.
+    """
+
+    name: str
+    capacity_kw: float
+    share: float
+    high_condenser_bar: float
+    override_bar: float
+    low_evaporator_bar: float
+    low_evaporator_strikes: int
+
+
+# Published set-points: 180 psig, override released at 160 (York YK); 25.0 psig, three strikes (YMC2);
+# 215 psig and a refrigerant temperature of 33 °F, 2.99 bar (Carrier 19XL); the 195 psig override is ours.
+MODELS = (
+    Model("C-350", 1231.0, 0.45, gauge(180.0), gauge(160.0), gauge(25.0), 3),
+    Model("C-500", 1758.0, 0.35, gauge(180.0), gauge(160.0), gauge(25.0), 3),
+    Model("C-700", 2462.0, 0.20, gauge(215.0), gauge(195.0), 2.99, 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """``A`` chillers; every field has shape (A,).
+
+    Conductances ``ua_*`` and heat capacity rates ``stream_*`` are in kW/K, ``rise_kj`` is the isentropic rise
+    at the rated point, ``*_c`` and ``*_k`` are °C and K, pressures bar absolute.
+    """
+
+    capacity_kw: Float64
+    ua_evaporator: Float64
+    ua_condenser: Float64
+    stream_evaporator: Float64
+    stream_condenser: Float64
+    efficiency: Float64
+    motor_efficiency: Float64
+    full_load_kw: Float64
+    rise_kj: Float64
+    subcooler_ntu: Float64
+    setpoint_c: Float64
+    oil_bar: Float64
+    sump_c: Float64
+    bearing_k: Float64
+    winding_k: Float64
+    sink_k: Float64
+    surge_head: Float64
+    high_condensing_c: Float64
+    override_c: Float64
+    low_evaporating_c: Float64
+    low_evaporator_strikes: Float64
+
+    def take(self, columns: Int64) -> Machines:
+        """Return the machines at ``columns``."""
+        return Machines(*(getattr(self, f.name)[columns] for f in fields(self)))
+
+
+def rated(model: Model) -> Machines:
+    """Return one machine of ``model`` exactly as designed, every field of shape (1,)."""
+    return _build((model,), lambda _sigma: np.ones(1), np.zeros(1))
+
+
+def draw_machines(rng: np.random.Generator, count: int) -> Machines:
+    """Draw ``count`` machines: model by share, then the spread of manufacture and site."""
+    chosen = rng.choice(len(MODELS), count, p=[m.share for m in MODELS])
+    models = tuple(MODELS[i] for i in chosen)
+    return _build(models, lambda sigma: np.exp(rng.normal(0.0, sigma, count)), rng.normal(0.0, 0.6, count))
+
+
+def _build(models: tuple[Model, ...], factor: Callable[[float], Float64], setpoint_k: Float64) -> Machines:
+    capacity = np.array([m.capacity_kw for m in models]) * factor(0.03)
+    stream_e = capacity / RATED_CHILLED_K
+    stream_c = capacity * _REJECTION / RATED_CONDENSER_K
+    return Machines(
+        capacity_kw=capacity,
+        ua_evaporator=_RATED_NTU_EVAPORATOR * stream_e * factor(0.05),
+        ua_condenser=_RATED_NTU_CONDENSER * stream_c * factor(0.05),
+        stream_evaporator=stream_e * factor(0.03),
+        stream_condenser=stream_c * factor(0.03),
+        efficiency=_RATED_EFFICIENCY * factor(0.02),
+        motor_efficiency=0.945 * factor(0.005),
+        full_load_kw=capacity / _RATED_COP * _FULL_LOAD_MARGIN,
+        rise_kj=np.full(len(models), _rated_rise_kj()),
+        subcooler_ntu=0.85 * factor(0.08),
+        setpoint_c=np.clip(np.round((RATED_LEAVING_C + setpoint_k) * 2.0) / 2.0 + 0.2, 5.7, 8.7),
+        oil_bar=2.28 * factor(0.06),
+        sump_c=53.0 * factor(0.035),
+        bearing_k=6.0 * factor(0.2),
+        winding_k=42.0 * factor(0.08),
+        sink_k=17.0 * factor(0.1),
+        surge_head=1.0 * factor(0.02),
+        **_setpoints(models),
+    )
+
+
+def _setpoints(models: tuple[Model, ...]) -> dict[str, Float64]:
+    saturation_c = r134a().saturation_c
+    return {
+        "high_condensing_c": np.array([saturation_c(m.high_condenser_bar) for m in models]),
+        "override_c": np.array([saturation_c(m.override_bar) for m in models]),
+        "low_evaporating_c": np.array([saturation_c(m.low_evaporator_bar) for m in models]),
+        "low_evaporator_strikes": np.array([float(m.low_evaporator_strikes) for m in models]),
+    }
+
+
+def _rated_rise_kj() -> float:
+    """Return the isentropic rise between the rated evaporating (4.9 °C) and condensing (36.4 °C) states."""
+    return float(r134a().isentropic(np.array(4.9)).rise_kj(np.array(36.4)))

@@ -1,0 +1,135 @@
+"""R134a: saturation and isentropic compression, tabulated once and interpolated linearly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import CoolProp
+import numpy as np
+import numpy.typing as npt
+from CoolProp.CoolProp import AbstractState
+
+from models.frames import Float64
+
+Cells = npt.NDArray[np.intp]
+_KELVIN = 273.15
+_BAR_PA = 1e5
+_EVAPORATING_C = np.arange(-30.0, 36.0, 2.0)
+_CONDENSING_C = np.arange(0.0, 84.0, 2.0)
+_SATURATION_C = np.arange(-40.0, 90.5, 0.5)
+_LEAST_LIFT_K = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Equally spaced points of a table: ``start``, ``start + step``, …, ``count`` of them."""
+
+    start: float
+    step: float
+    count: int
+
+    def locate(self, x: Float64) -> tuple[Cells, Float64]:
+        """Return the cell of each ``x`` and the share of the cell passed; outside, the table's end."""
+        at = np.clip((x - self.start) / self.step, 0.0, self.count - 1.000001)
+        cell = at.astype(np.intp)
+        return cell, at - cell
+
+
+def _axis(points: Float64) -> Axis:
+    return Axis(float(points[0]), float(points[1] - points[0]), len(points))
+
+
+@dataclass(frozen=True, slots=True)
+class Refrigerant:
+    """Tables of one refrigerant; temperatures in °C, pressures in bar absolute, enthalpies in kJ/kg.
+
+    >>> r = r134a()
+    >>> round(float(r.pressure_bar(np.array(0.0))), 3)
+    2.928
+    >>> round(r.saturation_c(6.0), 1)
+    21.6
+    """
+
+    saturation: Float64
+    compression: Float64
+
+    def pressure_bar(self, saturation_c: Float64) -> Float64:
+        """Return the saturation pressure."""
+        return self._saturated(0, saturation_c)
+
+    def liquid_kj(self, saturation_c: Float64) -> Float64:
+        """Return the enthalpy of saturated liquid."""
+        return self._saturated(1, saturation_c)
+
+    def vapour_kj(self, saturation_c: Float64) -> Float64:
+        """Return the enthalpy of saturated vapour."""
+        return self._saturated(2, saturation_c)
+
+    def saturation_c(self, pressure_bar: float) -> float:
+        """Return the saturation temperature at one pressure."""
+        return float(np.interp(pressure_bar, self.saturation[0], _SATURATION_C))
+
+    def isentropic(self, evaporating_c: Float64) -> Isentropic:
+        """Return compression that starts from saturated vapour at these temperatures."""
+        return Isentropic(self.compression, *_axis(_EVAPORATING_C).locate(evaporating_c))
+
+    def _saturated(self, row: int, saturation_c: Float64) -> Float64:
+        cell, share = _axis(_SATURATION_C).locate(saturation_c)
+        table = self.saturation[row]
+        below = table[cell]
+        return np.asarray(below + share * (table[cell + 1] - below), np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Isentropic:
+    """Compression from fixed evaporating temperatures, asked at several condensing temperatures."""
+
+    compression: Float64
+    cell: Cells
+    share: Float64
+
+    def rise_kj(self, condensing_c: Float64) -> Float64:
+        """Return the isentropic rise of enthalpy, kJ/kg."""
+        return self._at(0, condensing_c)
+
+    def discharge_c(self, condensing_c: Float64, loss_kj: Float64) -> Float64:
+        """Return the discharge temperature when ``loss_kj`` comes on top of the isentropic rise."""
+        return self._at(1, condensing_c) + loss_kj / self._at(2, condensing_c)
+
+    def _at(self, quantity: int, condensing_c: Float64) -> Float64:
+        column, across = _axis(_CONDENSING_C).locate(condensing_c)
+        table = self.compression[quantity].ravel()
+        at = self.cell * len(_CONDENSING_C) + column
+        low = table[at] + across * (table[at + 1] - table[at])
+        at += len(_CONDENSING_C)
+        high = table[at] + across * (table[at + 1] - table[at])
+        return np.asarray(low + self.share * (high - low), np.float64)
+
+
+@lru_cache(maxsize=1)
+def r134a() -> Refrigerant:
+    """Return the tables of R134a, from CoolProp's equation of state (Tillner-Roth & Baehr 1994)."""
+    state = AbstractState("HEOS", "R134a")
+    saturation = np.array([_saturated_at(state, t) for t in _SATURATION_C]).T
+    compression = np.array([[_compressed(state, e, c) for c in _CONDENSING_C] for e in _EVAPORATING_C])
+    return Refrigerant(np.ascontiguousarray(saturation), np.ascontiguousarray(compression.transpose(2, 0, 1)))
+
+
+def _saturated_at(state: AbstractState, temperature_c: float) -> tuple[float, float, float]:
+    state.update(CoolProp.QT_INPUTS, 0.0, temperature_c + _KELVIN)
+    pressure_bar, liquid_kj = state.p() / _BAR_PA, state.hmass() / 1e3
+    state.update(CoolProp.QT_INPUTS, 1.0, temperature_c + _KELVIN)
+    return pressure_bar, liquid_kj, state.hmass() / 1e3
+
+
+def _compressed(
+    state: AbstractState, evaporating_c: float, condensing_c: float
+) -> tuple[float, float, float]:
+    """Return rise (kJ/kg), temperature (°C) and heat capacity (kJ/kg/K) after isentropic compression."""
+    state.update(CoolProp.QT_INPUTS, 1.0, max(condensing_c, evaporating_c + _LEAST_LIFT_K) + _KELVIN)
+    pressure_pa = state.p()
+    state.update(CoolProp.QT_INPUTS, 1.0, evaporating_c + _KELVIN)
+    inlet_kj, entropy = state.hmass() / 1e3, state.smass()
+    state.update(CoolProp.PSmass_INPUTS, pressure_pa, entropy)
+    return state.hmass() / 1e3 - inlet_kj, state.T() - _KELVIN, state.cpmass() / 1e3

@@ -1,0 +1,84 @@
+"""A scenario says which fleet to simulate: how many machines, when, in which climate, with which faults."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from models.errors import ConfigError
+from simulators.climate import Climate
+from simulators.clock import DAY_S, Clock
+from simulators.faults import KINDS
+
+Positive = Annotated[int, Meta(gt=0)]
+Rate = Annotated[float, Meta(ge=0, le=100)]
+
+
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A simulated fleet; ``start`` is a day in UTC, ``faults`` are rates per chiller-year by kind.
+
+    ``dirt_share`` is the expected share of values that are missing: half of them go with whole samples (a
+    gateway that is down), half with single sensors. ``msgspec.structs.replace`` makes a variant.
+    """
+
+    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,63}$")]
+    assets: Annotated[int, Meta(gt=0, le=999_999)]
+    days: Positive
+    start: date
+    seed: Annotated[int, Meta(ge=0)]
+    period_s: Positive
+    climate: Climate
+    faults: dict[str, Rate] = {}
+    dirt_share: Annotated[float, Meta(ge=0, lt=0.5)] = 0.0
+
+    @property
+    def clock(self) -> Clock:
+        """The calendar of this scenario."""
+        return Clock(self.start, self.period_s)
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read and check a scenario file.
+
+    Raises ConfigError with the file, the key, its value and what was expected.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), "file", str(path), f"a readable scenario file ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(path), "file", str(path), f"TOML ({error})") from error
+    return parse_scenario(raw, str(path))
+
+
+def parse_scenario(raw: dict[str, Any], source: str) -> Scenario:
+    """Check the content of a scenario file; ``source`` names it in errors."""
+    try:
+        scenario = msgspec.convert(raw, Scenario)
+    except msgspec.ValidationError as error:
+        raise _located(error, raw, source) from error
+    if DAY_S % scenario.period_s:
+        raise ConfigError(source, "period_s", scenario.period_s, "a divisor of 86400, the seconds of a day")
+    for kind, rate in scenario.faults.items():
+        if kind not in KINDS:
+            raise ConfigError(source, f"faults.{kind}", rate, f"a kind of fault: {', '.join(KINDS)}")
+    return scenario
+
+
+def _located(error: msgspec.ValidationError, raw: dict[str, Any], source: str) -> ConfigError:
+    """Turn msgspec's ``… - at `$.climate.day_k` `` into an error that names the key and its value."""
+    text, _, place = str(error).partition(" - at `$.")
+    path = [step.strip("`") for step in place.split(".") if step]
+    named = re.search(r"field `(\w+)`", text)
+    if named:
+        path.append(named[1])
+    value: Any = raw
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return ConfigError(source, ".".join(path) or "file", value, text.removeprefix("Expected "))

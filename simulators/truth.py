@@ -1,0 +1,57 @@
+"""What really happened, for evaluation alone: no telemetry, label or feature is made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRecord:
+    """A gradual fault, under way in [begin_ms, end_ms); ``end_ms`` is None while it lasts.
+
+    ``ended_by`` is ``repair`` (after a shutdown), ``found`` (mended before one) or ``service``.
+    """
+
+    asset: str
+    kind: str
+    begin_ms: int
+    end_ms: int | None = None
+    ended_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownRecord:
+    """A safety shutdown; ``cause`` is a kind of fault, empty if none had a part in it."""
+
+    asset: str
+    time_ms: int
+    code: str
+    cause: str
+    is_sudden: bool
+
+    @property
+    def has_precursor(self) -> bool:
+        """Whether a gradual fault led to it, so that it could be foreseen."""
+        return bool(self.cause) and not self.is_sudden
+
+
+@dataclass(slots=True)
+class Truth:
+    """The record of one plant, written as the simulation goes."""
+
+    shutdowns: list[ShutdownRecord] = field(default_factory=list)
+    ended: list[FaultRecord] = field(default_factory=list)
+    under_way: dict[tuple[str, str], FaultRecord] = field(default_factory=dict)
+
+    @property
+    def faults(self) -> list[FaultRecord]:
+        """All faults that ever began."""
+        return [*self.ended, *self.under_way.values()]
+
+    def begin(self, asset: str, kind: str, time_ms: int) -> None:
+        """Note that a fault began."""
+        self.under_way[asset, kind] = FaultRecord(asset, kind, time_ms)
+
+    def end(self, asset: str, kind: str, time_ms: int, reason: str) -> None:
+        """Note that a fault ended."""
+        self.ended.append(replace(self.under_way.pop((asset, kind)), end_ms=time_ms, ended_by=reason))

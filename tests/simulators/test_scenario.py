@@ -1,0 +1,86 @@
+"""A scenario file is read whole or refused by file, key and value; its manual leaves nothing out."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from models.errors import ConfigError
+from simulators.climate import Climate
+from simulators.controller import LIMITS
+from simulators.faults import KINDS, SUDDEN
+from simulators.machines import MODELS
+from simulators.scenario import Scenario, load_scenario, parse_scenario
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "fleets" / "scenarios").glob("*.toml"))
+GOOD: dict[str, Any] = {
+    "name": "small",
+    "assets": 2,
+    "days": 3,
+    "start": "2025-06-01",
+    "seed": 1,
+    "period_s": 900,
+    "climate": {"wet_bulb_mean_c": 12.0, "season_k": 8.0, "day_k": 1.5, "weather_k": 2.5},
+    "faults": {"leak": 0.5},
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=[p.stem for p in FILES])
+def test_every_shipped_scenario_is_valid_and_named_after_its_file(path: Path) -> None:
+    assert load_scenario(path).name == path.stem
+
+
+def test_the_demo_is_a_year_of_a_hundred_chillers() -> None:
+    demo = load_scenario(ROOT / "fleets" / "scenarios" / "demo.toml")
+    assert (demo.assets, demo.days, demo.start.isoformat()) == (100, 365, "2025-01-01")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"assets": 0}, "small.toml: assets = 0: expected `int` >= 1"),
+        ({"start": "June"}, "small.toml: start = 'June'"),
+        ({"period_s": 7000}, "small.toml: period_s = 7000: expected a divisor of 86400"),
+        ({"dirt_share": 0.9}, "small.toml: dirt_share = 0.9: expected `float` < 0.5"),
+        ({"days": None}, "small.toml: days = None: expected `int`, got `null`"),
+        ({"colour": "red"}, "small.toml: colour = 'red'"),
+        (
+            {"faults": {"lightning": 1.0}},
+            "small.toml: faults.lightning = 1.0: expected a kind of fault: fouling",
+        ),
+        ({"faults": {"leak": -1.0}}, "small.toml: faults"),
+        (
+            {"climate": {**GOOD["climate"], "day_k": -1.0}},
+            "small.toml: climate.day_k = -1.0: expected `float` >= 0",
+        ),
+        ({"climate": {}}, "small.toml: climate.wet_bulb_mean_c = None"),
+    ],
+)
+def test_a_bad_value_is_refused_by_file_key_and_value(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_scenario({**GOOD, **change}, "small.toml")
+    assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("text", ["assets = ", None, b"\xff"])
+def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, text: str | bytes | None) -> None:
+    path = tmp_path / "broken.toml"
+    if text is not None:
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(ConfigError, match=r"broken\.toml: file"):
+        load_scenario(path)
+
+
+def test_a_variant_keeps_everything_else() -> None:
+    scenario = parse_scenario(GOOD, "small.toml")
+    variant = msgspec.structs.replace(scenario, assets=5, seed=9)
+    assert (variant.assets, variant.seed, variant.climate) == (5, 9, scenario.climate)
+
+
+def test_the_manual_names_every_key_fault_code_and_model() -> None:
+    manual = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
+    words = [f.name for struct in (Scenario, Climate) for f in msgspec.structs.fields(struct)]
+    words += [*KINDS, *(x.code for x in LIMITS), *(s.code for s in SUDDEN), *(m.name for m in MODELS)]
+    assert [w for w in words if f"`{w}`" not in manual] == []

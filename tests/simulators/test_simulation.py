@@ -1,0 +1,246 @@
+"""A simulated fleet, from its scenario to slices of telemetry, events and the truth behind them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from models.errors import ConfigError
+from models.fleet import load_fleet
+from models.frames import Event, Float32, Slice
+from simulators.faults import SUDDEN
+from simulators.scenario import Scenario, load_scenario
+from simulators.simulation import Simulation, simulate
+
+FLEETS = Path(__file__).parents[2] / "fleets"
+FLEET = load_fleet(FLEETS / "chiller.toml")
+DEMO = load_scenario(FLEETS / "scenarios" / "demo.toml")
+SUDDEN_CODES = {s.code for s in SUDDEN}
+
+
+def variant(**changes: object) -> Scenario:
+    return msgspec.structs.replace(DEMO, **changes)
+
+
+def column(values: Float32, key: str) -> Float32:
+    return values[:, FLEET.keys.index(key)]
+
+
+def fingerprint(slices: Iterator[Slice]) -> list[tuple[bytes, bytes, bytes, tuple[Event, ...]]]:
+    return [
+        (s.frames.asset.tobytes(), s.frames.time_ms.tobytes(), s.frames.values.tobytes(), s.events)
+        for s in slices
+    ]
+
+
+@pytest.fixture(scope="module")
+def year() -> tuple[Simulation, list[Event], list[Slice]]:
+    """Run 60 chillers for a year; keep the events, and the telemetry of every 20th day."""
+    run = Simulation(variant(assets=60, seed=5), FLEET)
+    events: list[Event] = []
+    kept: list[Slice] = []
+    for i, s in enumerate(run.slices()):
+        events += s.events
+        kept += [s] if i % 20 == 0 else []
+    return run, events, kept
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
+    small = variant(assets=3, days=3)
+    once = fingerprint(simulate(small, FLEET))
+    assert once == fingerprint(simulate(small, FLEET))
+    assert once != fingerprint(simulate(variant(assets=3, days=3, seed=8), FLEET))
+
+
+def test_a_longer_run_begins_with_the_shorter_one() -> None:
+    longer = fingerprint(simulate(variant(assets=3, days=4), FLEET))
+    assert longer[:2] == fingerprint(simulate(variant(assets=3, days=2), FLEET))
+
+
+def test_a_larger_fleet_begins_with_the_machines_of_a_full_plant() -> None:
+    (full,) = simulate(variant(assets=128, days=1, dirt_share=0.0), FLEET)
+    (larger,) = simulate(variant(assets=130, days=1, dirt_share=0.0), FLEET)
+    assert len(larger.frames) == 130 * 96
+    np.testing.assert_array_equal(larger.frames.values[: 128 * 96], full.frames.values)
+
+
+def test_a_slice_is_a_day_of_rows_by_asset_and_time_and_of_sorted_events(
+    year: tuple[Simulation, list[Event], list[Slice]],
+) -> None:
+    run, _, kept = year
+    for s in kept:
+        frames = s.frames
+        assert frames.assets == run.assets
+        assert s.end_ms - s.start_ms == 86_400_000
+        assert ((frames.time_ms >= s.start_ms) & (frames.time_ms < s.end_ms)).all()
+        key = frames.asset.astype(np.int64) * 10**14 + frames.time_ms
+        assert (np.diff(key) > 0).all()
+        assert frames.values.dtype == np.float32
+        assert list(s.events) == sorted(s.events)
+        assert all(s.start_ms <= e.time_ms < s.end_ms for e in s.events)
+
+
+def test_every_published_value_is_within_its_sensors_plausible_range(
+    year: tuple[Simulation, list[Event], list[Slice]],
+) -> None:
+    for s in year[2]:
+        low, high = np.array([(x.low, x.high) for x in FLEET.sensors], np.float32).T
+        values = s.frames.values
+        assert ((values >= low) & (values <= high) | np.isnan(values)).all()
+
+
+def test_temperatures_seldom_reach_the_end_of_their_range(
+    year: tuple[Simulation, list[Event], list[Slice]],
+) -> None:
+    values = np.concatenate([s.frames.values for s in year[2]])
+    for i, sensor in enumerate(FLEET.sensors):
+        if sensor.unit in {"degC", "bar", "K"} and sensor.key != "oil_diff_pressure":
+            at_end = (values[:, i] <= sensor.low) | (values[:, i] >= np.float32(sensor.high))
+            assert at_end.mean() < 1e-3, sensor.key
+
+
+def test_a_stopped_machine_draws_no_power_and_its_pressures_meet(
+    year: tuple[Simulation, list[Event], list[Slice]],
+) -> None:
+    values = np.concatenate([s.frames.values for s in year[2]])
+    stopped = column(values, "run_state") == 0
+    assert 0.1 < stopped.mean() < 0.6
+    assert np.nanmax(column(values, "power_kw")[stopped]) < 5.0
+    gap = column(values, "cond_pressure")[stopped] - column(values, "evap_pressure")[stopped]
+    running = column(values, "cond_pressure")[~stopped] - column(values, "evap_pressure")[~stopped]
+    assert np.nanmedian(gap) < 0.3 < np.nanmedian(running)
+
+
+def test_shutdowns_come_at_the_rate_of_a_real_fleet_and_about_a_third_are_sudden(
+    year: tuple[Simulation, list[Event], list[Slice]],
+) -> None:
+    run, events, _ = year
+    shutdowns = [e for e in events if e.kind == "shutdown"]
+    assert 0.4 < len(shutdowns) / 60 < 1.2
+    assert 0.2 < np.mean([s.is_sudden for s in run.shutdowns]) < 0.5
+    assert len({e.code for e in shutdowns}) >= 6
+
+
+def test_the_truth_explains_every_shutdown_in_the_log(
+    year: tuple[Simulation, list[Event], list[Slice]],
+) -> None:
+    run, events, _ = year
+    logged = [(e.time_ms, e.asset, e.code) for e in events if e.kind == "shutdown"]
+    assert logged == [(s.time_ms, s.asset, s.code) for s in run.shutdowns]
+    for s in run.shutdowns:
+        if s.is_sudden:
+            assert s.code in SUDDEN_CODES
+            assert not s.has_precursor
+        elif s.cause:
+            under_way = [f for f in run.faults if f.asset == s.asset and f.kind == s.cause]
+            assert any(f.begin_ms <= s.time_ms for f in under_way)
+
+
+def test_some_faults_end_before_they_do_harm(year: tuple[Simulation, list[Event], list[Slice]]) -> None:
+    endings = [f.ended_by for f in year[0].faults if f.end_ms is not None]
+    assert {"repair", "found", "service"} == set(endings)
+    assert endings.count("repair") > 10
+    assert endings.count("found") > 10
+
+
+def test_a_machine_stays_down_between_a_shutdown_and_its_restart(
+    year: tuple[Simulation, list[Event], list[Slice]],
+) -> None:
+    _, events, kept = year
+    checked = 0
+    for down in (e for e in events if e.kind == "shutdown"):
+        back = min(
+            (e.time_ms for e in events if e.kind == "restart" and e.asset == down.asset and e > down),
+            default=0,
+        )
+        for s in kept:
+            frames = s.frames
+            rows = (frames.asset == frames.assets.index(down.asset)) & (frames.time_ms >= down.time_ms)
+            rows &= frames.time_ms < back
+            checked += int(rows.sum())
+            assert not np.nansum(column(frames.values, "run_state")[rows])
+    assert checked > 0
+
+
+def test_repairs_take_half_a_day_in_the_median(year: tuple[Simulation, list[Event], list[Slice]]) -> None:
+    events = year[1]
+    hours = []
+    for down in (e for e in events if e.kind == "shutdown"):
+        back = [
+            e.time_ms
+            for e in events
+            if e.kind == "restart" and e.asset == down.asset and e.time_ms > down.time_ms
+        ]
+        hours += [(back[0] - down.time_ms) / 3.6e6] if back else []
+    assert 9.0 < np.median(hours) < 18.0
+
+
+def test_without_faults_the_hottest_months_bring_no_shutdown() -> None:
+    calm = variant(assets=40, days=45, start=DEMO.start.replace(month=7), faults={}, seed=3)
+    kinds = {e.kind for s in simulate(calm, FLEET) for e in s.events}
+    assert not kinds & {"shutdown", "cycling"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "sensor", "sign"),
+    [
+        ("fouling", "cond_approach", 1),
+        ("leak", "subcooling", -1),
+        ("oil_filter", "oil_diff_pressure", -1),
+        ("bearing", "bearing_temp", 1),
+        ("strainer", "cw_flow", -1),
+    ],
+)
+def test_a_gradual_fault_shows_in_its_sensor_days_before_the_shutdown(
+    kind: str, sensor: str, sign: int
+) -> None:
+    """Compare three days before the shutdown with the same machine on the same day without the fault."""
+    base = variant(assets=20, days=80, start=DEMO.start.replace(month=6), faults={kind: 6.0}, seed=11)
+    run, sound = Simulation(base, FLEET), simulate(msgspec.structs.replace(base, faults={}), FLEET)
+    faulty = np.array([_daily(s, sensor) for s in run.slices()])
+    change = faulty - np.array([_daily(s, sensor) for s in sound])
+    first_ms = run.scenario.clock.start_ms(0)
+    before = [((s.time_ms - first_ms) // 86_400_000 - 3, run.assets.index(s.asset)) for s in run.shutdowns]
+    assert len(before) >= 3
+    assert np.sign(np.nanmedian([change[day, asset] for day, asset in before if day >= 0])) == sign
+
+
+def test_telemetry_shows_nothing_of_a_fault_before_it_begins() -> None:
+    base = variant(assets=40, days=30)
+    run, sound = Simulation(base, FLEET), simulate(msgspec.structs.replace(base, faults={}), FLEET)
+    telling = 0
+    for faulty, same in zip(run.slices(), sound, strict=True):
+        touched = {f.asset for f in run.faults} | {s.asset for s in run.shutdowns}
+        clean = np.array([a not in touched for a in run.assets])
+        rows, twins = clean[faulty.frames.asset], clean[same.frames.asset]
+        np.testing.assert_array_equal(faulty.frames.values[rows], same.frames.values[twins])
+        telling += int(rows.sum() < len(rows))
+    assert telling
+
+
+def _daily(s: Slice, sensor: str) -> Float32:
+    """Return the mean of a sensor over the running samples of one day, per asset."""
+    frames = s.frames
+    running = column(frames.values, "run_state") == 1
+    out = np.full(len(frames.assets), np.nan, np.float32)
+    for a in range(len(frames.assets)):
+        rows = running & (frames.asset == a)
+        if rows.any():
+            out[a] = np.nanmean(column(frames.values, sensor)[rows])
+    return out
+
+
+def test_a_sampling_period_other_than_the_fleets_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"demo: period_s = 1800: expected sampling\.period_s of fleet chiller, 900"
+    ):
+        simulate(variant(period_s=1800), FLEET)
+
+
+def test_a_fleet_file_may_list_fewer_sensors() -> None:
+    fewer = msgspec.structs.replace(FLEET, sensors=(FLEET.sensors[26], FLEET.sensors[10]))
+    (s,) = simulate(variant(assets=2, days=1), fewer)
+    assert s.frames.values.shape[1] == 2
+    assert set(np.unique(s.frames.values[:, 0][np.isfinite(s.frames.values[:, 0])])) <= {0.0, 1.0}
