@@ -1,0 +1,90 @@
+"""Which stage a worker runs, and what it is given."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from chillcast.settings import Settings
+from models.bundle import champion, load_bundle
+from models.errors import ConfigError
+from models.features import FeatureSchema
+from models.fleet import Fleet, load_fleet
+from models.risk import RiskModel
+from streams.feature_stage import FeatureStage
+from streams.open_store import open_store
+from streams.risk_stage import RiskStage
+from streams.sink_stage import SinkStage
+from streams.stage import Stage
+from streams.store import Store
+from streams.topics import Topics
+from streams.worker import OpenStage, Worker, WorkerOptions
+
+log = logging.getLogger("chillcast")
+
+
+def create_worker(name: str, settings: Settings) -> Worker:
+    """Return the worker for stage ``name``.
+
+    Raises ConfigError for an unknown stage, and ModelError where the risk stage finds no champion.
+    """
+    if name not in _STAGES:
+        raise ConfigError("command line", "stage", name, f"one of {', '.join(_STAGES)}")
+    fleet, topics = load_fleet(settings.fleet_path), Topics(settings.topic_prefix)
+    sources, open_stage = _STAGES[name](settings, fleet, topics)
+    options = WorkerOptions(
+        bootstrap=settings.broker,
+        group=f"{settings.topic_prefix}chillcast-{name}",
+        sources=sources,
+        session_timeout_s=settings.session_timeout_s,
+        data_folder=str(settings.home_path / "run" / name),
+    )
+    return Worker(options, open_stage)
+
+
+def _features(_: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
+    def open_stage(source: str, partition: int) -> Stage:  # noqa: ARG001
+        return FeatureStage(fleet, topics)
+
+    return (topics.telemetry,), open_stage
+
+
+def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
+    version, model = load_champion(settings, fleet)
+    log.warning("scoring with version %s, threshold %.4f", version, model.threshold)
+
+    def open_stage(source: str, partition: int) -> Stage:  # noqa: ARG001
+        return RiskStage(fleet, topics, model, version)
+
+    return (topics.features,), open_stage
+
+
+def _sink(settings: Settings, _: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
+    def open_stage(source: str, partition: int) -> Stage:  # noqa: ARG001
+        return SinkStage(create_store(settings), topics)
+
+    return (topics.scores, topics.alerts, topics.drift, topics.events), open_stage
+
+
+_STAGES: dict[str, Callable[[Settings, Fleet, Topics], tuple[tuple[str, ...], OpenStage]]] = {
+    "features": _features,
+    "risk": _risk,
+    "sink": _sink,
+}
+
+
+def load_champion(settings: Settings, fleet: Fleet) -> tuple[str, RiskModel]:
+    """Return version and model that were promoted for this fleet."""
+    version, folder = champion(settings.home_path / "bundles" / fleet.name)
+    return version, load_bundle(folder, FeatureSchema(fleet).fingerprint)
+
+
+def create_store(settings: Settings) -> Store:
+    """Return InfluxDB where a URL is configured, the embedded store otherwise."""
+    return open_store(
+        settings.influx_url or None,
+        settings.influx_token,
+        settings.influx_org,
+        settings.influx_bucket,
+        settings.store_path,
+    )

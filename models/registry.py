@@ -1,0 +1,157 @@
+"""The registry: every model that was made, with its history, in MLflow. The only module that imports it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.bundle import Pointer, bundle_sha256, read_manifest, write_pointer
+from models.errors import ModelError, UnavailableError
+
+_ALIAS = "champion"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One registered model version; ``is_champion`` where the workers take it."""
+
+    version: str
+    sha256: str
+    created_ms: int
+    metrics: Mapping[str, float]
+    is_champion: bool
+
+
+class Registry:
+    """Registers bundles and promotes them; ``uri`` is any MLflow tracking server or ``sqlite:///…``.
+
+    Bundles are kept under ``folder/artifacts`` with a sqlite registry, and by the server otherwise. Promotion
+    copies the bundle to ``bundles/<fleet>/<version>`` and points the workers at it.
+    """
+
+    def __init__(self, uri: str, folder: Path, bundles: Path) -> None:
+        self.uri, self.folder, self.bundles = uri, folder, bundles
+        folder.mkdir(parents=True, exist_ok=True)
+        self._client = _client(uri)
+
+    def register(self, fleet: str, bundle: Path) -> str:
+        """Log a bundle as a run and register it as the next version of the fleet's model."""
+        manifest = read_manifest(bundle)
+        with _available(self.uri):
+            run = self._client.create_run(self._experiment(fleet))
+            run_id = run.info.run_id
+            for name, value in manifest.metrics.items():
+                self._client.log_metric(run_id, name, value)
+            for name, text in {**manifest.lineage, "threshold": f"{manifest.threshold:.6g}"}.items():
+                self._client.log_param(run_id, name, text)
+            self._client.log_artifacts(run_id, str(bundle), "bundle")
+            self._client.set_terminated(run_id)
+            self._ensure_model(fleet)
+            source = f"{run.info.artifact_uri}/bundle"
+            tags = {"sha256": bundle_sha256(bundle), "fingerprint": manifest.fingerprint}
+            version = self._client.create_model_version(fleet, source=source, run_id=run_id, tags=tags)
+        return str(version.version)
+
+    def promote(self, fleet: str, version: str, *, reason: str, now_ms: int) -> Path:
+        """Make a version the champion and hand its bundle to the workers; return the bundle's folder.
+
+        Raises ModelError where the version does not exist, or its bundle is not what was registered.
+        """
+        record = self._record(fleet, version)
+        target = self.bundles / fleet / version
+        with _available(self.uri):
+            fetched = self._client.download_artifacts(record.run_id, "bundle")
+        _copy(Path(fetched), target)
+        expected = record.tags.get("sha256", "")
+        if bundle_sha256(target) != expected:
+            raise ModelError(f"{target}: not the bundle that was registered as version {version}")
+        read_manifest(target)
+        with _available(self.uri):
+            self._client.set_registered_model_alias(fleet, _ALIAS, version)
+            self._client.set_model_version_tag(fleet, version, "promoted", f"{now_ms} {reason}")
+        pointer = Pointer(version=version, sha256=expected, reason=reason, promoted_ms=now_ms)
+        write_pointer(self.bundles / fleet, pointer)
+        return target
+
+    def versions(self, fleet: str) -> list[Version]:
+        """Return every version of a fleet's model, newest first."""
+        with _available(self.uri):
+            found = self._client.search_model_versions(f"name='{fleet}'")
+            model = self._model(fleet)
+            metrics = {v.version: self._client.get_run(v.run_id).data.metrics for v in found}
+        promoted = str(model.aliases.get(_ALIAS, "")) if model else ""
+        newest_first = sorted(found, key=lambda v: -int(v.version))
+        return [_version(v, metrics[v.version], promoted) for v in newest_first]
+
+    def _experiment(self, fleet: str) -> str:
+        found = self._client.get_experiment_by_name(fleet)
+        if found is not None:
+            return str(found.experiment_id)
+        local = self.uri.startswith("sqlite:")
+        location = (self.folder / "artifacts").resolve().as_uri() if local else None
+        return str(self._client.create_experiment(fleet, artifact_location=location))
+
+    def _model(self, fleet: str) -> Any:
+        found = self._client.search_registered_models(f"name='{fleet}'")
+        return found[0] if found else None
+
+    def _ensure_model(self, fleet: str) -> None:
+        if self._model(fleet) is None:
+            self._client.create_registered_model(fleet)
+
+    def _record(self, fleet: str, version: str) -> Any:
+        with _available(self.uri):
+            found = self._client.search_model_versions(f"name='{fleet}'")
+        for record in found:
+            if str(record.version) == version:
+                return record
+        there = ", ".join(sorted((str(v.version) for v in found), key=int)) or "none"
+        raise ModelError(f"version {version!r} of model {fleet}: expected one of {there}")
+
+
+def _version(record: Any, metrics: Mapping[str, float], promoted: str) -> Version:
+    number = str(record.version)
+    return Version(
+        number, record.tags.get("sha256", ""), int(record.creation_timestamp), metrics, number == promoted
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a bundle; the target appears whole or not at all, and an earlier copy is replaced."""
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(source, partial)
+    shutil.rmtree(target, ignore_errors=True)
+    partial.replace(target)
+
+
+def _client(uri: str) -> Any:
+    """Return an MLflow client; the import takes seconds, so it happens only where a registry is used."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        from mlflow.tracking import MlflowClient  # noqa: PLC0415  (optional, and slow)
+    except ImportError as error:
+        raise ModelError(f"MLflow is not installed ({error}): pip install 'chillcast[registry]'") from error
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with _available(uri):
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextlib.contextmanager
+def _available(uri: str) -> Iterator[None]:
+    """Turn whatever MLflow raises into an error that names the registry."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415  (optional, and slow)
+
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        raise UnavailableError(f"registry {uri}: {str(error).splitlines()[0]}") from error
