@@ -112,7 +112,7 @@ def load_bundle(folder: Path, fingerprint: str, *, smoke: bool = True) -> RiskMo
     if manifest.fingerprint != fingerprint:
         raise ModelError(f"{folder}: fingerprint {manifest.fingerprint}: this fleet has {fingerprint}")
     text = _read(folder / _BOOSTER).decode("utf-8")
-    check_booster(text, len(manifest.feature_names) + 1)
+    check_booster(text, len(manifest.parameters["columns"]) + 1)
     if smoke:
         _smoke(folder)
     return _restored(text, manifest)

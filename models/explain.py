@@ -52,13 +52,14 @@ class Explainer:
         lengths = fleet.sampling.windows_s
         recent = min(range(len(lengths)), key=lambda i: abs(lengths[i] - _DAY_S))
         self._recent, self._baseline = schema.windows[recent], schema.windows[-1]
-        per_sensor = len(schema) // len(fleet.sensors)
-        self._per_sensor = (len(fleet.sensors), per_sensor)
+        self._owner = schema.sensor_index
 
     def explain(self, vector: Float32, risks: Float64, top: int = 3) -> Explanation:
         """Explain one feature vector (F,) and its risks (H,) with the ``top`` strongest sensors."""
         contributions = self.model.contributions(vector[None, :], self.horizon)[0]
-        by_sensor = contributions.reshape(self._per_sensor).sum(axis=1)
+        by_sensor = np.zeros(len(self.fleet.sensors))
+        owned = self._owner >= 0
+        np.add.at(by_sensor, self._owner[owned], contributions[owned])
         order = np.argsort(-by_sensor, kind="stable")[:top]
         fault, check = self._advice(by_sensor)
         soonest, latest = expected_days(risks[: self.horizon + 1], self.fleet.horizons_d)

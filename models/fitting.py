@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from models.errors import ModelError
 from models.evaluation import brier, log_loss, roc_auc
+from models.expectation import Expectation
 from models.fleet import Fleet
 from models.frames import Event, Int32, Int64, Slice
 from models.kernel import Kernel, KernelState, Tally, Windows
@@ -59,21 +60,26 @@ class Fitted:
 class History:
     """Runs slices through the kernel, remembering the events."""
 
-    def __init__(self, fleet: Fleet, slices: Iterable[Slice]) -> None:
-        self.kernel = Kernel(fleet)
+    def __init__(self, fleet: Fleet, slices: Iterable[Slice], expectation: Expectation | None = None) -> None:
+        self.fleet, self.expectation = fleet, expectation
+        self.kernel = Kernel(fleet, expectation)
         self.state: KernelState = self.kernel.start()
         self.tally = Tally(self.kernel.sensors)
         self.events: list[Event] = []
         self._slices = iter(slices)
         self._ahead: Slice | None = None
 
-    def until(self, end_ms: int) -> Iterator[Windows]:
-        """Yield the windows of every slice that ends at or before ``end_ms``; call again to go on."""
+    def until(self, end_ms: int, emit_s: int | None = None) -> Iterator[Windows]:
+        """Yield the windows of every slice that ends at or before ``end_ms``; call again to go on.
+
+        ``emit_s``: only those whose end is a multiple of it.
+        """
+        kernel = Kernel(self.fleet, self.expectation, emit_s) if emit_s else self.kernel
         for part in self._take(end_ms):
             self.events += part.events
             for windows, tally in (
-                self.kernel.step(self.state, part.frames),
-                self.kernel.close(self.state, part.end_ms),
+                kernel.step(self.state, part.frames),
+                kernel.close(self.state, part.end_ms),
             ):
                 self.tally.add(tally)
                 if len(windows):
@@ -131,12 +137,10 @@ def _gather(
     fleet: Fleet, history: History, until_ms: int, report: Callable[[str, Windows], None]
 ) -> Replayed:
     """Keep the features of the windows that end on the training stride."""
-    stride_ms = (fleet.training.stride_s or fleet.sampling.hop_s) * 1000
     kept = Replayed(history.state.assets)
-    for windows in history.until(until_ms):
+    for windows in history.until(until_ms, fleet.training.stride_s):
         report("features", windows)
-        chosen = windows.end_ms % stride_ms == 0
-        kept.add(history.codes(windows)[chosen], windows.end_ms[chosen], windows.values[chosen])
+        kept.add(history.codes(windows), windows.end_ms, windows.values)
     return kept
 
 
@@ -155,6 +159,7 @@ def _train(
         matrix,
         rows,
         names=schema.names,
+        columns=schema.matching(fleet.training.features),
         fingerprint=schema.fingerprint,
         horizons_d=fleet.horizons_d,
         training=fleet.training,

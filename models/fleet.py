@@ -51,6 +51,20 @@ class Advice(_Table, frozen=True):
     check: str
 
 
+class Running(_Table, frozen=True):
+    """A machine runs while ``sensor`` reads above ``above``."""
+
+    sensor: Key
+    above: float
+
+
+class Expected(_Table, frozen=True):
+    """These sensors are compared with what the fleet shows at the same values of the drivers."""
+
+    drivers: Annotated[tuple[Key, ...], Meta(min_length=1, max_length=12)]
+    sensors: Annotated[tuple[Key, ...], Meta(min_length=1)]
+
+
 class Alerting(_Table, frozen=True):
     """When a case is opened.
 
@@ -70,7 +84,13 @@ class Alerting(_Table, frozen=True):
 
 
 class Training(_Table, frozen=True):
-    """How the risk model is fitted; ``parameters`` go to LightGBM as they are."""
+    """How the risk model is fitted.
+
+    ``features`` are patterns (as in a shell) of the feature names it may use; ``parameters`` go to LightGBM
+    as they are; ``rule`` names the sensors whose sum is the baseline to beat.
+    """
+
+    features: Annotated[tuple[str, ...], Meta(min_length=1)] = ("*",)
 
     rounds: Positive = 200
     stride_s: Positive | None = None
@@ -121,6 +141,8 @@ class Fleet(_Table, frozen=True):
     sensors: Annotated[tuple[Sensor, ...], Meta(min_length=1, max_length=4096)]
     alerting: Alerting
     training: Training = Training()
+    running: Running | None = None
+    expectation: tuple[Expected, ...] = ()
     advice: tuple[Advice, ...] = ()
     recording: Recording | None = None
 
@@ -226,6 +248,10 @@ def _references(fleet: Fleet) -> list[tuple[str, str]]:
     """Return every place that names a sensor, with the name it gives."""
     named = [(f"advice[{i}].sensors", key) for i, a in enumerate(fleet.advice) for key in a.sensors]
     named += [("training.rule", key) for key in fleet.training.rule]
+    for i, group in enumerate(fleet.expectation):
+        named += [(f"expectation[{i}]", key) for key in (*group.drivers, *group.sensors)]
+    if fleet.running:
+        named.append(("running.sensor", fleet.running.sensor))
     if fleet.recording:
         named += [(f"recording.columns.{key}", key) for key in fleet.recording.columns]
     return named

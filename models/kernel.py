@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from models.expectation import Expectation, Residuals, identity_of
 from models.features import FeatureSchema
 from models.fleet import Fleet
 from models.frames import Float32, Float64, Frames, Int32, Int64
@@ -77,7 +78,7 @@ class KernelState:
         self._allocate(0)
 
     def _allocate(self, capacity: int) -> None:
-        k, sensors = self.kernel, self.kernel.sensors
+        k, sensors = self.kernel, self.kernel.channels
         self.at = np.zeros(capacity, np.int64)
         self.first = np.zeros(capacity, np.int64)
         self.max_ms = np.full(capacity, _NEVER, np.int64)
@@ -121,10 +122,16 @@ class Kernel:
     `step` and `close` take a state, change it in place and return windows: they know no clock and no broker.
     """
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(
+        self, fleet: Fleet, expectation: Expectation | None = None, emit_s: int | None = None
+    ) -> None:
+        """``emit_s``: emit only windows whose end is a multiple of it; training needs no more."""
         sampling = fleet.sampling
-        self.schema = FeatureSchema(fleet)
+        self.residuals = Residuals(fleet, expectation) if expectation else None
+        self.schema = FeatureSchema(fleet, identity_of(expectation))
         self.sensors = len(fleet.sensors)
+        self.channels = self.sensors + len(self.schema.residuals)
+        self.emit_panes = (emit_s or sampling.hop_s) // sampling.hop_s
         self.low = np.array([s.low for s in fleet.sensors], np.float32)
         self.high = np.array([s.high for s in fleet.sensors], np.float32)
         self.hop_ms = sampling.hop_s * 1000
@@ -150,7 +157,7 @@ class Kernel:
         tally = Tally(self.sensors, samples=len(frames))
         rows = state.rows(frames.assets)[frames.asset]
         pane = frames.time_ms // self.hop_ms
-        values = self._plausible(frames.values, tally)
+        values = self._with_residuals(frames, self._plausible(frames.values, tally))
         opened = state.max_ms[rows] != _NEVER
         old = opened & (pane <= state.at[rows])
         too_late = old & ((pane + 1) * self.hop_ms + self.lateness_ms <= state.max_ms[rows])
@@ -174,6 +181,11 @@ class Kernel:
             wrong = (values < self.low) | (values > self.high)
         tally.implausible += wrong.sum(axis=0)
         return np.where(wrong, np.float32(np.nan), values)
+
+    def _with_residuals(self, frames: Frames, values: Float32) -> Float32:
+        if self.residuals is None:
+            return values
+        return np.concatenate([values, self.residuals.of(frames.assets, frames.asset, values)], axis=1)
 
     def _take_fresh(self, out: _Emission, samples: _Samples) -> None:
         """Take samples of the open pane or newer ones, pane by pane in the order of event time."""
@@ -203,7 +215,7 @@ class Kernel:
         """Advance ``rows`` over empty panes, so that ``pane`` is the next one."""
         far = rows[pane - state.at[rows] > 2 * self.ring]
         for array in (state.panes, *state.prefix, *state.suffix):
-            array[far] = empty(sensors=self.sensors)
+            array[far] = empty(sensors=self.channels)
         self._clear(state, far, slice(None))
         state.at[far] = pane - 1
         before = state.at[rows]
@@ -211,7 +223,7 @@ class Kernel:
             group = rows[before == start]
             for skipped in range(int(start) + 1, pane):
                 self._clear(state, group, skipped % self.kept)
-                self._advance(state, group, skipped, empty(len(group), sensors=self.sensors))
+                self._advance(state, group, skipped, empty(len(group), sensors=self.channels))
 
     def _store(self, out: _Emission, samples: _Samples) -> _Samples:
         """Write samples into their slots, the latest of several in one; return those that were written."""
@@ -241,7 +253,9 @@ class Kernel:
             self._advance(state, group, pane, summarise(samples, pane))
             state.is_open[group] = False
             out.count(samples)
-            out.emit(group, pane, [self._current(state, i, group, pane) for i in range(len(self.lengths))])
+            if (pane + 1) % self.emit_panes == 0:
+                windows = [self._current(state, i, group, pane) for i in range(len(self.lengths))]
+                out.emit(group, pane, windows)
 
     def _advance(self, state: KernelState, rows: Int64, pane: int, statistics: Float64) -> None:
         """Append one closed pane to ``rows``: ring, prefixes and, where a block ends, suffixes."""
@@ -336,7 +350,7 @@ class _Emission:
     def count(self, samples: Float32) -> None:
         """Count the values missing in panes (G, slots, S) that close."""
         self.tally.expected += samples.shape[0] * samples.shape[1]
-        self.tally.missing += np.isnan(samples).sum(axis=(0, 1))
+        self.tally.missing += np.isnan(samples[..., : self.kernel.sensors]).sum(axis=(0, 1))
 
     def emit(self, rows: Int64, pane: int, windows: list[Float64]) -> None:
         """Turn window statistics into features of the window that ends with ``pane``."""

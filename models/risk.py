@@ -30,14 +30,15 @@ _FEWEST_OUTCOMES = 5
 class RiskModel:
     """Scores windows.
 
-    The booster's input is the feature vector followed by the number of the interval; its output, corrected
-    by ``offset`` for the negatives left out in training, is the hazard of that interval.
+    The booster's input is the chosen ``columns`` of the feature vector, then the number of the interval; its
+    output, corrected by ``offset`` for the negatives left out in training, is the hazard of that interval.
     """
 
     booster: lgb.Booster
     feature_names: tuple[str, ...]
     fingerprint: str
     horizons_d: tuple[float, ...]
+    columns: Int64
     offset: float = 0.0
     lines: tuple[Line, ...] = ()
     threshold: float = 0.5
@@ -58,23 +59,27 @@ class RiskModel:
         The intervals up to number ``horizon`` count (Lundberg, Erion & Lee 2018, as LightGBM computes it).
         """
         parts = [
-            np.asarray(self.booster.predict(_with_interval(features, j), pred_contrib=True))
+            np.asarray(self.booster.predict(self._input(features, j), pred_contrib=True))
             for j in range(horizon + 1)
         ]
-        mean: Float64 = np.mean(parts, axis=0)[:, : len(self.feature_names)]
-        return mean
+        out = np.zeros((len(features), len(self.feature_names)))
+        out[:, self.columns] = np.mean(parts, axis=0)[:, : len(self.columns)]
+        return out
 
     def parameters(self) -> dict[str, Any]:
         """Return all but the booster, ready for JSON."""
         lines = [[line.slope, line.intercept] for line in self.lines]
-        return {"offset": self.offset, "lines": lines}
+        return {"offset": self.offset, "lines": lines, "columns": self.columns.tolist()}
+
+    def _input(self, features: Float32, interval: int) -> Float32:
+        return _with_interval(features[:, self.columns], interval)
 
     def uncalibrated(self, features: Float32) -> Float64:
         """Return (n, H) risks as the hazards alone give them."""
         survival = np.ones(len(features))
         out = np.empty((len(features), len(self.horizons_d)))
         for j in range(len(self.horizons_d)):
-            raw = np.asarray(self.booster.predict(_with_interval(features, j), raw_score=True, num_threads=1))
+            raw = np.asarray(self.booster.predict(self._input(features, j), raw_score=True, num_threads=1))
             survival = survival * (1.0 - sigmoid(raw + self.offset))
             out[:, j] = 1.0 - survival
         return out
@@ -95,6 +100,7 @@ def restore(
         tuple(feature_names),
         fingerprint,
         tuple(horizons_d),
+        np.array(parameters["columns"], np.int64),
         float(parameters["offset"]),
         tuple(Line(slope, intercept) for slope, intercept in parameters["lines"]),
         threshold,
@@ -106,12 +112,13 @@ def train(
     rows: HazardRows,
     *,
     names: Sequence[str],
+    columns: Int64,
     fingerprint: str,
     horizons_d: Sequence[float],
     training: Training,
     seed: int,
 ) -> RiskModel:
-    """Fit the hazard on (n, F) features and their at-risk rows.
+    """Fit the hazard on ``columns`` of (n, F) features and their at-risk rows.
 
     Negatives are thinned to ``training.negatives_per_positive`` and the odds corrected by the share kept;
     there are no class weights. Raises ModelError where there are too few outcomes to learn from.
@@ -123,13 +130,14 @@ def train(
             "train on a longer range or more assets"
         )
     chosen, offset = _thin(rows, training.negatives_per_positive, seed)
-    inputs = np.concatenate(
-        [features[rows.row[chosen]], rows.interval[chosen, None].astype(np.float32)], axis=1
+    picked = features[np.ix_(rows.row[chosen], columns)]
+    inputs = np.concatenate([picked, rows.interval[chosen, None].astype(np.float32)], axis=1)
+    data = lgb.Dataset(
+        inputs, rows.outcome[chosen].astype(np.float32), feature_name=_safe_names(len(columns))
     )
-    data = lgb.Dataset(inputs, rows.outcome[chosen].astype(np.float32), feature_name=_safe_names(len(names)))
     parameters = {**_FIXED, **training.parameters, "seed": seed}
     booster = lgb.train(parameters, data, num_boost_round=training.rounds)
-    return RiskModel(booster, tuple(names), fingerprint, tuple(horizons_d), offset)
+    return RiskModel(booster, tuple(names), fingerprint, tuple(horizons_d), columns, offset)
 
 
 def calibrate(model: RiskModel, risks: Float64, wait_ms: Int64, end_ms: Int64, until_ms: int) -> RiskModel:

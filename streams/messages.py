@@ -9,17 +9,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from models.errors import RecordError
 from models.fleet import Fleet
-from models.frames import Event, Float64, Frames, Int32, Int64
+from models.frames import Event, Float32, Float64, Frames, Int32, Int64
 from models.kernel import Windows
+from streams import blocks, checks
+from streams.blocks import Block
 from streams.stage import Incoming, Outgoing
 
 SAMPLE = "application/json"
@@ -32,9 +32,8 @@ ALERT = "application/vnd.chillcast.alert.v1+json"
 DRIFT = "application/vnd.chillcast.drift.v1+json"
 DEAD_LETTER = "application/vnd.chillcast.dead-letter.v1+json"
 
-MAX_BYTES = 4 * 1024 * 1024
 _MAX_PAYLOAD_BYTES = 64 * 1024
-_LATEST_MS = 7_258_118_400_000  # the year 2200
+_MAX_PROBLEMS = 16
 
 T = TypeVar("T")
 
@@ -49,16 +48,6 @@ class Sample(_Message, frozen=True):
     asset: str
     time: str | int
     values: dict[str, float | None]
-
-
-class Block(_Message, frozen=True):
-    """Rows of several assets: ``asset`` int32, ``time_ms`` int64, ``values`` float32 (rows, sensors)."""
-
-    schema: str
-    assets: list[str]
-    asset: bytes
-    time_ms: bytes
-    values: bytes
 
 
 class Watermark(msgspec.Struct, frozen=True):
@@ -155,12 +144,12 @@ class DeadLetter(_Message, frozen=True):
     def of(cls, message: Incoming, reason: str) -> DeadLetter:
         """Make the dead letter of a message; the payload is cut at 64 kB."""
         return cls(
-            reason=reason,
+            reason=checks.clip(reason, 2000),
             topic=message.topic,
             partition=message.partition,
             offset=message.offset,
-            key=(message.key or b"").decode("utf-8", "replace"),
-            content_type=message.content_type,
+            key=checks.clip((message.key or b"").decode("utf-8", "replace"), checks.MAX_NAME),
+            content_type=checks.clip(message.content_type),
             payload=base64.b64encode((message.value or b"")[:_MAX_PAYLOAD_BYTES]).decode(),
         )
 
@@ -195,57 +184,45 @@ def decode_telemetry(value: bytes | None, content_type: str, fleet: Fleet) -> De
 
     Raises RecordError where nothing of it can be used.
     """
-    data = _sized(value)
+    data = checks.sized(value)
     if content_type in ("", SAMPLE):
-        return _sample(_json(data, Sample), fleet)
+        return _sample(checks.from_json(data, Sample), fleet)
     if content_type == BLOCK:
-        return _block(_msgpack(data, Block), fleet)
+        return Decoded(*blocks.to_frames(checks.from_msgpack(data, Block), fleet))
     if content_type == EVENT:
-        return Decoded(_event(data, fleet))
+        record = _event(data)
+        checks.known_asset(record.asset, fleet)
+        return Decoded(record)
     if content_type == WATERMARK:
         return Decoded(_watermark(data))
-    raise RecordError(
-        f"content-type {content_type!r}: expected one of {', '.join((SAMPLE, BLOCK, EVENT, WATERMARK))}"
-    )
+    raise _unexpected(content_type, SAMPLE, BLOCK, EVENT, WATERMARK)
 
 
 def decode_features(value: bytes | None, content_type: str, fingerprint: str) -> Windows | Event | Watermark:
     """Decode a message of the features topic, refusing windows of another feature schema."""
-    data = _sized(value)
+    data = checks.sized(value)
     if content_type == EVENT:
-        return _json(data, Event)
+        return _event(data)
     if content_type == WATERMARK:
         return _watermark(data)
-    if content_type != WINDOWS:
-        raise RecordError(f"content-type {content_type!r}: expected {WINDOWS}")
-    head = _msgpack(data, WindowBlock)
-    if head.fingerprint != fingerprint:
-        raise RecordError(f"fingerprint {head.fingerprint!r}: the model expects {fingerprint!r}")
-    asset, end_ms, revision = _keys(head)
-    values = _matrix(head.values, np.dtype("<f4"), len(asset), "values")
-    return Windows(tuple(head.assets), asset, end_ms, revision, values)
+    if content_type == WINDOWS:
+        return _windows(checks.from_msgpack(data, WindowBlock), fingerprint)
+    raise _unexpected(content_type, WINDOWS, EVENT, WATERMARK)
 
 
 def decode_scores(value: bytes | None, content_type: str) -> Scores | Watermark:
     """Decode a message of the scores topic."""
-    data = _sized(value)
+    data = checks.sized(value)
     if content_type == WATERMARK:
         return _watermark(data)
-    if content_type != SCORES:
-        raise RecordError(f"content-type {content_type!r}: expected {SCORES}")
-    head = _msgpack(data, ScoreBlock)
-    asset, end_ms, revision = _keys(head)
-    risk = _matrix(head.risk, np.dtype("<f8"), len(asset), "risk")
-    adapted = _array(head.adapted, np.dtype("<f8"), "adapted")
-    if risk.shape[1] != len(head.horizons_d) or len(adapted) != len(asset):
-        raise RecordError(f"risk {risk.shape}, adapted {adapted.shape}: expected {len(asset)} rows")
-    horizons = tuple(head.horizons_d)
-    return Scores(head.model, horizons, tuple(head.assets), asset, end_ms, revision, risk, adapted)
+    if content_type == SCORES:
+        return _scores(checks.from_msgpack(data, ScoreBlock))
+    raise _unexpected(content_type, SCORES, WATERMARK)
 
 
 def decode_json(value: bytes | None, kind: type[T]) -> T:
     """Decode an alert, drift signal, event or dead letter."""
-    return _json(_sized(value), kind)
+    return checks.from_json(checks.sized(value), kind)
 
 
 def sample(topic: str, record: Sample) -> Outgoing:
@@ -254,15 +231,9 @@ def sample(topic: str, record: Sample) -> Outgoing:
 
 
 def block(topic: str, frames: Frames, schema: str) -> Outgoing:
-    """Encode rows of one or several assets."""
-    head = Block(
-        schema=schema,
-        assets=list(frames.assets),
-        asset=frames.asset.astype("<i4").tobytes(),
-        time_ms=frames.time_ms.astype("<i8").tobytes(),
-        values=np.ascontiguousarray(frames.values, "<f4").tobytes(),
-    )
-    return Outgoing(topic, frames.assets[0].encode(), msgspec.msgpack.encode(head), BLOCK)
+    """Encode at least one row, of one or several assets."""
+    data = msgspec.msgpack.encode(blocks.of(frames, schema))
+    return Outgoing(topic, frames.assets[0].encode(), data, BLOCK)
 
 
 def event(topic: str, record: Event) -> Outgoing:
@@ -318,131 +289,75 @@ def dead_letter(topic: str, record: DeadLetter) -> Outgoing:
     return Outgoing(topic, record.key.encode(), msgspec.json.encode(record), DEAD_LETTER)
 
 
-def _sized(value: bytes | None) -> bytes:
-    if not value:
-        raise RecordError("empty message")
-    if len(value) > MAX_BYTES:
-        raise RecordError(f"{len(value)} bytes: expected at most {MAX_BYTES}")
-    return value
-
-
-def _json(data: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecordError(f"not a {kind.__name__.lower()} in JSON: {error}") from error
-
-
-def _msgpack(data: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.msgpack.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecordError(f"not a {kind.__name__.lower()} in MessagePack: {error}") from error
+def _unexpected(content_type: str, *expected: str) -> RecordError:
+    return RecordError(f"content-type {checks.clip(content_type)!r}: expected one of {', '.join(expected)}")
 
 
 def _sample(record: Sample, fleet: Fleet) -> Decoded:
-    time_ms = _time_ms(record.time)
-    _known(record.asset, fleet)
-    unknown = [key for key in record.values if key not in fleet.keys]
-    problems = tuple(f"values.{key}: not a sensor of fleet {fleet.name}" for key in unknown)
+    time_ms = checks.parse_time(record.time)
+    checks.known_asset(record.asset, fleet)
     row = _ordered(record.values, fleet)
+    problems = (*_unknown(record.values, fleet), *blocks.clear_infinite(row))
     if not np.isfinite(row).any():
         raise RecordError("; ".join([*problems, "no finite value of a known sensor"]))
-    return Decoded(
-        Frames((record.asset,), np.zeros(1, np.int32), np.array([time_ms]), row[None, :]), problems
-    )
+    frames = Frames((record.asset,), np.zeros(1, np.int32), np.array([time_ms], np.int64), row)
+    return Decoded(frames, problems)
 
 
-def _ordered(values: Mapping[str, float | None], fleet: Fleet) -> npt.NDArray[np.float32]:
+def _unknown(values: Mapping[str, float | None], fleet: Fleet) -> list[str]:
+    """Name the sensors that the fleet does not have, the first of them one by one."""
+    unknown = sorted(values.keys() - set(fleet.keys))
+    named = [f"values.{checks.clip(key)}: not a sensor of fleet {fleet.name}" for key in unknown]
+    more = len(named) - _MAX_PROBLEMS
+    return [*named[:_MAX_PROBLEMS], f"values: {more} more unknown sensors"] if more > 0 else named
+
+
+def _ordered(values: Mapping[str, float | None], fleet: Fleet) -> Float32:
+    """Return (1, S) in the fleet's order; a number too large for float32 is infinite."""
     ordered = [values.get(key) for key in fleet.keys]
     with np.errstate(over="ignore"):
-        return np.array([np.nan if v is None else v for v in ordered], np.float64).astype(np.float32)
+        return np.array([[np.nan if v is None else v for v in ordered]], np.float64).astype(np.float32)
 
 
-def _block(head: Block, fleet: Fleet) -> Decoded:
-    if head.schema != fleet.schema:
-        raise RecordError(f"schema {head.schema!r}: fleet {fleet.name} has {fleet.schema!r}")
-    for name in head.assets:
-        _known(name, fleet)
-    asset = _codes(head.asset, head.assets)
-    time_ms = _array(head.time_ms, np.dtype("<i8"), "time_ms").astype(np.int64)
-    if len(time_ms) != len(asset) or not len(asset):
-        raise RecordError(
-            f"time_ms has {len(time_ms)} rows, asset has {len(asset)}: expected as many, at least 1"
-        )
-    if time_ms.min() <= 0 or time_ms.max() >= _LATEST_MS:
-        raise RecordError(f"time_ms {int(time_ms.min())}–{int(time_ms.max())}: expected 1970 to 2200")
-    values = _matrix(head.values, np.dtype("<f4"), len(asset), "values").astype(np.float32)
-    if values.shape[1] != len(fleet.sensors):
-        raise RecordError(f"{values.shape[1]} values a row: expected {len(fleet.sensors)}")
-    if not np.isfinite(values).any():
-        raise RecordError(f"none of {values.size} values is finite")
-    return Decoded(Frames(tuple(head.assets), asset, time_ms, values))
-
-
-def _event(data: bytes, fleet: Fleet) -> Event:
-    record = _json(data, Event)
-    _known(record.asset, fleet)
-    return Event(_in_range(record.time_ms), record.asset, record.kind, record.code)
-
-
-def _watermark(data: bytes) -> Watermark:
-    record = _json(data, Watermark)
-    _in_range(record.time_ms)
+def _event(data: bytes) -> Event:
+    record = checks.from_json(data, Event)
+    checks.time_in_range(record.time_ms, "time_ms")
+    for name, text in (("kind", record.kind), ("code", record.code or "-"), ("asset", record.asset)):
+        if not (0 < len(text) <= checks.MAX_NAME and text.isprintable()):
+            raise RecordError(f"{name} {checks.clip(text)!r}: expected 1 to {checks.MAX_NAME} characters")
     return record
 
 
-def _known(asset: str, fleet: Fleet) -> None:
-    if not fleet.knows(asset):
-        raise RecordError(f"asset {asset[:200]!r}: expected a name like {fleet.asset_pattern}")
+def _watermark(data: bytes) -> Watermark:
+    record = checks.from_json(data, Watermark)
+    checks.time_in_range(record.time_ms, "time_ms")
+    return record
 
 
-def _time_ms(value: str | int) -> int:
-    if isinstance(value, int):
-        return _in_range(value)
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise RecordError(f"time {value[:80]!r}: expected ISO 8601 with an offset, or UTC ms") from error
-    if moment.tzinfo is None:
-        raise RecordError(f"time {value!r}: expected an offset from UTC, as in {value}Z")
-    return _in_range(int(moment.timestamp() * 1000))
+def _windows(head: WindowBlock, fingerprint: str) -> Windows:
+    if head.fingerprint != fingerprint:
+        raise RecordError(f"fingerprint {checks.clip(head.fingerprint)!r}: the model expects {fingerprint!r}")
+    asset, end_ms, revision = _keys(head)
+    features = checks.rows_of(head.values, "<f4", "values") // len(asset)
+    values = checks.array(head.values, "<f4", len(asset) * features, "values").astype(np.float32)
+    return Windows(tuple(head.assets), asset, end_ms, revision, values.reshape(len(asset), features))
 
 
-def _in_range(time_ms: int) -> int:
-    if not 0 < time_ms < _LATEST_MS:
-        raise RecordError(f"time {time_ms}: expected milliseconds between 1970 and 2200")
-    return time_ms
+def _scores(head: ScoreBlock) -> Scores:
+    asset, end_ms, revision = _keys(head)
+    rows, horizons = len(asset), tuple(head.horizons_d)
+    risk = checks.array(head.risk, "<f8", rows * len(horizons), "risk").astype(np.float64)
+    if not ((risk >= 0) & (risk <= 1)).all():
+        raise RecordError("risk: expected probabilities from 0 to 1")
+    adapted = checks.array(head.adapted, "<f8", rows, "adapted").astype(np.float64)
+    risk = risk.reshape(rows, len(horizons))
+    return Scores(head.model, horizons, tuple(head.assets), asset, end_ms, revision, risk, adapted)
 
 
 def _keys(head: WindowBlock | ScoreBlock) -> tuple[Int32, Int64, Int32]:
-    asset = _codes(head.asset, head.assets)
-    end_ms = _array(head.end_ms, np.dtype("<i8"), "end_ms").astype(np.int64)
-    revision = _array(head.revision, np.dtype("<i4"), "revision").astype(np.int32)
-    if not len(asset) == len(end_ms) == len(revision):
-        raise RecordError(f"asset, end_ms, revision have {len(asset)}, {len(end_ms)}, {len(revision)} rows")
-    return asset, end_ms, revision
-
-
-def _codes(data: bytes, assets: list[str]) -> Int32:
-    asset = _array(data, np.dtype("<i4"), "asset").astype(np.int32)
-    if len(asset) and (asset.min() < 0 or asset.max() >= len(assets)):
-        raise RecordError(
-            f"asset {int(asset.min())}–{int(asset.max())}: expected indices below {len(assets)}"
-        )
-    if len(set(assets)) != len(assets):
-        raise RecordError("assets: expected distinct names")
-    return asset
-
-
-def _array(data: bytes, kind: np.dtype[Any], name: str) -> npt.NDArray[Any]:
-    if len(data) % kind.itemsize:
-        raise RecordError(f"{name}: {len(data)} bytes, expected a multiple of {kind.itemsize}")
-    return np.frombuffer(data, kind)
-
-
-def _matrix(data: bytes, kind: np.dtype[Any], rows: int, name: str) -> npt.NDArray[Any]:
-    flat = _array(data, kind, name)
-    if not rows or len(flat) % rows:
-        raise RecordError(f"{name}: {len(flat)} numbers do not divide into {rows} rows")
-    return flat.reshape(rows, -1)
+    """Return the asset, window end and revision of each row, of which there is at least one."""
+    rows = checks.rows_of(head.end_ms, "<i8", "end_ms")
+    end_ms = checks.array(head.end_ms, "<i8", rows, "end_ms").astype(np.int64)
+    revision = checks.array(head.revision, "<i4", rows, "revision").astype(np.int32)
+    asset = checks.indices(head.asset, head.assets, rows)
+    return asset, checks.times_in_range(end_ms, "end_ms"), revision

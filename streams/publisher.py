@@ -1,7 +1,9 @@
-"""Publishing: a bounded number of messages under way, and no failure unseen."""
+"""Publishing: a bounded amount of bytes under way, and no failure unseen."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import threading
 from types import TracebackType
 from typing import Any
@@ -10,33 +12,43 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from models.errors import UnavailableError
+from streams.checks import MAX_BYTES
 from streams.stage import Outgoing
 
-_IN_FLIGHT = 256
-_FLUSH_S = 120.0
+_IN_FLIGHT_BYTES = 16 * 1024 * 1024
+_MESSAGE_BYTES = 512  # what a message costs the client beside its value
+_CLOSE_S = 5.0
 
 
 class Publisher:
-    """Writes messages to partitions; use it in a ``with``, which flushes.
+    """Writes messages to partitions, in order; use it in a ``with``, which flushes.
 
-    kafka-python bounds no memory and shows a failure only in its future: here ``send`` blocks while too many
-    are under way, and raises UnavailableError as soon as one has failed.
+    kafka-python bounds no memory and shows a failure only in its future: here ``send`` waits while more than
+    16 MiB are under way, and once a message could not be written within ``give_up_s`` every call raises
+    UnavailableError. The producer is idempotent, since otherwise a retry could overtake what came after.
     """
 
-    def __init__(self, bootstrap: str) -> None:
-        self.bootstrap = bootstrap
-        self.sent = 0
-        self._slots = threading.BoundedSemaphore(_IN_FLIGHT)
+    def __init__(self, bootstrap: str, give_up_s: float = 120.0) -> None:
+        self.bootstrap, self.give_up_s = bootstrap, give_up_s
+        self.sent = self.failed = 0
+        self._under_way = 0
+        self._changed = threading.Condition()
         self._failure: BaseException | None = None
-        self._producer = KafkaProducer(
-            bootstrap_servers=bootstrap.split(","),
-            acks="all",
-            enable_idempotence=False,
-            linger_ms=5,
-            batch_size=262_144,
-            max_request_size=4 * 1024 * 1024,
-            delivery_timeout_ms=int(_FLUSH_S * 1000),
-        )
+        try:
+            self._producer = KafkaProducer(
+                bootstrap_servers=bootstrap.split(","),
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=20,
+                batch_size=262_144,
+                max_request_size=MAX_BYTES + 65_536,
+                bootstrap_timeout_ms=int(give_up_s * 1000),
+                max_block_ms=int(give_up_s * 1000),
+                request_timeout_ms=int(give_up_s * 500),
+                delivery_timeout_ms=int(give_up_s * 1000),
+            )
+        except KafkaError as error:
+            raise self._unavailable(error) from error
 
     def __enter__(self) -> Publisher:
         return self
@@ -48,35 +60,59 @@ class Publisher:
             if kind is None:
                 self.flush()
         finally:
-            self._producer.close(timeout=5)
+            # What cannot be written any more has been raised already, or is about to be.
+            with contextlib.suppress(KafkaError):
+                self._producer.close(timeout=0 if self._failure else _CLOSE_S)
 
     def send(self, partition: int, message: Outgoing) -> None:
-        """Hand a message over; it may not be written yet."""
-        self._raise_failure()
-        self._slots.acquire()
+        """Hand a message over; it may not be written yet.
+
+        Raises UnavailableError where this message cannot be taken, or an earlier one was not written.
+        """
+        size = len(message.value) + _MESSAGE_BYTES
+        self._reserve(size)
         headers = [("content-type", message.content_type.encode())]
-        future = self._producer.send(message.topic, message.value, message.key or None, headers, partition)
-        future.add_callback(self._written)
-        future.add_errback(self._failed)
+        try:
+            future = self._producer.send(
+                message.topic, message.value, message.key or None, headers, partition
+            )
+        except KafkaError as error:
+            self._failed(size, error)
+            raise self._unavailable(error) from error
+        future.add_callback(functools.partial(self._written, size))
+        future.add_errback(functools.partial(self._failed, size))
 
     def flush(self) -> None:
         """Return when every message is written; raise UnavailableError where one was not."""
         try:
-            self._producer.flush(timeout=_FLUSH_S)
+            self._producer.flush(timeout=self.give_up_s + _CLOSE_S)
         except KafkaError as error:
-            raise UnavailableError(f"Kafka broker {self.bootstrap}: messages not written: {error}") from error
+            raise self._unavailable(error) from error
         self._raise_failure()
 
-    def _written(self, _: Any) -> None:
-        self.sent += 1
-        self._slots.release()
+    def _reserve(self, size: int) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._under_way < _IN_FLIGHT_BYTES or self._failure is not None)
+            self._raise_failure()
+            self._under_way += size
 
-    def _failed(self, error: BaseException) -> None:
-        self._failure = error
-        self._slots.release()
+    def _written(self, size: int, _: Any) -> None:
+        with self._changed:
+            self.sent += 1
+            self._under_way -= size
+            self._changed.notify()
+
+    def _failed(self, size: int, error: BaseException) -> None:
+        with self._changed:
+            self.failed += 1
+            self._failure = self._failure or error
+            self._under_way -= size
+            self._changed.notify()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
-            raise UnavailableError(
-                f"Kafka broker {self.bootstrap}: a message was not written: {self._failure}"
-            )
+            raise self._unavailable(self._failure)
+
+    def _unavailable(self, error: BaseException) -> UnavailableError:
+        unwritten = f"{self.failed} messages not written" if self.failed else "cannot be written to"
+        return UnavailableError(f"Kafka broker {self.bootstrap}: {unwritten}: {error}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.calibration import log_odds
-from models.drift import ScoreDrift
+from models.calibration import log_odds, sigmoid
+from models.drift import DriftSignal, ScoreDrift
 from models.errors import RecordError
-from models.explain import Explainer
+from models.explain import Explainer, Reason
 from models.features import FeatureSchema
 from models.fleet import Fleet
 from models.frames import Event, Float32, Float64
@@ -34,13 +35,14 @@ class _Latest:
     risks: Float64
 
 
-@dataclass(slots=True)
-class _Case:
-    """An open case: which, since when, and when it was last explained."""
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An open case: its name, its machine, since when, and how severe it was then."""
 
     name: str
+    asset: str
     opened_ms: int
-    explained_ms: int
+    severity: str
 
 
 class RiskStage:
@@ -57,7 +59,7 @@ class RiskStage:
         self.pending = Pending(int(fleet.alerting.horizon_d * DAY_MS))
         self.drift = ScoreDrift()
         self.latest: dict[str, _Latest] = {}
-        self.cases: dict[str, _Case] = {}
+        self.cases: dict[str, Case] = {}
 
     def process(self, message: Incoming) -> Iterable[Outgoing]:
         """Return the scores of a message's windows, and what they lead to."""
@@ -77,35 +79,104 @@ class RiskStage:
         risks = self.model.score(windows.values)
         logits = log_odds(risks[:, self.horizon])
         adapted = np.array([self.online.score(x) for x in logits.tolist()])
-        yield messages.scores(
-            self.topics.scores,
-            Scores(
-                self.version,
-                self.fleet.horizons_d,
-                windows.assets,
-                windows.asset,
-                windows.end_ms,
-                windows.revision,
-                risks,
-                adapted,
-            ),
-        )
+        keys = (windows.assets, windows.asset, windows.end_ms, windows.revision)
+        record = Scores(self.version, self.fleet.horizons_d, *keys, risks, adapted)
+        yield messages.scores(self.topics.scores, record)
         for i in np.flatnonzero(windows.revision == 0).tolist():
             asset = windows.assets[windows.asset[i]]
-            newest = _Latest(int(windows.end_ms[i]), windows.values[i], risks[i])
-            yield from self._follow(asset, newest, float(logits[i]))
+            yield from self._follow(asset, _Latest(int(windows.end_ms[i]), windows.values[i], risks[i]))
 
-    def _follow(self, asset: str, newest: _Latest, logit: float) -> Iterator[Outgoing]:
+    def _follow(self, asset: str, newest: _Latest) -> Iterator[Outgoing]:
         """Let policy, drift detector and online layer see one new window."""
         self.latest[asset] = newest
         if newest.end_ms % DAY_MS == 0:
-            self.pending.observe(asset, newest.end_ms, logit)
+            yield from self._daily(asset, newest)
+        risk = float(newest.risks[self.horizon])
+        yield from self._decided(self.policy.observe(asset, newest.end_ms, risk))
+
+    def _daily(self, asset: str, newest: _Latest) -> Iterator[Outgoing]:
+        """Once a day and asset: a lesson for later, a look at the level of the scores, a word on its case."""
+        logit = float(log_odds(newest.risks[[self.horizon]])[0])
+        self.pending.observe(asset, newest.end_ms, logit)
         signal = self.drift.update(asset, newest.end_ms, logit)
         if signal is not None:
-            yield messages.drift(self.topics.drift, _drift(signal, self.fleet))
-        for decision in self.policy.observe(asset, newest.end_ms, float(newest.risks[self.horizon])):
-            yield from self._decided(decision)
+            yield messages.drift(self.topics.drift, _drift(signal))
         case = self.cases.get(asset)
-        if case is not None and newest.end_ms - case.explained_ms >= DAY_MS:
-            case.explained_ms = newest.end_ms
-            yield self._alert(asset, case, newest, "update", "")
+        if case is not None:
+            yield self._alert(case, newest.end_ms, "update", "")
+
+    def _happened(self, event: Event) -> Iterator[Outgoing]:
+        if event.kind == OUTCOME:
+            self.pending.event(event.asset, event.time_ms)
+            yield from self._decided(self.policy.event(event.asset, event.time_ms))
+
+    def _pass(self, watermark: Watermark) -> Iterator[Outgoing]:
+        """Learn what has matured, decide what waited for the whole fleet, and pass the watermark on."""
+        for matured in self.pending.mature(watermark.time_ms):
+            self.online.learn(matured.log_odds, matured.label)
+        yield from self._decided(self.policy.advance(watermark.time_ms))
+        yield messages.watermark(self.topics.scores, watermark)
+
+    def _decided(self, decisions: Iterable[Decision]) -> Iterator[Outgoing]:
+        for decision in decisions:
+            if decision.stage == "open":
+                case = self._opened(decision)
+                self.cases[decision.asset] = case
+                yield self._alert(case, decision.time_ms, "open", "")
+            else:
+                case = self.cases.pop(decision.asset)
+                yield self._alert(case, decision.time_ms, "closed", decision.reason)
+
+    def _opened(self, decision: Decision) -> Case:
+        newest = self.latest[decision.asset]
+        name = f"{decision.asset}-{decision.time_ms}"
+        severity = self.explainer.explain(newest.vector, newest.risks).severity
+        return Case(name, decision.asset, decision.time_ms, severity)
+
+    def _alert(self, case: Case, time_ms: int, stage: str, reason: str) -> Outgoing:
+        newest = self.latest[case.asset]
+        why = self.explainer.explain(newest.vector, newest.risks)
+        alert = Alert(
+            case=case.name,
+            asset=case.asset,
+            stage=stage,
+            severity=case.severity,
+            time_ms=time_ms,
+            opened_ms=case.opened_ms,
+            risk=float(newest.risks[self.horizon]),
+            threshold=self.model.threshold,
+            horizon_d=self.fleet.alerting.horizon_d,
+            text=why.text,
+            fault=why.fault,
+            check=why.check,
+            sensors=[_sensor(r) for r in why.reasons],
+            model=self.version,
+            reason=reason,
+        )
+        return messages.alert(self.topics.alerts, alert)
+
+
+def _sensor(reason: Reason) -> SensorReason:
+    return SensorReason(
+        key=reason.key,
+        label=reason.label,
+        unit=reason.unit,
+        value=_finite(reason.value),
+        baseline=_finite(reason.baseline),
+        contribution=reason.contribution,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _drift(signal: DriftSignal) -> Drift:
+    before, after = sigmoid(np.array([signal.before, signal.after])).tolist()
+    return Drift(
+        detector="adwin",
+        time_ms=signal.time_ms,
+        asset=signal.asset,
+        value=signal.after - signal.before,
+        text=f"the level of the risk moved from {before:.2%} to {after:.2%}",
+    )

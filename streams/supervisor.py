@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -26,11 +26,31 @@ class Child:
     started: float = 0.0
     restarts: int = 0
     pause_s: float = _FIRST_PAUSE_S
-    due: float = field(default=0.0)
+    due: float = 0.0
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChildStatus:
+    """One worker at one moment.
+
+    ``pid`` is None while it waits for its restart, ``running_s`` then 0; ``exit_code`` is that of its last
+    end, minus the signal's number where one ended it, None where it never ended.
+    """
+
+    name: str
+    pid: int | None
+    running_s: float
+    restarts: int
+    exit_code: int | None
 
 
 class Supervisor:
-    """Runs children; call `watch` regularly, or `run` to block. Use it in a ``with``, which stops them."""
+    """Runs children; call `watch` regularly, or `run` to block. Use it in a ``with``, which stops them.
+
+    A worker has no reason to end by itself, so that one which does is restarted whatever its exit code: after
+    half a second, then twice as long each time up to 30 s, and from the start again once it ran for a minute.
+    """
 
     def __init__(
         self,
@@ -58,8 +78,9 @@ class Supervisor:
         """Start what is not running and due; a child that ended by itself is restarted after a pause."""
         now = self.clock()
         for child in self.children:
-            if child.process is not None and child.process.poll() is not None:
-                self._ended(child, child.process.returncode, now)
+            code = child.process.poll() if child.process is not None else None
+            if code is not None:
+                self._ended(child, code, now)
             if child.process is None and now >= child.due:
                 child.process = children.start(child.argv, self._log_file(child), self.environment)
                 child.started = now
@@ -70,24 +91,43 @@ class Supervisor:
             self.watch()
             time.sleep(interval_s)
 
+    def status(self) -> tuple[ChildStatus, ...]:
+        """Return how each child fares, in the order of the commands."""
+        return tuple(self._status(child, self.clock()) for child in self.children)
+
     def stop(self, grace_s: float = 20.0) -> None:
-        """Stop every child: SIGTERM to all, then SIGKILL to those that are still there."""
-        running = [c.process for c in self.children if c.process is not None]
-        for process in running:
-            if process.poll() is None:
-                process.terminate()
+        """Stop every child: SIGTERM to all, then SIGKILL to those still there ``grace_s`` later."""
+        running = [c for c in self.children if c.process is not None]
+        for child in running:
+            if child.process is not None and child.process.poll() is None:
+                child.process.terminate()
         deadline = time.monotonic() + grace_s
-        for process in running:
-            children.stop(process, grace_s=max(0.1, deadline - time.monotonic()))
+        for child in running:
+            self._stop(child, max(0.1, deadline - time.monotonic()), grace_s)
+
+    def _stop(self, child: Child, left_s: float, grace_s: float) -> None:
+        if child.process is None:
+            return
+        asked = child.process.poll() is None
+        child.exit_code = children.stop(child.process, left_s)
+        child.process = None
+        if asked and child.exit_code == -children.KILLED:
+            self.alarm(f"worker {child.name} did not end within {grace_s:g} s of SIGTERM and was killed")
 
     def _ended(self, child: Child, code: int, now: float) -> None:
         if now - child.started >= _HEALTHY_S:
             child.pause_s = _FIRST_PAUSE_S
-        child.process, child.due = None, now + child.pause_s
+        child.process, child.exit_code, child.due = None, code, now + child.pause_s
         child.restarts += 1
         log_file = self._log_file(child)
         self.alarm(f"worker {child.name} ended with {code}; restart in {child.pause_s:g} s; see {log_file}")
         child.pause_s = min(2 * child.pause_s, _LONGEST_PAUSE_S)
+
+    def _status(self, child: Child, now: float) -> ChildStatus:
+        process = child.process
+        if process is None or process.poll() is not None:
+            return ChildStatus(child.name, None, 0.0, child.restarts, child.exit_code)
+        return ChildStatus(child.name, process.pid, now - child.started, child.restarts, child.exit_code)
 
     def _log_file(self, child: Child) -> Path:
         return self.log_folder / f"{child.name}.log"

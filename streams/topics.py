@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
@@ -15,6 +16,7 @@ from models.errors import ConfigError, UnavailableError
 
 NAMES = ("telemetry", "events", "features", "scores", "alerts", "drift", "dead-letters")
 _RETRY_S = 2.0
+_ANSWER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +79,21 @@ def wait_for_broker(
     bootstrap: str,
     alarm: Callable[[str], None],
     give_up_s: float | None = None,
+    *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    answer_s: float = _ANSWER_S,
 ) -> None:
-    """Return when the broker answers; until then raise an alarm that names it every two seconds.
+    """Return when the broker answers; before each new try, call ``alarm`` with a line that names it.
 
-    Raises UnavailableError after ``give_up_s``, never where that is None.
+    Raises UnavailableError after ``give_up_s``, never where that is None. A try takes up to ``answer_s``.
     """
     started = clock()
     while True:
-        try:
-            with _admin(bootstrap) as admin:
-                admin.list_topics()
+        error = _probe(bootstrap, answer_s)
+        if error is None:
             return
-        except (KafkaError, OSError) as error:
-            text = f"Kafka broker {bootstrap} does not answer ({type(error).__name__})"
+        text = f"Kafka broker {bootstrap} does not answer ({type(error).__name__})"
         if give_up_s is not None and clock() - started >= give_up_s:
             raise UnavailableError(
                 f"{text}: gave up after {give_up_s:g} s; start it or correct CHILLCAST_BROKER"
@@ -100,19 +102,25 @@ def wait_for_broker(
         sleep(_RETRY_S)
 
 
-def create_topics(bootstrap: str, topics: Topics, partitions: int) -> None:
+def _probe(bootstrap: str, answer_s: float) -> KafkaError | OSError | None:
+    try:
+        with _admin(bootstrap, answer_s) as admin:
+            admin.list_topics()
+    except (KafkaError, OSError) as error:
+        return error
+    return None
+
+
+def create_topics(bootstrap: str, topics: Topics, partitions: int, answer_s: float = _ANSWER_S) -> None:
     """Create the topics that do not exist yet.
 
-    Raises ConfigError where one exists with another number of partitions: the stages would not meet.
+    Raises ConfigError where one exists with another number of partitions: the stages would not meet. Raises
+    UnavailableError where the broker does not answer or refuses to create one.
     """
-    with _admin(bootstrap) as admin:
-        existing = set(admin.list_topics())
-        missing = [name for name in topics.all if name not in existing]
-        if missing:
-            wanted = {name: {"num_partitions": partitions, "replication_factor": -1} for name in missing}
-            with contextlib.suppress(TopicAlreadyExistsError):
-                admin.create_topics(wanted)
-        described = admin.describe_topics(list(topics.all))
+    try:
+        described = _created(bootstrap, topics, partitions, answer_s)
+    except (KafkaError, OSError) as error:
+        raise UnavailableError(f"Kafka broker {bootstrap}: topics not created: {error!r}") from error
     for topic in described:
         found = len(topic["partitions"])
         if found != partitions:
@@ -120,10 +128,28 @@ def create_topics(bootstrap: str, topics: Topics, partitions: int) -> None:
             raise ConfigError("environment", "CHILLCAST_PARTITIONS", partitions, expected)
 
 
+def _created(bootstrap: str, topics: Topics, partitions: int, answer_s: float) -> list[dict[str, Any]]:
+    """Create what is missing and return the description of every topic."""
+    with _admin(bootstrap, answer_s) as admin:
+        existing = set(admin.list_topics())
+        for name in topics.all:
+            # One by one: where another process creates the same topics now, the rest is still created.
+            if name not in existing:
+                wanted = {name: {"num_partitions": partitions, "replication_factor": -1}}
+                with contextlib.suppress(TopicAlreadyExistsError):
+                    admin.create_topics(wanted)
+        # A broker answers before all its metadata knows the new topics.
+        admin.wait_for_topics(list(topics.all))
+        described: list[dict[str, Any]] = admin.describe_topics(list(topics.all))
+        return described
+
+
 @contextlib.contextmanager
-def _admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
+def _admin(bootstrap: str, answer_s: float) -> Iterator[KafkaAdminClient]:
     admin = KafkaAdminClient(
-        bootstrap_servers=bootstrap.split(","), request_timeout_ms=10_000, bootstrap_timeout_ms=5_000
+        bootstrap_servers=bootstrap.split(","),
+        request_timeout_ms=10_000,
+        bootstrap_timeout_ms=int(answer_s * 1000),
     )
     try:
         yield admin

@@ -30,7 +30,14 @@ def fitted(seed: int = 1, per_positive: int = 1000) -> RiskModel:
         rounds=60, negatives_per_positive=per_positive, parameters={"num_leaves": 4, "learning_rate": 0.1}
     )
     return train(
-        features, rows, names=NAMES, fingerprint="f" * 16, horizons_d=HORIZONS, training=training, seed=seed
+        features,
+        rows,
+        names=NAMES,
+        columns=np.arange(2),
+        fingerprint="f" * 16,
+        horizons_d=HORIZONS,
+        training=training,
+        seed=seed,
     )
 
 
@@ -90,6 +97,7 @@ def test_a_history_without_outcomes_is_refused_with_what_to_do() -> None:
             np.zeros((10, 2), np.float32),
             rows,
             names=NAMES,
+            columns=np.arange(2),
             fingerprint="f",
             horizons_d=HORIZONS,
             training=Training(),

@@ -1,0 +1,84 @@
+"""Learning a champion from a history: fitted, bundled, registered and promoted."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from chillcast.reporter import Reporter
+from chillcast.settings import Settings
+from models.bundle import write_bundle
+from models.fitting import Fitted, History, fit
+from models.fleet import Fleet
+from models.frames import Slice
+from models.registry import Registry
+
+
+class Remembering:
+    """Passes slices on, keeping those of the last ``span_ms``: what windows need to be warm."""
+
+    def __init__(self, slices: Iterable[Slice], span_ms: int) -> None:
+        self.slices, self.span_ms = iter(slices), span_ms
+        self.kept: deque[Slice] = deque()
+
+    def __iter__(self) -> Iterator[Slice]:
+        for part in self.slices:
+            self.kept.append(part)
+            while self.kept[0].end_ms <= part.end_ms - self.span_ms:
+                self.kept.popleft()
+            yield part
+
+
+def learn(
+    fleet: Fleet, history: History, *, start_ms: int, until_ms: int, seed: int, reporter: Reporter
+) -> Fitted:
+    """Fit a model on [start, until), showing how far it is."""
+    days = (until_ms - start_ms) / 86_400_000
+    with reporter.step(f"learning from {days:.0f} days") as advance:
+        return fit(
+            fleet,
+            history,
+            start_ms=start_ms,
+            until_ms=until_ms,
+            seed=seed,
+            progress=lambda step, share: advance(share, step),
+        )
+
+
+def enrol(
+    fitted: Fitted, fleet: Fleet, settings: Settings, *, source: str, seed: int, reporter: Reporter
+) -> str:
+    """Write the bundle, register it, make it the champion; return its version."""
+    folder = settings.home_path / "run" / "bundle"
+    with reporter.step("registering the model") as advance:
+        _clear(folder)
+        lineage = {
+            "dataset_sha256": fitted.dataset_sha256,
+            "source": source,
+            "seed": str(seed),
+            "code": installed_version("chillcast"),
+            "who": getpass.getuser(),
+        }
+        write_bundle(folder, fitted.model, fleet=fleet.name, metrics=fitted.metrics, lineage=lineage)
+        advance(0.3, "MLflow")
+        registry = create_registry(settings)
+        version = registry.register(fleet.name, folder)
+        registry.promote(fleet.name, version, reason=f"trained on {source}", now_ms=int(time.time() * 1000))
+    return version
+
+
+def create_registry(settings: Settings) -> Registry:
+    """Return the registry of these settings."""
+    home = settings.home_path
+    return Registry(settings.registry, home / "registry", home / "bundles")
+
+
+def _clear(folder: Path) -> None:
+    if folder.exists():
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()

@@ -1,0 +1,47 @@
+"""What tests of processes and of the broker share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.broker import EmbeddedBroker
+
+Until = Callable[[Callable[[], bool]], None]
+
+
+@pytest.fixture(scope="session")
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of one embedded broker for the whole run; every test uses topics of its own."""
+    with EmbeddedBroker(tmp_path_factory.mktemp("broker") / "broker.log") as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture
+def until() -> Until:
+    """Wait until something is so; ten seconds are far more than a healthy machine needs."""
+
+    def wait(what: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 10
+        while not what():
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture
+def is_running() -> Callable[[int], bool]:
+    """Tell whether a process runs; one that ended, and waits for its parent to look, does not."""
+
+    def look(pid: int) -> bool:
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return False
+        return stat.rpartition(")")[2].split()[0] != "Z"
+
+    return look

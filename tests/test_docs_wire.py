@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from models.fleet import load_fleet
+from models.frames import Event
+from streams import checks, messages
+from streams.blocks import Block
+from streams.topics import NAMES
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
+FLEET = load_fleet(ROOT / "fleets" / "chiller.toml")
+RECORDS: list[tuple[str, tuple[str, ...]]] = [
+    (messages.SAMPLE, messages.Sample.__struct_fields__),
+    (messages.BLOCK, Block.__struct_fields__),
+    (messages.EVENT, tuple(f.name for f in dataclasses.fields(Event))),
+    (messages.WATERMARK, messages.Watermark.__struct_fields__),
+    (messages.WINDOWS, messages.WindowBlock.__struct_fields__),
+    (messages.SCORES, messages.ScoreBlock.__struct_fields__),
+    (messages.ALERT, messages.Alert.__struct_fields__),
+    (messages.ALERT, messages.SensorReason.__struct_fields__),
+    (messages.DRIFT, messages.Drift.__struct_fields__),
+    (messages.DEAD_LETTER, messages.DeadLetter.__struct_fields__),
+]
+
+
+def section(content_type: str) -> str:
+    """Return what stands under the heading of a content type."""
+    found = re.search(rf"^### `{re.escape(content_type)}`\n(.*?)(?=^##|\Z)", TEXT, re.M | re.S)
+    return found[1] if found else ""
+
+
+@pytest.mark.parametrize("topic", NAMES)
+def test_every_topic_stands_in_the_table_with_its_key(topic: str) -> None:
+    assert re.search(rf"^\| `{topic}` \| \w[\w ]+ \|", TEXT, re.M)
+
+
+@pytest.mark.parametrize(("content_type", "fields"), RECORDS)
+def test_every_field_of_every_message_is_described(content_type: str, fields: tuple[str, ...]) -> None:
+    rows = "".join(line for line in section(content_type).splitlines() if line.startswith("| "))
+    assert [name for name in fields if f"`{name}`" not in rows] == []
+
+
+def test_no_codec_lacks_a_section() -> None:
+    codecs = {v for v in vars(messages).values() if isinstance(v, str) and v.startswith("application/")}
+    assert {content_type for content_type, _ in RECORDS} == codecs
+    assert [c for c in codecs if not section(c)] == []
+
+
+@pytest.mark.parametrize("content_type", [messages.SAMPLE, messages.EVENT, messages.WATERMARK])
+def test_the_examples_are_understood(content_type: str) -> None:
+    example = re.search(r"```json\n(.*?)```", section(content_type), re.S)
+    assert example
+    decoded = messages.decode_telemetry(example[1].encode(), content_type, FLEET)
+    assert decoded.problems == ()
+
+
+def test_the_limits_that_are_named_are_those_of_the_code() -> None:
+    assert f"at most {checks.MAX_BYTES // 2**20} MiB is read" in TEXT
+    assert f"cut at {checks.MAX_NAME} and 80 characters" in TEXT
