@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from pathlib import Path
 
-import msgspec
+import numpy as np
 
-from chillcast.learning import Remembering, enrol, learn
-from chillcast.live import Gathered, follow
+from chillcast.learning import Remembering, enrol, expect, learn
+from chillcast.live import Gathered, await_sink, follow
 from chillcast.pipeline import STAGES, Pipeline, running
 from chillcast.publishing import BackgroundReplay
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
-from models.evaluation import EventReport, evaluate_cases
+from chillcast.stages import create_store
+from models.evaluation import EventReport, evaluate_cases, log_loss
 from models.fitting import History
 from models.fleet import Fleet
 from models.frames import Event, Slice
-from models.labels import DAY_MS, OUTCOME
+from models.labels import DAY_MS, known, time_to_next, within
 from simulators.scenario import Scenario
 from simulators.simulation import Simulation
+from simulators.truth import ShutdownRecord
 from streams.feed import Feed
-from streams.messages import Alert
+from streams.messages import Alert, SensorReason
 
 _YEAR_MS = 365.25 * DAY_MS
 _AHEAD_MS = 10 * DAY_MS
@@ -54,29 +55,63 @@ class DemoResult:
     """What the demonstration found."""
 
     report: EventReport
+    horizon_ms: int
     gathered: Gathered
     plan: Plan
     version: str
     events: tuple[Event, ...]
+    shutdowns: tuple[ShutdownRecord, ...]
+    log_loss: dict[str, float]
+    seconds: float
+
+    def had_precursor(self, event: Event) -> bool:
+        """Return whether anything could have announced the shutdown: the simulator's own knowledge."""
+        return any(
+            s.has_precursor for s in self.shutdowns if (s.asset, s.time_ms) == (event.asset, event.time_ms)
+        )
+
+    def opened_before(self, event: Event) -> int | None:
+        """Return when the case that announced a shutdown opened, None where it was missed."""
+        if event in self.report.missed:
+            return None
+        opened = [a.opened_ms for a in self.gathered.alerts if a.asset == event.asset and a.stage == "open"]
+        before = [t for t in opened if 0 < event.time_ms - t <= self.horizon_ms]
+        return min(before, default=None)
 
 
 def run_demo(
     settings: Settings, fleet: Fleet, scenario: Scenario, *, replay_days: int, reporter: Reporter
 ) -> DemoResult:
     """Simulate, train on the first part, stream the rest, and judge the alerts by event."""
-    plan = Plan.of(scenario, replay_days)
+    started, plan = time.monotonic(), Plan.of(scenario, replay_days)
     warm_ms = fleet.sampling.windows_s[-1] * 1000
-    slices = Remembering(Simulation(scenario, fleet).slices(), warm_ms)
-    history = History(fleet, slices)
-    span = {"start_ms": plan.start_ms, "until_ms": plan.until_ms}
-    fitted = learn(fleet, history, **span, seed=scenario.seed, reporter=reporter)
-    version = enrol(
-        fitted, fleet, settings, source=scenario.name, seed=scenario.seed, reporter=reporter
+    expectation = expect(fleet, Simulation(scenario, fleet).slices(), plan.until_ms, reporter)
+    simulation = Simulation(scenario, fleet)
+    slices = Remembering(simulation.slices(), warm_ms)
+    history = History(fleet, slices, expectation)
+    fitted = learn(
+        fleet,
+        history,
+        start_ms=plan.start_ms,
+        until_ms=plan.until_ms,
+        seed=scenario.seed,
+        reporter=reporter,
     )
+    version = enrol(fitted, fleet, settings, source=scenario.name, seed=scenario.seed, reporter=reporter)
     events: list[Event] = []
     rest = _noting(chain(list(slices.kept), slices.slices), events)
     gathered = _stream(settings, fleet, rest, plan, reporter)
-    return DemoResult(_judge(fleet, scenario, plan, gathered, events), gathered, plan, version, tuple(events))
+    return DemoResult(
+        report=_judge(fleet, scenario, plan, gathered, events),
+        horizon_ms=int(fleet.alerting.horizon_d * DAY_MS),
+        gathered=gathered,
+        plan=plan,
+        version=version,
+        events=tuple(events),
+        shutdowns=simulation.shutdowns,
+        log_loss=compare_online(fleet, gathered, events, plan),
+        seconds=time.monotonic() - started,
+    )
 
 
 def _stream(
@@ -101,5 +136,76 @@ def _stream(
             advance(max(share, 0.0), day(gathered.watermark_ms) if gathered.watermark_ms else "starting")
 
         follow(feed, gathered, tick)
-        await_store(settings, gathered, tick)
+        with closing(create_store(settings)) as store:
+            await_sink(store, gathered, tick)
     return gathered
+
+
+def _source(
+    pipeline: Pipeline, slices: Iterable[Slice], fleet: Fleet, gathered: Gathered
+) -> BackgroundReplay:
+    return BackgroundReplay(
+        slices,
+        fleet,
+        bootstrap=pipeline.bootstrap,
+        topics=pipeline.topics,
+        partitions=pipeline.partitions,
+        done_ms=lambda: gathered.watermark_ms,
+        ahead_ms=_AHEAD_MS,
+    )
+
+
+def _noting(slices: Iterable[Slice], events: list[Event]) -> Iterator[Slice]:
+    """Pass slices on, noting what really happened: the judge knows it, the pipeline does not."""
+    for part in slices:
+        events += part.events
+        yield part
+
+
+def _announce(alert: Alert, plan: Plan, reporter: Reporter) -> None:
+    """Print a case as it opens, once the replay has left its warm-up."""
+    if alert.stage == "open" and alert.time_ms >= plan.until_ms:
+        first = alert.sensors[0] if alert.sensors else None
+        sensor = f"; {in_words(first)}" if first else ""
+        reporter.line(
+            f"{day(alert.time_ms)}  {alert.asset}  {alert.text}: {alert.fault or 'see sensors'}{sensor}"
+        )
+
+
+def in_words(sensor: SensorReason) -> str:
+    """Say one sensor's value against the machine's own baseline."""
+    value, baseline = (
+        "missing" if x is None else f"{x:.1f} {sensor.unit}" for x in (sensor.value, sensor.baseline)
+    )
+    return f"{sensor.label} {value}, last week {baseline}"
+
+
+def _judge(
+    fleet: Fleet, scenario: Scenario, plan: Plan, gathered: Gathered, events: list[Event]
+) -> EventReport:
+    cases = [(a.asset, a.opened_ms) for a in gathered.alerts if a.stage == "open"]
+    return evaluate_cases(
+        cases,
+        events,
+        horizon_d=fleet.alerting.horizon_d,
+        start_ms=plan.until_ms,
+        end_ms=plan.end_ms,
+        asset_years=scenario.assets * (plan.end_ms - plan.until_ms) / _YEAR_MS,
+    )
+
+
+def compare_online(fleet: Fleet, gathered: Gathered, events: list[Event], plan: Plan) -> dict[str, float]:
+    """Return the log-loss of the champion and of the online layer over the windows whose label is known."""
+    names, asset, end_ms, risk, adapted = gathered.columns()
+    horizon_d = fleet.alerting.horizon_d
+    judged = (end_ms >= plan.until_ms) & known(end_ms, horizon_d, plan.end_ms)
+    wait_ms = time_to_next(names, asset[judged].astype(np.int32), end_ms[judged], events)
+    label = within(wait_ms, horizon_d)
+    champion = log_loss(risk[judged, fleet.horizons_d.index(horizon_d)], label)
+    online = log_loss(adapted[judged], label)
+    return {} if champion is None or online is None else {"champion": champion, "online": online}
+
+
+def day(time_ms: int) -> str:
+    """Return the date and hour of an event time."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

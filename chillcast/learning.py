@@ -7,11 +7,12 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version as installed_version
-from pathlib import Path
+from itertools import takewhile
 
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from models.bundle import write_bundle
+from models.expectation import Expectation, fit_expectation
 from models.fitting import Fitted, History, fit
 from models.fleet import Fleet
 from models.frames import Slice
@@ -31,6 +32,14 @@ class Remembering:
             while self.kept[0].end_ms <= part.end_ms - self.span_ms:
                 self.kept.popleft()
             yield part
+
+
+def expect(fleet: Fleet, slices: Iterable[Slice], until_ms: int, reporter: Reporter) -> Expectation | None:
+    """Fit what the fleet's sensors should read, on the slices that end at or before ``until_ms``."""
+    if not fleet.expectation:
+        return None
+    with reporter.step("learning what is normal"):
+        return fit_expectation(fleet, takewhile(lambda part: part.end_ms <= until_ms, slices))
 
 
 def learn(
@@ -55,7 +64,6 @@ def enrol(
     """Write the bundle, register it, make it the champion; return its version."""
     folder = settings.home_path / "run" / "bundle"
     with reporter.step("registering the model") as advance:
-        _clear(folder)
         lineage = {
             "dataset_sha256": fitted.dataset_sha256,
             "source": source,
@@ -63,7 +71,14 @@ def enrol(
             "code": installed_version("chillcast"),
             "who": getpass.getuser(),
         }
-        write_bundle(folder, fitted.model, fleet=fleet.name, metrics=fitted.metrics, lineage=lineage)
+        write_bundle(
+            folder,
+            fitted.model,
+            fitted.expectation,
+            fleet=fleet.name,
+            metrics=fitted.metrics,
+            lineage=lineage,
+        )
         advance(0.3, "MLflow")
         registry = create_registry(settings)
         version = registry.register(fleet.name, folder)
@@ -75,10 +90,3 @@ def create_registry(settings: Settings) -> Registry:
     """Return the registry of these settings."""
     home = settings.home_path
     return Registry(settings.registry, home / "registry", home / "bundles")
-
-
-def _clear(folder: Path) -> None:
-    if folder.exists():
-        for path in folder.iterdir():
-            path.unlink()
-        folder.rmdir()

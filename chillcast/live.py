@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from streams import messages
 from streams.feed import Feed
 from streams.messages import Alert, DeadLetter, Drift, Scores, Watermark
 from streams.stage import Incoming
+from streams.store import Reader
 from streams.topics import Topics
 
 
@@ -95,3 +97,15 @@ def follow(feed: Feed, gathered: Gathered, tick: Callable[[], None], timeout_s: 
         for message in feed.poll(timeout_s):
             gathered.take(message)
         tick()
+
+
+def await_sink(reader: Reader, gathered: Gathered, tick: Callable[[], None], give_up_s: float = 60.0) -> bool:
+    """Return when the store has what was gathered; False where it has not after ``give_up_s``."""
+    deadline = time.monotonic() + give_up_s
+    while time.monotonic() < deadline:
+        ended = [row for row in reader.latest("watermarks") if row.fields.get("end") == 1.0]
+        if len(ended) >= gathered.partitions:
+            return True
+        tick()
+        time.sleep(0.2)
+    return False

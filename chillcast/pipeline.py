@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import msgspec
 
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
+from models.errors import ConfigError
 from models.fleet import Fleet
 from streams.broker import EmbeddedBroker
 from streams.supervisor import Supervisor
@@ -65,6 +68,25 @@ def with_broker(settings: Settings, stack: contextlib.ExitStack, reporter: Repor
     broker = stack.enter_context(EmbeddedBroker(settings.home_path / "logs" / "broker.log"))
     wait_for_broker(broker.bootstrap, reporter.alarm, _GIVE_UP_S)
     return msgspec.structs.replace(settings, broker=broker.bootstrap, session_timeout_s=_EMBEDDED_SESSION_S)
+
+
+def wait_for_configured_broker(
+    settings: Settings, alarm: Callable[[str], None], give_up_s: float | None = _GIVE_UP_S
+) -> None:
+    """Return when the configured broker answers; raise ConfigError where none is configured."""
+    if not settings.broker:
+        raise ConfigError("environment", "CHILLCAST_BROKER", "", "host:port of a Kafka broker")
+    wait_for_broker(settings.broker, alarm, give_up_s)
+
+
+def run_until_stopped(settings: Settings, fleet: Fleet, reporter: Reporter) -> None:
+    """Run every stage until SIGINT or SIGTERM, then stop them in order."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    with running(settings, fleet, STAGES, reporter) as pipeline:
+        reporter.line(f"running {', '.join(STAGES)} on {pipeline.bootstrap}; Ctrl-C stops")
+        pipeline.supervisor.run(stopping.is_set)
 
 
 def worker_command(stage: str) -> list[str]:

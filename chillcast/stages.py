@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
+
+from streams.open_store import open_store
 
 from chillcast.settings import Settings
-from models.bundle import champion, load_bundle
+from models.bundle import champion, load_bundle, load_expectation
 from models.errors import ConfigError
+from models.expectation import identity_of
 from models.features import FeatureSchema
 from models.fleet import Fleet, load_fleet
-from models.risk import RiskModel
 from streams.feature_stage import FeatureStage
-from streams.open_store import open_store
 from streams.risk_stage import RiskStage
 from streams.sink_stage import SinkStage
 from streams.stage import Stage
@@ -42,19 +44,23 @@ def create_worker(name: str, settings: Settings) -> Worker:
     return Worker(options, open_stage)
 
 
-def _features(_: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
+def _features(settings: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
+    expectation = load_expectation(_champion(settings, fleet)[1]) if fleet.expectation else None
+
     def open_stage(source: str, partition: int) -> Stage:  # noqa: ARG001
-        return FeatureStage(fleet, topics)
+        return FeatureStage(fleet, topics, settings.partitions, expectation)
 
     return (topics.telemetry,), open_stage
 
 
 def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
-    version, model = load_champion(settings, fleet)
+    version, folder = _champion(settings, fleet)
+    schema = FeatureSchema(fleet, identity_of(load_expectation(folder)))
+    model = load_bundle(folder, schema.fingerprint)
     log.warning("scoring with version %s, threshold %.4f", version, model.threshold)
 
     def open_stage(source: str, partition: int) -> Stage:  # noqa: ARG001
-        return RiskStage(fleet, topics, model, version)
+        return RiskStage(fleet, topics, model, schema, version)
 
     return (topics.features,), open_stage
 
@@ -73,10 +79,8 @@ _STAGES: dict[str, Callable[[Settings, Fleet, Topics], tuple[tuple[str, ...], Op
 }
 
 
-def load_champion(settings: Settings, fleet: Fleet) -> tuple[str, RiskModel]:
-    """Return version and model that were promoted for this fleet."""
-    version, folder = champion(settings.home_path / "bundles" / fleet.name)
-    return version, load_bundle(folder, FeatureSchema(fleet).fingerprint)
+def _champion(settings: Settings, fleet: Fleet) -> tuple[str, Path]:
+    return champion(settings.home_path / "bundles" / fleet.name)
 
 
 def create_store(settings: Settings) -> Store:

@@ -17,10 +17,11 @@ import msgspec
 import numpy as np
 
 from models.errors import ModelError
+from models.expectation import Expectation, parse_expectation, to_json
 from models.risk import RiskModel, restore
 
 FORMAT = 1
-_MANIFEST, _BOOSTER = "manifest.json", "booster.txt"
+_MANIFEST, _BOOSTER, _EXPECTATION = "manifest.json", "booster.txt", "expectation.json"
 _POINTER = "champion.json"
 _SMOKE_S = 60.0
 
@@ -50,10 +51,18 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_bundle(
-    folder: Path, model: RiskModel, *, fleet: str, metrics: Mapping[str, float], lineage: Mapping[str, str]
+    folder: Path,
+    model: RiskModel,
+    expectation: Expectation | None,
+    *,
+    fleet: str,
+    metrics: Mapping[str, float],
+    lineage: Mapping[str, str],
 ) -> str:
     """Write a model as a bundle and return the bundle's SHA-256; the folder appears whole or not at all."""
-    text = model.booster.model_to_string().encode()
+    files = {_BOOSTER: model.booster.model_to_string().encode()}
+    if expectation is not None:
+        files[_EXPECTATION] = to_json(expectation)
     manifest = Manifest(
         format=FORMAT,
         fleet=fleet,
@@ -62,18 +71,23 @@ def write_bundle(
         horizons_d=model.horizons_d,
         threshold=model.threshold,
         parameters=model.parameters(),
-        files={_BOOSTER: hashlib.sha256(text).hexdigest()},
+        files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         metrics=dict(metrics),
         lineage=dict(lineage),
     )
-    data = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
+    text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
+    _write_whole(folder, {**files, _MANIFEST: text})
+    return hashlib.sha256(text).hexdigest()
+
+
+def _write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    (partial / _BOOSTER).write_bytes(text)
-    (partial / _MANIFEST).write_bytes(data)
+    for name, data in files.items():
+        (partial / name).write_bytes(data)
+    shutil.rmtree(folder, ignore_errors=True)
     partial.replace(folder)
-    return hashlib.sha256(data).hexdigest()
 
 
 def bundle_sha256(folder: Path) -> str:
@@ -93,8 +107,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise ModelError(f"{path}: not a manifest: {error}") from error
     if manifest.format != FORMAT:
         raise ModelError(f"{path}: format {manifest.format}: expected {FORMAT}")
-    if set(manifest.files) != {_BOOSTER}:
-        raise ModelError(f"{path}: files {sorted(manifest.files)}: expected [{_BOOSTER!r}]")
+    if not {_BOOSTER} <= set(manifest.files) <= {_BOOSTER, _EXPECTATION}:
+        raise ModelError(f"{path}: files {sorted(manifest.files)}: expected {_BOOSTER}, {_EXPECTATION}")
     for name, expected in manifest.files.items():
         found = hashlib.sha256(_read(folder / name)).hexdigest()
         if found != expected:
@@ -116,6 +130,13 @@ def load_bundle(folder: Path, fingerprint: str, *, smoke: bool = True) -> RiskMo
     if smoke:
         _smoke(folder)
     return _restored(text, manifest)
+
+
+def load_expectation(folder: Path) -> Expectation | None:
+    """Return the expectation that a bundle's features are computed with, None where they need none."""
+    if _EXPECTATION not in read_manifest(folder).files:
+        return None
+    return parse_expectation(_read(folder / _EXPECTATION), str(folder / _EXPECTATION))
 
 
 def check_booster(text: str, features: int) -> None:

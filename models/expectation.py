@@ -193,8 +193,7 @@ def _ridge(basis: Float64, target: Float64, key: str) -> Float64:
         )
     x = basis[known]
     gram = x.T @ x + _RIDGE * len(x) * np.eye(x.shape[1])
-    out: Float64 = np.linalg.solve(gram, x.T @ target[known])
-    return out
+    return np.asarray(np.linalg.solve(gram, x.T @ target[known]), np.float64)
 
 
 def _offsets(sample: _Sample, raw: Float32) -> Mapping[str, Float64]:

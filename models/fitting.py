@@ -52,6 +52,7 @@ class Fitted:
     """A model and what is to be known about its making."""
 
     model: RiskModel
+    expectation: Expectation | None
     tally: Tally
     dataset_sha256: str
     metrics: dict[str, float]
@@ -123,7 +124,7 @@ def fit(
     if not share:
         later = _unlabelled(fleet, model, training, until_ms)
     threshold, metrics = _threshold(fleet, model, history, later, until_ms)
-    return Fitted(replace(model, threshold=threshold), history.tally, digest, metrics)
+    return Fitted(replace(model, threshold=threshold), history.expectation, history.tally, digest, metrics)
 
 
 def _reporter(progress: Progress, start_ms: int, until_ms: int) -> Report:

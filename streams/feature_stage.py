@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from models.errors import RecordError
+from models.expectation import Expectation
 from models.fleet import Fleet
 from models.frames import Event, Frames
 from models.kernel import Kernel, Tally, Windows
@@ -14,7 +15,7 @@ from models.labels import DAY_MS
 from streams import messages
 from streams.messages import DeadLetter, Drift, Watermark
 from streams.stage import Incoming, Outgoing
-from streams.topics import Topics
+from streams.topics import Topics, partition_of
 
 _MAX_BYTES = 768 * 1024
 
@@ -24,17 +25,21 @@ class FeatureStage:
 
     remembers = True
 
-    def __init__(self, fleet: Fleet, topics: Topics) -> None:
-        self.fleet, self.topics = fleet, topics
-        self.kernel = Kernel(fleet)
+    def __init__(
+        self, fleet: Fleet, topics: Topics, partitions: int, expectation: Expectation | None = None
+    ) -> None:
+        self.fleet, self.topics, self.partitions = fleet, topics, partitions
+        self.kernel = Kernel(fleet, expectation)
         self.state = self.kernel.start()
         self.tally = Tally(self.kernel.sensors)
         self._reported_ms = 0
+        self._homes: dict[str, int] = {}
 
     def process(self, message: Incoming) -> Iterable[Outgoing]:
         """Return the windows that a message closes, or its dead letter."""
         try:
             decoded = messages.decode_telemetry(message.value, message.content_type, self.fleet)
+            self._at_home(message.partition, decoded.record)
         except RecordError as error:
             return [self._dead(message, str(error))]
         out = [self._dead(message, problem) for problem in decoded.problems]
@@ -43,6 +48,19 @@ class FeatureStage:
     async def settle(self) -> Iterable[Outgoing]:
         """Return nothing: all that this stage does lies in the log."""
         return ()
+
+    def _at_home(self, partition: int, record: Frames | Event | Watermark) -> None:
+        """Refuse assets of another partition: split over two, each half would give wrong windows."""
+        if isinstance(record, Watermark):
+            return
+        for asset in record.assets if isinstance(record, Frames) else (record.asset,):
+            home = self._homes.get(asset)
+            if home is None:
+                home = self._homes[asset] = partition_of(asset, self.partitions)
+            if home != partition:
+                raise RecordError(
+                    f"asset {asset!r} on partition {partition}: key {asset!r} belongs to {home}"
+                )
 
     def _outputs(self, message: Incoming, record: Frames | Event | Watermark) -> Iterator[Outgoing]:
         if isinstance(record, Frames):

@@ -50,11 +50,13 @@ class RiskStage:
 
     remembers = True
 
-    def __init__(self, fleet: Fleet, topics: Topics, model: RiskModel, version: str) -> None:
+    def __init__(
+        self, fleet: Fleet, topics: Topics, model: RiskModel, schema: FeatureSchema, version: str
+    ) -> None:
         self.fleet, self.topics, self.model, self.version = fleet, topics, model, version
         self.horizon = fleet.horizons_d.index(fleet.alerting.horizon_d)
         self.policy = create_policy(fleet.alerting, model.threshold)
-        self.explainer = Explainer(fleet, model, FeatureSchema(fleet))
+        self.explainer = Explainer(fleet, model, schema)
         self.online = OnlineRisk()
         self.pending = Pending(int(fleet.alerting.horizon_d * DAY_MS))
         self.drift = ScoreDrift()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -79,7 +80,7 @@ class SinkStage:
             offset=last.offset if last else 0,
             key=rejection.point.tags.get("asset", ""),
             content_type="",
-            payload=msgspec.json.encode(rejection.point).decode(),
+            payload=base64.b64encode(msgspec.json.encode(rejection.point)).decode(),
         )
         return messages.dead_letter(self.topics.dead_letters, letter)
 

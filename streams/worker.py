@@ -21,7 +21,7 @@ from streams.stage import Incoming, Outgoing, Stage
 
 log = logging.getLogger(__name__)
 
-_MAX_REQUEST_BYTES = 1_000_000
+_MAX_REQUEST_BYTES = 4 * 1024 * 1024
 OpenStage = Callable[[str, int], Stage]
 
 

@@ -1,0 +1,5 @@
+"""``python -m chillcast``: how the supervisor starts its workers."""
+
+from chillcast.cli import main
+
+main()

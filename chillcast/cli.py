@@ -1,0 +1,212 @@
+"""The command line: every command reads the settings once and hands them down."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from chillcast.reporter import Reporter
+from chillcast.settings import Settings, find_file, read_settings
+from models.errors import ChillcastError, ConfigError
+from models.fleet import Fleet, load_fleet
+
+app = typer.Typer(
+    name="chillcast",
+    help="Says days ahead which machine is heading for a shutdown, why, and what to check.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+SHIPPED = "file, or the name of one that is shipped."
+
+Home = Annotated[str | None, typer.Option(help="Folder for all that is written.", show_default=".chillcast")]
+FleetName = Annotated[str | None, typer.Option("--fleet", help=f"Fleet {SHIPPED}")]
+Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; embedded where there is none.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Horizon = Annotated[float | None, typer.Option(help="Days ahead; the fleet file's where not given.")]
+TrainUntil = Annotated[str | None, typer.Option(help="Date (UTC): learn from what lies before it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+def main() -> None:
+    """Run the command line; an error that chillcast raises on purpose is one line, and exit code 1."""
+    try:
+        app()
+    except ChillcastError as error:
+        Reporter().console.print(f"chillcast: {error}", markup=False, soft_wrap=True, highlight=False)
+        sys.exit(1)
+
+
+@app.command()
+def demo(
+    *,
+    scenario: Annotated[str, typer.Option(help=f"Scenario {SHIPPED}")] = "demo",
+    assets: Annotated[int | None, typer.Option(help="Number of machines.")] = None,
+    days: Annotated[int | None, typer.Option(help="Days of history and replay together.")] = None,
+    replay_days: Annotated[int, typer.Option(help="Days at the end that are replayed.")] = 60,
+    home: Home = None,
+    broker: Broker = None,
+) -> None:
+    """Simulate a fleet, train on its history, stream the rest through Kafka, and judge the alerts."""
+    from chillcast.demo import run_demo  # noqa: PLC0415  (heavy: loaded by the commands that need it)
+    from chillcast.demo_report import present  # noqa: PLC0415
+    from simulators.scenario import load_scenario  # noqa: PLC0415
+
+    settings = _settings(home=home, broker=broker)
+    chosen = load_scenario(find_file(scenario, "fleets/scenarios", ".toml"))
+    overrides = {"assets": assets, "days": days}
+    chosen = msgspec.structs.replace(chosen, **{k: v for k, v in overrides.items() if v is not None})
+    if not 0 < replay_days < chosen.days:
+        raise ConfigError(
+            "command line", "--replay-days", replay_days, f"more than 0, less than {chosen.days}"
+        )
+    reporter = Reporter()
+    fleet = load_fleet(settings.fleet_path)
+    result = run_demo(settings, fleet, chosen, replay_days=replay_days, reporter=reporter)
+    present(result, settings.home_path / "demo", reporter)
+
+
+@app.command()
+def replay(
+    recording: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet recording of a fleet.")],
+    *,
+    fleet: FleetName = None,
+    train_until: TrainUntil = None,
+    horizon: Horizon = None,
+    seed: Seed = 1,
+    home: Home = None,
+    broker: Broker = None,
+    json: AsJson = False,
+) -> None:
+    """Replay a recording through Kafka, agents, model and alerts, and judge what came out."""
+    from chillcast.recorded import Request, replay_recording  # noqa: PLC0415
+
+    settings = _settings(home=home, broker=broker, fleet=fleet)
+    request = Request(recording, _narrowed(load_fleet(settings.fleet_path), horizon), train_until, seed)
+    _show(replay_recording(settings, request, Reporter()), json=json)
+
+
+@app.command()
+def backtest(
+    recording: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet recording of a fleet.")],
+    *,
+    fleet: FleetName = None,
+    train_until: TrainUntil = None,
+    horizon: Horizon = None,
+    seed: Seed = 1,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Do what replay does without a broker, through the same kernel."""
+    from chillcast.recorded import Request, backtest_recording  # noqa: PLC0415
+
+    settings = _settings(home=home, fleet=fleet)
+    request = Request(recording, _narrowed(load_fleet(settings.fleet_path), horizon), train_until, seed)
+    _show(backtest_recording(request, Reporter()), json=json)
+
+
+@app.command()
+def worker(stage: Annotated[str, typer.Argument(help="features, risk or sink")]) -> None:
+    """Run one stage of the pipeline until told to stop; its supervisor restarts it after a crash."""
+    from chillcast.pipeline import wait_for_configured_broker  # noqa: PLC0415
+    from chillcast.stages import create_worker  # noqa: PLC0415
+
+    settings = read_settings()
+    logging.basicConfig(level=settings.log_level.upper())
+    wait_for_configured_broker(settings, logging.getLogger("chillcast").error, None)
+    create_worker(stage, settings).run(settings.log_level)
+
+
+@app.command()
+def up(*, fleet: FleetName = None, home: Home = None, broker: Broker = None) -> None:
+    """Run all stages under one supervisor until told to stop."""
+    from chillcast.pipeline import run_until_stopped  # noqa: PLC0415
+
+    settings = _settings(home=home, broker=broker, fleet=fleet)
+    run_until_stopped(settings, load_fleet(settings.fleet_path), Reporter())
+
+
+@app.command()
+def page(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    fleet: FleetName = None,
+    home: Home = None,
+) -> None:
+    """Serve the page: the fleet by risk, and one machine's risk over time."""
+    from chillcast.serving import serve_page  # noqa: PLC0415
+
+    settings = _settings(home=home, fleet=fleet, page_host=host, page_port=port)
+    serve_page(settings, load_fleet(settings.fleet_path), Reporter())
+
+
+@app.command()
+def simulate(
+    scenario: Annotated[str, typer.Argument(help=f"Scenario {SHIPPED}")],
+    *,
+    broker: Broker = None,
+    assets: Annotated[int | None, typer.Option(help="Number of machines.")] = None,
+    days: Annotated[int | None, typer.Option(help="Days to simulate.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+) -> None:
+    """Publish a simulated fleet to a running Kafka, as fast as the broker takes it."""
+    from chillcast.simulating import publish_scenario  # noqa: PLC0415
+    from simulators.scenario import load_scenario  # noqa: PLC0415
+
+    settings = _settings(broker=broker)
+    chosen = load_scenario(find_file(scenario, "fleets/scenarios", ".toml"))
+    overrides = {"assets": assets, "days": days, "seed": seed}
+    chosen = msgspec.structs.replace(chosen, **{k: v for k, v in overrides.items() if v is not None})
+    publish_scenario(settings, load_fleet(settings.fleet_path), chosen, Reporter())
+
+
+@app.command()
+def models(*, fleet: FleetName = None, home: Home = None) -> None:
+    """List the registered versions of a fleet's model, newest first; the champion is marked."""
+    from chillcast.learning import create_registry  # noqa: PLC0415
+
+    settings = _settings(home=home, fleet=fleet)
+    name = load_fleet(settings.fleet_path).name
+    for version in create_registry(settings).versions(name):
+        mark = "champion" if version.is_champion else ""
+        figures = " ".join(f"{key}={value:.4f}" for key, value in sorted(version.metrics.items()))
+        typer.echo(f"{version.version:>4}  {version.sha256[:12]}  {mark:<9} {figures}".rstrip())
+
+
+@app.command()
+def check(path: Annotated[Path, typer.Argument(help="Fleet file.")]) -> None:
+    """Check a fleet file and say what it describes."""
+    found = load_fleet(path)
+    typer.echo(
+        f"{path}: fleet {found.name}: {len(found.sensors)} sensors, "
+        f"{len(found.sampling.windows_s)} windows, horizons {', '.join(f'{h:g} d' for h in found.horizons_d)}"
+    )
+
+
+def _settings(**overrides: Any) -> Settings:
+    return read_settings(**overrides)
+
+
+def _narrowed(fleet: Fleet, horizon: float | None) -> Fleet:
+    """Return the fleet with one horizon only, where the command line names it."""
+    if horizon is None:
+        return fleet
+    if horizon not in fleet.horizons_d:
+        raise ConfigError("command line", "--horizon", horizon, f"one of {list(fleet.horizons_d)}")
+    alerting = msgspec.structs.replace(fleet.alerting, horizon_d=horizon)
+    return msgspec.structs.replace(fleet, horizons_d=(horizon,), alerting=alerting)
+
+
+def _show(result: dict[str, Any], *, json: bool) -> None:
+    if json:
+        typer.echo(msgspec.json.encode(result).decode())
+        return
+    for key, value in result.items():
+        typer.echo(f"{key}: {value}")
