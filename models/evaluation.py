@@ -97,7 +97,8 @@ def evaluate_budget(
     """Flag the ``share`` with the highest score at each window end in [start, end), ties by asset name.
 
     An outcome in (start, end] is alerted when its asset was flagged in [outcome − horizon, outcome). The two
-    row-wise figures are over the windows whose label is known; NaN scores rank last.
+    row-wise figures are over the windows whose whole horizon was observed, since keeping only the outcomes of
+    the others would flatter; NaN scores rank last.
     """
     tested = (series.end_ms >= start_ms) & (series.end_ms < end_ms)
     score = np.nan_to_num(series.risk[tested], nan=-np.inf)
@@ -108,7 +109,7 @@ def evaluate_budget(
     )
     wait_ms = time_to_next(series.assets, series.asset.astype(np.int32), series.end_ms, events)
     label = within(wait_ms, horizon_d)
-    judged = label | known(series.end_ms, horizon_d, end_ms)
+    judged = known(series.end_ms, horizon_d, end_ms)
     return BudgetReport(
         report.shutdowns,
         report.alerted,

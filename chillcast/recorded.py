@@ -1,0 +1,247 @@
+"""Recorded fleets: learn from the first days, run the rest through the pipeline, and judge what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chillcast.learning import enrol, expect, learn
+from chillcast.live import Gathered, follow
+from chillcast.pipeline import running
+from chillcast.publishing import BackgroundReplay
+from chillcast.reporter import Reporter
+from chillcast.settings import Settings
+from models.errors import ConfigError, RecordingError
+from models.evaluation import BudgetReport, evaluate_budget
+from models.fitting import Fitted, History
+from models.fleet import Fleet
+from models.frames import Float64, Int64, Slice
+from models.policy import RiskSeries
+from simulators.recording import Quality, Recorded, read_recording
+from streams.feed import Feed
+
+_DEFAULT_SHARE = 0.01
+_AHEAD_HOPS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to do with which recording; ``train_until`` is a date: what lies before it is learnt from."""
+
+    path: Path
+    fleet: Fleet
+    train_until: str | None
+    seed: int
+
+    @property
+    def until_ms(self) -> int | None:
+        """Return the end of the training days, exclusive, in UTC milliseconds."""
+        if self.train_until is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(self.train_until)
+        except ValueError as error:
+            raise ConfigError(
+                "command line", "--train-until", self.train_until, "a date, as 2013-04-24"
+            ) from error
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def replay_recording(settings: Settings, request: Request, reporter: Reporter) -> dict[str, Any]:
+    """Run a recording through broker, workers, model and alerts; return what is to be said of it."""
+    with reporter.step(f"reading {request.path.name}"):
+        recorded = read_recording(request.path, request.fleet)
+    fitted = _fitted(request, recorded, reporter)
+    if fitted is not None:
+        enrol(fitted, request.fleet, settings, source=request.path.name, seed=request.seed, reporter=reporter)
+    gathered = _stream(settings, request, recorded, reporter, scored=fitted is not None)
+    said = _about(recorded.quality, request)
+    streamed = {"dead_letters": len(gathered.dead_letters), "quality": quality_of(gathered)}
+    if fitted is None:
+        return {**said, **streamed}
+    names, asset, end_ms, risk, _ = gathered.columns()
+    series = RiskSeries(names, asset, end_ms, risk[:, _horizon(request.fleet)])
+    opened = sum(a.stage == "open" for a in gathered.alerts)
+    return {**_judged(request, recorded, series), **said, "alerts_published": opened, **streamed}
+
+
+def backtest_recording(request: Request, reporter: Reporter) -> dict[str, Any]:
+    """Do the same offline, through the same kernel."""
+    with reporter.step(f"reading {request.path.name}"):
+        recorded = read_recording(request.path, request.fleet)
+    said = _about(recorded.quality, request)
+    fitted = _fitted(request, recorded, reporter)
+    if fitted is None:
+        return said
+    with reporter.step("scoring offline"):
+        history = History(request.fleet, recorded.slices(), fitted.expectation)
+        series = _series(history, lambda features: fitted.model.score(features)[:, _horizon(request.fleet)])
+    return {**_judged(request, recorded, series), **said}
+
+
+def _fitted(request: Request, recorded: Recorded, reporter: Reporter) -> Fitted | None:
+    """Learn from the days before ``train_until``, None where the command asks for no model."""
+    until_ms, fleet = request.until_ms, request.fleet
+    if until_ms is None:
+        return None
+    quality = recorded.quality
+    if not quality.from_ms < until_ms <= quality.until_ms:
+        span = f"a date after {_date(quality.from_ms)} and up to {_date(quality.until_ms)}"
+        raise ConfigError("command line", "--train-until", request.train_until, span)
+    if not recorded.events:
+        raise RecordingError(
+            f"{request.path}: no event to learn from: see [[recording.events]] of the fleet file"
+        )
+    expectation = expect(fleet, recorded.slices(), until_ms, reporter)
+    before = takewhile(lambda part: part.end_ms <= until_ms, _cut(recorded, until_ms))
+    history = History(fleet, before, expectation)
+    return learn(
+        fleet, history, start_ms=quality.from_ms, until_ms=until_ms, seed=request.seed, reporter=reporter
+    )
+
+
+def _cut(recorded: Recorded, until_ms: int) -> Iterable[Slice]:
+    """Yield the slices; events that stand exactly at ``until_ms`` are known by then, and come with them."""
+    held = [e for e in recorded.events if e.time_ms == until_ms]
+    for part in recorded.slices():
+        extra = tuple(held) if part.end_ms == until_ms else ()
+        yield Slice(part.start_ms, part.end_ms, part.frames, part.events + extra)
+
+
+def _stream(
+    settings: Settings, request: Request, recorded: Recorded, reporter: Reporter, *, scored: bool
+) -> Gathered:
+    fleet, quality = request.fleet, recorded.quality
+    stages = ("features", "risk", "sink") if scored else ("features",)
+    with ExitStack() as stack:
+        pipeline = stack.enter_context(running(settings, fleet, stages, reporter))
+        topics = pipeline.topics
+        gathered = Gathered(topics, pipeline.partitions)
+        last = topics.scores if scored else topics.features
+        watched = (last, topics.alerts, topics.drift, topics.dead_letters)
+        feed = stack.enter_context(
+            Feed(pipeline.bootstrap, watched, pipeline.partitions, from_start=pipeline.embedded)
+        )
+        source = stack.enter_context(
+            BackgroundReplay(
+                recorded.slices(),
+                fleet,
+                bootstrap=pipeline.bootstrap,
+                topics=topics,
+                partitions=pipeline.partitions,
+                done_ms=lambda: gathered.watermark_ms,
+                ahead_ms=_AHEAD_HOPS * fleet.sampling.hop_s * 1000,
+            )
+        )
+        advance = stack.enter_context(reporter.step("replaying through Kafka"))
+        span_ms = max(quality.until_ms - quality.from_ms, 1)
+
+        def tick() -> None:
+            source.raise_failure()
+            pipeline.supervisor.watch()
+            advance((gathered.watermark_ms - quality.from_ms) / span_ms, _date(gathered.watermark_ms))
+
+        follow(feed, gathered, tick)
+    return gathered
+
+
+def _judged(request: Request, recorded: Recorded, series: RiskSeries) -> dict[str, Any]:
+    """Judge the model's risk, and the rule, on the same days at the same budget."""
+    fleet = request.fleet
+    model = _evaluated(request, recorded, series)
+    rule = _evaluated(request, recorded, _series(History(fleet, recorded.slices()), _rule_of(fleet)))
+    return {
+        "failures": model.failures,
+        "alerted": model.alerted,
+        "budget": _share(fleet),
+        "lead_days_median": model.lead_days_median,
+        "roc_auc": model.roc_auc,
+        "average_precision": model.average_precision,
+        "rule_alerted": rule.alerted,
+        "days_tested": model.days_tested,
+        "beats_rule": model.alerted > rule.alerted,
+        "rule": " + ".join(fleet.training.rule),
+        "rule_roc_auc": rule.roc_auc,
+        "rule_average_precision": rule.average_precision,
+        "horizon_d": fleet.alerting.horizon_d,
+        "train_until": request.train_until,
+    }
+
+
+def _evaluated(request: Request, recorded: Recorded, series: RiskSeries) -> BudgetReport:
+    fleet, until_ms = request.fleet, request.until_ms or 0
+    return evaluate_budget(
+        series,
+        recorded.events,
+        share=_share(fleet),
+        horizon_d=fleet.alerting.horizon_d,
+        start_ms=until_ms,
+        end_ms=recorded.quality.until_ms + fleet.sampling.hop_s * 1000,
+    )
+
+
+def _series(history: History, score: Callable[[Any], Float64]) -> RiskSeries:
+    """Run a whole history through the kernel and score its windows."""
+    end_ms = 1 << 62
+    parts: list[tuple[Int64, Int64, Float64]] = []
+    for windows in history.until(end_ms):
+        parts.append((history.codes(windows).astype(np.int64), windows.end_ms, score(windows.values)))
+    asset, ends, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return RiskSeries(history.state.assets, asset, ends, scores)
+
+
+def _rule_of(fleet: Fleet) -> Callable[[Any], Float64]:
+    """Return the baseline: the sum of the rule's sensors, as last seen, missing ones counting nothing."""
+    schema = History(fleet, ()).kernel.schema
+    columns = [schema.index(key, schema.windows[0], "mean") for key in fleet.training.rule]
+    return lambda features: np.nansum(features[:, columns].astype(np.float64), axis=1)
+
+
+def _share(fleet: Fleet) -> float:
+    return fleet.alerting.daily_share or _DEFAULT_SHARE
+
+
+def _horizon(fleet: Fleet) -> int:
+    return fleet.horizons_d.index(fleet.alerting.horizon_d)
+
+
+def _about(quality: Quality, request: Request) -> dict[str, Any]:
+    missing, implausible = quality.missing, quality.implausible
+    return {
+        "recording": request.path.name,
+        "fleet": request.fleet.name,
+        "rows": quality.rows,
+        "assets": quality.assets,
+        "from": _date(quality.from_ms),
+        "until": _date(quality.until_ms),
+        "unknown_assets": quality.unknown_assets,
+        "duplicates": quality.duplicates,
+        "repeated_local_times": quality.repeated_hours,
+        "missing_values": {k: n for k, n in missing.items() if n},
+        "implausible_values": {k: n for k, n in implausible.items() if n},
+    }
+
+
+def quality_of(gathered: Gathered) -> dict[str, dict[str, float]]:
+    """Return, per sensor, what the running workers found missing or implausible."""
+    found: dict[str, dict[str, float]] = {}
+    for signal in gathered.drift:
+        if signal.detector == "quality":
+            counts = found.setdefault(signal.sensor, {"missing": 0, "implausible": 0, "expected": 0})
+            counts["missing"] += signal.missing
+            counts["implausible"] += signal.implausible
+            counts["expected"] += signal.expected
+    return found
+
+
+def _date(time_ms: int) -> str:
+    return (
+        datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="minutes") if time_ms else "starting"
+    )
