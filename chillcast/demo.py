@@ -14,7 +14,7 @@ import numpy as np
 from chillcast.learning import Remembering, enrol, expect, learn
 from chillcast.live import Gathered, await_sink, follow
 from chillcast.pipeline import STAGES, Pipeline, running
-from chillcast.publishing import BackgroundReplay
+from chillcast.publishing import BackgroundReplay, ahead_of
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from chillcast.stages import create_store
@@ -30,13 +30,13 @@ from streams.feed import Feed
 from streams.messages import Alert, SensorReason
 
 _YEAR_MS = 365.25 * DAY_MS
-_AHEAD_MS = 10 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """When the demonstration's fleet starts, when the history ends, and when the replay does."""
+    """How many machines, when their history starts, when it ends, and when the replay does."""
 
+    assets: int
     start_ms: int
     until_ms: int
     end_ms: int
@@ -47,7 +47,7 @@ class Plan:
         start = datetime(scenario.start.year, scenario.start.month, scenario.start.day, tzinfo=UTC)
         start_ms = int(start.timestamp() * 1000)
         end_ms = start_ms + scenario.days * DAY_MS
-        return cls(start_ms, end_ms - replay_days * DAY_MS, end_ms)
+        return cls(scenario.assets, start_ms, end_ms - replay_days * DAY_MS, end_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _stream(
         feed = stack.enter_context(
             Feed(pipeline.bootstrap, watched, pipeline.partitions, from_start=pipeline.embedded)
         )
-        source = stack.enter_context(_source(pipeline, slices, fleet, gathered))
+        source = stack.enter_context(_source(pipeline, slices, fleet, plan.assets, gathered))
         advance = stack.enter_context(reporter.step("replaying through Kafka"))
 
         def tick() -> None:
@@ -142,7 +142,7 @@ def _stream(
 
 
 def _source(
-    pipeline: Pipeline, slices: Iterable[Slice], fleet: Fleet, gathered: Gathered
+    pipeline: Pipeline, slices: Iterable[Slice], fleet: Fleet, assets: int, gathered: Gathered
 ) -> BackgroundReplay:
     return BackgroundReplay(
         slices,
@@ -151,7 +151,7 @@ def _source(
         topics=pipeline.topics,
         partitions=pipeline.partitions,
         done_ms=lambda: gathered.watermark_ms,
-        ahead_ms=_AHEAD_MS,
+        ahead_ms=ahead_of(fleet.sampling.hop_s, assets * fleet.sampling.hop_s / fleet.sampling.period_s),
     )
 
 

@@ -13,6 +13,13 @@ from simulators.replay import replay
 from streams.publisher import Publisher
 from streams.topics import Topics
 
+_AHEAD_ROWS = 100_000
+
+
+def ahead_of(hop_s: int, rows_per_hop: float) -> int:
+    """Return how far publishing may run ahead, in ms of event time: about 100,000 rows, 8 to 1,000 hops."""
+    return int(min(max(_AHEAD_ROWS / max(rows_per_hop, 1.0), 8), 1_000)) * hop_s * 1000
+
 
 class BackgroundReplay:
     """Publishes slices from a thread; `raise_failure` tells the main thread what went wrong there.

@@ -15,7 +15,7 @@ import numpy as np
 from chillcast.learning import enrol, expect, learn
 from chillcast.live import Gathered, follow
 from chillcast.pipeline import running
-from chillcast.publishing import BackgroundReplay
+from chillcast.publishing import BackgroundReplay, ahead_of
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from models.errors import ConfigError, RecordingError
@@ -28,7 +28,6 @@ from simulators.recording import Quality, Recorded, read_recording
 from streams.feed import Feed
 
 _DEFAULT_SHARE = 0.01
-_AHEAD_HOPS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +128,7 @@ def _stream(
         feed = stack.enter_context(
             Feed(pipeline.bootstrap, watched, pipeline.partitions, from_start=pipeline.embedded)
         )
+        span_ms = max(quality.until_ms - quality.from_ms, 1)
         source = stack.enter_context(
             BackgroundReplay(
                 recorded.slices(),
@@ -137,11 +137,10 @@ def _stream(
                 topics=topics,
                 partitions=pipeline.partitions,
                 done_ms=lambda: gathered.watermark_ms,
-                ahead_ms=_AHEAD_HOPS * fleet.sampling.hop_s * 1000,
+                ahead_ms=ahead_of(fleet.sampling.hop_s, quality.rows * fleet.sampling.hop_s * 1000 / span_ms),
             )
         )
         advance = stack.enter_context(reporter.step("replaying through Kafka"))
-        span_ms = max(quality.until_ms - quality.from_ms, 1)
 
         def tick() -> None:
             source.raise_failure()
@@ -222,6 +221,7 @@ def _about(quality: Quality, request: Request) -> dict[str, Any]:
         "from": _date(quality.from_ms),
         "until": _date(quality.until_ms),
         "unknown_assets": quality.unknown_assets,
+        "missing_samples": quality.missing_samples,
         "duplicates": quality.duplicates,
         "repeated_local_times": quality.repeated_hours,
         "missing_values": {k: n for k, n in missing.items() if n},
@@ -229,15 +229,14 @@ def _about(quality: Quality, request: Request) -> dict[str, Any]:
     }
 
 
-def quality_of(gathered: Gathered) -> dict[str, dict[str, float]]:
+def quality_of(gathered: Gathered) -> dict[str, dict[str, int]]:
     """Return, per sensor, what the running workers found missing or implausible."""
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, int]] = {}
     for signal in gathered.drift:
         if signal.detector == "quality":
-            counts = found.setdefault(signal.sensor, {"missing": 0, "implausible": 0, "expected": 0})
+            counts = found.setdefault(signal.sensor, {"missing": 0, "implausible": 0})
             counts["missing"] += signal.missing
             counts["implausible"] += signal.implausible
-            counts["expected"] += signal.expected
     return found
 
 

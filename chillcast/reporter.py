@@ -49,7 +49,7 @@ class Reporter:
             task = progress.add_task(title, total=1.0, detail="")
 
             def advance(share: float, detail: str = "") -> None:
-                progress.update(task, completed=min(max(share, 0.0), 1.0), detail=detail)
+                progress.update(task, completed=_whole(share), detail=detail)
 
             yield advance
             progress.update(task, completed=1.0)
@@ -63,7 +63,11 @@ class Reporter:
             nonlocal last
             if self.clock() - last >= _PLAIN_EVERY_S:
                 last = self.clock()
-                self.line(f"  {title}: {share:.0%} {detail}".rstrip())
+                self.line(f"  {title}: {_whole(share):.0%} {detail}".rstrip())
 
         yield advance
         self.line(f"{title}: done in {self.clock() - started:.1f} s")
+
+
+def _whole(share: float) -> float:
+    return min(max(share, 0.0), 1.0)

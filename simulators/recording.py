@@ -33,6 +33,7 @@ class Quality:
     unknown_assets: int
     repeated_hours: int
     duplicates: int
+    missing_samples: int
     missing: dict[str, int] = field(default_factory=dict)
     implausible: dict[str, int] = field(default_factory=dict)
 
@@ -90,10 +91,21 @@ def read_recording(path: Path, fleet: Fleet) -> Recorded:
         unknown_assets=len(assets) - len(np.unique(asset[known])),
         repeated_hours=repeated,
         duplicates=int(same.sum()),
+        missing_samples=_missing_samples(frames, fleet.sampling.period_s * 1000),
         missing=missing,
         implausible=implausible,
     )
     return Recorded(fleet, frames, tuple(sorted(events)), quality)
+
+
+def _missing_samples(frames: Frames, period_ms: int) -> int:
+    """Return how many sampling periods between an asset's first and last sample have none."""
+    asset, period = frames.asset.astype(np.int64), frames.time_ms // period_ms
+    distinct = np.unique(np.stack([asset, period]), axis=1)
+    first = np.append(True, np.diff(distinct[0]) != 0)
+    last = np.append(np.diff(distinct[0]) != 0, True)
+    spans = distinct[1, last] - distinct[1, first] + 1
+    return int(spans.sum() - distinct.shape[1])
 
 
 def _columns_of(mapping: Recording) -> list[str]:
