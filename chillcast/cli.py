@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import click
 import msgspec
 import typer
 
@@ -35,9 +37,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 
 
 def main() -> None:
-    """Run the command line; an error that chillcast raises on purpose is one line, and exit code 1."""
+    """Run the command line; an error that chillcast raises on purpose is one line, and exit code 1.
+
+    SIGTERM ends a command as Ctrl-C does, so that it stops what it started.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
+        app(standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except ChillcastError as error:
         Reporter().console.print(f"chillcast: {error}", markup=False, soft_wrap=True, highlight=False)
         sys.exit(1)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,13 +78,10 @@ def wait_for_configured_broker(
 
 
 def run_until_stopped(settings: Settings, fleet: Fleet, reporter: Reporter) -> None:
-    """Run every stage until SIGINT or SIGTERM, then stop them in order."""
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    """Run every stage until interrupted, then stop them in order."""
     with running(settings, fleet, STAGES, reporter) as pipeline:
         reporter.line(f"running {', '.join(STAGES)} on {pipeline.bootstrap}; Ctrl-C stops")
-        pipeline.supervisor.run(stopping.is_set)
+        pipeline.supervisor.run(lambda: False)
 
 
 def worker_command(stage: str) -> list[str]:

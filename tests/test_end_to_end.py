@@ -1,0 +1,296 @@
+"""The whole pipeline, as processes, on the embedded broker: what a user runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from chillcast.learning import create_registry
+from chillcast.pipeline import running
+from chillcast.publishing import BackgroundReplay
+from chillcast.reporter import Reporter
+from chillcast.settings import Settings
+from models.features import FeatureSchema
+from models.fitting import History
+from models.fleet import Fleet, load_fleet
+from models.kernel import Windows
+from models.labels import DAY_MS
+from simulators.recording import Recorded, read_recording
+from streams import messages
+from streams.feed import Feed
+from streams.messages import DeadLetter, Watermark
+from streams.publisher import Publisher
+from streams.stage import Outgoing
+from streams.topics import partition_of
+
+ROOT = Path(__file__).parent.parent
+Final = dict[tuple[str, int], bytes]
+
+
+def drives(path: Path, assets: int = 400, days: int = 26, seed: int = 3) -> Path:
+    """Write made-up drives, in the layout of the real ones: sectors pile up before most failures."""
+    rng = np.random.default_rng(seed)
+    fails = np.where(rng.random(assets) < 0.25, rng.integers(4, days, size=assets).astype(np.int64), -1)
+    rows: list[dict[str, object]] = []
+    for i in range(assets):
+        pending = 0.0
+        for d in range(days if fails[i] < 0 else fails[i] + 1):
+            close = fails[i] >= 0 and fails[i] - d < 9 and i % 5
+            pending += float(rng.poisson(30 if close else 0.02))
+            rows.append(
+                {
+                    "date": f"2020-03-{d + 1:02d}",
+                    "serial_number": f"DRIVE{i:05d}",
+                    "model": "M",
+                    "capacity_bytes": 4_000_000_000_000,
+                    "failure": int(d == fails[i]),
+                    "smart_1_raw": float(rng.integers(0, 100_000_000)),
+                    "smart_5_raw": float(rng.poisson(0.5)),
+                    "smart_9_raw": float(9000 + 24 * d),
+                    "smart_194_raw": float(rng.normal(27, 2)),
+                    "smart_197_raw": pending,
+                }
+            )
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+def chillcast(*words: str, home: Path, timeout: int = 180) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "chillcast", *words, "--home", str(home)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, cwd=ROOT)
+
+
+def left_behind(home: Path) -> list[str]:
+    """Return the command lines of processes that work under ``home`` or were started for it."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes()
+            line = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(folder.name) != os.getpid() and str(home).encode() in environment + line:
+            found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drives(tmp_path_factory.mktemp("recording") / "drives.parquet")
+
+
+def test_replay_and_backtest_judge_a_recording_alike(recording: Path, tmp_path: Path) -> None:
+    words = [
+        str(recording),
+        "--fleet",
+        "fleets/backblaze.toml",
+        "--train-until",
+        "2020-03-16",
+        "--horizon",
+        "7",
+    ]
+    replayed = chillcast("replay", *words, "--json", home=tmp_path / "a")
+    tested = chillcast("backtest", *words, "--json", home=tmp_path / "b")
+    assert replayed.returncode == 0, replayed.stderr
+    assert tested.returncode == 0, tested.stderr
+    (line,) = replayed.stdout.splitlines()
+    streamed, offline = json.loads(line), json.loads(tested.stdout)
+    keys = {"failures", "alerted", "budget", "lead_days_median", "roc_auc", "average_precision"}
+    assert keys | {"rule_alerted", "days_tested"} <= set(streamed)
+    assert {k: streamed[k] for k in offline} == offline
+    assert streamed["days_tested"] == 11
+    assert 0 < streamed["alerted"] <= streamed["failures"]
+    assert streamed["dead_letters"] == 0
+    assert left_behind(tmp_path / "a") == []
+    fleet = load_fleet(ROOT / "fleets" / "backblaze.toml")
+    (version,) = create_registry(Settings(home=str(tmp_path / "a"))).versions(fleet.name)
+    assert version.is_champion
+
+
+@pytest.fixture
+def recorded(recording: Path) -> Recorded:
+    return read_recording(recording, load_fleet(ROOT / "fleets" / "backblaze.toml"))
+
+
+def batch(recorded: Recorded) -> Final:
+    history, out = History(recorded.fleet, recorded.slices()), dict[tuple[str, int], bytes]()
+    for windows in history.until(1 << 62):
+        collect(out, windows)
+    return out
+
+
+def collect(into: Final, windows: Windows) -> None:
+    for i in range(len(windows)):
+        into[windows.assets[windows.asset[i]], int(windows.end_ms[i])] = windows.values[i].tobytes()
+
+
+class Alarms(Reporter):
+    """Keeps alarms instead of printing them."""
+
+    def __init__(self, kept: list[str]) -> None:
+        super().__init__()
+        self.kept = kept
+
+    def alarm(self, text: str) -> None:
+        self.kept.append(text)
+
+
+class Stream:
+    """Everything that comes out of the features stage."""
+
+    def __init__(self, feed: Feed, fleet: Fleet, partitions: int) -> None:
+        self.feed, self.partitions = feed, partitions
+        self.fingerprint = FeatureSchema(fleet).fingerprint
+        self.windows: Final = {}
+        self.letters: list[DeadLetter] = []
+        self.ended: set[int] = set()
+        self.reached: dict[int, int] = {}
+
+    @property
+    def watermark_ms(self) -> int:
+        return min(self.reached.values()) if len(self.reached) == self.partitions else 0
+
+    def read(self) -> None:
+        for message in self.feed.poll(0.1):
+            if message.topic.endswith("dead-letters"):
+                self.letters.append(messages.decode_json(message.value, DeadLetter))
+                continue
+            record = messages.decode_features(message.value, message.content_type, self.fingerprint)
+            if isinstance(record, Windows):
+                collect(self.windows, record)
+            elif isinstance(record, Watermark):
+                self.reached[message.partition] = record.time_ms
+                if record.end:
+                    self.ended.add(message.partition)
+
+
+def stream(recorded: Recorded, home: Path, *, kills: int = 0, poison: int = 0) -> tuple[Stream, list[str]]:
+    """Run the features stage over a recording, killing its worker ``kills`` times on the way."""
+    alarms: list[str] = []
+    settings, fleet = Settings(home=str(home)), recorded.fleet
+    deadline = time.monotonic() + 120
+    with running(settings, fleet, ["features"], Alarms(alarms)) as pipeline:
+        topics, partitions = pipeline.topics, pipeline.partitions
+        watched = (topics.features, topics.dead_letters)
+        with Feed(pipeline.bootstrap, watched, partitions, from_start=True) as feed:
+            found = Stream(feed, fleet, partitions)
+            with Publisher(pipeline.bootstrap) as publisher:
+                for i in range(poison):
+                    publisher.send(i % partitions, Outgoing(topics.telemetry, b"x", b"\xff" * (i + 1), ""))
+            with BackgroundReplay(
+                recorded.slices(),
+                fleet,
+                bootstrap=pipeline.bootstrap,
+                topics=topics,
+                partitions=partitions,
+                done_ms=lambda: found.watermark_ms,
+                ahead_ms=2 * DAY_MS,
+            ) as source:
+                while len(found.ended) < partitions or len(found.letters) < poison:
+                    assert time.monotonic() < deadline, f"{len(found.windows)} windows, {alarms}"
+                    source.raise_failure()
+                    pipeline.supervisor.watch()
+                    found.read()
+                    pid = pipeline.supervisor.status()[0].pid
+                    days = (found.watermark_ms - recorded.quality.from_ms) / DAY_MS
+                    if kills and pid and days > 6 * (4 - kills):
+                        os.kill(pid, signal.SIGKILL)
+                        kills -= 1
+    return found, alarms
+
+
+def test_streamed_features_equal_the_batch_bit_for_bit(recorded: Recorded, tmp_path: Path) -> None:
+    found, alarms = stream(recorded, tmp_path)
+    assert found.windows == batch(recorded)
+    assert (found.letters, alarms) == ([], [])
+
+
+def test_a_worker_killed_three_times_loses_and_changes_nothing(recorded: Recorded, tmp_path: Path) -> None:
+    found, alarms = stream(recorded, tmp_path, kills=3)
+    assert len(alarms) == 3
+    assert "worker features ended with -9" in alarms[0]
+    assert found.windows == batch(recorded)
+
+
+def test_a_flood_of_poison_ends_in_dead_letters_and_the_rest_goes_on(
+    recorded: Recorded, tmp_path: Path
+) -> None:
+    found, alarms = stream(recorded, tmp_path, poison=50)
+    assert len(found.letters) == 50
+    assert all(letter.reason for letter in found.letters)
+    assert alarms == []
+    assert found.windows == batch(recorded)
+
+
+@pytest.fixture(scope="module")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    home = tmp_path_factory.mktemp("demo")
+    run = chillcast("demo", "--assets", "24", "--days", "200", "--replay-days", "20", home=home)
+    assert run.returncode == 0, run.stderr
+    return home, run.stderr
+
+
+def test_the_demonstration_reports_by_event(demonstration: tuple[Path, str]) -> None:
+    home, text = demonstration
+    report = json.loads((home / "demo" / "report.json").read_text())
+    assert report["shutdowns"] == report["alerted"] + len(report["missed"])
+    assert {"asset", "cause"} <= set(report["missed"][0]) if report["missed"] else True
+    assert report["false_alarms_per_asset_year"] >= 0
+    assert report["dead_letters"] == 0
+    assert (home / "demo" / "report.png").read_bytes().startswith(b"\x89PNG")
+    assert str(home) in text.replace("\n", "")
+
+
+def test_the_demonstration_leaves_no_process_behind(demonstration: tuple[Path, str]) -> None:
+    assert left_behind(demonstration[0]) == []
+
+
+def test_what_was_streamed_stands_in_the_store(demonstration: tuple[Path, str]) -> None:
+    from streams.sqlite_store import SqliteStore  # noqa: PLC0415
+
+    store = SqliteStore(demonstration[0] / "store.db")
+    newest = store.latest("scores")
+    assert len(newest) == 24
+    assert all(0 <= float(row.fields["risk_14d"]) <= 1 for row in newest)
+    assert {row.tags["asset"] for row in newest} == {f"CH-{i:04d}" for i in range(1, 25)}
+
+
+def test_ctrl_c_stops_the_demonstration_and_its_processes(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "chillcast", "demo", "--assets", "24", "--days", "120"]
+    command += ["--replay-days", "60", "--home", str(tmp_path)]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True)
+    assert run.stderr is not None
+    for line in run.stderr:
+        if "replaying through Kafka" in line:
+            break
+    time.sleep(1.0)
+    os.killpg(run.pid, signal.SIGINT)
+    assert run.wait(40) != 0
+    assert left_behind(tmp_path) == []
+
+
+def test_a_broker_that_is_not_there_is_named_and_retried_visibly(recording: Path, tmp_path: Path) -> None:
+    words = ["up", "--broker", "127.0.0.1:9", "--home", str(tmp_path)]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "chillcast", *words], stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert run.stderr is not None
+    lines = [run.stderr.readline() for _ in range(2)]
+    run.terminate()
+    run.wait(20)
+    assert all("ALARM Kafka broker 127.0.0.1:9 does not answer" in line for line in lines)
+
+
+def test_every_asset_lands_on_one_partition(recorded: Recorded) -> None:
+    homes = {name: partition_of(name, 2) for name in recorded.frames.assets}
+    assert set(homes.values()) == {0, 1}
