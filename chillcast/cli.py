@@ -98,6 +98,24 @@ def replay(
 
 
 @app.command()
+def train(
+    recording: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet recording of a fleet.")],
+    *,
+    train_until: Annotated[str, typer.Option(help="Date (UTC): learn from what lies before it.")],
+    fleet: FleetName = None,
+    seed: Seed = 1,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Learn from a recording, register the model and promote it."""
+    from chillcast.recorded import Request, train_on_recording  # noqa: PLC0415
+
+    settings = _settings(home=home, fleet=fleet)
+    request = Request(recording, load_fleet(settings.fleet_path), train_until, seed)
+    _show(train_on_recording(settings, request, Reporter()), json=json)
+
+
+@app.command()
 def backtest(
     recording: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet recording of a fleet.")],
     *,

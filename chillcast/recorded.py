@@ -71,6 +71,24 @@ def replay_recording(settings: Settings, request: Request, reporter: Reporter) -
     return {**_judged(request, recorded, series), **said, "alerts_published": opened, **streamed}
 
 
+def train_on_recording(settings: Settings, request: Request, reporter: Reporter) -> dict[str, Any]:
+    """Learn from a recording, register the model and make it the champion."""
+    with reporter.step(f"reading {request.path.name}"):
+        recorded = read_recording(request.path, request.fleet)
+    fitted = _fitted(request, recorded, reporter)
+    if fitted is None:
+        raise ConfigError("command line", "--train-until", None, "a date, as 2013-04-24")
+    version = enrol(
+        fitted, request.fleet, settings, source=request.path.name, seed=request.seed, reporter=reporter
+    )
+    return {
+        "fleet": request.fleet.name,
+        "version": version,
+        "threshold": fitted.model.threshold,
+        **fitted.metrics,
+    }
+
+
 def backtest_recording(request: Request, reporter: Reporter) -> dict[str, Any]:
     """Do the same offline, through the same kernel."""
     with reporter.step(f"reading {request.path.name}"):
