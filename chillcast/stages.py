@@ -6,8 +6,6 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from streams.open_store import open_store
-
 from chillcast.settings import Settings
 from models.bundle import champion, load_bundle, load_expectation
 from models.errors import ConfigError
@@ -15,6 +13,7 @@ from models.expectation import identity_of
 from models.features import FeatureSchema
 from models.fleet import Fleet, load_fleet
 from streams.feature_stage import FeatureStage
+from streams.open_store import open_store
 from streams.risk_stage import RiskStage
 from streams.sink_stage import SinkStage
 from streams.stage import Stage

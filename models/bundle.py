@@ -8,22 +8,33 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import lightgbm as lgb
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from models.errors import ModelError
 from models.expectation import Expectation, parse_expectation, to_json
+from models.frames import Float64
 from models.risk import RiskModel, restore
 
 FORMAT = 1
 _MANIFEST, _BOOSTER, _EXPECTATION = "manifest.json", "booster.txt", "expectation.json"
 _POINTER = "champion.json"
 _SMOKE_S = 60.0
+_MOST_LEAVES = 131_072  # LightGBM takes no more
+
+
+class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a `RiskModel` needs beside its booster; ``lines``: (slope, intercept) per horizon."""
+
+    offset: float
+    lines: tuple[tuple[float, float], ...]
+    columns: tuple[Annotated[int, Meta(ge=0)], ...]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,7 +46,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     feature_names: tuple[str, ...]
     horizons_d: tuple[float, ...]
     threshold: float
-    parameters: dict[str, Any]
+    parameters: Parameters
     files: dict[str, str]
     metrics: dict[str, float]
     lineage: dict[str, str]
@@ -70,7 +81,7 @@ def write_bundle(
         feature_names=model.feature_names,
         horizons_d=model.horizons_d,
         threshold=model.threshold,
-        parameters=model.parameters(),
+        parameters=msgspec.convert(model.parameters(), Parameters),
         files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         metrics=dict(metrics),
         lineage=dict(lineage),
@@ -107,6 +118,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise ModelError(f"{path}: not a manifest: {error}") from error
     if manifest.format != FORMAT:
         raise ModelError(f"{path}: format {manifest.format}: expected {FORMAT}")
+    _check_parameters(manifest, path)
     if not {_BOOSTER} <= set(manifest.files) <= {_BOOSTER, _EXPECTATION}:
         raise ModelError(f"{path}: files {sorted(manifest.files)}: expected {_BOOSTER}, {_EXPECTATION}")
     for name, expected in manifest.files.items():
@@ -114,6 +126,16 @@ def read_manifest(folder: Path) -> Manifest:
         if found != expected:
             raise ModelError(f"{folder / name}: sha256 {found[:12]}…: the manifest says {expected[:12]}…")
     return manifest
+
+
+def _check_parameters(manifest: Manifest, path: Path) -> None:
+    """Refuse columns that no feature has, and a calibration of other horizons."""
+    columns, lines = manifest.parameters.columns, manifest.parameters.lines
+    features, horizons = len(manifest.feature_names), len(manifest.horizons_d)
+    if not columns or max(columns) >= features:
+        raise ModelError(f"{path}: column {max(columns, default=None)}: expected 0 to {features - 1}")
+    if len(lines) not in (0, horizons):
+        raise ModelError(f"{path}: {len(lines)} calibration lines: expected {horizons}, one per horizon")
 
 
 def load_bundle(folder: Path, fingerprint: str, *, smoke: bool = True) -> RiskModel:
@@ -125,8 +147,8 @@ def load_bundle(folder: Path, fingerprint: str, *, smoke: bool = True) -> RiskMo
     manifest = read_manifest(folder)
     if manifest.fingerprint != fingerprint:
         raise ModelError(f"{folder}: fingerprint {manifest.fingerprint}: this fleet has {fingerprint}")
-    text = _read(folder / _BOOSTER).decode("utf-8")
-    check_booster(text, len(manifest.parameters["columns"]) + 1)
+    text = _text(folder / _BOOSTER)
+    check_booster(text, len(manifest.parameters.columns) + 1)
     if smoke:
         _smoke(folder)
     return _restored(text, manifest)
@@ -147,46 +169,55 @@ def check_booster(text: str, features: int) -> None:
     head = re.search(r"^max_feature_idx=(\d+)$", text, re.MULTILINE)
     if head is None or int(head[1]) != features - 1:
         raise ModelError(f"{_BOOSTER}: max_feature_idx {head and head[1]}: expected {features - 1}")
-    trees = text.split("\nTree=")[1:]
-    if not trees:
-        raise ModelError(f"{_BOOSTER}: no tree")
-    for number, tree in enumerate(trees):
+    for number, tree in enumerate(_trees(text)):
         _check_tree(number, dict(re.findall(r"^(\w+)=(.*)$", tree, re.MULTILINE)), features)
 
 
+def _trees(text: str) -> Iterator[str]:
+    """Cut the text as LightGBM does, by ``tree_sizes``, making sure that a tree begins at every cut."""
+    sizes = re.search(r"^tree_sizes=([\d ]+)$", text, re.MULTILINE)
+    at = text.find("\nTree=0\n") + 1
+    if sizes is None or not at or not text.isascii():
+        raise ModelError(f"{_BOOSTER}: no tree, or no tree_sizes, in ASCII")
+    for number, size in enumerate(map(int, sizes[1].split())):
+        tree = text[at : at + size]
+        if not tree.startswith(f"Tree={number}\n"):
+            raise ModelError(f"{_BOOSTER}: tree {number}: expected at character {at}")
+        yield tree
+        at += size
+    if not text.startswith("end of trees\n", at):
+        raise ModelError(f"{_BOOSTER}: end of trees: expected at character {at}")
+
+
 def _check_tree(number: int, fields: dict[str, str], features: int) -> None:
+    where = f"{_BOOSTER}: tree {number}"
+    leaves = int(_array(where, fields, "num_leaves", (1, 1, _MOST_LEAVES))[0])
+    splits = leaves - 1
+    _array(where, fields, "num_cat", (1, 0, 0))
+    _array(where, fields, "is_linear", (1, 0, 0))
+    _array(where, fields, "leaf_value", (leaves, -np.inf, np.inf))
+    if not splits:
+        return
+    _array(where, fields, "split_feature", (splits, 0, features - 1))
+    _array(where, fields, "threshold", (splits, -np.inf, np.inf))
+    if (_array(where, fields, "decision_type", (splits, 0, 15)) % 2).any():
+        raise ModelError(f"{where}: decision_type: expected numerical splits only")
+    for side in ("left_child", "right_child"):
+        child = _array(where, fields, side, (splits, -leaves, splits - 1))
+        if ((child >= 0) & (child <= np.arange(splits))).any():
+            raise ModelError(f"{where}: {side}: expected splits below their own, or this tree has no end")
+
+
+def _array(where: str, fields: dict[str, str], name: str, bounds: tuple[int, float, float]) -> Float64:
+    """Return the numbers of one array, of which there are ``length`` in [low, high]; NaN is in no range."""
+    length, low, high = bounds
     try:
-        leaves = int(fields["num_leaves"])
-        splits = max(leaves - 1, 0)
-        checks = [
-            ("leaf_value", [float(x) for x in fields["leaf_value"].split()], leaves, -np.inf, np.inf),
-        ]
-        if splits:
-            checks += [
-                (
-                    "split_feature",
-                    [float(x) for x in fields["split_feature"].split()],
-                    splits,
-                    0,
-                    features - 1,
-                ),
-                ("threshold", [float(x) for x in fields["threshold"].split()], splits, -np.inf, np.inf),
-                ("left_child", [float(x) for x in fields["left_child"].split()], splits, -leaves, splits - 1),
-                (
-                    "right_child",
-                    [float(x) for x in fields["right_child"].split()],
-                    splits,
-                    -leaves,
-                    splits - 1,
-                ),
-            ]
+        values = np.array(fields[name].split(), np.float64)
     except (KeyError, ValueError) as error:
-        raise ModelError(f"{_BOOSTER}: tree {number}: {error}") from error
-    for name, values, length, low, high in checks:
-        if len(values) != length or not all(low <= v <= high for v in values):
-            raise ModelError(
-                f"{_BOOSTER}: tree {number}: {name}: expected {length} values in [{low}, {high}]"
-            )
+        raise ModelError(f"{where}: {name}: {error}") from error
+    if len(values) != length or not ((low <= values) & (values <= high)).all():
+        raise ModelError(f"{where}: {name}: expected {length} numbers in [{low}, {high}]")
+    return values
 
 
 def write_pointer(folder: Path, pointer: Pointer) -> None:
@@ -225,10 +256,17 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"{path}: {error.strerror}") from error
 
 
+def _text(path: Path) -> str:
+    try:
+        return _read(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: not UTF-8 text: {error}") from error
+
+
 def _restored(text: str, manifest: Manifest) -> RiskModel:
     return restore(
         text,
-        parameters=manifest.parameters,
+        parameters=msgspec.structs.asdict(manifest.parameters),
         feature_names=manifest.feature_names,
         fingerprint=manifest.fingerprint,
         horizons_d=manifest.horizons_d,
@@ -251,7 +289,7 @@ def _smoke(folder: Path) -> None:
 
 def _score_once(folder: Path) -> None:
     manifest = read_manifest(folder)
-    model = _restored((folder / _BOOSTER).read_text(encoding="utf-8"), manifest)
+    model = _restored(_text(folder / _BOOSTER), manifest)
     width = len(manifest.feature_names)
     rows = np.stack([np.zeros(width, np.float32), np.full(width, np.nan, np.float32)])
     risks = model.score(rows)

@@ -155,7 +155,8 @@ def average_precision(score: Float64, label: Bools) -> float | None:
         return None
     order = np.argsort(-score, kind="stable")
     ranked, hits = score[order], np.cumsum(label[order])
-    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    # Compared, not subtracted: scores that rank last are -inf, and their difference is no number.
+    last = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
     recall_steps = np.diff(hits[last], prepend=0) / hits[-1]
     return float((recall_steps * hits[last] / (last + 1)).sum())
 

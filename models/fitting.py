@@ -43,7 +43,9 @@ class Replayed:
     def columns(self) -> tuple[Int32, Int64, Numbers]:
         """Return asset codes (n,), window ends (n,) and values (n, …)."""
         if not self.asset:
-            raise ModelError("the history closes no window: expected at least one hop of telemetry")
+            raise ModelError(
+                "the history closes no window in a part of its range: expected telemetry up to its end"
+            )
         return np.concatenate(self.asset), np.concatenate(self.end_ms), np.concatenate(self.values)
 
 
@@ -193,7 +195,8 @@ def _unlabelled(fleet: Fleet, model: RiskModel, training: Replayed, until_ms: in
     asset, end_ms, features = training.columns()
     fresh = end_ms > until_ms - fleet.horizons_d[-1] * DAY_MS
     kept = Replayed(training.assets)
-    kept.add(asset[fresh], end_ms[fresh], model.uncalibrated(np.asarray(features[fresh], np.float32)))
+    if fresh.any():
+        kept.add(asset[fresh], end_ms[fresh], model.uncalibrated(np.asarray(features[fresh], np.float32)))
     return kept
 
 

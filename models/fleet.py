@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from models.errors import ConfigError
+from models.tables import read_table
 
 Key = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,63}$", description="snake_case, at most 64 characters")]
 Positive = Annotated[int, Meta(gt=0)]
@@ -173,40 +174,16 @@ def load_fleet(path: Path) -> Fleet:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), "file", str(path), f"a readable fleet file ({error})") from error
     except (tomllib.TOMLDecodeError, msgspec.DecodeError) as error:
-        raise ConfigError(str(path), "file", str(path), f"TOML ({error})") from error
+        form = "JSON" if path.suffix == ".json" else "TOML"
+        raise ConfigError(str(path), "file", str(path), f"{form} ({error})") from error
     return parse_fleet(raw, str(path))
 
 
 def parse_fleet(raw: dict[str, Any], source: str) -> Fleet:
     """Check the content of a fleet file; ``source`` names it in errors."""
-    try:
-        fleet = msgspec.convert(raw, Fleet)
-    except msgspec.ValidationError as error:
-        raise _located(error, raw, source) from error
+    fleet = read_table(raw, Fleet, source)
     _check(fleet, source)
     return fleet
-
-
-def _located(error: msgspec.ValidationError, raw: dict[str, Any], source: str) -> ConfigError:
-    """Turn msgspec's ``… - at `$.a[0].b` `` into an error that names the key and its value."""
-    text, _, path = str(error).partition(" - at `$.")
-    key = path.rstrip("`")
-    named = re.search(r"field `(\w+)`", text)
-    if named and not text.startswith("Expected"):
-        key = f"{key}.{named[1]}" if key else named[1]
-    expected = text[len("Expected ") :] if text.startswith("Expected ") else text
-    return ConfigError(source, key or "file", _value_at(raw, key), expected)
-
-
-def _value_at(raw: Any, key: str) -> Any:
-    for step in re.findall(r"[^.\[\]]+", key):
-        if isinstance(raw, list) and step.isdigit() and int(step) < len(raw):
-            raw = raw[int(step)]
-        elif isinstance(raw, dict) and step in raw:
-            raw = raw[step]
-        else:
-            return None
-    return raw
 
 
 def _check(fleet: Fleet, source: str) -> None:
@@ -218,9 +195,9 @@ def _check(fleet: Fleet, source: str) -> None:
 
 def _rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
     keys, sampling = fleet.keys, fleet.sampling
+    first = {key: i for i, key in reversed(list(enumerate(keys)))}
     hop = sampling.hop_s
     rules: list[tuple[str, object, bool, str]] = [
-        ("sensors.key", list(keys), len(set(keys)) == len(keys), "distinct keys"),
         ("sampling.hop_s", hop, hop % sampling.period_s == 0, "a multiple of sampling.period_s"),
         ("sampling.windows_s", list(sampling.windows_s), _rising(sampling.windows_s), "rising lengths"),
         ("horizons_d", list(fleet.horizons_d), _rising(fleet.horizons_d), "rising days above 0"),
@@ -241,7 +218,11 @@ def _rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
         (f"sensors[{i}].low", s.low, s.low < s.high, f"below high = {s.high}")
         for i, s in enumerate(fleet.sensors)
     ]
-    return rules + [(name, key, key in keys, "a key of [[sensors]]") for name, key in _references(fleet)]
+    rules += [
+        (f"sensors[{i}].key", key, first[key] == i, "a key that no other sensor has")
+        for i, key in enumerate(keys)
+    ]
+    return rules + [(name, key, key in first, "a key of [[sensors]]") for name, key in _references(fleet)]
 
 
 def _references(fleet: Fleet) -> list[tuple[str, str]]:

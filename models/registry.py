@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,19 +66,25 @@ class Registry:
         """
         record = self._record(fleet, version)
         target = self.bundles / fleet / version
-        with _available(self.uri):
-            fetched = self._client.download_artifacts(record.run_id, "bundle")
-        _copy(Path(fetched), target)
-        expected = record.tags.get("sha256", "")
-        if bundle_sha256(target) != expected:
-            raise ModelError(f"{target}: not the bundle that was registered as version {version}")
-        read_manifest(target)
+        with tempfile.TemporaryDirectory() as scratch:
+            _copy(self._fetched(record, scratch), target)
         with _available(self.uri):
             self._client.set_registered_model_alias(fleet, _ALIAS, version)
             self._client.set_model_version_tag(fleet, version, "promoted", f"{now_ms} {reason}")
-        pointer = Pointer(version=version, sha256=expected, reason=reason, promoted_ms=now_ms)
+        pointer = Pointer(version=version, sha256=bundle_sha256(target), reason=reason, promoted_ms=now_ms)
         write_pointer(self.bundles / fleet, pointer)
         return target
+
+    def _fetched(self, record: Any, scratch: str) -> Path:
+        """Return a version's bundle, verified before it replaces anything."""
+        with _available(self.uri):
+            fetched = Path(self._client.download_artifacts(record.run_id, "bundle", scratch))
+        if bundle_sha256(fetched) != record.tags.get("sha256", ""):
+            raise ModelError(
+                f"registry {self.uri}: not the bundle that was registered as version {record.version}"
+            )
+        read_manifest(fetched)
+        return fetched
 
     def versions(self, fleet: str) -> list[Version]:
         """Return every version of a fleet's model, newest first."""

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
@@ -25,8 +26,12 @@ from streams.store import Reader, Row
 
 _FOLDER = Path(__file__).parent
 _SHOWN = 200
+_EXPLANATIONS_SHOWN = 14
 _DAY_MS = 86_400_000
 _SPAN_D = (7, 30, 90, 365)
+_USUAL_SPAN_D = 90
+_TITLES = {400: "This cannot be shown", 404: "No such page"}
+_SHORT_UNITS = {"degC": "°C", "1": ""}
 _SECURITY = {
     "content-security-policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'"
@@ -38,11 +43,11 @@ _SECURITY = {
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One line of the list."""
+    """One line of the list; a risk is None where the newest window has no score at this horizon."""
 
     asset: str
-    risk: float
-    adapted: float
+    risk: float | None
+    adapted: float | None
     as_of_ms: int
     is_silent: bool
     case: Mapping[str, Any] | None
@@ -51,7 +56,7 @@ class Machine:
     def rank(self) -> tuple[int, float, str]:
         """Order of the list: critical cases, warnings, then the rest, each by risk."""
         severity = {"critical": 0, "warning": 1}.get(self.case["severity"] if self.case else "", 2)
-        return severity, -self.risk, self.asset
+        return severity, 1.0 if self.risk is None else -self.risk, self.asset
 
 
 class Page:
@@ -63,7 +68,7 @@ class Page:
         templates = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined
         )
-        templates.filters.update(day=_day, percent=_percent, number=_number)
+        templates.filters.update(day=_day, percent=_percent, measured=_measured)
         self.templates = templates
 
     def machines(self) -> list[Machine]:
@@ -86,12 +91,12 @@ class Page:
             "asset": asset,
             "days": days,
             "as_of_ms": own[-1].time_ms,
-            "risk": _float(own[-1], self.risk_field),
+            "risk": _number(own[-1], self.risk_field),
             "case": open_cases(self.reader.latest("alerts")).get(asset),
             "scores": [
-                (r.time_ms, _float(r, self.risk_field), _float(r, "adapted"))
+                (r.time_ms, r.fields[self.risk_field], r.fields["adapted"])
                 for r in scores
-                if self.risk_field in r.fields
+                if self.risk_field in r.fields and "adapted" in r.fields
             ],
             "events": [
                 (r.time_ms, r.tags.get("kind", ""), str(r.fields.get("code", "")))
@@ -104,23 +109,28 @@ class Page:
 
     def list_page(self, request: Request) -> Response:
         """Show the fleet by risk."""
-        wanted = request.query_params.get("q", "")[:100]
-        machines = self.machines()
-        found = [m for m in machines if wanted.lower() in m.asset.lower()]
-        return self._html(
-            "fleet.html", machines=found[:_SHOWN], found=len(found), all=len(machines), q=wanted
-        )
+        wanted = request.query_params.get("q", "")[:100].strip()
+        every = self.machines()
+        found = [m for m in every if wanted.lower() in m.asset.lower()]
+        values: dict[str, Any] = {
+            "machines": found[:_SHOWN],
+            "found": len(found),
+            "every": len(every),
+            "cases": sum(m.case is not None for m in every),
+            "newest_ms": max((m.as_of_ms for m in every), default=0),
+            "q": wanted,
+        }
+        return self._html("fleet.html", **values)
 
     def machine_page(self, request: Request) -> Response:
         """Show one machine."""
-        asset, days = request.path_params["asset"], _days(request)
-        shown = self.machine(asset, days)
+        shown = self.machine(request.path_params["asset"], _days(request))
         if shown is None:
-            text = "The store has no score of it. Check the name, or wait for its first window to close."
-            return self._html("problem.html", 404, title=f"No {self.fleet.asset} {asset}", text=text)
+            return self._unknown(request)
         trips = [(t, code) for t, kind, code in shown["events"] if kind == "shutdown"]
         chart = draw(Chart(shown["scores"], trips, shown["days"]))
-        return self._html("machine.html", chart=chart, trips=trips, spans=_SPAN_D, **shown)
+        shown |= {"chart": chart, "trips": trips, "spans": _SPAN_D, "rows": _EXPLANATIONS_SHOWN}
+        return self._html("machine.html", **shown)
 
     def fleet_json(self, _: Request) -> Response:
         """Return the list as JSON."""
@@ -128,29 +138,39 @@ class Page:
 
     def machine_json(self, request: Request) -> Response:
         """Return one machine as JSON."""
-        asset = request.path_params["asset"]
-        shown = self.machine(asset, _days(request))
-        if shown is None:
-            return JSONResponse({"error": f"no {self.fleet.asset} {asset}"}, 404)
-        return _json(shown)
+        shown = self.machine(request.path_params["asset"], _days(request))
+        return self._unknown(request) if shown is None else _json(shown)
 
     def healthz(self, _: Request) -> Response:
         """Say that the page runs; it does not ask the store."""
         return JSONResponse({"status": "ok"})
 
-    def unavailable(self, _: Request, error: Exception) -> Response:
+    def unavailable(self, request: Request, error: Exception) -> Response:
         """Say what is wrong with the store."""
-        return self._html("problem.html", 503, title="The store does not answer", text=str(error))
+        return self._problem(request, 503, "The store does not answer", str(error))
 
-    def not_found(self, request: Request, _: Exception) -> Response:
-        """Say that there is no such page."""
-        return self._html("problem.html", 404, title="No such page", text=request.url.path)
+    def refused(self, request: Request, error: HTTPException) -> Response:
+        """Say why a request is not answered: a wrong parameter, or no such page."""
+        text = request.url.path if error.status_code == 404 else error.detail
+        title = _TITLES.get(error.status_code, "Not answered")
+        return self._problem(request, error.status_code, title, text)
+
+    def _unknown(self, request: Request) -> Response:
+        title = f"No {self.fleet.asset} {request.path_params['asset']}"
+        text = "The store has no score of it. Check the name, or wait for its first window to close."
+        return self._problem(request, 404, title, text)
+
+    def _problem(self, request: Request, status: int, title: str, text: str) -> Response:
+        """Answer a program in JSON and a person in words."""
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": f"{title}: {text}"}, status)
+        return self._html("problem.html", status, title=title, text=text)
 
     def _machine(self, row: Row, newest_ms: int, cases: Mapping[str, Mapping[str, Any]]) -> Machine:
         asset = row.tags.get("asset", "")
-        risk = _float(row, self.risk_field)
+        risk, adapted = _number(row, self.risk_field), _number(row, "adapted")
         silent = newest_ms - row.time_ms > _DAY_MS
-        return Machine(asset, risk, _float(row, "adapted"), row.time_ms, silent, cases.get(asset))
+        return Machine(asset, risk, adapted, row.time_ms, silent, cases.get(asset))
 
     def _html(self, name: str, status: int = 200, **values: Any) -> Response:
         text = self.templates.get_template(name).render(fleet=self.fleet, **values)
@@ -160,18 +180,13 @@ class Page:
 def open_cases(alerts: Sequence[Row]) -> dict[str, dict[str, Any]]:
     """Return the case of each asset whose newest word is that it is open."""
     newest: dict[str, Row] = {}
-    for row in alerts:
-        before = newest.get(row.tags.get("asset", ""))
-        # At one and the same window end a case closes before the next opens.
-        if before is None or (row.time_ms, row.tags.get("stage")) >= (
-            before.time_ms,
-            before.tags.get("stage"),
-        ):
-            newest[row.tags.get("asset", "")] = row
+    for row in sorted(alerts, key=_when):
+        newest[row.tags.get("asset", "")] = row
     return {asset: _case(row) for asset, row in newest.items() if row.tags.get("stage") == "open"}
 
 
 def _when(row: Row) -> tuple[int, str]:
+    """Order alerts: at one and the same window end a case closes before the next opens."""
     return row.time_ms, row.tags.get("stage", "")
 
 
@@ -186,7 +201,7 @@ def create_app(reader: Reader, fleet: Fleet) -> Starlette:
         Route("/healthz", page.healthz),
         Mount("/static", StaticFiles(directory=_FOLDER / "static")),
     ]
-    handlers: Mapping[Any, Any] = {UnavailableError: page.unavailable, 404: page.not_found}
+    handlers: Mapping[Any, Any] = {UnavailableError: page.unavailable, HTTPException: page.refused}
     secured = Middleware(BaseHTTPMiddleware, dispatch=_secured)
     return Starlette(routes=routes, exception_handlers=handlers, middleware=[secured])
 
@@ -208,27 +223,39 @@ def _sensors(row: Row) -> list[dict[str, Any]]:
 
 
 def _days(request: Request) -> int:
-    """Return the span asked for, one of those offered."""
-    given = request.query_params.get("days", "")
-    return int(given) if given in map(str, _SPAN_D) else _SPAN_D[2]
+    """Return the span asked for; any but those offered is refused, a year being the most that is read."""
+    given = request.query_params.get("days") or str(_USUAL_SPAN_D)
+    if given not in map(str, _SPAN_D):
+        raise HTTPException(400, f"days = {given[:20]!r}: expected one of {', '.join(map(str, _SPAN_D))}")
+    return int(given)
 
 
 def _json(content: Any) -> Response:
     return Response(msgspec.json.encode(content), media_type="application/json")
 
 
-def _float(row: Row, name: str) -> float:
-    value = row.fields.get(name, 0.0)
-    return value if isinstance(value, float) else 0.0
+def _number(row: Row, name: str) -> float | None:
+    value = row.fields.get(name)
+    return value if isinstance(value, float) else None
 
 
 def _day(time_ms: float) -> str:
     return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def _percent(value: float) -> str:
+def _percent(value: float | None) -> str:
+    if value is None:
+        return "no score"
     return f"{value:.0%}" if value >= 0.01 else "< 1%"
 
 
-def _number(value: float | None) -> str:
-    return "missing" if value is None else f"{value:.4g}"
+def _measured(value: float | None, unit: str) -> str:
+    """Return a reading as a person writes it, three digits being what a sensor is good for.
+
+    >>> _measured(78.31, "degC"), _measured(1240.4, "kW"), _measured(3.0, "1"), _measured(None, "bar")
+    ('78.3 °C', '1240 kW', '3', 'no reading')
+    """
+    if value is None:
+        return "no reading"
+    digits = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{digits} {_SHORT_UNITS.get(unit, unit)}".rstrip()

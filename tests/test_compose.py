@@ -51,13 +51,31 @@ def test_ports_are_bound_to_loopback(resolved: dict[str, Any]) -> None:
     assert all(p["host_ip"] == "127.0.0.1" for p in ports)
 
 
-def test_workers_wait_for_a_healthy_broker_and_store(resolved: dict[str, Any]) -> None:
-    for name in ("worker", "page"):
+def test_each_part_waits_until_what_it_needs_is_healthy(resolved: dict[str, Any]) -> None:
+    needs = {"worker": {"kafka", "influxdb"}, "page": {"influxdb"}, "grafana": {"influxdb"}}
+    for name, others in needs.items():
         waits = resolved["services"][name]["depends_on"]
-        assert {k: v["condition"] for k, v in waits.items()} == {
-            "kafka": "service_healthy",
-            "influxdb": "service_healthy",
-        }
+        assert {k: v["condition"] for k, v in waits.items()} == dict.fromkeys(others, "service_healthy")
+        assert all("healthcheck" in resolved["services"][other] for other in others)
+
+
+def test_what_must_outlive_a_container_lies_in_a_volume(resolved: dict[str, Any]) -> None:
+    def volumes(name: str) -> dict[str, str]:
+        mounts = resolved["services"][name]["volumes"]
+        return {m["target"]: m["source"] for m in mounts if m["type"] == "volume"}
+
+    environment = resolved["services"]["kafka"]["environment"]
+    assert volumes("kafka") == {environment["KAFKA_LOG_DIRS"]: "kafka"}
+    assert volumes("influxdb") == {"/var/lib/influxdb2": "influxdb"}
+    assert volumes("worker") == {resolved["services"]["worker"]["environment"]["CHILLCAST_HOME"]: "home"}
+
+
+def test_workers_find_the_champion_that_was_promoted_on_the_host(resolved: dict[str, Any]) -> None:
+    (bundles,) = [m for m in resolved["services"]["worker"]["volumes"] if m["type"] == "bind"]
+    assert bundles["source"] == str(ROOT / ".chillcast" / "bundles")
+    assert bundles["target"] == "/data/bundles"
+    assert bundles["read_only"]
+    assert bundles["bind"]["create_host_path"] is False
 
 
 def test_the_settings_of_the_containers_are_settings_of_chillcast(resolved: dict[str, Any]) -> None:
@@ -72,6 +90,24 @@ def test_without_secrets_it_refuses_and_says_what_to_do(tmp_path: Path) -> None:
     assert "INFLUX_" in found.stderr
 
 
-def test_the_dashboards_are_whole() -> None:
-    text = (ROOT / "deploy" / "grafana" / "dashboards" / "chillcast.json").read_text(encoding="utf-8")
-    assert {panel["datasource"]["uid"] for panel in json.loads(text)["panels"]} == {"chillcast"}
+@pytest.mark.parametrize("missing", SECRETS)
+def test_each_secret_is_asked_for_by_name(missing: str, tmp_path: Path) -> None:
+    found = compose({k: v for k, v in SECRETS.items() if k != missing}, tmp_path)
+    assert found.returncode != 0
+    assert missing in found.stderr
+
+
+def test_the_example_of_an_environment_is_enough_and_git_ignores_the_real_one() -> None:
+    lines = (ROOT / "deploy" / "env.example").read_text(encoding="utf-8").splitlines()
+    given = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    assert given.keys() >= SECRETS.keys()
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    assert all(f"${{{name}" in text for name in given)
+    for ignoring in (".gitignore", ".dockerignore"):
+        assert ".env" in (ROOT / ignoring).read_text(encoding="utf-8").splitlines()
+
+
+def test_the_container_is_built_from_the_lock_and_does_not_run_as_root() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert "--require-hashes -r requirements/worker.txt" in text
+    assert text.index("\nUSER chillcast") > text.rindex("\nRUN ")

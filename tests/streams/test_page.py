@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from models.errors import UnavailableError
 from models.fleet import load_fleet
 from streams.page import create_app, open_cases
 from streams.sqlite_store import SqliteStore
-from streams.store import Point, Row
+from streams.store import Point, Reader, Row
 
 FLEET = load_fleet(Path(__file__).parents[2] / "fleets" / "chiller.toml")
 HOUR_MS = 3_600_000
@@ -96,7 +98,7 @@ def test_the_search_narrows_the_list_and_says_when_nothing_matches(client: TestC
 
 def test_one_machine_shows_its_case_sensors_chart_and_shutdown(client: TestClient) -> None:
     text = client.get("/assets/CH-0002").text
-    for words in ("Take a vibration reading.", "78.31 degC", "61.2 degC", "<svg", "high-bearing-temperature"):
+    for words in ("Take a vibration reading.", "78.3 °C", "61.2 °C", "<svg", "high-bearing-temperature"):
         assert words in text
     shown = client.get("/api/assets/CH-0002?days=7").json()
     assert len(shown["scores"]) == 100
@@ -112,12 +114,74 @@ def test_an_unknown_machine_and_an_unknown_page_are_404_in_words(client: TestCli
         answer = client.get(path)
         assert answer.status_code == 404
         assert "Back to the fleet" in answer.text
-    assert client.get("/api/assets/CH-7777").json() == {"error": "no chiller CH-7777"}
 
 
-def test_an_absurd_span_falls_back_to_the_usual_one(client: TestClient) -> None:
-    for days in ("-1", "100000000000", "x", ""):
-        assert client.get(f"/api/assets/CH-0002?days={days}").json()["days"] == 90
+def test_the_api_says_what_is_wrong_in_json(client: TestClient) -> None:
+    assert client.get("/api/assets/CH-7777").json()["error"].startswith("No chiller CH-7777: ")
+    assert client.get("/api/nowhere").json() == {"error": "No such page: /api/nowhere"}
+    away = TestClient(create_app(Away(), FLEET))
+    assert away.get("/api/fleet").json()["error"].endswith("InfluxDB http://db:8086 does not answer")
+
+
+@pytest.mark.parametrize("days", ["-1", "0", "8", "100000000000", "x", "7.0", "²"])
+def test_a_span_that_is_not_offered_is_refused_with_those_that_are(client: TestClient, days: str) -> None:
+    answer = client.get("/assets/CH-0002", params={"days": days})
+    assert answer.status_code == 400
+    assert "expected one of 7, 30, 90, 365" in answer.text
+    assert client.get("/api/assets/CH-0002", params={"days": days}).status_code == 400
+
+
+def test_without_a_span_the_usual_one_is_shown(client: TestClient) -> None:
+    for query in ("", "?days="):
+        assert client.get(f"/api/assets/CH-0002{query}").json()["days"] == 90
+
+
+def test_a_search_does_not_change_how_many_cases_are_open_nor_as_of_when(client: TestClient) -> None:
+    every, searched = (client.get(path).text for path in ("/", "/?q=CH-0009"))
+    heading = re.compile(r"<h1>.*?</h1>", re.DOTALL)
+    assert heading.findall(searched) == heading.findall(every) != []
+    assert "1 matches “CH-0009”" in searched
+
+
+def test_blanks_around_a_search_do_not_count(client: TestClient) -> None:
+    assert client.get("/?q=%200004%20").text.count('class="name"') == 1
+
+
+def test_a_machine_without_a_score_at_this_horizon_is_not_shown_as_safe(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s.db")
+    store.add([score("CH-0001", 0, 0.0), Point("scores", {"asset": "CH-0002"}, {"risk_1d": 0.9}, START_MS)])
+    store.flush()
+    client = TestClient(create_app(store, FLEET))
+    assert [(m["asset"], m["risk"]) for m in client.get("/api/fleet").json()] == [
+        ("CH-0001", 0.0),
+        ("CH-0002", None),
+    ]
+    assert "no score" in client.get("/?q=CH-0002").text
+    assert "no score" in client.get("/assets/CH-0002").text
+
+
+def test_the_most_urgent_of_a_large_fleet_are_shown_from_one_query_per_measurement(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s.db")
+    store.add([score(f"CH-{i:04d}", 0, i / 5000) for i in range(4000)])
+    store.flush()
+    reader = Counting(store)
+    text = TestClient(create_app(reader, FLEET)).get("/").text
+    assert text.count('class="name"') == 200
+    assert "The 200 most urgent of 4000 are shown" in text
+    assert "CH-3999" in text
+    assert reader.asked == ["scores", "alerts"]
+
+
+@pytest.mark.parametrize("asset", ["a?b", "a#b", "a/b", "é ü", "a&b\"'", "<b>"])
+def test_a_link_leads_to_its_machine_whatever_its_name(tmp_path: Path, asset: str) -> None:
+    store = SqliteStore(tmp_path / "s.db")
+    store.add([score(asset, 0, 0.5)])
+    store.flush()
+    client = TestClient(create_app(store, FLEET))
+    (link,) = re.findall(r'href="(/assets/[^"]*)"', client.get("/").text)
+    answer = client.get(html.unescape(link))
+    assert answer.status_code == 200
+    assert f"<h1>{html.escape(asset)} " in answer.text.replace("&#34;", "&quot;").replace("&#39;", "&#x27;")
 
 
 def test_names_from_the_wire_are_escaped(tmp_path: Path) -> None:
@@ -145,6 +209,22 @@ class Away:
 
     def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:
         raise UnavailableError("InfluxDB http://db:8086 does not answer")
+
+
+class Counting:
+    """A reader that remembers which measurements it was asked for."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.asked: list[str] = []
+
+    def latest(self, measurement: str) -> Sequence[Row]:
+        self.asked.append(measurement)
+        return self.reader.latest(measurement)
+
+    def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:
+        self.asked.append(measurement)
+        return self.reader.history(measurement, asset, start_ms, end_ms)
 
 
 def test_a_store_that_does_not_answer_is_named_with_503() -> None:

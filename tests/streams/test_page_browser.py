@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import uvicorn
@@ -18,6 +20,32 @@ from tests.streams.test_page import FLEET, fill
 
 pytestmark = pytest.mark.browser
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+# The texts whose contrast with what lies behind them, after WCAG 2.2, is below 4.5 : 1.
+FAINT_TEXTS = """() => {
+  const channels = (text) => text.match(/[0-9.]+/g).map(Number);
+  const light = (rgb) => {
+    const [r, g, b] = rgb.slice(0, 3).map((c) => c / 255)
+      .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (; element; element = element.parentElement) {
+      const found = channels(getComputedStyle(element).backgroundColor);
+      if (found.length === 3 || found[3] === 1) return found;
+    }
+    return [255, 255, 255];
+  };
+  const ratio = (element) => {
+    const style = getComputedStyle(element);
+    const ink = element instanceof SVGElement ? style.fill : style.color;
+    const [low, high] = [light(channels(ink)), light(ground(element))].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const hasText = (element) => [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+  return [...document.body.querySelectorAll("*")]
+    .filter((element) => hasText(element) && element.checkVisibility() && ratio(element) < 4.5)
+    .map((element) => element.textContent.trim());
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +57,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread.start()
     while not server.started:
         assert thread.is_alive()
+        time.sleep(0.01)
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(10)
@@ -57,6 +86,7 @@ def tab(chromium: str) -> Iterator[Tab]:
 
 def test_a_person_finds_the_most_urgent_machine_and_what_to_check(tab: Tab, address: str) -> None:
     tab.goto(address)
+    assert "Likely safety shutdown in 2–5 days" in tab.locator(".list li").first.inner_text()
     tab.locator(".list a").first.click()
     assert tab.locator("h1").inner_text().startswith("CH-0001")
     assert tab.get_by_text("Take a vibration reading.").is_visible()
@@ -70,6 +100,17 @@ def test_the_chart_is_drawn_and_shutdowns_are_marked(tab: Tab, address: str) -> 
     assert box["width"] > 250
     assert chart.locator("polyline").count() == 2
     assert chart.locator(".trip").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/assets/CH-0002"])
+def test_small_text_stands_out_from_its_ground(
+    tab: Tab, address: str, path: str, scheme: Literal["light", "dark"]
+) -> None:
+    """WCAG 2.2 asks 4.5 : 1 of body text (1.4.3)."""
+    tab.emulate_media(color_scheme=scheme)
+    tab.goto(address + path)
+    assert tab.evaluate(FAINT_TEXTS) == []
 
 
 @pytest.mark.parametrize("path", ["/", "/assets/CH-0002"])

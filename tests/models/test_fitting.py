@@ -1,0 +1,192 @@
+"""A made-up fleet: its one telling sensor rises two days before every shutdown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from models.bundle import load_bundle, write_bundle
+from models.errors import ModelError
+from models.evaluation import roc_auc
+from models.fitting import Fitted, History, fit
+from models.fleet import Alerting, Fleet, Sampling, Training
+from models.frames import Event, Frames, Slice
+from models.labels import DAY_MS, time_to_next, within
+from tests.models.test_kernel import fleet_of
+
+HOUR_MS = 3_600_000
+DAYS, UNTIL = 120, 90
+ASSETS = tuple(f"a{i:02d}" for i in range(20))
+
+
+def fleet(share: float = 0.25, daily_share: float | None = None) -> Fleet:
+    return msgspec.structs.replace(
+        fleet_of(),
+        sampling=Sampling(period_s=7200, hop_s=21_600, windows_s=(21_600, 86_400)),
+        horizons_d=(1.0, 3.0),
+        alerting=Alerting(horizon_d=3.0, false_alarms_per_asset_year=1.0, daily_share=daily_share),
+        training=Training(rounds=30, parameters={"num_leaves": 4}, calibration_share=share),
+    )
+
+
+def ignore(step: str, share: float) -> None:
+    """Show no progress."""
+
+
+def made_trips(seed: int) -> dict[str, list[int]]:
+    """Return the four days on which each machine shuts down."""
+    rng = np.random.default_rng(seed)
+    return {a: sorted(rng.choice(np.arange(4, DAYS), 4, replace=False).tolist()) for a in ASSETS}
+
+
+def logged(trips: dict[str, list[int]]) -> list[Event]:
+    return sorted(Event(day * DAY_MS + 1, a, "shutdown") for a, days in trips.items() for day in days)
+
+
+TRIPS = made_trips(1)
+EVENTS = logged(TRIPS)
+
+
+def slices(events: list[Event], rise: float = 10.0) -> list[Slice]:
+    """Return one slice a day; sensor s0 rises in the two days before ``TRIPS``, whatever was logged."""
+    rng, out = np.random.default_rng(2), []
+    for day in range(DAYS):
+        start_ms, end_ms = day * DAY_MS, (day + 1) * DAY_MS
+        time_ms = np.repeat(start_ms + np.arange(0, 24, 2) * HOUR_MS, len(ASSETS))
+        asset = np.tile(np.arange(len(ASSETS), dtype=np.int32), 12)
+        values = rng.normal(20, 2, (len(asset), 2)).astype(np.float32)
+        near = [any(0 < trip - day <= 2 for trip in TRIPS[a]) for a in ASSETS]
+        values[:, 0] += rise * np.array(near, np.float32)[asset]
+        inside = tuple(e for e in events if start_ms <= e.time_ms < end_ms)
+        restarts = tuple(Event(e.time_ms + HOUR_MS, e.asset, "restart") for e in inside)
+        out.append(Slice(start_ms, end_ms, Frames(ASSETS, asset, time_ms, values), inside + restarts))
+    return out
+
+
+def fitted(parts: list[Slice], toy: Fleet, until: int = UNTIL, seed: int = 7) -> Fitted:
+    history = History(toy, parts)
+    return fit(toy, history, start_ms=0, until_ms=until * DAY_MS, seed=seed, progress=ignore)
+
+
+@pytest.fixture(scope="module")
+def learnt() -> Fitted:
+    return fitted(slices(EVENTS), fleet())
+
+
+def written(found: Fitted, folder: Path) -> dict[str, bytes]:
+    lineage = {"dataset_sha256": found.dataset_sha256}
+    write_bundle(folder, found.model, found.expectation, fleet="toy", metrics=found.metrics, lineage=lineage)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_sensor_that_announces_shutdowns_ranks_windows_never_seen(learnt: Fitted) -> None:
+    history = History(fleet(), slices(EVENTS))
+    windows = [w for w in history.until(DAYS * DAY_MS) if w.end_ms[0] > UNTIL * DAY_MS]
+    asset = np.concatenate([history.codes(w) for w in windows])
+    end_ms = np.concatenate([w.end_ms for w in windows])
+    risk = learnt.model.score(np.concatenate([w.values for w in windows]))[:, 1]
+    label = within(time_to_next(history.state.assets, asset, end_ms, EVENTS), 3.0)
+    seen = end_ms <= (DAYS - 3) * DAY_MS
+    area = roc_auc(risk[seen], label[seen])
+    assert area is not None
+    assert area > 0.8
+    assert risk[seen].mean() == pytest.approx(label[seen].mean(), rel=0.3)
+
+
+def test_noise_alone_ranks_nothing() -> None:
+    assert fitted(slices(EVENTS, rise=0.0), fleet()).metrics["calibration_roc_auc"] < 0.65
+
+
+def test_threshold_calibration_and_figures_of_the_later_slice_come_along(learnt: Fitted) -> None:
+    assert 0 < learnt.model.threshold < 1
+    assert sorted(learnt.metrics) == ["calibration_brier", "calibration_log_loss", "calibration_roc_auc"]
+    assert learnt.metrics["calibration_roc_auc"] > 0.8
+    assert len(learnt.model.lines) == 2
+
+
+def test_what_happens_after_the_end_changes_nothing(learnt: Fitted, tmp_path: Path) -> None:
+    known = [e for e in EVENTS if e.time_ms < UNTIL * DAY_MS]
+    later = [Event(day * DAY_MS + 1, ASSETS[day % 3], "shutdown") for day in range(UNTIL, DAYS)]
+    again = fitted(slices(known + later), fleet())
+    assert written(again, tmp_path / "again") == written(learnt, tmp_path / "learnt")
+
+
+def test_what_happens_in_the_later_slice_changes_the_calibration_but_not_the_trees(learnt: Fitted) -> None:
+    """Also not for windows just before the split, whose horizon reaches into it: they are purged."""
+    split_ms = int(0.75 * UNTIL * DAY_MS)
+    again = fitted(slices([e for e in EVENTS if e.time_ms < split_ms + DAY_MS]), fleet())
+    assert again.dataset_sha256 == learnt.dataset_sha256
+    assert again.model.booster.model_to_string() == learnt.model.booster.model_to_string()
+    assert again.model.lines != learnt.model.lines
+
+
+def test_the_same_history_and_seed_give_the_same_bundle_byte_for_byte(learnt: Fitted, tmp_path: Path) -> None:
+    again = written(fitted(slices(EVENTS), fleet()), tmp_path / "again")
+    assert again == written(learnt, tmp_path / "learnt")
+
+
+def test_another_history_has_another_digest(learnt: Fitted) -> None:
+    assert fitted(slices(EVENTS[1:]), fleet()).dataset_sha256 != learnt.dataset_sha256
+
+
+def test_a_fitted_model_passes_the_checks_of_a_bundle(learnt: Fitted, tmp_path: Path) -> None:
+    written(learnt, tmp_path / "b")
+    assert load_bundle(tmp_path / "b", learnt.model.fingerprint).threshold == learnt.model.threshold
+
+
+def test_too_few_shutdowns_are_refused_with_what_to_do() -> None:
+    with pytest.raises(ModelError, match=r"^0 at-risk windows end in an outcome: .* a longer range"):
+        fitted(slices([]), fleet())
+
+
+def test_a_history_without_a_whole_hop_is_refused() -> None:
+    with pytest.raises(ModelError, match="the history closes no window"):
+        fitted([], fleet())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_a_history_that_ends_long_before_its_range_is_refused(share: float) -> None:
+    with pytest.raises(ModelError, match="closes no window"):
+        fitted(slices(EVENTS)[:60], fleet(share))
+
+
+def test_a_fleet_with_a_daily_share_gets_the_quantile_as_its_threshold() -> None:
+    found = fitted(slices(EVENTS), fleet(daily_share=0.05))
+    assert found.metrics == {}
+    assert 0 < found.model.threshold < 1
+
+
+def test_without_a_later_slice_the_model_keeps_its_own_probabilities() -> None:
+    """The threshold then comes from the windows that the purge kept from it."""
+    found = fitted(slices(EVENTS), fleet(share=0.0))
+    assert found.model.lines == ()
+    assert 0 < found.model.threshold < 1
+
+
+def test_progress_rises_to_the_end_of_the_range() -> None:
+    seen: list[tuple[str, float]] = []
+    history = History(fleet(), slices(EVENTS))
+    fit(
+        fleet(),
+        history,
+        start_ms=0,
+        until_ms=UNTIL * DAY_MS,
+        seed=7,
+        progress=lambda step, share: seen.append((step, share)),
+    )
+    shares = [share for _, share in seen]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert list(dict.fromkeys(step for step, _ in seen)) == ["features", "calibration"]
+
+
+def test_a_history_goes_on_where_it_stopped_and_keeps_a_slice_that_is_not_due() -> None:
+    parts = slices(EVENTS)
+    twice, once = History(fleet(), parts), History(fleet(), parts)
+    ends = [w.end_ms.max() for half in (int(9.5 * DAY_MS), 20 * DAY_MS) for w in twice.until(half)]
+    assert ends == [w.end_ms.max() for w in once.until(20 * DAY_MS)]
+    assert twice.tally.samples == once.tally.samples
+    assert twice.events == once.events

@@ -1,0 +1,116 @@
+"""The registry over a real MLflow with sqlite."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from models.bundle import champion, load_bundle, read_manifest, write_bundle
+from models.errors import ModelError, UnavailableError
+from models.registry import Registry
+from tests.models.test_risk import fitted
+
+PRINT = "f" * 16
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    home = tmp_path_factory.mktemp("registry")
+    return Registry(f"sqlite:///{home}/mlflow.db", home / "registry", home / "bundles")
+
+
+def written(home: Path, seed: str) -> Path:
+    folder = home / "bundle"
+    write_bundle(folder, fitted(), None, fleet="toy", metrics={"brier": 0.1}, lineage={"seed": seed})
+    return folder
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return written(tmp_path, seed="1")
+
+
+def test_a_promoted_version_is_what_workers_load(registry: Registry, bundle: Path) -> None:
+    first, second = registry.register("toy", bundle), registry.register("toy", bundle)
+    registry.promote("toy", first, reason="better", now_ms=5)
+    version, folder = champion(registry.bundles / "toy")
+    assert version == first
+    load_bundle(folder, PRINT)
+    marks = {v.version: v.is_champion for v in registry.versions("toy")}
+    assert marks[first]
+    assert not marks[second]
+
+
+def test_promoting_another_version_moves_the_pointer_and_keeps_both(registry: Registry, bundle: Path) -> None:
+    old, new = registry.register("moved", bundle), registry.register("moved", bundle)
+    registry.promote("moved", old, reason="first", now_ms=5)
+    registry.promote("moved", new, reason="second", now_ms=6)
+    assert champion(registry.bundles / "moved")[0] == new
+    assert [v.version for v in registry.versions("moved")] == [new, old]
+    assert registry.versions("moved")[0].metrics == {"brier": 0.1}
+
+
+def test_an_unknown_version_is_refused_with_what_there_is(registry: Registry, bundle: Path) -> None:
+    registry.register("known", bundle)
+    with pytest.raises(ModelError, match="version '9' of model known: expected one of 1"):
+        registry.promote("known", "9", reason="", now_ms=5)
+
+
+def tamper(registry: Registry, text: str) -> None:
+    """Change the registered bundle that has the given text in its manifest."""
+    for path in (registry.folder / "artifacts").rglob("manifest.json"):
+        path.write_bytes(path.read_bytes().replace(text.encode(), b'"seed": "666"'))
+
+
+def test_an_artifact_that_was_changed_is_not_promoted(registry: Registry, tmp_path: Path) -> None:
+    version = registry.register("changed", written(tmp_path, seed="21"))
+    tamper(registry, '"seed": "21"')
+    with pytest.raises(ModelError, match="not the bundle that was registered as version 1"):
+        registry.promote("changed", version, reason="", now_ms=5)
+    with pytest.raises(ModelError, match="no champion yet"):
+        champion(registry.bundles / "changed")
+
+
+def test_a_champion_stays_in_place_when_its_registered_copy_was_changed(
+    registry: Registry, tmp_path: Path
+) -> None:
+    version = registry.register("kept", written(tmp_path, seed="22"))
+    registry.promote("kept", version, reason="first", now_ms=5)
+    tamper(registry, '"seed": "22"')
+    with pytest.raises(ModelError, match="not the bundle that was registered"):
+        registry.promote("kept", version, reason="again", now_ms=6)
+    assert read_manifest(champion(registry.bundles / "kept")[1]).lineage == {"seed": "22"}
+
+
+def test_a_spoilt_bundle_is_not_registered(registry: Registry, bundle: Path) -> None:
+    (bundle / "booster.txt").write_bytes(b"tree")
+    with pytest.raises(ModelError, match=r"booster\.txt: sha256"):
+        registry.register("spoilt", bundle)
+    assert registry.versions("spoilt") == []
+
+
+def test_promoting_leaves_no_copies_behind(
+    registry: Registry, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    registry.promote("tidy", registry.register("tidy", bundle), reason="", now_ms=5)
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_registry_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="registry sqlite:////proc/nowhere"):
+        Registry("sqlite:////proc/nowhere/mlflow.db", tmp_path / "r", tmp_path / "b").versions("toy")
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(UnavailableError, match=f"registry {uri}: "):
+            Registry(uri, tmp_path / "r", tmp_path / "b").versions("toy")
