@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ def test_state_is_rebuilt_silently_up_to_the_committed_offset() -> None:
 
 
 def test_after_the_rebuild_it_speaks_with_the_whole_state() -> None:
-    runner, stage, _ = opened(FakeLog(committed_at=7), first=7)
+    runner, _stage, _ = opened(FakeLog(committed_at=7), first=7)
     (out,) = runner.take([message(7)])
     assert numbers(out.value) == list(range(8))
 
@@ -94,7 +95,7 @@ def test_messages_delivered_again_after_the_rebuild_are_not_seen_twice() -> None
 
 
 def test_a_new_group_starts_at_the_message_it_is_given() -> None:
-    runner, stage, outputs = opened(FakeLog(), first=3)
+    _runner, stage, outputs = opened(FakeLog(), first=3)
     assert (stage.seen, outputs) == (list(range(3)), [])
 
 
@@ -152,7 +153,7 @@ def test_contiguous_runs_hold_every_message_in_order_and_are_as_long_as_can_be(o
     assert [i for run in runs for i in run] == offsets
     for run in runs:
         assert run == list(range(run[0], run[0] + len(run))) if run else not offsets
-    for before, after in zip(runs, runs[1:], strict=False):
+    for before, after in itertools.pairwise(runs):
         assert before[-1] + 1 < after[0]
 
 
