@@ -121,7 +121,12 @@ def _stream(
     with ExitStack() as stack:
         pipeline = stack.enter_context(running(settings, fleet, STAGES, reporter))
         topics = pipeline.topics
-        gathered = Gathered(topics, pipeline.partitions, lambda alert: _announce(alert, plan, reporter))
+        gathered = Gathered(
+            topics,
+            pipeline.partitions,
+            lambda alert: _announce(alert, plan, reporter),
+            reporter.alarm,
+        )
         watched = (topics.scores, topics.alerts, topics.drift, topics.dead_letters)
         feed = stack.enter_context(
             Feed(pipeline.bootstrap, watched, pipeline.partitions, from_start=pipeline.embedded)
@@ -173,11 +178,11 @@ def _announce(alert: Alert, plan: Plan, reporter: Reporter) -> None:
 
 
 def in_words(sensor: SensorReason) -> str:
-    """Say one sensor's value against the machine's own baseline."""
+    """Say one sensor's value against what is usual for the machine."""
     value, baseline = (
         "missing" if x is None else f"{x:.1f} {sensor.unit}" for x in (sensor.value, sensor.baseline)
     )
-    return f"{sensor.label} {value}, last week {baseline}"
+    return f"{sensor.label} {value}, usually {baseline}"
 
 
 def _judge(

@@ -19,11 +19,15 @@ from streams.topics import Topics
 
 @dataclass
 class Gathered:
-    """All that was read so far; `on_alert` is called for each case as it opens or closes."""
+    """All that was read so far.
+
+    `on_alert` is called for each case as it opens or closes, `on_dead_letter` for each new reason.
+    """
 
     topics: Topics
     partitions: int
     on_alert: Callable[[Alert], None] = lambda _: None
+    on_dead_letter: Callable[[str], None] = lambda _: None
     scores: list[Scores] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     drift: list[Drift] = field(default_factory=list)
@@ -49,7 +53,7 @@ class Gathered:
         elif message.topic == self.topics.drift:
             self.drift.append(messages.decode_json(message.value, Drift))
         elif message.topic == self.topics.dead_letters:
-            self.dead_letters.append(messages.decode_json(message.value, DeadLetter))
+            self._dead_letter(messages.decode_json(message.value, DeadLetter))
         else:
             self._progress(message)
 
@@ -70,6 +74,12 @@ class Gathered:
         risk = np.concatenate([s.risk for s in self.scores])
         adapted = np.concatenate([s.adapted for s in self.scores])
         return names, asset[kept], end_ms[kept], risk[kept], adapted[kept]
+
+    def _dead_letter(self, letter: DeadLetter) -> None:
+        """Keep a dead letter, and say the first of each reason."""
+        if not any(kept.reason == letter.reason for kept in self.dead_letters):
+            self.on_dead_letter(f"dead letter from {letter.topic}/{letter.partition}: {letter.reason}")
+        self.dead_letters.append(letter)
 
     def _alert(self, alert: Alert) -> None:
         if alert.stage != "update":

@@ -140,7 +140,7 @@ def _stream(
     with ExitStack() as stack:
         pipeline = stack.enter_context(running(settings, fleet, stages, reporter))
         topics = pipeline.topics
-        gathered = Gathered(topics, pipeline.partitions)
+        gathered = Gathered(topics, pipeline.partitions, on_dead_letter=reporter.alarm)
         last = topics.scores if scored else topics.features
         watched = (last, topics.alerts, topics.drift, topics.dead_letters)
         feed = stack.enter_context(

@@ -54,12 +54,13 @@ def _features(settings: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[s
 
 def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
     version, folder = _champion(settings, fleet)
-    schema = FeatureSchema(fleet, identity_of(load_expectation(folder)))
+    expectation = load_expectation(folder)
+    schema = FeatureSchema(fleet, identity_of(expectation))
     model = load_bundle(folder, schema.fingerprint)
     log.warning("scoring with version %s, threshold %.4f", version, model.threshold)
 
     def open_stage(source: str, partition: int) -> Stage:  # noqa: ARG001
-        return RiskStage(fleet, topics, model, schema, version)
+        return RiskStage(fleet, topics, model, schema, version, expectation=expectation)
 
     return (topics.features,), open_stage
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.expectation import Expectation
 from models.features import FeatureSchema
-from models.fleet import Fleet
+from models.fleet import Advice, Fleet
 from models.frames import Float32, Float64
 from models.risk import RiskModel
 
@@ -19,7 +20,7 @@ _CRITICAL_DAYS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One sensor behind a risk: its recent mean against the machine's own baseline, in its unit.
+    """One sensor behind a risk: its recent mean against what the machine itself would show, in its unit.
 
     ``contribution`` is in log-odds; ``value`` and ``baseline`` are NaN where the sensor said nothing.
     """
@@ -44,15 +45,22 @@ class Explanation:
 
 
 class Explainer:
-    """Explains single windows of one fleet and model; too slow for every window, made for alerts."""
+    """Explains single windows of one fleet and model; too slow for every window, made for alerts.
 
-    def __init__(self, fleet: Fleet, model: RiskModel, schema: FeatureSchema) -> None:
+    With an ``expectation`` a sensor is compared with what this machine would show at the same load and
+    weather, without one with its mean over the longest window.
+    """
+
+    def __init__(
+        self, fleet: Fleet, model: RiskModel, schema: FeatureSchema, expectation: Expectation | None = None
+    ) -> None:
         self.fleet, self.model, self.schema = fleet, model, schema
         self.horizon = fleet.horizons_d.index(fleet.alerting.horizon_d)
         lengths = fleet.sampling.windows_s
         recent = min(range(len(lengths)), key=lambda i: abs(lengths[i] - _DAY_S))
         self._recent, self._baseline = schema.windows[recent], schema.windows[-1]
         self._owner = schema.sensor_index
+        self._sigma = dict(zip(expectation.sensors, expectation.sigma, strict=True)) if expectation else {}
 
     def explain(self, vector: Float32, risks: Float64, top: int = 3) -> Explanation:
         """Explain one feature vector (F,) and its risks (H,) with the ``top`` strongest sensors."""
@@ -61,7 +69,7 @@ class Explainer:
         owned = self._owner >= 0
         np.add.at(by_sensor, self._owner[owned], contributions[owned])
         order = np.argsort(-by_sensor, kind="stable")[:top]
-        fault, check = self._advice(by_sensor)
+        fault, check = self._advice(by_sensor, vector)
         soonest, latest = expected_days(risks[: self.horizon + 1], self.fleet.horizons_d)
         text = f"Likely {self.fleet.outcome} {in_words(soonest, latest)}"
         severity = self._severity(float(risks[self.horizon]), latest)
@@ -71,19 +79,36 @@ class Explainer:
     def _severity(self, risk: float, latest_d: float) -> str:
         return "critical" if risk >= _CRITICAL_RISK or latest_d <= _CRITICAL_DAYS else "warning"
 
-    def _advice(self, by_sensor: Float64) -> tuple[str, str]:
+    def _advice(self, by_sensor: Float64, vector: Float32) -> tuple[str, str]:
         """Return the fault and check whose sensors contribute most, empty where none does."""
-        keys = self.fleet.keys
-        totals = [sum(max(by_sensor[keys.index(k)], 0.0) for k in a.sensors) for a in self.fleet.advice]
+        totals = [self._support(advice, by_sensor, vector) for advice in self.fleet.advice]
         if not totals or max(totals) <= 0:
             return "", ""
         best = self.fleet.advice[int(np.argmax(totals))]
         return best.fault, best.check
 
+    def _support(self, advice: Advice, by_sensor: Float64, vector: Float32) -> float:
+        """Add up the contributions of the sensors that moved the way this fault moves them."""
+        total = 0.0
+        for key in advice.sensors:
+            deviation = self._deviation(key, vector)
+            if math.isnan(deviation) or (deviation < 0) == (key in advice.falls):
+                total += max(float(by_sensor[self.fleet.keys.index(key)]), 0.0)
+        return total
+
+    def _deviation(self, key: str, vector: Float32) -> float:
+        """Return how far a sensor lies from its expectation, in its unit; NaN where that is not known."""
+        if key not in self._sigma:
+            return math.nan
+        residual = vector[self.schema.index(f"{key}_residual", self._recent, "mean")]
+        return float(residual) * self._sigma[key]
+
     def _reason(self, number: int, contribution: float, vector: Float32) -> Reason:
         sensor = self.fleet.sensors[number]
         value = float(vector[self.schema.index(sensor.key, self._recent, "mean")])
-        baseline = float(vector[self.schema.index(sensor.key, self._baseline, "mean")])
+        baseline = value - self._deviation(sensor.key, vector)
+        if math.isnan(baseline):
+            baseline = float(vector[self.schema.index(sensor.key, self._baseline, "mean")])
         return Reason(sensor.key, sensor.label, sensor.unit, value, baseline, contribution)
 
 

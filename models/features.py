@@ -48,6 +48,8 @@ class FeatureSchema:
         names += [
             f"{key}_residual.{w}.{stat}" for key in self.residuals for w in self.windows for stat in _FEW
         ]
+        if self.residuals:
+            names += [f"{_STRONGEST}.{w}.mean" for w in self.windows]
         self.names = tuple(names)
         self._identity = identity
         self._hops_per_day = _DAY_S / fleet.sampling.hop_s

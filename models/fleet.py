@@ -45,11 +45,16 @@ class Sampling(_Table, frozen=True):
 
 
 class Advice(_Table, frozen=True):
-    """What to suspect, and to check, when these sensors drive the risk."""
+    """What to suspect, and to check, when these sensors drive the risk.
+
+    Those in ``falls`` speak for the fault when they read lower than expected, the others when they read
+    higher; a sensor without an expectation speaks for it either way.
+    """
 
     fault: str
     sensors: Annotated[tuple[Key, ...], Meta(min_length=1)]
     check: str
+    falls: tuple[Key, ...] = ()
 
 
 class Running(_Table, frozen=True):
@@ -228,6 +233,7 @@ def _rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
 def _references(fleet: Fleet) -> list[tuple[str, str]]:
     """Return every place that names a sensor, with the name it gives."""
     named = [(f"advice[{i}].sensors", key) for i, a in enumerate(fleet.advice) for key in a.sensors]
+    named += [(f"advice[{i}].falls", key) for i, a in enumerate(fleet.advice) for key in a.falls]
     named += [("training.rule", key) for key in fleet.training.rule]
     for i, group in enumerate(fleet.expectation):
         named += [(f"expectation[{i}]", key) for key in (*group.drivers, *group.sensors)]

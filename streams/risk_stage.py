@@ -11,6 +11,7 @@ import numpy as np
 from models.calibration import log_odds, sigmoid
 from models.drift import DriftSignal, ScoreDrift
 from models.errors import RecordError
+from models.expectation import Expectation
 from models.explain import Explainer, Reason
 from models.features import FeatureSchema
 from models.fleet import Fleet
@@ -51,12 +52,19 @@ class RiskStage:
     remembers = True
 
     def __init__(
-        self, fleet: Fleet, topics: Topics, model: RiskModel, schema: FeatureSchema, version: str
+        self,
+        fleet: Fleet,
+        topics: Topics,
+        model: RiskModel,
+        schema: FeatureSchema,
+        version: str,
+        *,
+        expectation: Expectation | None = None,
     ) -> None:
         self.fleet, self.topics, self.model, self.version = fleet, topics, model, version
         self.horizon = fleet.horizons_d.index(fleet.alerting.horizon_d)
         self.policy = create_policy(fleet.alerting, model.threshold)
-        self.explainer = Explainer(fleet, model, schema)
+        self.explainer = Explainer(fleet, model, schema, expectation)
         self.online = OnlineRisk()
         self.pending = Pending(int(fleet.alerting.horizon_d * DAY_MS))
         self.drift = ScoreDrift()
@@ -66,12 +74,19 @@ class RiskStage:
     def process(self, message: Incoming) -> Iterable[Outgoing]:
         """Return the scores of a message's windows, and what they lead to."""
         try:
-            record = messages.decode_features(message.value, message.content_type, self.model.fingerprint)
+            record = self._decoded(message)
         except RecordError as error:
             return [messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, str(error)))]
         if isinstance(record, Windows):
             return list(self._score(record))
         return list(self._happened(record) if isinstance(record, Event) else self._pass(record))
+
+    def _decoded(self, message: Incoming) -> Windows | Event | Watermark:
+        record = messages.decode_features(message.value, message.content_type, self.model.fingerprint)
+        features = len(self.model.feature_names)
+        if isinstance(record, Windows) and record.values.shape[1] != features:
+            raise RecordError(f"values: {record.values.shape[1]} features a window: expected {features}")
+        return record
 
     async def settle(self) -> Iterable[Outgoing]:
         """Return nothing: all that this stage does lies in the log."""

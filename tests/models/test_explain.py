@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.expectation import Expectation
 from models.explain import Explainer, expected_days, in_words
 from models.features import FeatureSchema
-from models.fleet import Advice, Fleet, Training
+from models.fleet import Advice, Expected, Fleet, Training
 from models.frames import Float32
 from models.labels import HazardRows
 from models.risk import RiskModel, train
@@ -158,3 +159,34 @@ def test_words_hold_the_interval_they_speak_of(a: float, b: float) -> None:
 
 def test_a_constant_hazard_puts_the_middle_in_the_middle() -> None:
     assert expected_days(np.array([0.1, 0.3, 0.7]), HORIZONS) == pytest.approx((1.4, 5.6))
+
+
+def judged(falls: tuple[str, ...], residual: float) -> tuple[str, float, float]:
+    """Return fault, value and baseline of a window whose s0 drives the risk and lies off its expectation."""
+    found = msgspec.structs.replace(
+        fleet(),
+        expectation=(Expected(drivers=("s2",), sensors=("s0",)),),
+        advice=(Advice(fault="fault", sensors=("s0",), check="look", falls=falls),),
+    )
+    toy = trained(found)
+    expectation = Expectation(sensors=("s0",), surfaces=(), sigma=(2.0,), offsets={})
+    vector = toy.vector(s0=2.5)
+    vector[toy.schema.index("s0_residual", "1d", "mean")] = residual
+    told = Explainer(found, toy.model, toy.schema, expectation).explain(vector, RISKS)
+    return told.fault, told.reasons[0].value, told.reasons[0].baseline
+
+
+@pytest.mark.parametrize(
+    ("falls", "residual", "fault"),
+    [((), 3.0, "fault"), ((), -3.0, ""), (("s0",), -3.0, "fault"), (("s0",), 3.0, "")],
+)
+def test_a_sensor_speaks_for_a_fault_only_when_it_moved_its_way(
+    falls: tuple[str, ...], residual: float, fault: str
+) -> None:
+    assert judged(falls, residual)[0] == fault
+
+
+def test_with_an_expectation_the_baseline_is_what_the_machine_would_show_at_the_same_load() -> None:
+    _, value, baseline = judged((), 3.0)
+    assert value == 2.5
+    assert baseline == pytest.approx(2.5 - 3.0 * 2.0)

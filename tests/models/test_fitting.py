@@ -123,6 +123,18 @@ def test_what_happens_in_the_later_slice_changes_the_calibration_but_not_the_tre
     assert again.model.lines != learnt.model.lines
 
 
+def test_neither_trees_nor_calibration_see_the_last_day_before_the_split(learnt: Fitted) -> None:
+    """Its windows have no known label (the purge), and windows that reach back to it wait (the embargo)."""
+    split_ms, parts = int(0.75 * UNTIL * DAY_MS), slices(EVENTS)
+    for part in parts:
+        last_day = (part.frames.time_ms >= split_ms - DAY_MS) & (part.frames.time_ms < split_ms)
+        part.frames.values[last_day] += 50
+    again = fitted(parts, fleet())
+    assert again.dataset_sha256 != learnt.dataset_sha256
+    assert again.model.booster.model_to_string() == learnt.model.booster.model_to_string()
+    assert (again.model.lines, again.model.threshold) == (learnt.model.lines, learnt.model.threshold)
+
+
 def test_the_same_history_and_seed_give_the_same_bundle_byte_for_byte(learnt: Fitted, tmp_path: Path) -> None:
     again = written(fitted(slices(EVENTS), fleet()), tmp_path / "again")
     assert again == written(learnt, tmp_path / "learnt")

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.features import STATS, FeatureSchema
-from models.fleet import Fleet, parse_fleet
+from models.fleet import Expected, Fleet, parse_fleet
 from models.frames import Frames
 from models.kernel import Kernel, KernelState, Tally, Windows
+from models.panes import empty
 
 MINUTE = 60_000
 HOP = 4 * MINUTE
@@ -225,3 +227,12 @@ def test_the_fingerprint_changes_with_unit_window_and_sampling() -> None:
         for f in (fleet_of(), fleet_of(sensors=3), fleet_of(windows_s=(240, 480)))
     }
     assert len(prints) == 3
+
+
+def test_every_number_of_a_vector_has_its_name() -> None:
+    fleet = msgspec.structs.replace(fleet_of(), expectation=(Expected(drivers=("s1",), sensors=("s0",)),))
+    schema = FeatureSchema(fleet)
+    statistics = empty(5, sensors=len(fleet.sensors) + 1)
+    vectors = schema.vectors([statistics] * len(schema.windows), [np.ones(5)] * len(schema.windows))
+    assert vectors.shape == (5, len(schema)) == (5, len(schema.names))
+    assert len(schema.sensor_index) == len(set(schema.names)) == len(schema)

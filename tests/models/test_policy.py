@@ -173,7 +173,7 @@ def test_after_a_case_the_machine_stays_quiet_for_the_cooldown() -> None:
 
 def test_the_share_policy_alerts_the_highest_and_breaks_ties_by_name() -> None:
     policy = SharePolicy(SHARE)
-    for i in range(29):
+    for i in reversed(range(29)):
         policy.observe(f"a{i:02d}", DAY_MS, 0.5 if i in (7, 3, 9) else 0.1)
     opened = policy.advance(DAY_MS)
     assert [d.asset for d in opened] == ["a03", "a07"]

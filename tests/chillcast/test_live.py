@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import msgspec
+import numpy as np
+import pytest
+
+from chillcast.live import Gathered, await_sink, follow
+from streams import messages
+from streams.feed import Feed
+from streams.messages import Alert, DeadLetter, Drift, Scores, Watermark
+from streams.stage import Incoming, Outgoing
+from streams.store import Row
+from streams.topics import Topics
+from tests.streams.test_sink_stage import OPEN
+
+TOPICS = Topics("t.")
+HOUR_MS = 3_600_000
+
+
+def arrive(out: Outgoing, partition: int = 0) -> Incoming:
+    return Incoming(out.topic, partition, 0, out.key, out.value, out.content_type)
+
+
+def mark(time_ms: int, partition: int, end: bool = False) -> Incoming:
+    return arrive(messages.watermark(TOPICS.scores, Watermark(time_ms, end)), partition)
+
+
+def score(rows: Sequence[tuple[str, int, int, float]]) -> Incoming:
+    """Encode rows of (asset, hour, revision, risk); the adapted risk is half of it."""
+    names = tuple(dict.fromkeys(asset for asset, *_ in rows))
+    risk = np.array([[r] for *_, r in rows])
+    record = Scores(
+        "3",
+        (7.0,),
+        names,
+        np.array([names.index(asset) for asset, *_ in rows], np.int32),
+        np.array([hour * HOUR_MS for _, hour, _, _ in rows]),
+        np.array([revision for _, _, revision, _ in rows], np.int32),
+        risk,
+        risk[:, 0] / 2,
+    )
+    return arrive(messages.scores(TOPICS.scores, record))
+
+
+@pytest.fixture
+def gathered() -> Gathered:
+    return Gathered(TOPICS, partitions=2)
+
+
+def test_time_has_come_as_far_as_the_slowest_partition(gathered: Gathered) -> None:
+    gathered.take(mark(5 * HOUR_MS, 0))
+    assert gathered.watermark_ms == 0
+    gathered.take(mark(3 * HOUR_MS, 1))
+    assert gathered.watermark_ms == 3 * HOUR_MS
+    gathered.take(mark(7 * HOUR_MS, 1))
+    assert gathered.watermark_ms == 5 * HOUR_MS
+
+
+def test_it_has_ended_when_every_partition_has(gathered: Gathered) -> None:
+    gathered.take(mark(HOUR_MS, 0, end=True))
+    gathered.take(mark(HOUR_MS, 0, end=True))
+    assert not gathered.ended
+    gathered.take(mark(HOUR_MS, 1, end=True))
+    assert gathered.ended
+
+
+def test_opened_and_closed_cases_are_told_and_daily_updates_are_not() -> None:
+    told: list[Alert] = []
+    gathered = Gathered(TOPICS, 1, told.append)
+    for stage in ("open", "update", "closed"):
+        gathered.take(arrive(messages.alert(TOPICS.alerts, msgspec.structs.replace(OPEN, stage=stage))))
+    assert [a.stage for a in told] == ["open", "closed"]
+    assert gathered.alerts == told
+
+
+def test_drift_and_dead_letters_are_kept(gathered: Gathered) -> None:
+    drift = Drift(detector="adwin", time_ms=1, value=1.0, text="moved")
+    letter = DeadLetter.of(Incoming("t.telemetry", 0, 3, b"a", b"x", ""), "no good")
+    gathered.take(arrive(messages.drift(TOPICS.drift, drift)))
+    gathered.take(arrive(messages.dead_letter(TOPICS.dead_letters, letter)))
+    assert (gathered.drift, gathered.dead_letters) == ([drift], [letter])
+
+
+def test_the_first_dead_letter_of_each_reason_is_told() -> None:
+    told: list[str] = []
+    gathered = Gathered(TOPICS, 1, on_dead_letter=told.append)
+    for reason in ("no good", "no good", "worse"):
+        letter = DeadLetter.of(Incoming("t.telemetry", 0, 3, b"a", b"x", ""), reason)
+        gathered.take(arrive(messages.dead_letter(TOPICS.dead_letters, letter)))
+    assert told == ["dead letter from t.telemetry/0: no good", "dead letter from t.telemetry/0: worse"]
+    assert len(gathered.dead_letters) == 3
+
+
+def test_columns_join_messages_whatever_order_their_machines_have(gathered: Gathered) -> None:
+    gathered.take(score([("b", 2, 0, 0.2), ("a", 1, 0, 0.1)]))
+    gathered.take(score([("a", 2, 0, 0.3), ("b", 1, 0, 0.4)]))
+    names, asset, end_ms, risk, adapted = gathered.columns()
+    rows = list(zip(asset.tolist(), (end_ms // HOUR_MS).tolist(), risk[:, 0].tolist(), strict=True))
+    assert names == ["a", "b"]
+    assert rows == [(0, 1, 0.1), (0, 2, 0.3), (1, 1, 0.4), (1, 2, 0.2)]
+    np.testing.assert_array_equal(adapted, risk[:, 0] / 2)
+
+
+def test_of_a_corrected_window_the_last_revision_stays_also_where_it_came_first(gathered: Gathered) -> None:
+    gathered.take(score([("a", 1, 2, 0.9), ("a", 2, 0, 0.5)]))
+    gathered.take(score([("a", 1, 0, 0.1), ("a", 1, 1, 0.2)]))
+    _, _, end_ms, risk, _ = gathered.columns()
+    assert (end_ms.tolist(), risk[:, 0].tolist()) == ([HOUR_MS, 2 * HOUR_MS], [0.9, 0.5])
+
+
+@dataclass
+class FakeFeed:
+    """Gives one batch at each poll."""
+
+    batches: list[list[Incoming]]
+    timeouts: list[float] = field(default_factory=list)
+
+    def poll(self, timeout_s: float) -> list[Incoming]:
+        self.timeouts.append(timeout_s)
+        return self.batches.pop(0)
+
+
+def test_following_ends_with_the_last_partition_and_ticks_at_every_poll(gathered: Gathered) -> None:
+    ticks: list[int] = []
+    batches = [[mark(1, 0)], [], [mark(2, 0, end=True)], [mark(2, 1, end=True)], [mark(9, 1)]]
+    feed = FakeFeed(batches)
+    follow(cast(Feed, feed), gathered, lambda: ticks.append(1), timeout_s=0.0)
+    assert (len(ticks), len(feed.batches), gathered.watermark_ms) == (4, 1, 2)
+
+
+@dataclass
+class FakeReader:
+    """Has one more partition's end at each look."""
+
+    looks: int = 0
+
+    def latest(self, measurement: str) -> Sequence[Row]:
+        assert measurement == "watermarks"
+        self.looks += 1
+        marks = [Row(1, {"partition": str(p)}, {"end": 1.0}) for p in range(self.looks - 1)]
+        return [*marks, Row(1, {"partition": "late"}, {"end": 0.0})]
+
+    def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:
+        return []
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let time pass by sleeping only; return the pauses."""
+    slept: list[float] = []
+    monkeypatch.setattr("chillcast.live.time.sleep", slept.append)
+    monkeypatch.setattr("chillcast.live.time.monotonic", lambda: sum(slept))
+    return slept
+
+
+def test_the_sink_is_done_when_the_store_has_the_end_of_every_partition(
+    gathered: Gathered, clock: list[float]
+) -> None:
+    reader = FakeReader()
+    assert await_sink(reader, gathered, lambda: None)
+    assert reader.looks == 3
+
+
+def test_a_sink_that_never_ends_is_given_up(clock: list[float]) -> None:
+    ticks: list[int] = []
+    many = Gathered(TOPICS, partitions=10_000)
+    assert not await_sink(FakeReader(), many, lambda: ticks.append(1), give_up_s=10.0)
+    assert sum(clock) == pytest.approx(10.0, abs=0.3)
+    assert len(ticks) == len(clock)
+
+
+def test_windows_are_counted_by_message_and_their_watermarks_count_as_progress(gathered: Gathered) -> None:
+    gathered.take(Incoming(TOPICS.features, 0, 0, b"a", b"\x80", messages.WINDOWS))
+    gathered.take(arrive(messages.watermark(TOPICS.features, Watermark(4)), 0))
+    gathered.take(arrive(messages.watermark(TOPICS.features, Watermark(4)), 1))
+    assert (gathered.windows, gathered.watermark_ms) == (1, 4)
