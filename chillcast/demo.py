@@ -25,7 +25,7 @@ from models.frames import Event, Slice
 from models.labels import DAY_MS, known, time_to_next, within
 from simulators.scenario import Scenario
 from simulators.simulation import Simulation
-from simulators.truth import ShutdownRecord
+from simulators.truth import FaultRecord, ShutdownRecord
 from streams.feed import Feed
 from streams.messages import Alert, SensorReason
 
@@ -61,6 +61,7 @@ class DemoResult:
     version: str
     events: tuple[Event, ...]
     shutdowns: tuple[ShutdownRecord, ...]
+    faults: tuple[FaultRecord, ...]
     log_loss: dict[str, float]
     seconds: float
 
@@ -68,6 +69,14 @@ class DemoResult:
         """Return whether anything could have announced the shutdown: the simulator's own knowledge."""
         return any(
             s.has_precursor for s in self.shutdowns if (s.asset, s.time_ms) == (event.asset, event.time_ms)
+        )
+
+    @property
+    def false_alarms_with_a_fault(self) -> int:
+        """Return how many false alarms fell on a machine that had a fault, mended or not yet tripping."""
+        return sum(
+            any(f.asset == asset and f.begin_ms <= ms < (f.end_ms or ms + 1) for f in self.faults)
+            for asset, ms in self.report.false_alarms
         )
 
     def opened_before(self, event: Event) -> int | None:
@@ -109,6 +118,7 @@ def run_demo(
         version=version,
         events=tuple(events),
         shutdowns=simulation.shutdowns,
+        faults=simulation.faults,
         log_loss=compare_online(fleet, gathered, events, plan),
         seconds=time.monotonic() - started,
     )

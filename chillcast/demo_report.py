@@ -26,7 +26,7 @@ def present(result: DemoResult, folder: Path, reporter: Reporter) -> None:
     path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     picture = folder / "report.png"
     draw(result, picture)
-    reporter.console.print(_table(result.report))
+    reporter.console.print(_table(result.report, result.false_alarms_with_a_fault))
     _say_misses(result.report, reporter)
     reporter.line(f"\nreport: {path}\npicture: {picture}")
     reporter.line(f"everything written lies under {folder.parent}; delete it to start afresh")
@@ -42,7 +42,8 @@ def as_json(result: DemoResult) -> dict[str, Any]:
         "alerted": report.alerted,
         "lead_days_median": report.lead_days_median,
         "lead_days": [round(d, 2) for d in report.lead_days],
-        "false_alarms": report.false_alarms,
+        "false_alarms": len(report.false_alarms),
+        "false_alarms_with_a_fault": result.false_alarms_with_a_fault,
         "false_alarms_per_asset_year": report.false_alarms_per_asset_year,
         "missed": [
             {
@@ -116,7 +117,7 @@ def _date(time_ms: int) -> float:
     return float(date2num(datetime.fromtimestamp(time_ms / 1000, UTC)))
 
 
-def _table(report: EventReport) -> Table:
+def _table(report: EventReport, faulty: int) -> Table:
     table = Table(title="Safety shutdowns in the replay", show_header=False, title_justify="left")
     table.add_row("shutdowns", str(report.shutdowns))
     table.add_row("alerted beforehand", str(report.alerted))
@@ -125,7 +126,8 @@ def _table(report: EventReport) -> Table:
         table.add_row(
             "lead time, days", f"median {report.lead_days_median:.1f}, {leads[0]:.1f} to {leads[-1]:.1f}"
         )
-    table.add_row("false alarms", str(report.false_alarms))
+    table.add_row("false alarms", str(len(report.false_alarms)))
+    table.add_row("… on machines with a fault under way", str(faulty))
     table.add_row("… per machine and year", f"{report.false_alarms_per_asset_year:.2f}")
     table.add_row("observed, machine-years", f"{report.asset_years:.1f}")
     return table

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from models.errors import ModelError
 from models.frames import Float64, Int64
 from streams import messages
 from streams.feed import Feed
@@ -62,6 +63,9 @@ class Gathered:
 
         Of a window that came more than once, the last revision stays.
         """
+        if not self.scores:
+            letters = f"{len(self.dead_letters)} dead letters" if self.dead_letters else "see the logs"
+            raise ModelError(f"no score came out of the running workers: {letters}")
         names = sorted({name for s in self.scores for name in s.assets})
         index = {name: i for i, name in enumerate(names)}
         tables = [np.array([index[name] for name in s.assets], np.int64) for s in self.scores]

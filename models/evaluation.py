@@ -15,12 +15,15 @@ from models.policy import RiskSeries, highest
 
 @dataclass(frozen=True, slots=True)
 class EventReport:
-    """Cases against outcomes; ``lead_days`` holds one entry per alerted outcome."""
+    """Cases against outcomes.
+
+    ``lead_days`` has one entry per alerted outcome; ``false_alarms`` are cases, ``missed`` outcomes.
+    """
 
     shutdowns: int
     alerted: int
     lead_days: tuple[float, ...]
-    false_alarms: int
+    false_alarms: tuple[tuple[str, int], ...]
     asset_years: float
     missed: tuple[Event, ...]
 
@@ -32,7 +35,7 @@ class EventReport:
     @property
     def false_alarms_per_asset_year(self) -> float:
         """False alarms per asset and year of observation."""
-        return self.false_alarms / self.asset_years if self.asset_years else 0.0
+        return len(self.false_alarms) / self.asset_years if self.asset_years else 0.0
 
 
 def evaluate_cases(
@@ -62,9 +65,8 @@ def evaluate_cases(
             leads.append((event.time_ms - before[0]) / DAY_MS)
         else:
             missed.append(event)
-    false = sum(
-        _is_false(case, judged, horizon_ms) for case in cases if start_ms <= case[1] <= end_ms - horizon_ms
-    )
+    settled = [case for case in cases if start_ms <= case[1] <= end_ms - horizon_ms]
+    false = tuple(case for case in settled if _is_false(case, judged, horizon_ms))
     return EventReport(len(judged), len(leads), tuple(leads), false, asset_years, tuple(missed))
 
 

@@ -130,8 +130,12 @@ def in_words(soonest_d: float, latest_d: float) -> str:
 
     >>> in_words(1.7, 4.2), in_words(0.1, 0.8), in_words(0.2, 2.5)
     ('in 1–5 days', 'within a day', 'within 3 days')
+    >>> in_words(3.0, 3.0)
+    'in 3 days'
     """
     first, last = math.floor(soonest_d), math.ceil(latest_d)
     if last <= 1:
         return "within a day"
-    return f"within {last} days" if first < 1 else f"in {first}–{last} days"
+    if first < 1:
+        return f"within {last} days"
+    return f"in {last} days" if first == last else f"in {first}–{last} days"

@@ -39,7 +39,7 @@ def judge(cases: list[tuple[str, float]], events: list[Event], end_d: float = 10
 
 def test_a_case_within_the_horizon_before_it_announces_a_shutdown() -> None:
     report = judge([("a", 5)], [trip("a", 9)])
-    assert (report.shutdowns, report.alerted, report.lead_days, report.false_alarms) == (1, 1, (4.0,), 0)
+    assert (report.shutdowns, report.alerted, report.lead_days, report.false_alarms) == (1, 1, (4.0,), ())
 
 
 @pytest.mark.parametrize(("day", "alerted"), [(2.0, 1), (1.99, 0), (9.0, 0), (8.99, 1), (10.0, 0)])
@@ -49,12 +49,12 @@ def test_the_horizon_is_closed_at_its_far_end_and_open_at_the_shutdown(day: floa
 
 def test_the_case_of_one_machine_announces_no_other() -> None:
     report = judge([("b", 5)], [trip("a", 9)])
-    assert (report.alerted, report.false_alarms, report.missed) == (0, 1, (trip("a", 9),))
+    assert (report.alerted, len(report.false_alarms), report.missed) == (0, 1, (trip("a", 9),))
 
 
 def test_the_earliest_case_gives_the_lead_and_both_are_right() -> None:
     report = judge([("a", 8), ("a", 3)], [trip("a", 9)])
-    assert (report.alerted, report.lead_days, report.false_alarms) == (1, (6.0,), 0)
+    assert (report.alerted, report.lead_days, report.false_alarms) == (1, (6.0,), ())
 
 
 def test_false_alarms_are_counted_per_year_of_observation() -> None:
@@ -62,7 +62,7 @@ def test_false_alarms_are_counted_per_year_of_observation() -> None:
 
 
 def test_a_case_whose_horizon_reaches_beyond_the_end_is_not_judged() -> None:
-    assert judge([("a", 94), ("a", 92)], []).false_alarms == 1
+    assert judge([("a", 94), ("a", 92)], []).false_alarms == (("a", 92 * DAY_MS),)
 
 
 def test_shutdowns_outside_the_span_are_not_judged() -> None:
