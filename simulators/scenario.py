@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from models.errors import ConfigError
+from models.tables import read_table
 from simulators.climate import Climate
 from simulators.clock import DAY_S, Clock
 from simulators.faults import KINDS
@@ -59,26 +59,10 @@ def load_scenario(path: Path) -> Scenario:
 
 def parse_scenario(raw: dict[str, Any], source: str) -> Scenario:
     """Check the content of a scenario file; ``source`` names it in errors."""
-    try:
-        scenario = msgspec.convert(raw, Scenario)
-    except msgspec.ValidationError as error:
-        raise _located(error, raw, source) from error
+    scenario = read_table(raw, Scenario, source)
     if DAY_S % scenario.period_s:
         raise ConfigError(source, "period_s", scenario.period_s, "a divisor of 86400, the seconds of a day")
     for kind, rate in scenario.faults.items():
         if kind not in KINDS:
             raise ConfigError(source, f"faults.{kind}", rate, f"a kind of fault: {', '.join(KINDS)}")
     return scenario
-
-
-def _located(error: msgspec.ValidationError, raw: dict[str, Any], source: str) -> ConfigError:
-    """Turn msgspec's ``… - at `$.climate.day_k` `` into an error that names the key and its value."""
-    text, _, place = str(error).partition(" - at `$.")
-    path = [step.strip("`") for step in place.split(".") if step]
-    named = re.search(r"field `(\w+)`", text)
-    if named:
-        path.append(named[1])
-    value: Any = raw
-    for step in path:
-        value = value.get(step) if isinstance(value, dict) else None
-    return ConfigError(source, ".".join(path) or "file", value, text.removeprefix("Expected "))
