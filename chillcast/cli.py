@@ -142,7 +142,7 @@ def worker(stage: Annotated[str, typer.Argument(help="features, risk or sink")])
 
     settings = read_settings()
     logging.basicConfig(level=settings.log_level.upper())
-    wait_for_configured_broker(settings, logging.getLogger("chillcast").error, None)
+    wait_for_configured_broker(settings, Reporter().alarm, None)
     create_worker(stage, settings).run(settings.log_level)
 
 

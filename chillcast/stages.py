@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from models.bundle import champion, load_bundle, load_expectation
 from models.errors import ConfigError
@@ -67,7 +68,7 @@ def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[str, 
 
 def _sink(settings: Settings, _: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
     def open_stage(source: str, partition: int) -> Stage:  # noqa: ARG001
-        return SinkStage(create_store(settings), topics)
+        return SinkStage(create_store(settings), topics, Reporter().alarm)
 
     return (topics.scores, topics.alerts, topics.drift, topics.events), open_stage
 

@@ -14,6 +14,7 @@ from streams import children
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _HEALTHY_S = 60.0
+_ATTENTION = ("ALARM ", "chillcast: ")
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Child:
     pause_s: float = _FIRST_PAUSE_S
     due: float = 0.0
     exit_code: int | None = None
+    heard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Supervisor:
 
     A worker has no reason to end by itself, so that one which does is restarted whatever its exit code: after
     half a second, then twice as long each time up to 30 s, and from the start again once it ran for a minute.
+    What a worker writes goes to its log file; lines that ask for attention, ``ALARM …`` or ``chillcast: …``,
+    are passed on as alarms too.
     """
 
     def __init__(
@@ -78,10 +82,12 @@ class Supervisor:
         """Start what is not running and due; a child that ended by itself is restarted after a pause."""
         now = self.clock()
         for child in self.children:
+            self._listen(child)
             code = child.process.poll() if child.process is not None else None
             if code is not None:
                 self._ended(child, code, now)
             if child.process is None and now >= child.due:
+                child.heard = self._written(child)
                 child.process = children.start(child.argv, self._log_file(child), self.environment)
                 child.started = now
 
@@ -104,6 +110,23 @@ class Supervisor:
         deadline = time.monotonic() + grace_s
         for child in running:
             self._stop(child, max(0.1, deadline - time.monotonic()), grace_s)
+
+    def _listen(self, child: Child) -> None:
+        """Pass on what a child has written since the last look, as far as it asks for attention."""
+        if child.process is None or self._written(child) <= child.heard:
+            return
+        with self._log_file(child).open("rb") as log:
+            log.seek(child.heard)
+            new = log.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        child.heard += len(whole)
+        for line in whole.decode("utf-8", "replace").splitlines():
+            if line.startswith(_ATTENTION):
+                self.alarm(f"worker {child.name}: {line.removeprefix('ALARM ')}")
+
+    def _written(self, child: Child) -> int:
+        path = self._log_file(child)
+        return path.stat().st_size if path.exists() else 0
 
     def _stop(self, child: Child, left_s: float, grace_s: float) -> None:
         if child.process is None:

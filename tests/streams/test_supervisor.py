@@ -52,6 +52,11 @@ class Run:
         self.clock, self.alarms, self.until = Clock(), list[str](), until
         self.supervisor = Supervisor(commands, folder, alarm=self.alarms.append, clock=self.clock)
 
+    def heard(self) -> int:
+        """Watch once; return the number of alarms so far."""
+        self.supervisor.watch()
+        return len(self.alarms)
+
     def restarts_after(self, name: str) -> int:
         """Watch until a child that runs now has ended and been noticed; return its restarts."""
         before = self.restarts(name)
@@ -175,3 +180,21 @@ def test_kill_9_of_the_supervisor_leaves_no_worker(
         assert len(pids) == 2
         parent.kill()
     until(lambda: not any(map(is_running, pids)))
+
+
+def test_what_a_worker_cries_out_is_passed_on_once_and_the_rest_is_not(tmp_path: Path, until: Until) -> None:
+    says = "import time; print('fine'); print('ALARM store away', flush=True); time.sleep(60)"
+    run = Run({"sink": [sys.executable, "-c", says]}, tmp_path, until)
+    with run.supervisor:
+        until(lambda: run.heard() >= 1)
+        run.supervisor.watch()
+        assert run.alarms == ["worker sink: store away"]
+
+
+def test_why_a_worker_gave_up_is_passed_on_before_that_it_ended(tmp_path: Path, until: Until) -> None:
+    gives_up = [sys.executable, "-c", "import sys; sys.exit('chillcast: no champion yet')"]
+    run = Run({"risk": gives_up}, tmp_path, until)
+    with run.supervisor:
+        until(lambda: run.heard() >= 2)
+    assert run.alarms[0] == "worker risk: chillcast: no champion yet"
+    assert run.alarms[1].startswith("worker risk ended with 1")
