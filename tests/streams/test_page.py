@@ -105,6 +105,13 @@ def test_one_machine_shows_its_case_sensors_chart_and_shutdown(client: TestClien
     assert shown["case"]["fault"] == "bearing wear"
 
 
+def test_a_case_says_when_its_words_and_readings_are_from(client: TestClient) -> None:
+    assert "warning: bearing wear; said 2026-01-04<" in client.get("/").text
+    text = client.get("/assets/CH-0002").text
+    assert "Opened 2026-01-04 18:00 UTC, at a risk of 60%" in text
+    assert "What drove it when the case opened" in text
+
+
 def test_a_closed_case_is_not_shown_as_open(client: TestClient) -> None:
     assert "No open case" in client.get("/assets/CH-0003").text
 
