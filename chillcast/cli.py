@@ -7,15 +7,18 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
 from chillcast.reporter import Reporter
-from chillcast.settings import Settings, find_file, read_settings
+from chillcast.settings import find_file, read_settings
 from models.errors import ChillcastError, ConfigError
 from models.fleet import Fleet, load_fleet
+
+if TYPE_CHECKING:
+    from simulators.scenario import Scenario
 
 app = typer.Typer(
     name="chillcast",
@@ -60,16 +63,13 @@ def demo(
     broker: Broker = None,
 ) -> None:
     """Simulate a fleet, train on its history, stream the rest through Kafka, and judge the alerts."""
-    settings = _settings(home=home, broker=broker)
+    settings = read_settings(home=home, broker=broker)
     # Matplotlib writes a font cache where it is told to when it is imported.
     os.environ.setdefault("MPLCONFIGDIR", str(settings.home_path / "cache" / "matplotlib"))
     from chillcast.demo import run_demo  # noqa: PLC0415  (heavy: loaded by the commands that need it)
     from chillcast.demo_report import present  # noqa: PLC0415
-    from simulators.scenario import load_scenario  # noqa: PLC0415
 
-    chosen = load_scenario(find_file(scenario, "fleets/scenarios", ".toml"))
-    overrides = {"assets": assets, "days": days}
-    chosen = msgspec.structs.replace(chosen, **{k: v for k, v in overrides.items() if v is not None})
+    chosen = _scenario(scenario, assets=assets, days=days)
     if not 0 < replay_days < chosen.days:
         raise ConfigError(
             "command line", "--replay-days", replay_days, f"more than 0, less than {chosen.days}"
@@ -95,7 +95,7 @@ def replay(
     """Replay a recording through Kafka, agents, model and alerts, and judge what came out."""
     from chillcast.recorded import Request, replay_recording  # noqa: PLC0415
 
-    settings = _settings(home=home, broker=broker, fleet=fleet)
+    settings = read_settings(home=home, broker=broker, fleet=fleet)
     request = Request(recording, _narrowed(load_fleet(settings.fleet_path), horizon), train_until, seed)
     _show(replay_recording(settings, request, Reporter()), json=json)
 
@@ -113,7 +113,7 @@ def train(
     """Learn from a recording, register the model and promote it."""
     from chillcast.recorded import Request, train_on_recording  # noqa: PLC0415
 
-    settings = _settings(home=home, fleet=fleet)
+    settings = read_settings(home=home, fleet=fleet)
     request = Request(recording, load_fleet(settings.fleet_path), train_until, seed)
     _show(train_on_recording(settings, request, Reporter()), json=json)
 
@@ -132,7 +132,7 @@ def backtest(
     """Do what replay does without a broker, through the same kernel."""
     from chillcast.recorded import Request, backtest_recording  # noqa: PLC0415
 
-    settings = _settings(home=home, fleet=fleet)
+    settings = read_settings(home=home, fleet=fleet)
     request = Request(recording, _narrowed(load_fleet(settings.fleet_path), horizon), train_until, seed)
     _show(backtest_recording(request, Reporter()), json=json)
 
@@ -154,7 +154,7 @@ def up(*, fleet: FleetName = None, home: Home = None, broker: Broker = None) -> 
     """Run all stages under one supervisor until told to stop."""
     from chillcast.pipeline import run_until_stopped  # noqa: PLC0415
 
-    settings = _settings(home=home, broker=broker, fleet=fleet)
+    settings = read_settings(home=home, broker=broker, fleet=fleet)
     run_until_stopped(settings, load_fleet(settings.fleet_path), Reporter())
 
 
@@ -169,7 +169,7 @@ def page(
     """Serve the page: the fleet by risk, and one machine's risk over time."""
     from chillcast.serving import serve_page  # noqa: PLC0415
 
-    settings = _settings(home=home, fleet=fleet, page_host=host, page_port=port)
+    settings = read_settings(home=home, fleet=fleet, page_host=host, page_port=port)
     serve_page(settings, load_fleet(settings.fleet_path), Reporter())
 
 
@@ -184,12 +184,9 @@ def simulate(
 ) -> None:
     """Publish a simulated fleet to a running Kafka, as fast as the broker takes it."""
     from chillcast.simulating import publish_scenario  # noqa: PLC0415
-    from simulators.scenario import load_scenario  # noqa: PLC0415
 
-    settings = _settings(broker=broker)
-    chosen = load_scenario(find_file(scenario, "fleets/scenarios", ".toml"))
-    overrides = {"assets": assets, "days": days, "seed": seed}
-    chosen = msgspec.structs.replace(chosen, **{k: v for k, v in overrides.items() if v is not None})
+    settings = read_settings(broker=broker)
+    chosen = _scenario(scenario, assets=assets, days=days, seed=seed)
     publish_scenario(settings, load_fleet(settings.fleet_path), chosen, Reporter())
 
 
@@ -198,7 +195,7 @@ def models(*, fleet: FleetName = None, home: Home = None) -> None:
     """List the registered versions of a fleet's model, newest first; the champion is marked."""
     from chillcast.learning import create_registry  # noqa: PLC0415
 
-    settings = _settings(home=home, fleet=fleet)
+    settings = read_settings(home=home, fleet=fleet)
     name = load_fleet(settings.fleet_path).name
     for version in create_registry(settings).versions(name):
         mark = "champion" if version.is_champion else ""
@@ -216,8 +213,12 @@ def check(path: Annotated[Path, typer.Argument(help="Fleet file.")]) -> None:
     )
 
 
-def _settings(**overrides: Any) -> Settings:
-    return read_settings(**overrides)
+def _scenario(name: str, **overrides: int | None) -> Scenario:
+    """Read a scenario; what the command line gives wins."""
+    from simulators.scenario import load_scenario  # noqa: PLC0415
+
+    chosen = load_scenario(find_file(name, "fleets/scenarios", ".toml"))
+    return msgspec.structs.replace(chosen, **{k: v for k, v in overrides.items() if v is not None})
 
 
 def _narrowed(fleet: Fleet, horizon: float | None) -> Fleet:

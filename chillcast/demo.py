@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -12,24 +11,19 @@ from itertools import chain
 import numpy as np
 
 from chillcast.learning import Remembering, enrol, expect, learn
-from chillcast.live import Gathered, await_sink, follow
-from chillcast.pipeline import STAGES, Pipeline, running
-from chillcast.publishing import BackgroundReplay, ahead_of
+from chillcast.live import Gathered
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
-from chillcast.stages import create_store
+from chillcast.streaming import Source, stream
 from models.evaluation import EventReport, evaluate_cases, log_loss
 from models.fitting import History
 from models.fleet import Fleet
-from models.frames import Event, Slice
-from models.labels import DAY_MS, known, time_to_next, within
+from models.frames import Event, Slice, utc
+from models.labels import DAY_MS, YEAR_MS, known, time_to_next, within
 from simulators.scenario import Scenario
 from simulators.simulation import Simulation
 from simulators.truth import FaultRecord, ShutdownRecord
-from streams.feed import Feed
 from streams.messages import Alert, SensorReason
-
-_YEAR_MS = 365.25 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +102,15 @@ def run_demo(
     )
     version = enrol(fitted, fleet, settings, source=scenario.name, seed=scenario.seed, reporter=reporter)
     events: list[Event] = []
-    rest = _noting(chain(list(slices.kept), slices.slices), events)
-    gathered = _stream(settings, fleet, rest, plan, reporter)
+    source = Source(
+        _noting(chain(list(slices.kept), slices.slices), events),
+        plan.until_ms,
+        plan.end_ms,
+        plan.assets * fleet.sampling.hop_s / fleet.sampling.period_s,
+    )
+    gathered = stream(
+        settings, fleet, source, reporter, on_alert=lambda alert: _announce(alert, plan, reporter)
+    )
     return DemoResult(
         report=_judge(fleet, scenario, plan, gathered, events),
         horizon_ms=int(fleet.alerting.horizon_d * DAY_MS),
@@ -121,52 +122,6 @@ def run_demo(
         faults=simulation.faults,
         log_loss=compare_online(fleet, gathered, events, plan),
         seconds=time.monotonic() - started,
-    )
-
-
-def _stream(
-    settings: Settings, fleet: Fleet, slices: Iterable[Slice], plan: Plan, reporter: Reporter
-) -> Gathered:
-    """Replay slices through broker and workers as fast as these follow."""
-    with ExitStack() as stack:
-        pipeline = stack.enter_context(running(settings, fleet, STAGES, reporter))
-        topics = pipeline.topics
-        gathered = Gathered(
-            topics,
-            pipeline.partitions,
-            lambda alert: _announce(alert, plan, reporter),
-            reporter.alarm,
-        )
-        watched = (topics.scores, topics.alerts, topics.drift, topics.dead_letters)
-        feed = stack.enter_context(
-            Feed(pipeline.bootstrap, watched, pipeline.partitions, from_start=pipeline.embedded)
-        )
-        source = stack.enter_context(_source(pipeline, slices, fleet, plan.assets, gathered))
-        advance = stack.enter_context(reporter.step("replaying through Kafka"))
-
-        def tick() -> None:
-            source.raise_failure()
-            pipeline.supervisor.watch()
-            share = (gathered.watermark_ms - plan.until_ms) / (plan.end_ms - plan.until_ms)
-            advance(max(share, 0.0), day(gathered.watermark_ms) if gathered.watermark_ms else "starting")
-
-        follow(feed, gathered, tick)
-        with closing(create_store(settings)) as store:
-            await_sink(store, gathered, tick)
-    return gathered
-
-
-def _source(
-    pipeline: Pipeline, slices: Iterable[Slice], fleet: Fleet, assets: int, gathered: Gathered
-) -> BackgroundReplay:
-    return BackgroundReplay(
-        slices,
-        fleet,
-        bootstrap=pipeline.bootstrap,
-        topics=pipeline.topics,
-        partitions=pipeline.partitions,
-        done_ms=lambda: gathered.watermark_ms,
-        ahead_ms=ahead_of(fleet.sampling.hop_s, assets * fleet.sampling.hop_s / fleet.sampling.period_s),
     )
 
 
@@ -183,7 +138,7 @@ def _announce(alert: Alert, plan: Plan, reporter: Reporter) -> None:
         first = alert.sensors[0] if alert.sensors else None
         sensor = f"; {in_words(first)}" if first else ""
         reporter.line(
-            f"{day(alert.time_ms)}  {alert.asset}  {alert.text}: {alert.fault or 'see sensors'}{sensor}"
+            f"{utc(alert.time_ms)}  {alert.asset}  {alert.text}: {alert.fault or 'see sensors'}{sensor}"
         )
 
 
@@ -205,7 +160,7 @@ def _judge(
         horizon_d=fleet.alerting.horizon_d,
         start_ms=plan.until_ms,
         end_ms=plan.end_ms,
-        asset_years=scenario.assets * (plan.end_ms - plan.until_ms) / _YEAR_MS,
+        asset_years=scenario.assets * (plan.end_ms - plan.until_ms) / YEAR_MS,
     )
 
 
@@ -216,11 +171,6 @@ def compare_online(fleet: Fleet, gathered: Gathered, events: list[Event], plan: 
     judged = (end_ms >= plan.until_ms) & known(end_ms, horizon_d, plan.end_ms)
     wait_ms = time_to_next(names, asset[judged].astype(np.int32), end_ms[judged], events)
     label = within(wait_ms, horizon_d)
-    champion = log_loss(risk[judged, fleet.horizons_d.index(horizon_d)], label)
+    champion = log_loss(risk[judged, fleet.horizon], label)
     online = log_loss(adapted[judged], label)
     return {} if champion is None or online is None else {"champion": champion, "online": online}
-
-
-def day(time_ms: int) -> str:
-    """Return the date and hour of an event time."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -12,10 +12,10 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from chillcast.demo import DemoResult, day
+from chillcast.demo import DemoResult
 from chillcast.reporter import Reporter
 from models.evaluation import EventReport
-from models.frames import Event
+from models.frames import Event, utc
 
 
 def present(result: DemoResult, folder: Path, reporter: Reporter) -> None:
@@ -45,17 +45,9 @@ def as_json(result: DemoResult) -> dict[str, Any]:
         "false_alarms": len(report.false_alarms),
         "false_alarms_with_a_fault": result.false_alarms_with_a_fault,
         "false_alarms_per_asset_year": report.false_alarms_per_asset_year,
-        "missed": [
-            {
-                "asset": e.asset,
-                "cause": e.code,
-                "time": day(e.time_ms),
-                "had_precursor": result.had_precursor(e),
-            }
-            for e in report.missed
-        ],
-        "from": day(plan.until_ms),
-        "until": day(plan.end_ms),
+        "missed": [_missed(event, result) for event in report.missed],
+        "from": utc(plan.until_ms),
+        "until": utc(plan.end_ms),
         "model": result.version,
         "dead_letters": len(result.gathered.dead_letters),
         "drift_signals": sum(d.detector == "adwin" for d in result.gathered.drift),
@@ -68,7 +60,7 @@ def _missed(event: Event, result: DemoResult) -> dict[str, Any]:
     return {
         "asset": event.asset,
         "cause": event.code,
-        "time": day(event.time_ms),
+        "time": utc(event.time_ms),
         "had_precursor": result.had_precursor(event),
     }
 

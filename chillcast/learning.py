@@ -16,6 +16,7 @@ from models.expectation import Expectation, fit_expectation
 from models.fitting import Fitted, History, fit
 from models.fleet import Fleet
 from models.frames import Slice
+from models.labels import DAY_MS
 from models.registry import Registry
 
 
@@ -46,7 +47,7 @@ def learn(
     fleet: Fleet, history: History, *, start_ms: int, until_ms: int, seed: int, reporter: Reporter
 ) -> Fitted:
     """Fit a model on [start, until), showing how far it is."""
-    days = (until_ms - start_ms) / 86_400_000
+    days = (until_ms - start_ms) / DAY_MS
     with reporter.step(f"learning from {days:.0f} days") as advance:
         return fit(
             fleet,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -13,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from chillcast.learning import enrol, expect, learn
-from chillcast.live import Gathered, follow
-from chillcast.pipeline import running
-from chillcast.publishing import BackgroundReplay, ahead_of
+from chillcast.live import Gathered
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
+from chillcast.streaming import Source, stream
 from models.errors import ConfigError, RecordingError
 from models.evaluation import BudgetReport, evaluate_budget
 from models.fitting import Fitted, History
@@ -25,7 +23,6 @@ from models.fleet import Fleet
 from models.frames import Float64, Int64, Slice
 from models.policy import RiskSeries
 from simulators.recording import Quality, Recorded, read_recording
-from streams.feed import Feed
 
 _DEFAULT_SHARE = 0.01
 
@@ -55,26 +52,25 @@ class Request:
 
 def replay_recording(settings: Settings, request: Request, reporter: Reporter) -> dict[str, Any]:
     """Run a recording through broker, workers, model and alerts; return what is to be said of it."""
-    with reporter.step(f"reading {request.path.name}"):
-        recorded = read_recording(request.path, request.fleet)
+    recorded = _read(request, reporter)
     fitted = _fitted(request, recorded, reporter)
     if fitted is not None:
         enrol(fitted, request.fleet, settings, source=request.path.name, seed=request.seed, reporter=reporter)
-    gathered = _stream(settings, request, recorded, reporter, scored=fitted is not None)
+    source = _source(recorded)
+    gathered = stream(settings, request.fleet, source, reporter, scored=fitted is not None)
     said = _about(recorded.quality, request)
     streamed = {"dead_letters": len(gathered.dead_letters), "quality": quality_of(gathered)}
     if fitted is None:
         return {**said, **streamed}
     names, asset, end_ms, risk, _ = gathered.columns()
-    series = RiskSeries(names, asset, end_ms, risk[:, _horizon(request.fleet)])
+    series = RiskSeries(names, asset, end_ms, risk[:, request.fleet.horizon])
     opened = sum(a.stage == "open" for a in gathered.alerts)
     return {**_judged(request, recorded, series), **said, "alerts_published": opened, **streamed}
 
 
 def train_on_recording(settings: Settings, request: Request, reporter: Reporter) -> dict[str, Any]:
     """Learn from a recording, register the model and make it the champion."""
-    with reporter.step(f"reading {request.path.name}"):
-        recorded = read_recording(request.path, request.fleet)
+    recorded = _read(request, reporter)
     fitted = _fitted(request, recorded, reporter)
     if fitted is None:
         raise ConfigError("command line", "--train-until", None, "a date, as 2013-04-24")
@@ -91,16 +87,27 @@ def train_on_recording(settings: Settings, request: Request, reporter: Reporter)
 
 def backtest_recording(request: Request, reporter: Reporter) -> dict[str, Any]:
     """Do the same offline, through the same kernel."""
-    with reporter.step(f"reading {request.path.name}"):
-        recorded = read_recording(request.path, request.fleet)
+    recorded = _read(request, reporter)
     said = _about(recorded.quality, request)
     fitted = _fitted(request, recorded, reporter)
     if fitted is None:
         return said
     with reporter.step("scoring offline"):
         history = History(request.fleet, recorded.slices(), fitted.expectation)
-        series = _series(history, lambda features: fitted.model.score(features)[:, _horizon(request.fleet)])
+        series = _series(history, lambda features: fitted.model.score(features)[:, request.fleet.horizon])
     return {**_judged(request, recorded, series), **said}
+
+
+def _read(request: Request, reporter: Reporter) -> Recorded:
+    with reporter.step(f"reading {request.path.name}"):
+        return read_recording(request.path, request.fleet)
+
+
+def _source(recorded: Recorded) -> Source:
+    quality, hop_ms = recorded.quality, recorded.fleet.sampling.hop_s * 1000
+    end_ms = max(quality.until_ms, quality.from_ms + 1)
+    rows_per_hop = quality.rows * hop_ms / (end_ms - quality.from_ms)
+    return Source(recorded.slices(), quality.from_ms, end_ms, rows_per_hop)
 
 
 def _fitted(request: Request, recorded: Recorded, reporter: Reporter) -> Fitted | None:
@@ -130,43 +137,6 @@ def _cut(recorded: Recorded, until_ms: int) -> Iterable[Slice]:
     for part in recorded.slices():
         extra = tuple(held) if part.end_ms == until_ms else ()
         yield Slice(part.start_ms, part.end_ms, part.frames, part.events + extra)
-
-
-def _stream(
-    settings: Settings, request: Request, recorded: Recorded, reporter: Reporter, *, scored: bool
-) -> Gathered:
-    fleet, quality = request.fleet, recorded.quality
-    stages = ("features", "risk", "sink") if scored else ("features",)
-    with ExitStack() as stack:
-        pipeline = stack.enter_context(running(settings, fleet, stages, reporter))
-        topics = pipeline.topics
-        gathered = Gathered(topics, pipeline.partitions, on_dead_letter=reporter.alarm)
-        last = topics.scores if scored else topics.features
-        watched = (last, topics.alerts, topics.drift, topics.dead_letters)
-        feed = stack.enter_context(
-            Feed(pipeline.bootstrap, watched, pipeline.partitions, from_start=pipeline.embedded)
-        )
-        span_ms = max(quality.until_ms - quality.from_ms, 1)
-        source = stack.enter_context(
-            BackgroundReplay(
-                recorded.slices(),
-                fleet,
-                bootstrap=pipeline.bootstrap,
-                topics=topics,
-                partitions=pipeline.partitions,
-                done_ms=lambda: gathered.watermark_ms,
-                ahead_ms=ahead_of(fleet.sampling.hop_s, quality.rows * fleet.sampling.hop_s * 1000 / span_ms),
-            )
-        )
-        advance = stack.enter_context(reporter.step("replaying through Kafka"))
-
-        def tick() -> None:
-            source.raise_failure()
-            pipeline.supervisor.watch()
-            advance((gathered.watermark_ms - quality.from_ms) / span_ms, _date(gathered.watermark_ms))
-
-        follow(feed, gathered, tick)
-    return gathered
 
 
 def _judged(request: Request, recorded: Recorded, series: RiskSeries) -> dict[str, Any]:
@@ -225,10 +195,6 @@ def _share(fleet: Fleet) -> float:
     return fleet.alerting.daily_share or _DEFAULT_SHARE
 
 
-def _horizon(fleet: Fleet) -> int:
-    return fleet.horizons_d.index(fleet.alerting.horizon_d)
-
-
 def _about(quality: Quality, request: Request) -> dict[str, Any]:
     missing, implausible = quality.missing, quality.implausible
     return {
@@ -259,6 +225,4 @@ def quality_of(gathered: Gathered) -> dict[str, dict[str, int]]:
 
 
 def _date(time_ms: int) -> str:
-    return (
-        datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="minutes") if time_ms else "starting"
-    )
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="minutes")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.frames import Event, Float64
-from models.labels import DAY_MS, Bools, known, outcomes, time_to_next, within
+from models.labels import DAY_MS, Bools, follows, known, outcome_times, outcomes, time_to_next, within
 from models.policy import RiskSeries, highest
 
 
@@ -66,13 +66,9 @@ def evaluate_cases(
         else:
             missed.append(event)
     settled = [case for case in cases if start_ms <= case[1] <= end_ms - horizon_ms]
-    false = tuple(case for case in settled if _is_false(case, judged, horizon_ms))
+    times = outcome_times(judged)
+    false = tuple(case for case in settled if not follows(times[case[0]], case[1], horizon_ms))
     return EventReport(len(judged), len(leads), tuple(leads), false, asset_years, tuple(missed))
-
-
-def _is_false(case: tuple[str, int], events: Sequence[Event], horizon_ms: int) -> bool:
-    asset, opened_ms = case
-    return not any(e.asset == asset and 0 < e.time_ms - opened_ms <= horizon_ms for e in events)
 
 
 @dataclass(frozen=True, slots=True)

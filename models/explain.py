@@ -55,7 +55,7 @@ class Explainer:
         self, fleet: Fleet, model: RiskModel, schema: FeatureSchema, expectation: Expectation | None = None
     ) -> None:
         self.fleet, self.model, self.schema = fleet, model, schema
-        self.horizon = fleet.horizons_d.index(fleet.alerting.horizon_d)
+        self.horizon = fleet.horizon
         lengths = fleet.sampling.windows_s
         recent = min(range(len(lengths)), key=lambda i: abs(lengths[i] - _DAY_S))
         self._recent, self._baseline = schema.windows[recent], schema.windows[-1]

@@ -123,7 +123,7 @@ def fit(
     later = _score(model, history, (split_ms + embargo_ms, until_ms), report)
     if share:
         model = _calibrated(model, history, later, until_ms)
-    if not share:
+    else:
         later = _unlabelled(fleet, model, training, until_ms)
     threshold, metrics = _threshold(fleet, model, history, later, until_ms)
     return Fitted(replace(model, threshold=threshold), history.expectation, history.tally, digest, metrics)
@@ -136,9 +136,7 @@ def _reporter(progress: Progress, start_ms: int, until_ms: int) -> Report:
     return report
 
 
-def _gather(
-    fleet: Fleet, history: History, until_ms: int, report: Callable[[str, Windows], None]
-) -> Replayed:
+def _gather(fleet: Fleet, history: History, until_ms: int, report: Report) -> Replayed:
     """Keep the features of the windows that end on the training stride."""
     kept = Replayed(history.state.assets)
     for windows in history.until(until_ms, fleet.training.stride_s):
@@ -205,8 +203,7 @@ def _threshold(
 ) -> tuple[float, dict[str, float]]:
     """Return the alert threshold and what the later slice says of the model that was tuned on it."""
     asset, end_ms, raw = later.columns()
-    horizon = fleet.horizons_d.index(fleet.alerting.horizon_d)
-    risk = model.calibrated(np.asarray(raw, np.float64))[:, horizon]
+    risk = model.calibrated(np.asarray(raw, np.float64))[:, fleet.horizon]
     if fleet.alerting.daily_share is not None:
         return float(np.quantile(risk, 1 - fleet.alerting.daily_share)), {}
     series = RiskSeries(later.assets, asset, end_ms, risk)

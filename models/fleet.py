@@ -158,6 +158,11 @@ class Fleet(_Table, frozen=True):
         return tuple(s.key for s in self.sensors)
 
     @property
+    def horizon(self) -> int:
+        """Number of the horizon that is alerted on, in ``horizons_d``."""
+        return self.horizons_d.index(self.alerting.horizon_d)
+
+    @property
     def schema(self) -> str:
         """Identity of the value vector: 16 hexadecimal digits over keys and units, in order."""
         text = "\n".join(f"{s.key} {s.unit}" for s in self.sensors)

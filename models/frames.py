@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -77,3 +78,12 @@ def join(parts: Sequence[Frames]) -> Frames:
         np.concatenate([p.time_ms for p in parts]),
         np.concatenate([p.values for p in parts]),
     )
+
+
+def utc(time_ms: float) -> str:
+    """Say an event time as people read it.
+
+    >>> utc(1_735_689_600_000)
+    '2025-01-01 00:00'
+    """
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -110,11 +110,6 @@ class KernelState:
         for source, target in zip(old, self._arrays(), strict=True):
             target[: len(source)] = source
 
-    @property
-    def nbytes(self) -> int:
-        """Memory of the arrays in bytes."""
-        return sum(a.nbytes for a in self._arrays())
-
 
 class Kernel:
     """Windowed features of one fleet.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from models.frames import Event, Int32, Int64
 
 DAY_MS = 86_400_000
+YEAR_MS = 365.25 * DAY_MS
 OUTCOME = "shutdown"
 _NEVER = np.iinfo(np.int64).max
 
@@ -20,6 +22,23 @@ Bools = npt.NDArray[np.bool_]
 def outcomes(events: Sequence[Event]) -> list[Event]:
     """Return the events that are predicted, in order of time."""
     return sorted(e for e in events if e.kind == OUTCOME)
+
+
+def outcome_times(events: Sequence[Event]) -> dict[str, list[int]]:
+    """Return the times of the outcomes of each asset that had one, in order."""
+    times: dict[str, list[int]] = defaultdict(list)
+    for event in outcomes(events):
+        times[event.asset].append(event.time_ms)
+    return times
+
+
+def follows(times: Sequence[int], time_ms: int, horizon_ms: float) -> bool:
+    """Return whether any of the times falls into (time, time + horizon].
+
+    >>> follows([10], 10, 5), follows([10], 5, 5), follows([10], 4, 5)
+    (False, True, False)
+    """
+    return any(0 < t - time_ms <= horizon_ms for t in times)
 
 
 def time_to_next(assets: Sequence[str], asset: Int32, end_ms: Int64, events: Sequence[Event]) -> Int64:
@@ -33,9 +52,7 @@ def time_to_next(assets: Sequence[str], asset: Int32, end_ms: Int64, events: Seq
     ([5, 20], True)
     """
     wait = np.full(len(end_ms), _NEVER, np.int64)
-    times: dict[str, list[int]] = {}
-    for event in outcomes(events):
-        times.setdefault(event.asset, []).append(event.time_ms)
+    times = outcome_times(events)
     for code, name in enumerate(assets):
         if name in times:
             rows = np.flatnonzero(asset == code)

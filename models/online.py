@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from river import linear_model, optim
 
+from models.labels import follows
+
 _RATE = 0.02
 _SCALE = 4.0
 
@@ -85,7 +87,7 @@ class Pending:
         due = []
         while self._waiting and self._waiting[0][0] + self.horizon_ms <= watermark_ms:
             end_ms, asset, log_odds = heapq.heappop(self._waiting)
-            label = any(0 < t - end_ms <= self.horizon_ms for t in self._events.get(asset, ()))
+            label = follows(self._events.get(asset, ()), end_ms, self.horizon_ms)
             due.append(Matured(end_ms, asset, log_odds, label))
         self._forget(watermark_ms)
         return due

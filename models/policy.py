@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from models.fleet import Alerting
 from models.frames import Event, Float64, Int32, Int64
-from models.labels import DAY_MS, outcomes
-
-_YEAR_MS = 365.25 * DAY_MS
+from models.labels import DAY_MS, YEAR_MS, follows, outcome_times, outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +45,10 @@ class Policy(Protocol):
 
 @dataclass(slots=True)
 class _Asset:
-    """What a policy remembers of one asset."""
+    """What hysteresis remembers of one asset."""
 
-    above: deque[bool] = field(default_factory=deque)
+    above: deque[bool]
     opened_ms: int | None = None
-    last_ms: int = 0
     quiet_until_ms: int = 0
 
 
@@ -107,7 +104,7 @@ class SharePolicy:
             raise ValueError("alerting.daily_share is None: expected a share")
         self.alerting, self.share = alerting, alerting.daily_share
         self._cohorts: dict[int, dict[str, float]] = defaultdict(dict)
-        self._assets: dict[str, _Asset] = {}
+        self._flagged_ms: dict[str, int] = {}
 
     def observe(self, asset: str, end_ms: int, risk: float) -> list[Decision]:
         """Keep the risk until the whole cohort of its window end has been seen."""
@@ -121,20 +118,19 @@ class SharePolicy:
 
     def event(self, asset: str, time_ms: int) -> list[Decision]:
         """Close the case of an asset whose outcome came."""
-        closed = self._assets.pop(asset, None)
+        closed = self._flagged_ms.pop(asset, None) is not None
         return [Decision(asset, time_ms, "closed", math.nan, "event")] if closed else []
 
     def _decide(self, end_ms: int, cohort: dict[str, float]) -> list[Decision]:
         horizon_ms = self.alerting.horizon_d * DAY_MS
-        stale = sorted(a for a, s in self._assets.items() if end_ms - s.last_ms >= horizon_ms)
+        stale = sorted(a for a, last_ms in self._flagged_ms.items() if end_ms - last_ms >= horizon_ms)
         out = [Decision(a, end_ms, "closed", cohort.get(a, math.nan), "expired") for a in stale]
         for asset in stale:
-            del self._assets[asset]
+            del self._flagged_ms[asset]
         for asset in highest(cohort, self.share):
-            if asset not in self._assets:
-                self._assets[asset] = _Asset(opened_ms=end_ms)
+            if asset not in self._flagged_ms:
                 out.append(Decision(asset, end_ms, "open", cohort[asset]))
-            self._assets[asset].last_ms = end_ms
+            self._flagged_ms[asset] = end_ms
         return out
 
 
@@ -191,7 +187,7 @@ def learn_threshold(alerting: Alerting, series: RiskSeries, events: Sequence[Eve
     The policy itself is run at rising quantiles of the risk. Where none fits it is the highest risk seen.
     """
     span_ms = float(series.end_ms.max() - series.end_ms.min()) if len(series.end_ms) else 0.0
-    years = max(len(np.unique(series.asset)) * span_ms / _YEAR_MS, 1e-9)
+    years = max(len(np.unique(series.asset)) * span_ms / YEAR_MS, 1e-9)
     for quantile in _QUANTILES:
         threshold = float(np.quantile(series.risk, quantile))
         cases = open_cases(HysteresisPolicy(alerting, threshold), series, events)
@@ -206,8 +202,5 @@ _QUANTILES = (0.8, 0.85, 0.9, 0.925, 0.95, 0.965, 0.98, 0.985, 0.99, 0.993, 0.99
 
 def false_cases(cases: Sequence[Decision], events: Sequence[Event], horizon_d: float) -> list[Decision]:
     """Return the cases after which no outcome of their asset followed within the horizon."""
-    times: dict[str, list[int]] = defaultdict(list)
-    for event in outcomes(events):
-        times[event.asset].append(event.time_ms)
-    horizon_ms = horizon_d * DAY_MS
-    return [c for c in cases if not any(0 < t - c.time_ms <= horizon_ms for t in times[c.asset])]
+    times = outcome_times(events)
+    return [c for c in cases if not follows(times[c.asset], c.time_ms, horizon_d * DAY_MS)]

@@ -10,11 +10,10 @@ import numpy as np
 from models.fleet import Fleet
 from models.frames import Event, Frames, Int64, Slice
 from streams import messages
+from streams.checks import CUT_BYTES
 from streams.messages import Watermark
 from streams.stage import Outgoing
 from streams.topics import partition_of
-
-_MAX_BYTES = 768 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def hops(slices: Iterable[Slice], fleet: Fleet, partitions: int) -> Iterator[lis
 
 def to_messages(hop: Hop, fleet: Fleet, telemetry: str) -> Iterator[Outgoing]:
     """Return a hop's blocks, events and watermark, in the order in which they are to be sent."""
-    rows = max(1, _MAX_BYTES // (4 * len(fleet.sensors) + 16))
+    rows = max(1, CUT_BYTES // (4 * len(fleet.sensors) + 16))
     for start in range(0, len(hop.frames), rows):
         part = hop.frames.take(np.arange(start, min(start + rows, len(hop.frames))))
         yield messages.block(telemetry, part, fleet.schema)

@@ -19,6 +19,7 @@ from models.fleet import Fleet
 from models.frames import Int32, Int64
 
 MAX_BYTES = 4 * 1024 * 1024
+CUT_BYTES = 768 * 1024  # what senders of ours cut to: a broker takes a megabyte by default
 LATEST_MS = 7_258_118_400_000  # the year 2200
 MAX_NAME = 128
 

@@ -13,11 +13,10 @@ from models.frames import Event, Frames
 from models.kernel import Kernel, Tally, Windows
 from models.labels import DAY_MS
 from streams import messages
+from streams.checks import CUT_BYTES
 from streams.messages import DeadLetter, Drift, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.topics import Topics, partition_of
-
-_MAX_BYTES = 768 * 1024
 
 
 class FeatureStage:
@@ -89,7 +88,7 @@ class FeatureStage:
 
     def _windows(self, windows: Windows) -> Iterator[Outgoing]:
         """Cut windows into messages that a broker takes by default."""
-        rows = max(1, _MAX_BYTES // (4 * len(self.kernel.schema)))
+        rows = max(1, CUT_BYTES // (4 * len(self.kernel.schema)))
         for start in range(0, len(windows), rows):
             part = slice(start, start + rows)
             yield messages.windows(self.topics.features, windows, part, self.kernel.schema.fingerprint)

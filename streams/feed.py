@@ -7,6 +7,7 @@ from types import TracebackType
 
 from kafka import KafkaConsumer, TopicPartition
 
+from streams.checks import MAX_BYTES
 from streams.runner import incoming
 from streams.stage import Incoming
 
@@ -20,7 +21,7 @@ class Feed:
             enable_auto_commit=False,
             isolation_level="read_committed",
             fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
+            max_partition_fetch_bytes=MAX_BYTES,
             check_crcs=False,
         )
         places = [TopicPartition(topic, p) for topic in topics for p in range(partitions)]

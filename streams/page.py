@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,14 @@ from starlette.staticfiles import StaticFiles
 
 from models.errors import UnavailableError
 from models.fleet import Fleet
+from models.frames import utc
+from models.labels import DAY_MS
 from streams.chart import Chart, draw
 from streams.store import Reader, Row
 
 _FOLDER = Path(__file__).parent
 _SHOWN = 200
 _EXPLANATIONS_SHOWN = 14
-_DAY_MS = 86_400_000
 _SPAN_D = (7, 30, 90, 365)
 _USUAL_SPAN_D = 90
 _TITLES = {400: "This cannot be shown", 404: "No such page"}
@@ -68,7 +68,7 @@ class Page:
         templates = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined
         )
-        templates.filters.update(day=_day, percent=_percent, measured=_measured)
+        templates.filters.update(day=utc, percent=_percent, measured=_measured)
         self.templates = templates
 
     def machines(self) -> list[Machine]:
@@ -85,7 +85,7 @@ class Page:
         if not own:
             return None
         end_ms = max(row.time_ms for row in newest) + 1
-        start_ms = end_ms - days * _DAY_MS
+        start_ms = end_ms - days * DAY_MS
         scores = self.reader.history("scores", asset, start_ms, end_ms)
         return {
             "asset": asset,
@@ -100,7 +100,7 @@ class Page:
             ],
             "events": [
                 (r.time_ms, r.tags.get("kind", ""), str(r.fields.get("code", "")))
-                for r in self.reader.history("events", asset, start_ms, end_ms + _DAY_MS)
+                for r in self.reader.history("events", asset, start_ms, end_ms + DAY_MS)
             ],
             "explanations": [
                 (r.time_ms, _sensors(r)) for r in self.reader.history("explanations", asset, start_ms, end_ms)
@@ -169,7 +169,7 @@ class Page:
     def _machine(self, row: Row, newest_ms: int, cases: Mapping[str, Mapping[str, Any]]) -> Machine:
         asset = row.tags.get("asset", "")
         risk, adapted = _number(row, self.risk_field), _number(row, "adapted")
-        silent = newest_ms - row.time_ms > _DAY_MS
+        silent = newest_ms - row.time_ms > DAY_MS
         return Machine(asset, risk, adapted, row.time_ms, silent, cases.get(asset))
 
     def _html(self, name: str, status: int = 200, **values: Any) -> Response:
@@ -237,10 +237,6 @@ def _json(content: Any) -> Response:
 def _number(row: Row, name: str) -> float | None:
     value = row.fields.get(name)
     return value if isinstance(value, float) else None
-
-
-def _day(time_ms: float) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _percent(value: float | None) -> str:

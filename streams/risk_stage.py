@@ -12,7 +12,7 @@ from models.calibration import log_odds, sigmoid
 from models.drift import DriftSignal, ScoreDrift
 from models.errors import RecordError
 from models.expectation import Expectation
-from models.explain import Explainer, Reason
+from models.explain import Explainer, Explanation, Reason
 from models.features import FeatureSchema
 from models.fleet import Fleet
 from models.frames import Event, Float32, Float64
@@ -62,7 +62,7 @@ class RiskStage:
         expectation: Expectation | None = None,
     ) -> None:
         self.fleet, self.topics, self.model, self.version = fleet, topics, model, version
-        self.horizon = fleet.horizons_d.index(fleet.alerting.horizon_d)
+        self.horizon = fleet.horizon
         self.policy = create_policy(fleet.alerting, model.threshold)
         self.explainer = Explainer(fleet, model, schema, expectation)
         self.online = OnlineRisk()
@@ -120,7 +120,7 @@ class RiskStage:
             yield messages.drift(self.topics.drift, _drift(signal))
         case = self.cases.get(asset)
         if case is not None:
-            yield self._alert(case, newest.end_ms, "update", "")
+            yield self._alert(case, newest.end_ms, "update", "", self._why(asset))
 
     def _happened(self, event: Event) -> Iterator[Outgoing]:
         if event.kind == OUTCOME:
@@ -136,23 +136,20 @@ class RiskStage:
 
     def _decided(self, decisions: Iterable[Decision]) -> Iterator[Outgoing]:
         for decision in decisions:
+            why = self._why(decision.asset)
             if decision.stage == "open":
-                case = self._opened(decision)
+                name = f"{decision.asset}-{decision.time_ms}"
+                case = Case(name, decision.asset, decision.time_ms, why.severity)
                 self.cases[decision.asset] = case
-                yield self._alert(case, decision.time_ms, "open", "")
             else:
                 case = self.cases.pop(decision.asset)
-                yield self._alert(case, decision.time_ms, "closed", decision.reason)
+            yield self._alert(case, decision.time_ms, decision.stage, decision.reason, why)
 
-    def _opened(self, decision: Decision) -> Case:
-        newest = self.latest[decision.asset]
-        name = f"{decision.asset}-{decision.time_ms}"
-        severity = self.explainer.explain(newest.vector, newest.risks).severity
-        return Case(name, decision.asset, decision.time_ms, severity)
+    def _why(self, asset: str) -> Explanation:
+        newest = self.latest[asset]
+        return self.explainer.explain(newest.vector, newest.risks)
 
-    def _alert(self, case: Case, time_ms: int, stage: str, reason: str) -> Outgoing:
-        newest = self.latest[case.asset]
-        why = self.explainer.explain(newest.vector, newest.risks)
+    def _alert(self, case: Case, time_ms: int, stage: str, reason: str, why: Explanation) -> Outgoing:
         alert = Alert(
             case=case.name,
             asset=case.asset,
@@ -160,7 +157,7 @@ class RiskStage:
             severity=case.severity,
             time_ms=time_ms,
             opened_ms=case.opened_ms,
-            risk=float(newest.risks[self.horizon]),
+            risk=float(self.latest[case.asset].risks[self.horizon]),
             threshold=self.model.threshold,
             horizon_d=self.fleet.alerting.horizon_d,
             text=why.text,

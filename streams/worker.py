@@ -16,12 +16,12 @@ from typing import Any
 import faust
 from aiokafka import AIOKafkaProducer
 
+from streams.checks import MAX_BYTES
 from streams.runner import KafkaLog, Runner, catch_up, contiguous, incoming, open_runner
 from streams.stage import Incoming, Outgoing, Stage
 
 log = logging.getLogger(__name__)
 
-_MAX_REQUEST_BYTES = 4 * 1024 * 1024
 OpenStage = Callable[[str, int], Stage]
 
 
@@ -52,7 +52,7 @@ def create_app(options: WorkerOptions) -> faust.App:
         broker_session_timeout=options.session_timeout_s,
         broker_heartbeat_interval=options.session_timeout_s / 5,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=4 << 20,
+        consumer_max_fetch_size=MAX_BYTES,
         key_serializer="raw",
         value_serializer="raw",
         table_standby_replicas=0,
@@ -114,7 +114,7 @@ class Worker:
                 acks="all",
                 linger_ms=5,
                 max_batch_size=262_144,
-                max_request_size=_MAX_REQUEST_BYTES,
+                max_request_size=MAX_BYTES,
             )
             await self.producer.start()
         return self.producer

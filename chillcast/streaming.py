@@ -1,0 +1,100 @@
+"""Streaming slices through broker and workers as fast as these follow, and gathering what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+
+from chillcast.live import Gathered, await_sink, follow
+from chillcast.pipeline import STAGES, Pipeline, running
+from chillcast.publishing import BackgroundReplay, ahead_of
+from chillcast.reporter import Advance, Reporter
+from chillcast.settings import Settings
+from chillcast.stages import create_store
+from models.errors import UnavailableError
+from models.fleet import Fleet
+from models.frames import Slice, utc
+from streams.feed import Feed
+from streams.messages import Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is streamed: slices, the event time they are judged over, and how dense they are.
+
+    ``rows_per_hop`` bounds how far publishing may run ahead. Progress counts from ``start_ms``; what lies
+    before it warms the windows up.
+    """
+
+    slices: Iterable[Slice]
+    start_ms: int
+    end_ms: int
+    rows_per_hop: float
+
+
+def stream(
+    settings: Settings,
+    fleet: Fleet,
+    source: Source,
+    reporter: Reporter,
+    *,
+    scored: bool = True,
+    on_alert: Callable[[Alert], None] = lambda _: None,
+) -> Gathered:
+    """Run the pipeline over a source; without a model (``scored``) only its features stage.
+
+    Returns when every partition has come to its end and the store has what was scored.
+    """
+    with ExitStack() as stack:
+        pipeline = stack.enter_context(running(settings, fleet, STAGES if scored else STAGES[:1], reporter))
+        gathered = Gathered(pipeline.topics, pipeline.partitions, on_alert, reporter.alarm)
+        feed = stack.enter_context(_feed(pipeline, scored=scored))
+        replay = stack.enter_context(_replay(pipeline, fleet, source, gathered))
+        advance = stack.enter_context(reporter.step("replaying through Kafka"))
+
+        def tick() -> None:
+            replay.raise_failure()
+            pipeline.supervisor.watch()
+            _show(advance, source, gathered.watermark_ms)
+
+        follow(feed, gathered, tick)
+        if scored:
+            _settle(settings, gathered, tick, reporter)
+    return gathered
+
+
+def _feed(pipeline: Pipeline, *, scored: bool) -> Feed:
+    topics = pipeline.topics
+    last = topics.scores if scored else topics.features
+    watched = (last, topics.alerts, topics.drift, topics.dead_letters)
+    return Feed(pipeline.bootstrap, watched, pipeline.partitions, from_start=pipeline.embedded)
+
+
+def _replay(pipeline: Pipeline, fleet: Fleet, source: Source, gathered: Gathered) -> BackgroundReplay:
+    return BackgroundReplay(
+        source.slices,
+        fleet,
+        bootstrap=pipeline.bootstrap,
+        topics=pipeline.topics,
+        partitions=pipeline.partitions,
+        done_ms=lambda: gathered.watermark_ms,
+        ahead_ms=ahead_of(fleet.sampling.hop_s, source.rows_per_hop),
+    )
+
+
+def _show(advance: Advance, source: Source, watermark_ms: int) -> None:
+    share = (watermark_ms - source.start_ms) / (source.end_ms - source.start_ms)
+    advance(share, utc(watermark_ms) if watermark_ms else "starting")
+
+
+def _settle(settings: Settings, gathered: Gathered, tick: Callable[[], None], reporter: Reporter) -> None:
+    """Wait for the sink: what it has not written when the workers stop is not in the store."""
+    with closing(create_store(settings)) as store:
+        try:
+            settled = await_sink(store, gathered, tick)
+        except UnavailableError as error:
+            settled = False
+            reporter.alarm(str(error))
+    if not settled:
+        reporter.alarm("the store has not taken all scores and alerts: see the log of worker sink")
