@@ -9,7 +9,7 @@ UV_COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header
 	--no-emit-find-links --python-version 3.11 $(UPGRADE)
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-influx lint format types layers compose bench lock clean
+.PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -29,7 +29,7 @@ demo: setup ## simulate a fleet, train, stream, alert days ahead, report (under 
 	@exec $(BIN)/chillcast demo
 
 test: setup ## the whole suite on embedded parts: unit, doctest, contract, browser, end to end
-	@exec $(BIN)/python -m pytest -m "not influx"
+	@exec $(BIN)/python -m pytest -m "not influx and not kafka"
 
 test-influx: setup ## the store's contract and the dashboards over a real InfluxDB 2.7 server
 	@if [ -z "$$CHILLCAST_TEST_INFLUX$$CHILLCAST_INFLUXD" ]; then \
@@ -37,6 +37,16 @@ test-influx: setup ## the store's contract and the dashboards over a real Influx
 		if [ $$status -eq 3 ]; then echo "InfluxDB suite: did not run: $$reason"; exit 0; fi; \
 		if [ $$status -ne 0 ]; then echo "$$reason" >&2; exit $$status; fi; \
 	fi; exec $(BIN)/python -m pytest -m influx
+
+test-kafka: setup ## faults and security on a real Apache Kafka: its address, a distribution, or jars through Maven
+	@if [ -z "$$CHILLCAST_TEST_KAFKA$$CHILLCAST_KAFKA_HOME" ]; then \
+		reason=$$(scripts/kafka.sh 2>&1 >/dev/null); status=$$?; \
+		if [ $$status -eq 3 ]; then echo "Apache Kafka suite: did not run: $$reason"; exit 0; fi; \
+		if [ $$status -ne 0 ]; then echo "$$reason" >&2; exit $$status; fi; \
+	fi; exec $(BIN)/python -m pytest -m kafka tests/kafka
+
+faults: setup ## every fault on Apache Kafka and the embedded broker; a table, and .chillcast/faults.json
+	@exec $(BIN)/python -m tests.kafka.faults
 
 # whether an import is of the project depends on which folders there are, which ruff's cache does not notice
 lint: setup ## ruff: rules and format
@@ -54,8 +64,8 @@ layers: setup ## imports run one way
 compose: setup ## validate docker-compose.yml with a real Compose
 	@exec $(BIN)/python -m pytest -q tests/test_compose.py
 
-bench: setup ## the kernel against one pass over the same numbers; writes .chillcast/bench.json
-	@exec $(BIN)/python benchmarks/kernel.py
+bench: setup ## kernel and stream, each against a baseline in the same run; writes .chillcast/bench.json
+	@$(BIN)/python -m benchmarks.kernel && exec $(BIN)/python -m benchmarks.stream
 
 lock: setup ## resolve the locks; pins stay where they can, UPGRADE=--upgrade moves them all
 	@$(UV_COMPILE) --all-extras pyproject.toml requirements/build.in -o $(LOCK)

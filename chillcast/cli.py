@@ -140,13 +140,14 @@ def backtest(
 @app.command()
 def worker(stage: Annotated[str, typer.Argument(help="features, risk or sink")]) -> None:
     """Run one stage of the pipeline until told to stop; its supervisor restarts it after a crash."""
+    from chillcast import logs  # noqa: PLC0415
     from chillcast.pipeline import wait_for_configured_broker  # noqa: PLC0415
     from chillcast.stages import create_worker  # noqa: PLC0415
 
     settings = read_settings()
-    logging.basicConfig(level=settings.log_level.upper())
-    wait_for_configured_broker(settings, Reporter().alarm, None)
-    create_worker(stage, settings).run(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
+    wait_for_configured_broker(settings, logs.alarm, None)
+    create_worker(stage, settings).run()
 
 
 @app.command()
@@ -211,6 +212,20 @@ def check(path: Annotated[Path, typer.Argument(help="Fleet file.")]) -> None:
         f"{path}: fleet {found.name}: {len(found.sensors)} sensors, "
         f"{len(found.sampling.windows_s)} windows, horizons {', '.join(f'{h:g} d' for h in found.horizons_d)}"
     )
+
+
+@app.command()
+def doctor(
+    *, fleet: FleetName = None, home: Home = None, broker: Broker = None, json: AsJson = False
+) -> None:
+    """Look at all that the pipeline stands on, and say what to do; exit code 1 if anything fails."""
+    from chillcast.doctor import examine, healthy, to_json  # noqa: PLC0415
+
+    logging.disable()  # what the clients would say stands in the findings
+    findings = examine(lambda: read_settings(home=home, broker=broker, fleet=fleet))
+    typer.echo(to_json(findings) if json else "\n".join(map(str, findings)))
+    if not healthy(findings):
+        raise typer.Exit(1)
 
 
 def _scenario(name: str, **overrides: int | None) -> Scenario:

@@ -15,6 +15,7 @@ from chillcast.settings import Settings
 from models.errors import ConfigError
 from models.fleet import Fleet
 from streams.broker import EmbeddedBroker
+from streams.connection import Connection
 from streams.supervisor import Supervisor
 from streams.topics import Topics, create_topics, wait_for_broker
 
@@ -27,7 +28,7 @@ _EMBEDDED_SESSION_S = 2  # the embedded broker waits half of it at the first joi
 class Pipeline:
     """Running workers: where their broker is and what their topics are called."""
 
-    bootstrap: str
+    connection: Connection
     topics: Topics
     partitions: int
     embedded: bool
@@ -46,7 +47,7 @@ def running(
         embedded = not settings.broker
         settings = with_broker(settings, stack, reporter)
         topics = Topics(settings.topic_prefix)
-        create_topics(settings.broker, topics, settings.partitions)
+        create_topics(settings.connection, topics, settings.partitions)
         settings = msgspec.structs.replace(settings, fleet=str(_hand_over(fleet, settings.home_path)))
         supervisor = Supervisor(
             {stage: worker_command(stage) for stage in stages},
@@ -55,16 +56,16 @@ def running(
             alarm=reporter.alarm,
         )
         stack.enter_context(supervisor)
-        yield Pipeline(settings.broker, topics, settings.partitions, embedded, supervisor)
+        yield Pipeline(settings.connection, topics, settings.partitions, embedded, supervisor)
 
 
 def with_broker(settings: Settings, stack: contextlib.ExitStack, reporter: Reporter) -> Settings:
     """Return settings that name a broker which answers: the configured one, or an embedded one."""
     if settings.broker:
-        wait_for_broker(settings.broker, reporter.alarm, _GIVE_UP_S)
+        wait_for_broker(settings.connection, reporter.alarm, _GIVE_UP_S)
         return settings
     broker = stack.enter_context(EmbeddedBroker(settings.home_path / "logs" / "broker.log"))
-    wait_for_broker(broker.bootstrap, reporter.alarm, _GIVE_UP_S)
+    wait_for_broker(Connection(broker.bootstrap), reporter.alarm, _GIVE_UP_S)
     return msgspec.structs.replace(settings, broker=broker.bootstrap, session_timeout_s=_EMBEDDED_SESSION_S)
 
 
@@ -74,13 +75,13 @@ def wait_for_configured_broker(
     """Return when the configured broker answers; raise ConfigError where none is configured."""
     if not settings.broker:
         raise ConfigError("environment", "CHILLCAST_BROKER", "", "host:port of a Kafka broker")
-    wait_for_broker(settings.broker, alarm, give_up_s)
+    wait_for_broker(settings.connection, alarm, give_up_s)
 
 
 def run_until_stopped(settings: Settings, fleet: Fleet, reporter: Reporter) -> None:
     """Run every stage until interrupted, then stop them in order."""
     with running(settings, fleet, STAGES, reporter) as pipeline:
-        reporter.line(f"running {', '.join(STAGES)} on {pipeline.bootstrap}; Ctrl-C stops")
+        reporter.line(f"running {', '.join(STAGES)} on {pipeline.connection}; Ctrl-C stops")
         pipeline.supervisor.run(lambda: False)
 
 

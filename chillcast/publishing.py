@@ -10,6 +10,7 @@ from models.errors import ChillcastError
 from models.fleet import Fleet
 from models.frames import Slice
 from simulators.replay import replay
+from streams.connection import Connection
 from streams.publisher import Publisher
 from streams.topics import Topics
 
@@ -33,14 +34,14 @@ class BackgroundReplay:
         slices: Iterable[Slice],
         fleet: Fleet,
         *,
-        bootstrap: str,
+        connection: Connection,
         topics: Topics,
         partitions: int,
         done_ms: Callable[[], int],
         ahead_ms: int,
     ) -> None:
         self.slices, self.fleet = slices, fleet
-        self.bootstrap, self.topics, self.partitions = bootstrap, topics, partitions
+        self.connection, self.topics, self.partitions = connection, topics, partitions
         self.done_ms, self.ahead_ms = done_ms, ahead_ms
         self._first_ms: int | None = None
         self._stopping = threading.Event()
@@ -62,7 +63,7 @@ class BackgroundReplay:
 
     def _run(self) -> None:
         try:
-            with Publisher(self.bootstrap) as publisher:
+            with Publisher(self.connection) as publisher:
                 replay(
                     self.slices,
                     self.fleet,

@@ -12,8 +12,15 @@ import msgspec
 from msgspec import Meta
 
 from models.errors import ConfigError
+from streams.connection import Connection, Security
 
 PREFIX = "CHILLCAST_"
+_PROTOCOLS = {
+    "plaintext": "PLAINTEXT",
+    "tls": "SSL",
+    "sasl-tls": "SASL_SSL",
+    "sasl-plaintext-insecure": "SASL_PLAINTEXT",
+}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,8 +32,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     home: str = ".chillcast"
     fleet: str = "chiller"
     broker: Annotated[str, Meta(pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")] = ""
+    broker_security: Annotated[str, Meta(pattern="^(plaintext|tls|sasl-tls|sasl-plaintext-insecure)$")] = (
+        "plaintext"
+    )
+    broker_mechanism: Annotated[str, Meta(pattern="^(SCRAM-SHA-512|SCRAM-SHA-256|PLAIN)$")] = "SCRAM-SHA-512"
+    broker_username: str = ""
+    broker_password: str = ""
+    broker_ca_file: str = ""
+    broker_cert_file: str = ""
+    broker_key_file: str = ""
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 2
     session_timeout_s: Annotated[int, Meta(ge=1, le=300)] = 10
+    state_interval_s: Annotated[int, Meta(ge=0, le=3600)] = 60
+    state_loss: Annotated[str, Meta(pattern="^(refuse|accept)$")] = "refuse"
     topic_prefix: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]*$", max_length=100)] = ""
     influx_url: Annotated[str, Meta(pattern=r"^$|^https?://\S+$")] = ""
     influx_token: str = ""
@@ -36,6 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     page_host: str = "127.0.0.1"
     page_port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "warning"
+    log_format: Annotated[str, Meta(pattern="^(text|json)$")] = "text"
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
 
     @property
     def home_path(self) -> Path:
@@ -46,6 +67,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def fleet_path(self) -> Path:
         """The fleet file: a path, or the name of one that comes with chillcast."""
         return find_file(self.fleet, "fleets", ".toml")
+
+    @property
+    def connection(self) -> Connection:
+        """How the configured broker is reached."""
+        return Connection(
+            self.broker,
+            Security(
+                protocol=_PROTOCOLS[self.broker_security],
+                mechanism=self.broker_mechanism,
+                username=self.broker_username,
+                password=self.broker_password,
+                ca_file=self.broker_ca_file,
+                cert_file=self.broker_cert_file,
+                key_file=self.broker_key_file,
+            ),
+        )
 
     @property
     def store_path(self) -> Path:
@@ -62,7 +99,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return {PREFIX + k.upper(): str(v) for k, v in msgspec.structs.asdict(self).items()}
 
 
-_KINDS: dict[str, type] = {"partitions": int, "page_port": int, "session_timeout_s": int}
+_KINDS: dict[str, type] = {"partitions": int, "page_port": int, "metrics_port": int}
+_KINDS |= {"session_timeout_s": int, "state_interval_s": int}
 
 
 def read_settings(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
@@ -109,7 +147,22 @@ def _checked(given: dict[str, Any]) -> Settings:
         except msgspec.ValidationError as error:
             expected = str(error).partition(" - at")[0].removeprefix("Expected ")
             raise ConfigError("environment", PREFIX + name.upper(), value, expected) from error
-    return msgspec.convert(given, Settings)
+    return _consistent(msgspec.convert(given, Settings))
+
+
+def _consistent(settings: Settings) -> Settings:
+    """Refuse credentials that would not be used, or would be missing."""
+    name, security = settings.broker_username, settings.broker_security
+    key = PREFIX + "BROKER_USERNAME"
+    if security.startswith("sasl") and not (name and settings.broker_password):
+        raise ConfigError("environment", key, name, f"a name, and a password, for {security}")
+    if name and not security.startswith("sasl"):
+        expected = (
+            "CHILLCAST_BROKER_SECURITY sasl-tls beside it; a password travels without encryption only where "
+            "sasl-plaintext-insecure asks for that"
+        )
+        raise ConfigError("environment", key, name, expected)
+    return settings
 
 
 def find_file(name: str, folder: str, ending: str) -> Path:

@@ -18,8 +18,8 @@ def publish_scenario(settings: Settings, fleet: Fleet, scenario: Scenario, repor
     """Send a scenario's telemetry and events to the configured broker."""
     wait_for_configured_broker(settings, reporter.alarm)
     topics, plan = Topics(settings.topic_prefix), Plan.of(scenario, 1)
-    create_topics(settings.broker, topics, settings.partitions)
-    with reporter.step(f"publishing {scenario.name}") as advance, Publisher(settings.broker) as publisher:
+    create_topics(settings.connection, topics, settings.partitions)
+    with reporter.step(f"publishing {scenario.name}") as advance, Publisher(settings.connection) as publisher:
         replay(
             simulate(scenario, fleet),
             fleet,

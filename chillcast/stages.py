@@ -6,14 +6,18 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from chillcast.reporter import Reporter
+from aiokafka import AIOKafkaProducer
+
+from chillcast.logs import alarm
 from chillcast.settings import Settings
 from models.bundle import champion, load_bundle, load_expectation
 from models.errors import ConfigError
 from models.expectation import identity_of
 from models.features import FeatureSchema
 from models.fleet import Fleet, load_fleet
+from streams.commit import Producers, create_committer
 from streams.feature_stage import FeatureStage
+from streams.metrics import Metrics
 from streams.open_store import open_store
 from streams.risk_stage import RiskStage
 from streams.sink_stage import SinkStage
@@ -25,7 +29,7 @@ from streams.worker import OpenStage, Worker, WorkerOptions
 log = logging.getLogger("chillcast")
 
 
-def create_worker(name: str, settings: Settings) -> Worker:
+def create_worker(name: str, settings: Settings, producers: Producers = AIOKafkaProducer) -> Worker:
     """Return the worker for stage ``name``.
 
     Raises ConfigError for an unknown stage, and ModelError where the risk stage finds no champion.
@@ -34,14 +38,23 @@ def create_worker(name: str, settings: Settings) -> Worker:
         raise ConfigError("command line", "stage", name, f"one of {', '.join(_STAGES)}")
     fleet, topics = load_fleet(settings.fleet_path), Topics(settings.topic_prefix)
     sources, open_stage = _STAGES[name](settings, fleet, topics)
+    data_folder = settings.home_path / "run" / name
+    data_folder.mkdir(parents=True, exist_ok=True)
     options = WorkerOptions(
-        bootstrap=settings.broker,
+        connection=settings.connection,
         group=f"{settings.topic_prefix}chillcast-{name}",
         sources=sources,
+        state_topic=topics.state(name),
+        accept_loss=settings.state_loss == "accept",
+        state_interval_s=settings.state_interval_s,
         session_timeout_s=settings.session_timeout_s,
-        data_folder=str(settings.home_path / "run" / name),
+        data_folder=str(data_folder),
     )
-    return Worker(options, open_stage)
+    metrics = Metrics(name)
+    if settings.metrics_port:
+        metrics.serve(settings.metrics_host, settings.metrics_port)
+    committer = create_committer(options.connection, options.group, producers)
+    return Worker(options, open_stage, committer, metrics)
 
 
 def _features(settings: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
@@ -68,7 +81,7 @@ def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[str, 
 
 def _sink(settings: Settings, _: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
     def open_stage(source: str, partition: int) -> Stage:  # noqa: ARG001
-        return SinkStage(create_store(settings), topics, Reporter().alarm)
+        return SinkStage(create_store(settings), topics, alarm)
 
     return (topics.scores, topics.alerts, topics.drift, topics.events), open_stage
 

@@ -68,14 +68,14 @@ def _feed(pipeline: Pipeline, *, scored: bool) -> Feed:
     topics = pipeline.topics
     last = topics.scores if scored else topics.features
     watched = (last, topics.alerts, topics.drift, topics.dead_letters)
-    return Feed(pipeline.bootstrap, watched, pipeline.partitions, from_start=pipeline.embedded)
+    return Feed(pipeline.connection, watched, pipeline.partitions, from_start=pipeline.embedded)
 
 
 def _replay(pipeline: Pipeline, fleet: Fleet, source: Source, gathered: Gathered) -> BackgroundReplay:
     return BackgroundReplay(
         source.slices,
         fleet,
-        bootstrap=pipeline.bootstrap,
+        connection=pipeline.connection,
         topics=pipeline.topics,
         partitions=pipeline.partitions,
         done_ms=lambda: gathered.watermark_ms,

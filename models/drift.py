@@ -9,6 +9,8 @@ from river.drift import ADWIN
 # On stationary AR(0.99) hourly log-odds this gives 0.0009 false signals per asset and week at one score a
 # day, and 0.12 at one every six hours: neighbouring scores are too alike for the detector's bound.
 DELTA = 1e-5
+_MOST_SHOWN = 1461
+_SHOWN_AGAIN = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +24,37 @@ class DriftSignal:
 
 
 class ScoreDrift:
-    """One detector per asset, to be shown one score a day; rebuilt by showing it the scores again."""
+    """One detector per asset, to be shown one score a day.
+
+    A detector is what it was shown: `remember` returns that, and `restore` shows it again. After four years
+    it begins anew with the last of them.
+    """
 
     def __init__(self, delta: float = DELTA) -> None:
         self.delta = delta
         self._detectors: dict[str, ADWIN] = {}
+        self._shown: dict[str, list[float]] = {}
 
     def update(self, asset: str, time_ms: int, log_odds: float) -> DriftSignal | None:
         """See one score; return a signal where the level has changed."""
-        detector = self._detectors.get(asset)
-        if detector is None:
-            detector = self._detectors[asset] = ADWIN(
-                delta=self.delta, clock=1, grace_period=5, min_window_length=5
-            )
+        shown = self._shown.setdefault(asset, [])
+        if asset not in self._detectors or len(shown) >= _MOST_SHOWN:
+            self.restore(asset, shown[-_SHOWN_AGAIN:])
+        detector = self._detectors[asset]
         before = float(detector.estimation)
+        self._shown[asset].append(log_odds)
         detector.update(log_odds)
         if not detector.drift_detected:
             return None
         return DriftSignal(asset, time_ms, before, float(detector.estimation))
+
+    def remember(self, asset: str) -> list[float]:
+        """Return what the detector of an asset was shown."""
+        return self._shown.get(asset, [])
+
+    def restore(self, asset: str, shown: list[float]) -> None:
+        """Make the detector of an asset the one that was shown these scores."""
+        self._detectors[asset] = ADWIN(delta=self.delta, clock=1, grace_period=5, min_window_length=5)
+        self._shown[asset] = list(shown)
+        for log_odds in shown:
+            self._detectors[asset].update(log_odds)

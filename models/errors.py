@@ -29,5 +29,9 @@ class ModelError(ChillcastError):
     """A model cannot be trained, loaded or trusted: the last good one stays in place."""
 
 
+class StateError(ChillcastError):
+    """What a stage remembered is gone or damaged, and cannot be had from the log: decide as the text says."""
+
+
 class UnavailableError(ChillcastError):
     """A broker, store or registry does not answer: it is retried with a visible alarm."""

@@ -11,9 +11,10 @@ import numpy as np
 from models.expectation import residual_sensors
 from models.fleet import Fleet
 from models.frames import Float32, Float64, Int64
-from models.panes import CXT, M2, M2T, MAX, MEAN, MIN, N
+from models.panes import B_CROSS, B_M2, B_MAX, B_MEAN, B_MIN, B_N, B_SPREAD, compiled
 
 STATS = ("mean", "sd", "min", "max", "slope", "missing")
+_MEAN, _SD, _MIN, _MAX, _SLOPE, _MISSING = range(len(STATS))
 _FEW = ("mean", "slope")
 _STRONGEST = "strongest_residual"
 _DAY_S = 86400
@@ -35,9 +36,11 @@ class FeatureSchema:
     """Names and computes the features of one fleet.
 
     Per sensor and window: mean, population standard deviation, minimum, maximum, least-squares slope per day
-    and the share missing; then per sensor the mean of every shorter window minus that of the longest. Per
-    residual and window: mean and slope; and per window the largest absolute mean of any residual, since
-    few failures must teach one lesson for all sensors. ``identity`` distinguishes the expectations.
+    and the share missing; then per sensor the mean of every shorter window minus that of the longest. The
+    slope of one pane is over its samples, that of a longer window over the means of its panes, weighted by
+    their numbers of samples. Per residual and window: mean and slope; and per window the largest absolute
+    mean of any residual, since few failures must teach one lesson for all sensors. ``identity`` distinguishes
+    the expectations.
     """
 
     def __init__(self, fleet: Fleet, identity: str = "") -> None:
@@ -52,7 +55,6 @@ class FeatureSchema:
             names += [f"{_STRONGEST}.{w}.mean" for w in self.windows]
         self.names = tuple(names)
         self._identity = identity
-        self._hops_per_day = _DAY_S / fleet.sampling.hop_s
 
     def __len__(self) -> int:
         return len(self.names)
@@ -82,52 +84,64 @@ class FeatureSchema:
             [i for i, n in enumerate(self.names) if any(fnmatchcase(n, p) for p in patterns)], np.int64
         )
 
-    def vectors(self, windows: Sequence[Float64], expected: Sequence[Float64]) -> Float32:
-        """Return (G, F) features, NaN where there is nothing to say.
-
-        ``windows`` holds one statistics array (G, 8, S + R) per window length, ``expected`` the samples (G,)
-        that each would hold had nothing been missed since the asset was first seen.
-        """
-        sensors = len(self.fleet.sensors)
-        columns = [self._of_window(w[..., :sensors], e) for w, e in zip(windows, expected, strict=True)]
-        means = [c[..., 0] for c in columns]
-        contrasts = [(m - means[-1])[..., None] for m in means[:-1]]
-        levels = np.concatenate([*columns, *contrasts], axis=-1).reshape(len(windows[0]), -1)
-        few = [self._of_residual(w[..., sensors:]) for w in windows]
-        residuals = np.concatenate(few, axis=-1).reshape(len(windows[0]), -1)
-        strongest = [_strongest(f[..., 0]) for f in few if self.residuals]
-        return np.concatenate([levels, residuals, *strongest], axis=1).astype(np.float32)
-
     def _names_of(self, key: str) -> list[str]:
         longest = self.windows[-1]
         levels = [f"{key}.{w}.{stat}" for w in self.windows for stat in STATS]
         return levels + [f"{key}.{w}-{longest}.mean" for w in self.windows[:-1]]
 
-    def _of_window(self, window: Float64, expected: Float64) -> Float64:
-        n = window[:, N]
-        some = n > 0
-        out = np.full((*n.shape, len(STATS)), np.nan)
-        np.copyto(out[..., 0], window[:, MEAN], where=some)
-        np.sqrt(window[:, M2] / np.maximum(n, 1), out=out[..., 1], where=some)
-        np.copyto(out[..., 2], window[:, MIN], where=some)
-        np.copyto(out[..., 3], window[:, MAX], where=some)
-        self._slope(window, out[..., 4])
-        out[..., 5] = 1.0 - n / expected[:, None]
-        return out
 
-    def _of_residual(self, window: Float64) -> Float64:
-        out = np.full((*window[:, N].shape, len(_FEW)), np.nan)
-        np.copyto(out[..., 0], window[:, MEAN], where=window[:, N] > 0)
-        self._slope(window, out[..., 1])
-        return out
+@compiled
+def write_features(moments: Float64, expected: Float64, per_day: float, sensors: int, out: Float32) -> None:
+    """Write the vector ``out`` (F,) of one asset from the moments (W, 8, S + R) of its windows.
 
-    def _slope(self, window: Float64, out: Float64) -> None:
-        np.divide(window[:, CXT] * self._hops_per_day, window[:, M2T], out=out, where=window[:, M2T] > 0)
+    It uses the moments up. ``expected`` (W,) are the samples that each window would hold had nothing been
+    missed since the asset was first seen; ``per_day`` is the number of hops in a day. NaN stands where there
+    is nothing to say.
+    """
+    windows = moments.shape[0]
+    for w in range(windows):
+        _finish(moments[w], expected[w], per_day)
+    stride = len(STATS) * windows + windows - 1
+    for c in range(sensors):
+        at = c * stride
+        for w in range(windows):
+            for k in range(len(STATS)):
+                out[at] = moments[w, k, c]
+                at += 1
+        for w in range(windows - 1):
+            out[at] = moments[w, 0, c] - moments[windows - 1, 0, c]
+            at += 1
+    if moments.shape[2] > sensors:
+        _write_residuals(moments[:, :, sensors:], out[sensors * stride :])
 
 
-def _strongest(means: Float64) -> Float64:
-    """Return (G, 1) the largest absolute value of (G, R), NaN where all are missing."""
-    known = np.isfinite(means)
-    out: Float64 = np.where(known, np.abs(means), -1.0).max(axis=1, keepdims=True)
-    out[out < 0] = np.nan
-    return out
+@compiled
+def _finish(moments: Float64, expected: float, per_day: float) -> None:
+    """Turn the moments (8, C) of one window into its six statistics, in place, in the order of `STATS`.
+
+    Mean, deviation, minimum, maximum, cross product and count stand where their statistics will.
+    """
+    for c in range(moments.shape[1]):
+        slope = moments[B_CROSS, c] * per_day / moments[B_SPREAD, c]
+        moments[_SLOPE, c] = slope if moments[B_SPREAD, c] > 0 else np.nan
+    for c in range(moments.shape[1]):
+        known = moments[B_N, c] > 0
+        moments[_MEAN, c] = moments[B_MEAN, c] if known else np.nan
+        moments[_SD, c] = np.sqrt(moments[B_M2, c] / moments[B_N, c]) if known else np.nan
+        moments[_MIN, c] = moments[B_MIN, c] if known else np.nan
+        moments[_MAX, c] = moments[B_MAX, c] if known else np.nan
+        moments[_MISSING, c] = 1.0 - moments[B_N, c] / expected
+
+
+@compiled
+def _write_residuals(statistics: Float64, out: Float32) -> None:
+    windows, residuals = statistics.shape[0], statistics.shape[2]
+    for w in range(windows):
+        strongest = np.nan
+        for r in range(residuals):
+            at = 2 * (r * windows + w)
+            out[at], out[at + 1] = statistics[w, _MEAN, r], statistics[w, _SLOPE, r]
+            size = abs(statistics[w, _MEAN, r])
+            if size == size and not size <= strongest:  # noqa: PLR0124  (also where strongest is NaN)
+                strongest = size
+        out[2 * residuals * windows + w] = strongest

@@ -25,7 +25,11 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Sensor(_Table, frozen=True):
-    """One point of the catalogue; a value outside [low, high] is implausible and counts as missing."""
+    """One point of the catalogue; a value outside [low, high] is implausible and counts as missing.
+
+    A value that stays the same to the bit for ``stuck_s`` while the machine runs, or that moves by more than
+    ``max_per_minute`` units a minute, is reported; neither is looked at where it is not given.
+    """
 
     key: Key
     label: str
@@ -33,15 +37,27 @@ class Sensor(_Table, frozen=True):
     low: float
     high: float
     brick: str = ""
+    stuck_s: Positive | None = None
+    max_per_minute: Annotated[float, Meta(gt=0)] | None = None
 
 
 class Sampling(_Table, frozen=True):
-    """``period_s`` between samples; panes of ``hop_s``; ``windows_s`` are multiples of the hop."""
+    """``period_s`` between samples; panes of ``hop_s``; ``windows_s`` are multiples of the hop.
+
+    An asset is reported as silent when the fleet has come ``silent_s`` further than it; where that is not
+    given, three hops and the lateness.
+    """
 
     period_s: Positive
     hop_s: Positive
     windows_s: Annotated[tuple[Positive, ...], Meta(min_length=1)]
     lateness_s: Annotated[int, Meta(ge=0)] = 0
+    silent_s: Positive | None = None
+
+    @property
+    def silence_ms(self) -> int:
+        """How far the fleet is ahead of an asset that counts as silent."""
+        return 1000 * (self.silent_s or 3 * self.hop_s + self.lateness_s)
 
 
 class Advice(_Table, frozen=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import defaultdict
 from dataclasses import dataclass, field
 
 from river import linear_model, optim
@@ -42,6 +41,16 @@ class OnlineRisk:
         self._model.learn_one({"champion": log_odds / _SCALE}, label)
         self._learnt = True
 
+    def remember(self) -> tuple[float, float] | None:
+        """Return weight and intercept; None before the first lesson."""
+        return (float(self._model.weights["champion"]), self.intercept) if self._learnt else None
+
+    def restore(self, learnt: tuple[float, float] | None) -> None:
+        """Make this learner the one that remembered ``learnt``."""
+        if learnt is not None:
+            self.learn(0.0, label=False)  # River creates the weight at the first lesson
+            self._model.weights["champion"], self._model.intercept = learnt
+
     @property
     def weight(self) -> float:
         """Weight on the champion's log-odds."""
@@ -68,33 +77,47 @@ class Pending:
     """Windows that wait for their label: whether an outcome falls into (end, end + horizon]."""
 
     horizon_ms: int
-    _waiting: list[tuple[int, str, float]] = field(default_factory=list)
-    _events: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    _waiting: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    _events: dict[str, list[int]] = field(default_factory=dict)
+    _due: list[tuple[int, str, float]] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._due)
 
     def observe(self, asset: str, end_ms: int, log_odds: float) -> None:
         """Remember a window until its horizon has passed."""
-        heapq.heappush(self._waiting, (end_ms, asset, log_odds))
+        self._waiting.setdefault(asset, []).append((end_ms, log_odds))
+        heapq.heappush(self._due, (end_ms, asset, log_odds))
 
     def event(self, asset: str, time_ms: int) -> None:
         """Remember an outcome."""
-        self._events[asset].append(time_ms)
+        self._events.setdefault(asset, []).append(time_ms)
 
     def mature(self, watermark_ms: int) -> list[Matured]:
         """Return the windows whose horizon ended at or before the watermark, oldest first."""
-        due = []
-        while self._waiting and self._waiting[0][0] + self.horizon_ms <= watermark_ms:
-            end_ms, asset, log_odds = heapq.heappop(self._waiting)
+        matured = []
+        while self._due and self._due[0][0] + self.horizon_ms <= watermark_ms:
+            end_ms, asset, log_odds = heapq.heappop(self._due)
             label = follows(self._events.get(asset, ()), end_ms, self.horizon_ms)
-            due.append(Matured(end_ms, asset, log_odds, label))
+            matured.append(Matured(end_ms, asset, log_odds, label))
+            self._waiting[asset].remove((end_ms, log_odds))
         self._forget(watermark_ms)
-        return due
+        return matured
+
+    def remember(self, asset: str) -> tuple[list[tuple[int, float]], list[int]]:
+        """Return the windows of an asset that wait, and its outcomes that they may meet."""
+        return self._waiting.get(asset, []), self._events.get(asset, [])
+
+    def restore(self, asset: str, waiting: list[tuple[int, float]], events: list[int]) -> None:
+        """Remember again what an asset was remembered with."""
+        for end_ms, log_odds in waiting:
+            self.observe(asset, end_ms, log_odds)
+        if events:
+            self._events[asset] = list(events)
 
     def _forget(self, watermark_ms: int) -> None:
         """Drop outcomes that no waiting window can reach any more."""
-        oldest_ms = self._waiting[0][0] if self._waiting else watermark_ms
+        oldest_ms = self._due[0][0] if self._due else watermark_ms
         for asset in list(self._events):
             self._events[asset] = [t for t in self._events[asset] if t > oldest_ms]
             if not self._events[asset]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from models.fleet import Alerting
@@ -30,6 +31,15 @@ class Decision:
     reason: str = ""
 
 
+class Remembered(msgspec.Struct, frozen=True, array_like=True):
+    """What a policy knows of one asset; each uses the fields it needs."""
+
+    above: list[bool] = []
+    opened_ms: int | None = None
+    quiet_until_ms: int = 0
+    waiting: list[tuple[int, float]] = []
+
+
 class Policy(Protocol):
     """Turns risks, in order of time per asset, into decisions."""
 
@@ -41,6 +51,12 @@ class Policy(Protocol):
 
     def event(self, asset: str, time_ms: int) -> list[Decision]:
         """Learn that the outcome came."""
+
+    def remember(self, asset: str) -> Remembered:
+        """Return what is remembered of an asset."""
+
+    def restore(self, asset: str, remembered: Remembered) -> None:
+        """Remember it again."""
 
 
 @dataclass(slots=True)
@@ -81,6 +97,16 @@ class HysteresisPolicy:
         _shut(state, time_ms, self.alerting)
         return [Decision(asset, time_ms, "closed", math.nan, "event")] if opened else []
 
+    def remember(self, asset: str) -> Remembered:
+        """Return what is remembered of an asset."""
+        state = self._assets[asset]
+        return Remembered(list(state.above), state.opened_ms, state.quiet_until_ms)
+
+    def restore(self, asset: str, remembered: Remembered) -> None:
+        """Remember it again."""
+        above = deque(remembered.above, maxlen=self.alerting.of)
+        self._assets[asset] = _Asset(above, remembered.opened_ms, remembered.quiet_until_ms)
+
     def _while_open(self, asset: str, state: _Asset, end_ms: int, risk: float) -> list[Decision]:
         opened_ms = state.opened_ms or 0
         if end_ms - opened_ms >= self.alerting.horizon_d * DAY_MS:
@@ -120,6 +146,18 @@ class SharePolicy:
         """Close the case of an asset whose outcome came."""
         closed = self._flagged_ms.pop(asset, None) is not None
         return [Decision(asset, time_ms, "closed", math.nan, "event")] if closed else []
+
+    def remember(self, asset: str) -> Remembered:
+        """Return what is remembered of an asset."""
+        waiting = [(end_ms, cohort[asset]) for end_ms, cohort in self._cohorts.items() if asset in cohort]
+        return Remembered(opened_ms=self._flagged_ms.get(asset), waiting=waiting)
+
+    def restore(self, asset: str, remembered: Remembered) -> None:
+        """Remember it again."""
+        if remembered.opened_ms is not None:
+            self._flagged_ms[asset] = remembered.opened_ms
+        for end_ms, risk in remembered.waiting:
+            self._cohorts[end_ms][asset] = risk
 
     def _decide(self, end_ms: int, cohort: dict[str, float]) -> list[Decision]:
         horizon_ms = self.alerting.horizon_d * DAY_MS

@@ -4,35 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
 import numpy as np
 
-from models.errors import RecordError
+from models.errors import RecordError, StateError
 from models.expectation import Expectation
 from models.fleet import Fleet
 from models.frames import Event, Frames
 from models.kernel import Kernel, Tally, Windows
 from models.labels import DAY_MS
+from models.memory import NEVER
+from models.quality import Quality, QualitySignal
+from models.saving import Head, Loader, Panes, head_of, panes_of
+from models.watermark import FleetWatermark
 from streams import messages
 from streams.checks import CUT_BYTES
 from streams.messages import DeadLetter, Drift, Watermark
-from streams.stage import Incoming, Outgoing
+from streams.snapshots import parsed
+from streams.stage import Counts, Incoming, Outgoing
 from streams.topics import Topics, partition_of
+
+_HEAD, _PANES, _COMMON = b"h", b"p", b"c"
+
+
+class _Common(msgspec.Struct, frozen=True):
+    """What is remembered of the partition as a whole."""
+
+    reported_ms: int
+    watermark_ms: int
+    reached: int | None
+    silent: list[str]
+    wrong: list[tuple[str, int, int]]
+    expected: int
+    implausible: list[int]
+    missing: list[int]
 
 
 class FeatureStage:
-    """Turns one partition of telemetry into windows, and passes events and watermarks on in order."""
+    """Turns one partition of telemetry into windows, and passes events and watermarks on in order.
 
-    remembers = True
+    The watermark comes from the source, or, where that sends none, from how far the fleet has come.
+    """
 
     def __init__(
         self, fleet: Fleet, topics: Topics, partitions: int, expectation: Expectation | None = None
     ) -> None:
         self.fleet, self.topics, self.partitions = fleet, topics, partitions
         self.kernel = Kernel(fleet, expectation)
+        self.identity = f"features {self.kernel.schema.fingerprint} {fleet.sampling.lateness_s}"
         self.state = self.kernel.start()
+        self.fleet_watermark = FleetWatermark()
+        self.quality = Quality(fleet, self.kernel.plan)
         self.tally = Tally(self.kernel.sensors)
+        self.seen = Tally(self.kernel.sensors)
+        self.watermark_ms = 0
         self._reported_ms = 0
+        self._silent: set[str] = set()
         self._homes: dict[str, int] = {}
+        self._changed: dict[str, int] = {}
+        self._first_ms: int | None = None
+        self._loader: Loader | None = None
+        self._reached: int | None = None
 
     def process(self, message: Incoming) -> Iterable[Outgoing]:
         """Return the windows that a message closes, or its dead letter."""
@@ -47,6 +79,50 @@ class FeatureStage:
     async def settle(self) -> Iterable[Outgoing]:
         """Return nothing: all that this stage does lies in the log."""
         return ()
+
+    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the heads and the panes of the assets that were heard of since the last call."""
+        for asset, since in self._changed.items():
+            row, name = self.state.index[asset], asset.encode()
+            yield _HEAD + name, msgspec.msgpack.encode(head_of(self.state, row))
+            for number, panes in panes_of(self.state, row, since):
+                place = number % self.kernel.plan.blocks
+                yield _PANES + b"%d:" % place + name, msgspec.msgpack.encode(panes)
+        self._changed.clear()
+        yield _COMMON, msgspec.msgpack.encode(self._common())
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        """Remember one head, block of panes, or what is common."""
+        loader = self._loader = self._loader or Loader(self.state)
+        if key == _COMMON:
+            self._restore_common(parsed(value, _Common))
+        elif key.startswith(_HEAD):
+            loader.head(key[1:].decode(), parsed(value, Head))
+        elif key.startswith(_PANES):
+            loader.panes(key.partition(b":")[2].decode(), parsed(value, Panes))
+        else:
+            raise StateError(f"key {key!r}: not one of this stage")
+
+    def restored(self) -> None:
+        """Fold the blocks of every asset, and find out how far the fleet has come."""
+        if self._loader is not None:
+            self._loader.finish()
+        self._loader = None
+        newest = self.state.memory.max_ms[: len(self.state.assets)] // self.kernel.plan.hop_ms
+        self.fleet_watermark.restore(zip(self.state.assets, newest.tolist(), strict=True), self._reached)
+
+    def is_whole(self) -> bool:
+        """Return whether the log reaches back as far as the longest window, the lateness and a hop."""
+        plan = self.kernel.plan
+        if self._first_ms is None:
+            return False
+        return self.watermark_ms - self._first_ms >= int(plan.ring + 1) * plan.hop_ms + plan.lateness_ms
+
+    def counts(self) -> Counts:
+        """Return what the kernel has seen since the last call."""
+        seen, self.seen = self.seen, Tally(self.kernel.sensors)
+        readings = seen.samples * self.kernel.sensors
+        return Counts(readings, seen.late, seen.too_late, seen.duplicates, self.watermark_ms)
 
     def _at_home(self, partition: int, record: Frames | Event | Watermark) -> None:
         """Refuse assets of another partition: split over two, each half would give wrong windows."""
@@ -71,20 +147,60 @@ class FeatureStage:
             yield from self._close(record)
 
     def _step(self, message: Incoming, frames: Frames) -> Iterator[Outgoing]:
+        self._mark(frames)
         windows, tally = self.kernel.step(self.state, frames)
-        self.tally.add(tally)
-        yield from self._windows(windows)
+        yield from self._closed(windows, tally)
+        if tally.implausible.any():
+            yield from map(self._signal, self.quality.out_of_range(self.state, frames))
         if tally.too_late:
             lateness_s = self.fleet.sampling.lateness_s
             yield self._dead(message, f"{tally.too_late} samples came later than lateness_s = {lateness_s}")
+        yield from self._follow(frames)
+
+    def _mark(self, frames: Frames) -> None:
+        """Note that assets change, from the oldest pane on that samples may still correct."""
+        if self._first_ms is None:
+            self._first_ms = int(frames.time_ms.min())
+        for asset in frames.assets:
+            if asset not in self._changed:
+                row = self.state.index.get(asset)
+                at = int(self.state.memory.at[row]) if row is not None else NEVER
+                self._changed[asset] = at + 1 - self.kernel.plan.kept if row is not None else NEVER
+
+    def _follow(self, frames: Frames) -> Iterator[Outgoing]:
+        """See how far the fleet has come, and close what it has left behind."""
+        newest = np.full(len(frames.assets), NEVER)
+        np.maximum.at(newest, frames.asset, frames.time_ms)
+        panes = (newest // self.kernel.plan.hop_ms).tolist()
+        come = [
+            self.fleet_watermark.observe(a, p) for a, p in zip(frames.assets, panes, strict=True) if p > 0
+        ]
+        for asset in self._silent.intersection(frames.assets):
+            self._silent.remove(asset)
+        if any(come):
+            reached_ms = (self.fleet_watermark.reached or 0) * self.kernel.plan.hop_ms
+            watermark = Watermark(reached_ms - self.kernel.plan.lateness_ms)
+            if watermark.time_ms > max(self.watermark_ms, 0):
+                yield from self._close(watermark)
 
     def _close(self, watermark: Watermark) -> Iterator[Outgoing]:
         windows, tally = self.kernel.close(self.state, watermark.time_ms)
-        self.tally.add(tally)
-        yield from self._windows(windows)
+        for asset in windows.assets:
+            row = self.state.index[asset]
+            self._changed.setdefault(asset, int(self.state.memory.at[row]) - self.kernel.plan.kept)
+        yield from self._closed(windows, tally)
+        self.watermark_ms = max(self.watermark_ms, watermark.time_ms)
+        yield from self._silences(watermark.time_ms)
         if watermark.end or watermark.time_ms // DAY_MS > self._reported_ms // DAY_MS:
-            yield from self._quality(watermark.time_ms)
+            yield from self._totals(watermark.time_ms)
         yield messages.watermark(self.topics.features, watermark)
+
+    def _closed(self, windows: Windows, tally: Tally) -> Iterator[Outgoing]:
+        self.tally.add(tally)
+        self.seen.add(tally)
+        if len(windows):
+            yield from map(self._signal, self.quality.closed(self.state, windows))
+        yield from self._windows(windows)
 
     def _windows(self, windows: Windows) -> Iterator[Outgoing]:
         """Cut windows into messages that a broker takes by default."""
@@ -93,14 +209,27 @@ class FeatureStage:
             part = slice(start, start + rows)
             yield messages.windows(self.topics.features, windows, part, self.kernel.schema.fingerprint)
 
-    def _quality(self, time_ms: int) -> Iterator[Outgoing]:
+    def _silences(self, time_ms: int) -> Iterator[Outgoing]:
+        """Report the assets that the fleet has left behind."""
+        newest = self.state.memory.max_ms[: len(self.state.assets)]
+        for row in np.flatnonzero(newest < time_ms - self.fleet.sampling.silence_ms).tolist():
+            asset = self.state.assets[row]
+            if asset not in self._silent:
+                self._silent.add(asset)
+                hours = (time_ms - int(newest[row])) / 3_600_000
+                text = f"{self.fleet.asset} {asset} has sent nothing for {hours:.0f} h"
+                yield self._drift(
+                    Drift(detector="silent", time_ms=time_ms, value=hours, text=text, asset=asset)
+                )
+
+    def _totals(self, time_ms: int) -> Iterator[Outgoing]:
         """Report, once a day of event time, what was missing or implausible."""
         tally, self.tally = self.tally, Tally(self.kernel.sensors)
         self._reported_ms = time_ms
+        self.quality.forget(time_ms // self.kernel.plan.hop_ms - self.kernel.plan.kept)
         for i in np.flatnonzero(tally.missing).tolist():
             missing, implausible = int(tally.missing[i]), int(tally.implausible[i])
-            yield messages.drift(
-                self.topics.drift,
+            yield self._drift(
                 Drift(
                     detector="quality",
                     time_ms=time_ms,
@@ -113,5 +242,41 @@ class FeatureStage:
                 ),
             )
 
+    def _signal(self, signal: QualitySignal) -> Outgoing:
+        return self._drift(
+            Drift(
+                detector=signal.kind,
+                time_ms=signal.time_ms,
+                value=signal.value,
+                text=signal.text,
+                asset=signal.asset,
+                sensor=self.fleet.sensors[signal.sensor].key,
+            )
+        )
+
+    def _drift(self, drift: Drift) -> Outgoing:
+        return messages.drift(self.topics.drift, drift)
+
     def _dead(self, message: Incoming, reason: str) -> Outgoing:
         return messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, reason))
+
+    def _common(self) -> _Common:
+        return _Common(
+            reported_ms=self._reported_ms,
+            watermark_ms=self.watermark_ms,
+            reached=self.fleet_watermark.reached,
+            silent=sorted(self._silent),
+            wrong=[(asset, sensor, pane) for (asset, sensor), pane in self.quality.wrong.items()],
+            expected=self.tally.expected,
+            implausible=self.tally.implausible.tolist(),
+            missing=self.tally.missing.tolist(),
+        )
+
+    def _restore_common(self, common: _Common) -> None:
+        self._reported_ms, self.watermark_ms = common.reported_ms, common.watermark_ms
+        self._reached = common.reached
+        self._silent = set(common.silent)
+        self.quality.wrong = {(asset, sensor): pane for asset, sensor, pane in common.wrong}
+        self.tally.expected = common.expected
+        self.tally.implausible = np.array(common.implausible, np.int64)
+        self.tally.missing = np.array(common.missing, np.int64)

@@ -8,16 +8,19 @@ from types import TracebackType
 from kafka import KafkaConsumer, TopicPartition
 
 from streams.checks import MAX_BYTES
-from streams.runner import incoming
+from streams.connection import Connection
+from streams.kafka_log import incoming
 from streams.stage import Incoming
 
 
 class Feed:
     """Reads all partitions of some topics from where they stood at the start; use it in a ``with``."""
 
-    def __init__(self, bootstrap: str, topics: Sequence[str], partitions: int, *, from_start: bool) -> None:
+    def __init__(
+        self, connection: Connection, topics: Sequence[str], partitions: int, *, from_start: bool
+    ) -> None:
         self._consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap.split(","),
+            **connection.kafka_python(),
             enable_auto_commit=False,
             isolation_level="read_committed",
             fetch_max_wait_ms=100,

@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 
 from models.errors import UnavailableError
 from streams.checks import MAX_BYTES
+from streams.connection import Connection
 from streams.stage import Outgoing
 
 _IN_FLIGHT_BYTES = 16 * 1024 * 1024
@@ -28,15 +29,15 @@ class Publisher:
     UnavailableError. The producer is idempotent, since otherwise a retry could overtake what came after.
     """
 
-    def __init__(self, bootstrap: str, give_up_s: float = 120.0) -> None:
-        self.bootstrap, self.give_up_s = bootstrap, give_up_s
+    def __init__(self, connection: Connection, give_up_s: float = 120.0) -> None:
+        self.connection, self.give_up_s = connection, give_up_s
         self.sent = self.failed = 0
         self._under_way = 0
         self._changed = threading.Condition()
         self._failure: BaseException | None = None
         try:
             self._producer = KafkaProducer(
-                bootstrap_servers=bootstrap.split(","),
+                **connection.kafka_python(),
                 acks="all",
                 enable_idempotence=True,
                 linger_ms=20,
@@ -115,4 +116,4 @@ class Publisher:
 
     def _unavailable(self, error: BaseException) -> UnavailableError:
         unwritten = f"{self.failed} messages not written" if self.failed else "cannot be written to"
-        return UnavailableError(f"Kafka broker {self.bootstrap}: {unwritten}: {error}")
+        return UnavailableError(f"Kafka broker {self.connection}: {unwritten}: {error}")

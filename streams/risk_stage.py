@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from models.calibration import log_odds, sigmoid
 from models.drift import DriftSignal, ScoreDrift
-from models.errors import RecordError
+from models.errors import RecordError, StateError
 from models.expectation import Expectation
 from models.explain import Explainer, Explanation, Reason
 from models.features import FeatureSchema
@@ -19,11 +20,12 @@ from models.frames import Event, Float32, Float64
 from models.kernel import Windows
 from models.labels import DAY_MS, OUTCOME
 from models.online import OnlineRisk, Pending
-from models.policy import Decision, create_policy
+from models.policy import Decision, Remembered, create_policy
 from models.risk import RiskModel
 from streams import messages
 from streams.messages import Alert, DeadLetter, Drift, Scores, SensorReason, Watermark
-from streams.stage import Incoming, Outgoing
+from streams.snapshots import parsed
+from streams.stage import Counts, Incoming, Outgoing
 from streams.topics import Topics
 
 
@@ -46,10 +48,31 @@ class Case:
     severity: str
 
 
+_ASSET, _COMMON = b"a", b"c"
+
+
+class _Asset(msgspec.Struct, frozen=True):
+    """What is remembered of one asset; ``vector`` is float32."""
+
+    policy: Remembered
+    waiting: list[tuple[int, float]]
+    events: list[int]
+    shown: list[float]
+    case: tuple[str, int, str] | None
+    end_ms: int
+    vector: bytes
+    risks: list[float]
+
+
+class _Common(msgspec.Struct, frozen=True):
+    """What is remembered of the partition as a whole."""
+
+    watermark_ms: int
+    learnt: tuple[float, float] | None
+
+
 class RiskStage:
     """Scores one partition of windows with the champion and, beside it, with the online layer."""
-
-    remembers = True
 
     def __init__(
         self,
@@ -62,6 +85,7 @@ class RiskStage:
         expectation: Expectation | None = None,
     ) -> None:
         self.fleet, self.topics, self.model, self.version = fleet, topics, model, version
+        self.identity = f"risk {schema.fingerprint} {fleet.alerting.horizon_d:g} d"
         self.horizon = fleet.horizon
         self.policy = create_policy(fleet.alerting, model.threshold)
         self.explainer = Explainer(fleet, model, schema, expectation)
@@ -70,6 +94,10 @@ class RiskStage:
         self.drift = ScoreDrift()
         self.latest: dict[str, _Latest] = {}
         self.cases: dict[str, Case] = {}
+        self.watermark_ms = 0
+        self._changed: set[str] = set()
+        self._restoring: dict[str, _Asset] = {}
+        self._learnt: tuple[float, float] | None = None
 
     def process(self, message: Incoming) -> Iterable[Outgoing]:
         """Return the scores of a message's windows, and what they lead to."""
@@ -92,6 +120,64 @@ class RiskStage:
         """Return nothing: all that this stage does lies in the log."""
         return ()
 
+    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what is remembered of each asset that was heard of since the last call."""
+        for asset in sorted(self._changed):
+            yield _ASSET + asset.encode(), msgspec.msgpack.encode(self._remembered(asset))
+        self._changed.clear()
+        common = _Common(self.watermark_ms, self.online.remember())
+        yield _COMMON, msgspec.msgpack.encode(common)
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        """Remember one asset, or what is common."""
+        if key.startswith(_ASSET):
+            self._restoring[key[1:].decode()] = parsed(value, _Asset)
+        elif key == _COMMON:
+            common = parsed(value, _Common)
+            self.watermark_ms, self._learnt = common.watermark_ms, common.learnt
+        else:
+            raise StateError(f"key {key!r}: not one of this stage")
+
+    def restored(self) -> None:
+        """Give every asset, of which several versions may have come, what was remembered of it last."""
+        for asset, known in self._restoring.items():
+            self._give_back(asset, known)
+        self._restoring.clear()
+        self.online.restore(self._learnt)
+
+    def is_whole(self) -> bool:
+        """Return False: the online layer has learnt from all that ever came."""
+        return False
+
+    def counts(self) -> Counts:
+        """Return how far the partition has come."""
+        return Counts(watermark_ms=self.watermark_ms)
+
+    def _remembered(self, asset: str) -> _Asset:
+        newest, case = self.latest.get(asset), self.cases.get(asset)
+        waiting, events = self.pending.remember(asset)
+        return _Asset(
+            policy=self.policy.remember(asset),
+            waiting=waiting,
+            events=events,
+            shown=self.drift.remember(asset),
+            case=(case.name, case.opened_ms, case.severity) if case else None,
+            end_ms=newest.end_ms if newest else 0,
+            vector=newest.vector.tobytes() if newest else b"",
+            risks=newest.risks.tolist() if newest else [],
+        )
+
+    def _give_back(self, asset: str, known: _Asset) -> None:
+        self.policy.restore(asset, known.policy)
+        self.pending.restore(asset, known.waiting, known.events)
+        self.drift.restore(asset, known.shown)
+        if known.case is not None:
+            name, opened_ms, severity = known.case
+            self.cases[asset] = Case(name, asset, opened_ms, severity)
+        if known.vector:
+            vector = np.frombuffer(known.vector, np.float32)
+            self.latest[asset] = _Latest(known.end_ms, vector, np.array(known.risks))
+
     def _score(self, windows: Windows) -> Iterator[Outgoing]:
         risks = self.model.score(windows.values)
         logits = log_odds(risks[:, self.horizon])
@@ -106,6 +192,7 @@ class RiskStage:
     def _follow(self, asset: str, newest: _Latest) -> Iterator[Outgoing]:
         """Let policy, drift detector and online layer see one new window."""
         self.latest[asset] = newest
+        self._changed.add(asset)
         if newest.end_ms % DAY_MS == 0:
             yield from self._daily(asset, newest)
         risk = float(newest.risks[self.horizon])
@@ -124,6 +211,7 @@ class RiskStage:
 
     def _happened(self, event: Event) -> Iterator[Outgoing]:
         if event.kind == OUTCOME:
+            self._changed.add(event.asset)
             self.pending.event(event.asset, event.time_ms)
             yield from self._decided(self.policy.event(event.asset, event.time_ms))
 
@@ -131,11 +219,14 @@ class RiskStage:
         """Learn what has matured, decide what waited for the whole fleet, and pass the watermark on."""
         for matured in self.pending.mature(watermark.time_ms):
             self.online.learn(matured.log_odds, matured.label)
+            self._changed.add(matured.asset)
+        self.watermark_ms = max(self.watermark_ms, watermark.time_ms)
         yield from self._decided(self.policy.advance(watermark.time_ms))
         yield messages.watermark(self.topics.scores, watermark)
 
     def _decided(self, decisions: Iterable[Decision]) -> Iterator[Outgoing]:
         for decision in decisions:
+            self._changed.add(decision.asset)
             why = self._why(decision.asset)
             if decision.stage == "open":
                 name = f"{decision.asset}-{decision.time_ms}"

@@ -4,40 +4,61 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
-from models.errors import UnavailableError
-from streams.stage import Incoming, Outgoing, Stage, content_type
+from models.errors import StateError
+from streams.snapshots import Position, Snapshots
+from streams.stage import Incoming, Outgoing, Stage
+from streams.supervisor import ALARM_LOGGER
 
 log = logging.getLogger(__name__)
+alarms = logging.getLogger(ALARM_LOGGER)
 
-_SILENCE_S = 60.0
-_POLL_S = 0.2
+_PROGRESS_S = 5.0
 
 
 class Log(Protocol):
-    """A partitioned log as a runner needs it: where it begins, what is committed, and what stands in it."""
+    """A partitioned log as a runner needs it: where it begins and ends, and what stands in it."""
+
+    topic: str
 
     async def begin(self, partition: int) -> int:
         """Return the first offset that retention has left."""
+
+    async def end(self, partition: int) -> int:
+        """Return the offset after the last message."""
 
     async def committed(self, partition: int) -> int | None:
         """Return the offset from which the group is to go on, None for a new group."""
 
     def read(self, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Incoming]]:
-        """Yield the messages with offsets in [start, end)."""
+        """Yield messages from ``start`` on until ``end`` is reached; some beyond it may come along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """The input of a stage, and the topic of its snapshots, which may be left out.
+
+    ``accept_loss``: begin with what the log still holds where the state is lost, instead of refusing.
+    """
+
+    source: Log
+    state: Log | None = None
+    accept_loss: bool = False
 
 
 class Runner:
     """One partition's stage, and the offset of the next message it has to see."""
 
-    def __init__(self, stage: Stage, partition: int, position: int) -> None:
-        self.stage = stage
-        self.partition = partition
-        self.position = position
+    def __init__(
+        self, stage: Stage, partition: int, position: int, snapshots: Snapshots | None = None
+    ) -> None:
+        self.stage, self.partition, self.position = stage, partition, position
+        self.snapshots = snapshots
+        self.saved = position
 
     def take(self, messages: Sequence[Incoming]) -> list[Outgoing]:
         """Process what the stage has not seen yet; the messages must not leave a gap."""
@@ -48,33 +69,47 @@ class Runner:
                 self.position = message.offset + 1
         return out
 
+    def snapshot(self) -> list[Outgoing]:
+        """Return the records of what has changed since the last snapshot, nothing where nothing has."""
+        if self.snapshots is None or self.saved == self.position:
+            return []
+        self.saved = self.position
+        return self.snapshots.write(self.stage.changes(), self.position)
 
-async def open_runner(log_: Log, stage: Stage, partition: int, first: int) -> tuple[Runner, list[Outgoing]]:
+
+async def open_runner(
+    logs: Logs, make_stage: Callable[[], Stage], partition: int, first: int
+) -> tuple[Runner, list[Outgoing]]:
     """Open a partition whose next delivered message has offset ``first``.
 
-    State is rebuilt silently up to the committed offset. Messages between it and ``first`` were passed over
-    in a rebalance (a known hole of the client library): they are processed now, and their outputs returned.
+    The stage gets its last snapshot, and sees silently what was processed after it. Messages between the
+    committed offset and ``first`` were passed over in a rebalance (a known hole of the client library): they
+    are processed now, and their outputs returned. Raises StateError where the state is lost for good.
     """
-    begin, committed = await log_.begin(partition), await log_.committed(partition)
+    committed = await logs.source.committed(partition)
     done = first if committed is None else min(committed, first)
-    runner = Runner(stage, partition, begin if stage.remembers else max(begin, done))
-    if stage.remembers and begin > 0 and done > begin:
-        log.warning(
-            "partition %d: history before offset %d is gone; state is rebuilt from there", partition, begin
-        )
-    async for messages in log_.read(partition, runner.position, done):
-        runner.take(messages)
+    runner, loss = await _restored(logs, make_stage, partition)
+    if not runner.stage.identity:
+        runner.position = max(runner.position, done)
+    if runner.position < done:
+        log.info("partition %d: seeing offsets %d to %d again", partition, runner.position, done - 1)
+    async for messages in logs.source.read(partition, runner.position, done):
+        runner.take([m for m in messages if m.offset < done])
     runner.position = max(runner.position, done)
-    return runner, await catch_up(log_, runner, first)
+    if loss and committed is not None and not (runner.stage.is_whole() or logs.accept_loss):
+        raise StateError(_refusal(logs.source.topic, partition, loss))
+    return runner, await catch_up(logs.source, runner, first)
 
 
-async def catch_up(log_: Log, runner: Runner, first: int) -> list[Outgoing]:
-    """Process what lies between the runner's position and the message at ``first``."""
+async def catch_up(source: Log, runner: Runner, first: int) -> list[Outgoing]:
+    """Process what lies between the runner's position and the message at ``first``.
+
+    Where that is nothing but the marks of transactions, or what compaction left out, nothing comes of it.
+    """
     out: list[Outgoing] = []
     if runner.position < first:
-        log.warning("partition %d: reading offsets %d–%d again", runner.partition, runner.position, first - 1)
-        async for messages in log_.read(runner.partition, runner.position, first):
-            out += runner.take(messages)
+        async for messages in source.read(runner.partition, runner.position, first):
+            out += runner.take([m for m in messages if m.offset < first])
         runner.position = first
     return out
 
@@ -86,70 +121,56 @@ def contiguous(messages: Sequence[Incoming]) -> list[Sequence[Incoming]]:
     return [messages[i:j] for i, j in itertools.pairwise(edges)]
 
 
-class KafkaLog:
-    """The log of one topic, read with a consumer of its own that never joins the group."""
-
-    def __init__(self, bootstrap: str, topic: str, group: str) -> None:
-        self.topic = topic
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
-            group_id=group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            fetch_max_wait_ms=50,
-        )
-
-    async def start(self) -> None:
-        """Connect."""
-        await self._consumer.start()
-
-    async def stop(self) -> None:
-        """Disconnect."""
-        await self._consumer.stop()
-
-    async def begin(self, partition: int) -> int:
-        """Return the first offset that retention has left."""
-        tp = TopicPartition(self.topic, partition)
-        offsets = await self._consumer.beginning_offsets([tp])
-        return int(offsets[tp])
-
-    async def committed(self, partition: int) -> int | None:
-        """Return the group's committed offset."""
-        tp = TopicPartition(self.topic, partition)
-        self._consumer.assign([tp])
-        offset = await self._consumer.committed(tp)
-        return None if offset is None else int(offset)
-
-    async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Incoming]]:
-        """Yield the messages with offsets in [start, end).
-
-        Raises UnavailableError where the broker gives nothing for a minute.
-        """
-        if start >= end:
-            return
-        tp = TopicPartition(self.topic, partition)
-        self._consumer.assign([tp])
-        self._consumer.seek(tp, start)
-        while await self._consumer.position(tp) < end:
-            records = await self._some(tp)
-            yield [incoming(r) for r in records if r.offset < end]
-
-    async def _some(self, tp: TopicPartition) -> list[Any]:
-        """Return the next records, none where only a transaction's marker was passed."""
-        before = await self._consumer.position(tp)
-        for _ in range(int(_SILENCE_S / _POLL_S)):
-            found = await self._consumer.getmany(tp, timeout_ms=int(_POLL_S * 1000), max_records=500)
-            if found or await self._consumer.position(tp) > before:
-                records: list[Any] = found.get(tp, [])
-                return records
-        raise UnavailableError(
-            f"{self.topic}/{tp.partition}: nothing to read at offset {before} for a minute"
-        )
+async def _restored(logs: Logs, make_stage: Callable[[], Stage], partition: int) -> tuple[Runner, str]:
+    """Return a runner with the last snapshot; else one at the start of the log, and what was lost with it."""
+    begin, stage = await logs.source.begin(partition), make_stage()
+    if logs.state is None or not stage.identity:
+        return Runner(stage, partition, begin), ""
+    snapshots = Snapshots(logs.state.topic, stage.identity)
+    try:
+        position = await _load(logs.state, snapshots, stage, partition)
+        loss = await _mismatch(logs.source, position, partition)
+    except StateError as error:
+        position, loss = None, str(error)
+    if position is not None and not loss:
+        return Runner(stage, partition, position.offset, snapshots), ""
+    if loss:
+        alarms.warning("partition %d: %s; building it from the log again", partition, loss)
+    return Runner(make_stage(), partition, begin, snapshots.anew()), loss if begin > 0 else ""
 
 
-def incoming(record: Any) -> Incoming:
-    """Return what a Kafka client read as an `Incoming`."""
-    return Incoming(
-        record.topic, record.partition, record.offset, record.key, record.value, content_type(record.headers)
+async def _load(state: Log, snapshots: Snapshots, stage: Stage, partition: int) -> Position | None:
+    """Give a stage its last snapshot, saying now and then how far that has come."""
+    begin, end = await state.begin(partition), await state.end(partition)
+    said = time.monotonic()
+    async for messages in state.read(partition, begin, end):
+        for message in messages:
+            snapshots.read(message, stage)
+        if messages and time.monotonic() - said > _PROGRESS_S:
+            said = time.monotonic()
+            share = (messages[-1].offset - begin) / max(end - begin, 1)
+            log.warning("partition %d: state %.0f %% loaded", partition, 100 * share)
+    position = snapshots.verify()
+    if position is not None:
+        stage.restored()
+    return position
+
+
+async def _mismatch(source: Log, position: Position | None, partition: int) -> str:
+    """Say what is wrong between a snapshot and the log it continues; empty where nothing is."""
+    if position is None:
+        begin = await source.begin(partition)
+        gone = begin > 0 and await source.committed(partition) is not None
+        return f"there is no state, and the log begins at offset {begin} only" if gone else ""
+    begin = await source.begin(partition)
+    if position.offset < begin:
+        return f"the state ends at offset {position.offset}, the log begins at {begin}"
+    return ""
+
+
+def _refusal(topic: str, partition: int, loss: str) -> str:
+    return (
+        f"partition {partition} of {topic}: {loss}; what the log still holds does not suffice to build "
+        "it again. Bring the state topic back, or start once with CHILLCAST_STATE_LOSS=accept: windows that "
+        "reach back further than the log will lack what is gone"
     )

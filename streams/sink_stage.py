@@ -14,7 +14,7 @@ from models.frames import Event
 from models.labels import DAY_MS
 from streams import messages
 from streams.messages import Alert, DeadLetter, Drift, Scores, Watermark
-from streams.stage import Incoming, Outgoing
+from streams.stage import Forgetful, Incoming, Outgoing
 from streams.store import Point, Rejection, Sink
 from streams.topics import Topics
 
@@ -24,14 +24,12 @@ _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 
 
-class SinkStage:
+class SinkStage(Forgetful):
     """Writes scores, alerts, drift signals and events as points.
 
     Nothing is acknowledged before the store has it: while the store does not answer, the stage waits and says
     so. A point the store will never take becomes a dead letter.
     """
-
-    remembers = False
 
     def __init__(self, sink: Sink, topics: Topics, alarm: Callable[[str], None] = log.error) -> None:
         self.sink, self.topics, self.alarm = sink, topics, alarm

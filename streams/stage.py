@@ -29,21 +29,72 @@ class Outgoing:
     content_type: str
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a stage has seen since it was last asked, in samples and their values; and its watermark."""
+
+    readings: int = 0
+    late: int = 0
+    too_late: int = 0
+    duplicates: int = 0
+    watermark_ms: int = 0
+
+
 class Stage(Protocol):
     """Processes the messages of one partition, in order.
 
     What a stage returns, and what it remembers, is a function of the messages since the start of the
-    partition alone: after a crash another worker reads them again and arrives at the same state.
+    partition alone. After a crash another worker is given what was remembered at some offset, sees the
+    messages since then again, and arrives at the same state.
     """
 
-    remembers: bool
-    """Whether the stage has a state, which is rebuilt from the log when a partition is opened."""
+    identity: str
+    """Names the form of the state; what another identity remembered is of no use. Empty: nothing is kept."""
 
     def process(self, message: Incoming) -> Iterable[Outgoing]:
         """Return the outputs of one message; a message that makes no sense becomes a dead letter."""
 
     async def settle(self) -> Iterable[Outgoing]:
         """Make durable what lies outside the log, before the messages so far are acknowledged."""
+
+    def changes(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return, by key, what is remembered otherwise than at the last call."""
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        """Remember again what `changes` returned; raises StateError where it cannot be understood."""
+
+    def restored(self) -> None:
+        """Learn that all has been given back."""
+
+    def is_whole(self) -> bool:
+        """Return whether what was seen since the first message suffices, whatever came before it."""
+
+    def counts(self) -> Counts:
+        """Return what was counted since the last call."""
+
+
+class Forgetful:
+    """A stage without a memory; what it needs of a `Stage` beside `process` and `settle`."""
+
+    identity = ""
+
+    def changes(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return nothing."""
+        return ()
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        """Ignore it."""
+
+    def restored(self) -> None:
+        """Do nothing."""
+
+    def is_whole(self) -> bool:
+        """Return True: there is nothing to miss."""
+        return True
+
+    def counts(self) -> Counts:
+        """Return nothing."""
+        return Counts()
 
 
 def content_type(headers: object) -> str:

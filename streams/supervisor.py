@@ -9,12 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
+
 from streams import children
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _HEALTHY_S = 60.0
 _ATTENTION = ("ALARM ", "chillcast: ")
+ALARM_LOGGER = "chillcast.alarm"
+
+
+class _Record(msgspec.Struct, frozen=True):
+    """What a line of a structured log says; the rest of it stays in the log."""
+
+    logger: str
+    message: str
 
 
 @dataclass(slots=True)
@@ -53,7 +63,7 @@ class Supervisor:
     A worker has no reason to end by itself, so that one which does is restarted whatever its exit code: after
     half a second, then twice as long each time up to 30 s, and from the start again once it ran for a minute.
     What a worker writes goes to its log file; lines that ask for attention, ``ALARM …`` or ``chillcast: …``,
-    are passed on as alarms too.
+    or a JSON object whose ``logger`` is `ALARM_LOGGER`, are passed on as alarms too.
     """
 
     def __init__(
@@ -121,8 +131,9 @@ class Supervisor:
         whole = new[: new.rfind(b"\n") + 1]
         child.heard += len(whole)
         for line in whole.decode("utf-8", "replace").splitlines():
-            if line.startswith(_ATTENTION):
-                self.alarm(f"worker {child.name}: {line.removeprefix('ALARM ')}")
+            cry = _attention(line)
+            if cry is not None:
+                self.alarm(f"worker {child.name}: {cry}")
 
     def _written(self, child: Child) -> int:
         path = self._log_file(child)
@@ -154,3 +165,22 @@ class Supervisor:
 
     def _log_file(self, child: Child) -> Path:
         return self.log_folder / f"{child.name}.log"
+
+
+def _attention(line: str) -> str | None:
+    """Return what a line of a worker's log asks attention for, None where it does not.
+
+    >>> _attention("ALARM store away")
+    'store away'
+    >>> _attention('{"logger": "chillcast.alarm", "message": "store away"}')
+    'store away'
+    """
+    if line.startswith(_ATTENTION):
+        return line.removeprefix("ALARM ")
+    if not line.startswith("{") or ALARM_LOGGER not in line:
+        return None
+    try:
+        record = msgspec.json.decode(line, type=_Record)
+    except msgspec.DecodeError:
+        return None
+    return record.message if record.logger == ALARM_LOGGER else None

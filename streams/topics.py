@@ -13,8 +13,10 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.partitioner.default import murmur2
 
 from models.errors import ConfigError, UnavailableError
+from streams.connection import Connection
 
 NAMES = ("telemetry", "events", "features", "scores", "alerts", "drift", "dead-letters")
+STATES = ("state-features", "state-risk")
 _RETRY_S = 2.0
 _ANSWER_S = 5.0
 
@@ -60,10 +62,19 @@ class Topics:
         """What could not be used, with the reason."""
         return self.prefix + "dead-letters"
 
+    def state(self, stage: str) -> str | None:
+        """What a stage remembers, by key; None for a stage without a memory."""
+        return self.prefix + f"state-{stage}" if f"state-{stage}" in STATES else None
+
+    @property
+    def compacted(self) -> tuple[str, ...]:
+        """Topics of which only the newest message of each key is of use."""
+        return tuple(self.prefix + name for name in STATES)
+
     @property
     def all(self) -> tuple[str, ...]:
         """Every topic."""
-        return tuple(self.prefix + name for name in NAMES)
+        return tuple(self.prefix + name for name in (*NAMES, *STATES))
 
 
 def partition_of(asset: str, partitions: int) -> int:
@@ -76,7 +87,7 @@ def partition_of(asset: str, partitions: int) -> int:
 
 
 def wait_for_broker(
-    bootstrap: str,
+    connection: Connection,
     alarm: Callable[[str], None],
     give_up_s: float | None = None,
     *,
@@ -90,10 +101,11 @@ def wait_for_broker(
     """
     started = clock()
     while True:
-        error = _probe(bootstrap, answer_s)
+        error = _probe(connection, answer_s)
         if error is None:
             return
-        text = f"Kafka broker {bootstrap} does not answer ({type(error).__name__})"
+        _refuse_identity(connection, error)
+        text = f"Kafka broker {connection} does not answer ({type(error).__name__})"
         if give_up_s is not None and clock() - started >= give_up_s:
             raise UnavailableError(
                 f"{text}: gave up after {give_up_s:g} s; start it or correct CHILLCAST_BROKER"
@@ -102,25 +114,40 @@ def wait_for_broker(
         sleep(_RETRY_S)
 
 
-def _probe(bootstrap: str, answer_s: float) -> KafkaError | OSError | None:
+def _probe(connection: Connection, answer_s: float) -> KafkaError | OSError | None:
     try:
-        with _admin(bootstrap, answer_s) as admin:
+        with _admin(connection, answer_s) as admin:
             admin.list_topics()
     except (KafkaError, OSError) as error:
         return error
     return None
 
 
-def create_topics(bootstrap: str, topics: Topics, partitions: int, answer_s: float = _ANSWER_S) -> None:
+def _refuse_identity(connection: Connection, error: BaseException) -> None:
+    """Raise ConfigError where waiting will not help: who we are, or who the broker is, is not believed."""
+    text = repr(error)
+    if "uthentication" in text:
+        expected = f"a user and password that {connection} knows ({type(error).__name__})"
+        name = connection.security.username
+        raise ConfigError("environment", "CHILLCAST_BROKER_USERNAME", name, expected) from error
+    if "CERTIFICATE" in text or "ertificate" in text:
+        expected = f"the authority that signed the certificate of {connection} ({error})"
+        file = connection.security.ca_file
+        raise ConfigError("environment", "CHILLCAST_BROKER_CA_FILE", file, expected) from error
+
+
+def create_topics(
+    connection: Connection, topics: Topics, partitions: int, answer_s: float = _ANSWER_S
+) -> None:
     """Create the topics that do not exist yet.
 
     Raises ConfigError where one exists with another number of partitions: the stages would not meet. Raises
     UnavailableError where the broker does not answer or refuses to create one.
     """
     try:
-        described = _created(bootstrap, topics, partitions, answer_s)
+        described = _created(connection, topics, partitions, answer_s)
     except (KafkaError, OSError) as error:
-        raise UnavailableError(f"Kafka broker {bootstrap}: topics not created: {error!r}") from error
+        raise UnavailableError(f"Kafka broker {connection}: topics not created: {error!r}") from error
     for topic in described:
         found = len(topic["partitions"])
         if found != partitions:
@@ -128,14 +155,16 @@ def create_topics(bootstrap: str, topics: Topics, partitions: int, answer_s: flo
             raise ConfigError("environment", "CHILLCAST_PARTITIONS", partitions, expected)
 
 
-def _created(bootstrap: str, topics: Topics, partitions: int, answer_s: float) -> list[dict[str, Any]]:
+def _created(
+    connection: Connection, topics: Topics, partitions: int, answer_s: float
+) -> list[dict[str, Any]]:
     """Create what is missing and return the description of every topic."""
-    with _admin(bootstrap, answer_s) as admin:
+    with _admin(connection, answer_s) as admin:
         existing = set(admin.list_topics())
         for name in topics.all:
             # One by one: where another process creates the same topics now, the rest is still created.
             if name not in existing:
-                wanted = {name: {"num_partitions": partitions, "replication_factor": -1}}
+                wanted = {name: _wanted(name in topics.compacted, partitions)}
                 with contextlib.suppress(TopicAlreadyExistsError):
                     admin.create_topics(wanted)
         # A broker answers before all its metadata knows the new topics.
@@ -144,10 +173,18 @@ def _created(bootstrap: str, topics: Topics, partitions: int, answer_s: float) -
         return described
 
 
+def _wanted(compacted: bool, partitions: int) -> dict[str, Any]:
+    wanted: dict[str, Any] = {"num_partitions": partitions, "replication_factor": -1}
+    if compacted:
+        # A zombie's late record must not be all that compaction leaves before it is noticed.
+        wanted["configs"] = {"cleanup.policy": "compact", "min.compaction.lag.ms": "60000"}
+    return wanted
+
+
 @contextlib.contextmanager
-def _admin(bootstrap: str, answer_s: float) -> Iterator[KafkaAdminClient]:
+def _admin(connection: Connection, answer_s: float) -> Iterator[KafkaAdminClient]:
     admin = KafkaAdminClient(
-        bootstrap_servers=bootstrap.split(","),
+        **connection.kafka_python(),
         request_timeout_ms=10_000,
         bootstrap_timeout_ms=int(answer_s * 1000),
     )

@@ -1,52 +1,244 @@
 """A worker: one Faust app that runs one stage over the partitions it is given, and loses nothing.
 
-Faust delivers; everything that has to survive a crash is done here, by hand: raw bytes in, `noack_take`,
-outputs awaited, then acknowledged. An exception ends the process, and its supervisor starts another.
+Faust delivers; everything that has to survive a crash is done here, by hand: raw bytes in, `noack_take`, one
+commit per batch and partition, then acknowledged. An exception ends the process, and its supervisor starts
+another.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import os
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import faust
-from aiokafka import AIOKafkaProducer
+from aiokafka.errors import ProducerFenced
+from faust.transport.drivers.aiokafka import Consumer
 
 from streams.checks import MAX_BYTES
-from streams.runner import KafkaLog, Runner, catch_up, contiguous, incoming, open_runner
+from streams.commit import Batch, Committer, LostPartitionError
+from streams.connection import Connection
+from streams.kafka_log import KafkaLog, incoming
+from streams.messages import DEAD_LETTER
+from streams.metrics import Metrics
+from streams.runner import Logs, Runner, catch_up, contiguous, open_runner
 from streams.stage import Incoming, Outgoing, Stage
+from streams.supervisor import ALARM_LOGGER
 
 log = logging.getLogger(__name__)
+alarms = logging.getLogger(ALARM_LOGGER)
 
 OpenStage = Callable[[str, int], Stage]
+FENCED = 75  # another worker has the partition: nothing may be tidied up
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How a worker reaches its broker and how much it takes at once."""
+    """How a worker reaches its broker, how much it takes at once, and how often it saves its state."""
 
-    bootstrap: str
+    connection: Connection
     group: str
     sources: tuple[str, ...]
-    batch: int = 64
-    within_s: float = 0.05
+    state_topic: str | None = None
+    accept_loss: bool = False
+    batch: int = 512
+    within_s: float = 0.02
+    state_interval_s: float = 60.0
     session_timeout_s: float = 10.0
     data_folder: str = ""
 
 
-def create_app(options: WorkerOptions) -> faust.App:
-    """Return a Faust app with the settings under which no message was lost (see docs/decisions)."""
-    return faust.App(
+class Worker:
+    """Runs one stage; `run` returns when the process is told to stop, and raises SystemExit on a crash."""
+
+    def __init__(
+        self, options: WorkerOptions, open_stage: OpenStage, committer: Committer, metrics: Metrics
+    ) -> None:
+        self.options, self.open_stage, self.committer, self.metrics = options, open_stage, committer, metrics
+        self.app = create_app(options, commits=not committer.exactly_once)
+        self.lanes = [Lane(self, source) for source in options.sources]
+        for lane in self.lanes:
+            self._add_agent(lane)
+        self.app.on_before_shutdown.connect(self._disconnect)
+
+    def run(self, loglevel: str = "warning") -> None:
+        """Start the app and block."""
+        faust.Worker(
+            self.app, loglevel=loglevel, quiet=True, redirect_stdouts=False
+        ).execute_from_commandline()
+
+    def is_ours(self, topic: str, partition: int, generation: int) -> bool:
+        """Return whether a partition that was given in a generation of the group is still this worker's."""
+        place = faust.types.TP(topic, partition)
+        return self.app.consumer_generation_id == generation and place in self.app.consumer.assignment()
+
+    def _add_agent(self, lane: Lane) -> None:
+        topic = self.app.topic(lane.source, key_type=bytes, value_type=bytes)
+
+        async def run(stream: Any) -> None:
+            async for events in stream.noack_take(self.options.batch, within=self.options.within_s):
+                await self._guarded(lane, events)
+
+        self.app.agent(topic, name=f"{self.options.group}.{lane.source}", concurrency=1)(run)
+
+    async def _guarded(self, lane: Lane, events: Sequence[Any]) -> None:
+        try:
+            await lane.handle(events)
+        except ProducerFenced:
+            alarms.warning("another worker took over a partition of %s: ending at once", lane.source)
+            os._exit(FENCED)  # a fenced process was once seen hanging in its own shutdown
+
+    async def _disconnect(self, *_: Any, **__: Any) -> None:
+        for lane in self.lanes:
+            await lane.close()
+        await self.committer.close()
+
+
+class Lane:
+    """One source topic of a worker: a runner per partition, and the logs to restore them from."""
+
+    def __init__(self, worker: Worker, source: str) -> None:
+        self.worker, self.source = worker, source
+        self.metrics = worker.metrics.of(source)
+        self.runners: dict[int, Runner] = {}
+        self.generation = -1
+        self._saved_s: dict[int, float] = {}
+        self._logs: Logs | None = None
+
+    async def handle(self, events: Sequence[Any]) -> None:
+        """Process a batch; what was committed is acknowledged, what belongs to others now is dropped."""
+        await self._follow(self.worker.app.consumer_generation_id)
+        parts: dict[int, list[Any]] = defaultdict(list)
+        for event in events:
+            parts[event.message.partition].append(event)
+        for partition, part in parts.items():
+            given = [e for e in part if self._is_ours(partition, e.message.generation_id)]
+            if given and await self._process(partition, [incoming(e.message) for e in given]):
+                for event in given:
+                    event.ack()
+
+    async def close(self) -> None:
+        """Disconnect from the logs."""
+        if self._logs is not None:
+            for one in (self._logs.source, self._logs.state):
+                if isinstance(one, KafkaLog):
+                    await one.stop()
+
+    async def _follow(self, generation: int) -> None:
+        """Forget everything at a new generation of the group: others may have had the partitions since."""
+        if generation == self.generation:
+            return
+        self.generation = generation
+        for partition in self.runners:
+            self.metrics.closed(partition)
+        self.runners.clear()
+        await self.worker.committer.close_source(self.source)
+
+    def _is_ours(self, partition: int, generation: int | None) -> bool:
+        return generation == self.generation and self.worker.is_ours(self.source, partition, self.generation)
+
+    async def _process(self, partition: int, messages: Sequence[Incoming]) -> bool:
+        """Return whether the messages of a partition are processed and committed."""
+        started = time.monotonic()
+        outputs: list[Outgoing] = []
+        runner = self.runners.get(partition)
+        for run in contiguous(messages):
+            if runner is None:
+                runner, missed = await self._opened(partition, run[0].offset)
+            else:
+                missed = await self._caught_up(runner, run[0].offset)
+            outputs += [*missed, *runner.take(run)]
+        if runner is None:
+            return True
+        outputs += await runner.stage.settle()
+        self._observe(runner, outputs, len(messages), time.monotonic() - started)
+        return await self._commit(runner, outputs)
+
+    def _observe(self, runner: Runner, outputs: Sequence[Outgoing], messages: int, step_s: float) -> None:
+        metrics, partition, counts = self.metrics, runner.partition, runner.stage.counts()
+        metrics.observe_step(partition, step_s, messages, counts.readings)
+        metrics.late(partition, counts.late)
+        metrics.dropped(partition, counts.too_late, "too_late")
+        metrics.dropped(partition, counts.duplicates, "duplicate")
+        metrics.dead_letters(partition, sum(o.content_type == DEAD_LETTER for o in outputs))
+        if counts.watermark_ms:
+            metrics.set_watermark(partition, counts.watermark_ms)
+
+    async def _commit(self, runner: Runner, outputs: Sequence[Outgoing]) -> bool:
+        started, partition, generation = time.monotonic(), runner.partition, self.generation
+        batch = Batch(self.source, partition, runner.position, outputs, self._snapshot(runner, started))
+        try:
+            await self.worker.committer.commit(batch, lambda: self._is_ours(partition, generation))
+        except LostPartitionError:
+            log.warning("partition %d of %s was lost before its batch was committed", partition, self.source)
+            del self.runners[partition]
+            return False
+        self._count(runner, batch, time.monotonic() - started)
+        return True
+
+    def _snapshot(self, runner: Runner, now_s: float) -> list[Outgoing]:
+        due_s = self._saved_s.setdefault(runner.partition, now_s) + self.worker.options.state_interval_s
+        if now_s < due_s:
+            return []
+        self._saved_s[runner.partition] = now_s
+        return runner.snapshot()
+
+    def _count(self, runner: Runner, batch: Batch, commit_s: float) -> None:
+        partition, metrics = runner.partition, self.metrics
+        metrics.observe_commit(commit_s)
+        highwater = self.worker.app.consumer.highwater(faust.types.TP(self.source, partition))
+        metrics.set_lag(partition, max((highwater or 0) - batch.next_offset, 0))
+        if runner.snapshots is not None:
+            metrics.set_state_bytes(partition, runner.snapshots.nbytes)
+
+    async def _opened(self, partition: int, first: int) -> tuple[Runner, list[Outgoing]]:
+        # First of all: from here on a former owner can commit nothing more, so that what is read stays true.
+        await self.worker.committer.open(self.source, partition)
+        logs = self._connected()
+        make_stage = lambda: self.worker.open_stage(self.source, partition)  # noqa: E731
+        runner, missed = await open_runner(logs, make_stage, partition, first)
+        self.metrics.opened(partition)
+        self.runners[partition] = runner
+        return runner, missed
+
+    async def _caught_up(self, runner: Runner, first: int) -> list[Outgoing]:
+        if runner.position >= first:
+            return []
+        return await catch_up(self._connected().source, runner, first)
+
+    def _connected(self) -> Logs:
+        if self._logs is None:
+            options = self.worker.options
+            source = KafkaLog(options.connection, self.source, options.group)
+            state = KafkaLog(options.connection, options.state_topic) if options.state_topic else None
+            self._logs = Logs(source, state, options.accept_loss)
+        return self._logs
+
+
+class _Uncommitting(Consumer):
+    """A consumer that leaves the group's offsets to the transactions which belong to them."""
+
+    async def _commit(self, offsets: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+def create_app(options: WorkerOptions, *, commits: bool = True) -> faust.App:
+    """Return a Faust app with the settings under which no message was lost (see docs/decisions).
+
+    ``commits``: Faust commits what is acknowledged.
+    """
+    app = faust.App(
         options.group,
-        broker="kafka://" + options.bootstrap,
+        broker=options.connection.faust_broker(),
+        broker_credentials=options.connection.faust_credentials(),
         datadir=options.data_folder or None,
         agent_supervisor="mode.CrashingSupervisor",
         stream_wait_empty=False,
-        stream_buffer_maxsize=256,
+        stream_buffer_maxsize=512,
         broker_commit_interval=1.0,
         broker_max_poll_interval=21600.0,
         broker_session_timeout=options.session_timeout_s,
@@ -61,102 +253,6 @@ def create_app(options: WorkerOptions) -> faust.App:
         topic_allow_declare=False,
         worker_redirect_stdouts=False,
     )
-
-
-class Worker:
-    """Runs one stage; `run` returns when the process is told to stop, and raises SystemExit on a crash."""
-
-    def __init__(self, options: WorkerOptions, open_stage: OpenStage) -> None:
-        self.options, self.open_stage = options, open_stage
-        self.app = create_app(options)
-        self.producer: AIOKafkaProducer | None = None
-        self.lanes = [Lane(self, source) for source in options.sources]
-        for lane in self.lanes:
-            self._add_agent(lane)
-        self.app.on_before_shutdown.connect(self._disconnect)
-
-    def run(self, loglevel: str = "warning") -> None:
-        """Start the app and block."""
-        faust.Worker(self.app, loglevel=loglevel, quiet=True).execute_from_commandline()
-
-    def _add_agent(self, lane: Lane) -> None:
-        topic = self.app.topic(lane.source, key_type=bytes, value_type=bytes)
-
-        async def run(stream: Any) -> None:
-            async for events in stream.noack_take(self.options.batch, within=self.options.within_s):
-                await lane.handle([incoming(e.message) for e in events])
-                for event in events:
-                    event.ack()
-
-        self.app.agent(topic, name=f"{self.options.group}.{lane.source}", concurrency=1)(run)
-
-    async def send(self, partition: int, messages: Iterable[Outgoing]) -> None:
-        """Write messages to ``partition`` of their topics; returns when the broker has them all."""
-        producer = await self._connected()
-        pending = [
-            await producer.send(
-                m.topic, m.value, m.key, partition, headers=[("content-type", m.content_type.encode())]
-            )
-            for m in messages
-        ]
-        await asyncio.gather(*pending)
-
-    async def _disconnect(self, *_: Any, **__: Any) -> None:
-        for lane in self.lanes:
-            await lane.close()
-        if self.producer is not None:
-            await self.producer.stop()
-
-    async def _connected(self) -> AIOKafkaProducer:
-        if self.producer is None:
-            self.producer = AIOKafkaProducer(
-                bootstrap_servers=self.options.bootstrap,
-                acks="all",
-                linger_ms=5,
-                max_batch_size=262_144,
-                max_request_size=MAX_BYTES,
-            )
-            await self.producer.start()
-        return self.producer
-
-
-class Lane:
-    """One source topic of a worker: a runner per partition, and the log to rebuild them from."""
-
-    def __init__(self, worker: Worker, source: str) -> None:
-        self.worker, self.source = worker, source
-        self.runners: dict[int, Runner] = {}
-        self._log: KafkaLog | None = None
-
-    async def handle(self, messages: Sequence[Incoming]) -> None:
-        """Process a batch; on return its outputs are written and it may be acknowledged."""
-        parts: dict[int, list[Incoming]] = defaultdict(list)
-        for message in messages:
-            parts[message.partition].append(message)
-        for partition, part in parts.items():
-            for run in contiguous(part):
-                runner, missed = await self._runner(partition, run[0].offset)
-                await self.worker.send(partition, [*missed, *runner.take(run)])
-            await self.worker.send(partition, await runner.stage.settle())
-
-    async def close(self) -> None:
-        """Disconnect from the log."""
-        if self._log is not None:
-            await self._log.stop()
-
-    async def _runner(self, partition: int, first: int) -> tuple[Runner, list[Outgoing]]:
-        log_ = await self._opened_log()
-        known = self.runners.get(partition)
-        if known is not None:
-            return known, await catch_up(log_, known, first)
-        stage = self.worker.open_stage(self.source, partition)
-        runner, missed = await open_runner(log_, stage, partition, first)
-        self.runners[partition] = runner
-        return runner, missed
-
-    async def _opened_log(self) -> KafkaLog:
-        if self._log is None:
-            options = self.worker.options
-            self._log = KafkaLog(options.bootstrap, self.source, options.group)
-            await self._log.start()
-        return self._log
+    if not commits:
+        app.transport.Consumer = _Uncommitting  # type: ignore[misc]
+    return app

@@ -10,7 +10,8 @@ from models.fleet import load_fleet
 from models.frames import Event
 from streams import checks, messages
 from streams.blocks import Block
-from streams.topics import NAMES
+from streams.snapshots import STATE, Position, StateRecord
+from streams.topics import NAMES, STATES
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
@@ -26,6 +27,8 @@ RECORDS: list[tuple[str, tuple[str, ...]]] = [
     (messages.ALERT, messages.SensorReason.__struct_fields__),
     (messages.DRIFT, messages.Drift.__struct_fields__),
     (messages.DEAD_LETTER, messages.DeadLetter.__struct_fields__),
+    (STATE, Position.__struct_fields__),
+    (STATE, StateRecord.__struct_fields__),
 ]
 
 
@@ -35,7 +38,7 @@ def section(content_type: str) -> str:
     return found[1] if found else ""
 
 
-@pytest.mark.parametrize("topic", NAMES)
+@pytest.mark.parametrize("topic", [*NAMES, *STATES])
 def test_every_topic_stands_in_the_table_with_its_key(topic: str) -> None:
     assert re.search(rf"^\| `{topic}` \| \w[\w ]+ \|", TEXT, re.M)
 
@@ -48,7 +51,7 @@ def test_every_field_of_every_message_is_described(content_type: str, fields: tu
 
 def test_no_codec_lacks_a_section() -> None:
     codecs = {v for v in vars(messages).values() if isinstance(v, str) and v.startswith("application/")}
-    assert {content_type for content_type, _ in RECORDS} == codecs
+    assert {content_type for content_type, _ in RECORDS} == codecs | {STATE}
     assert [c for c in codecs if not section(c)] == []
 
 

@@ -182,15 +182,15 @@ def stream(recorded: Recorded, home: Path, *, kills: int = 0, poison: int = 0) -
     with running(settings, fleet, ["features"], Alarms(alarms)) as pipeline:
         topics, partitions = pipeline.topics, pipeline.partitions
         watched = (topics.features, topics.dead_letters)
-        with Feed(pipeline.bootstrap, watched, partitions, from_start=True) as feed:
+        with Feed(pipeline.connection, watched, partitions, from_start=True) as feed:
             found = Stream(feed, fleet, partitions)
-            with Publisher(pipeline.bootstrap) as publisher:
+            with Publisher(pipeline.connection) as publisher:
                 for i in range(poison):
                     publisher.send(i % partitions, Outgoing(topics.telemetry, b"x", b"\xff" * (i + 1), ""))
             with BackgroundReplay(
                 recorded.slices(),
                 fleet,
-                bootstrap=pipeline.bootstrap,
+                connection=pipeline.connection,
                 topics=topics,
                 partitions=partitions,
                 done_ms=lambda: found.watermark_ms,

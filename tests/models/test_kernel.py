@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.features import STATS, FeatureSchema
+from models.features import STATS, FeatureSchema, write_features
 from models.fleet import Expected, Fleet, parse_fleet
 from models.frames import Frames
 from models.kernel import Kernel, KernelState, Tally, Windows
-from models.panes import empty
+from models.panes import BLOCK
 
 MINUTE = 60_000
 HOP = 4 * MINUTE
@@ -76,11 +76,24 @@ def direct(schema: FeatureSchema, minutes: np.ndarray, values: np.ndarray, end_m
         inside = (minutes * MINUTE >= end_ms - window_s * 1000) & (minutes * MINUTE < end_ms)
         x, t = values[inside].astype(float), (minutes[inside] + 0.5) / 1440
         panes = min(window_s * 1000 // HOP, end_ms // HOP - first_pane)
-        slope = np.polyfit(t, x, 1)[0] if len(x) > 1 else np.nan
+        slope = _slope(t, x) if window_s == HOP // 1000 else _slope(*_pane_means(minutes[inside], x))
         missing = 1 - len(x) / (panes * HOP / MINUTE)
         out += [x.mean(), x.std(), x.min(), x.max(), slope, missing]
         means.append(x.mean())
     return np.array(out + [m - means[-1] for m in means[:-1]])
+
+
+def _slope(t: np.ndarray, x: np.ndarray, weights: np.ndarray | None = None) -> float:
+    root = None if weights is None else np.sqrt(weights)
+    return float(np.polyfit(t, x, 1, w=root)[0]) if len(x) > 1 else float("nan")
+
+
+def _pane_means(minutes: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Times (in days, at the middle), means and sizes of the panes that hold samples."""
+    pane = minutes * MINUTE // HOP
+    there = np.unique(pane)
+    means = np.array([x[pane == p].mean() for p in there])
+    return (there + 0.5) * HOP / 86_400_000, means, np.array([(pane == p).sum() for p in there])
 
 
 @given(st.sets(st.integers(0, 80), min_size=1), st.integers(0, 2**31))
@@ -232,7 +245,9 @@ def test_the_fingerprint_changes_with_unit_window_and_sampling() -> None:
 def test_every_number_of_a_vector_has_its_name() -> None:
     fleet = msgspec.structs.replace(fleet_of(), expectation=(Expected(drivers=("s1",), sensors=("s0",)),))
     schema = FeatureSchema(fleet)
-    statistics = empty(5, sensors=len(fleet.sensors) + 1)
-    vectors = schema.vectors([statistics] * len(schema.windows), [np.ones(5)] * len(schema.windows))
-    assert vectors.shape == (5, len(schema)) == (5, len(schema.names))
-    assert len(schema.sensor_index) == len(set(schema.names)) == len(schema)
+    moments = np.zeros((len(schema.windows), BLOCK, len(fleet.sensors) + 1))
+    vector = np.zeros(len(schema.names) + 1, np.float32)
+    write_features(moments, np.ones(len(schema.windows)), 24.0, len(fleet.sensors), vector[:-1])
+    assert len(schema) == len(schema.names) == len(set(schema.names)) == len(schema.sensor_index)
+    assert np.isnan(vector[:-1])[[not name.endswith("missing") for name in schema.names]].all()
+    assert vector[-1] == 0.0

@@ -14,6 +14,7 @@ from aiokafka import TopicPartition as AioTopicPartition
 from models.errors import ConfigError, UnavailableError
 from streams import broker
 from streams.broker import EmbeddedBroker
+from streams.connection import Connection
 from streams.topics import Topics, create_topics, wait_for_broker
 
 HEADERS = [("content-type", b"application/json"), ("x", b"\xff\x00")]
@@ -30,7 +31,7 @@ def is_open(bootstrap: str) -> bool:
 
 def test_it_answers_inside_the_with_and_is_gone_after_it(tmp_path: Path) -> None:
     with EmbeddedBroker(tmp_path / "broker.log") as embedded:
-        wait_for_broker(embedded.bootstrap, pytest.fail, 10.0)
+        wait_for_broker(Connection(embedded.bootstrap), pytest.fail, 10.0)
     assert not is_open(embedded.bootstrap)
     assert embedded.bootstrap in (tmp_path / "broker.log").read_text()
 
@@ -68,7 +69,7 @@ def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.
 @pytest.mark.parametrize("size", [0, 1, 900_000, 4_000_000])
 def test_key_value_headers_and_partition_survive_an_asynchronous_client(bootstrap: str, size: int) -> None:
     topics = Topics(f"aio{size}.")
-    create_topics(bootstrap, topics, 3)
+    create_topics(Connection(bootstrap), topics, 3)
     value = b"v" * size
 
     async def round_trip() -> tuple[object, ...]:

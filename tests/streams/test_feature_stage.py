@@ -172,7 +172,8 @@ def test_a_late_sample_sends_its_window_again_with_a_higher_revision() -> None:
 
 
 def quality(outputs: Iterable[Outgoing]) -> list[Drift]:
-    return [messages.decode_json(o.value, Drift) for o in outputs if o.topic == "t.drift"]
+    found = [messages.decode_json(o.value, Drift) for o in outputs if o.topic == "t.drift"]
+    return [d for d in found if d.detector == "quality"]
 
 
 def test_once_a_day_the_missing_and_implausible_values_of_a_sensor_are_reported(stage: FeatureStage) -> None:

@@ -8,8 +8,9 @@ from kafka import KafkaConsumer, TopicPartition
 
 from models.fleet import load_fleet
 from models.frames import Frames
+from streams.connection import Connection
+from streams.kafka_log import incoming
 from streams.messages import decode_telemetry
-from streams.runner import incoming
 from streams.topics import Topics, create_topics, partition_of
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ PARTITIONS = 3
 def test_what_the_plain_gateway_sends_is_understood_and_stands_on_its_assets_partition(
     bootstrap: str,
 ) -> None:
-    create_topics(bootstrap, Topics(), PARTITIONS)
+    create_topics(Connection(bootstrap), Topics(), PARTITIONS)
     gateway = subprocess.Popen([sys.executable, ROOT / "examples" / "gateway.py", bootstrap])
     consumer = KafkaConsumer(
         bootstrap_servers=bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=20_000

@@ -9,8 +9,9 @@ from kafka import KafkaConsumer, TopicPartition
 from models.errors import UnavailableError
 from streams.broker import EmbeddedBroker, free_port
 from streams.checks import MAX_BYTES
+from streams.connection import Connection
+from streams.kafka_log import incoming
 from streams.publisher import Publisher
-from streams.runner import incoming
 from streams.stage import Incoming, Outgoing
 from streams.topics import Topics, create_topics
 
@@ -39,8 +40,8 @@ def written(bootstrap: str, topic: str, partition: int, count: int) -> list[Inco
 
 def test_messages_arrive_in_order_on_their_partition_with_key_and_content_type(bootstrap: str) -> None:
     topics = Topics("order.")
-    create_topics(bootstrap, topics, 3)
-    with Publisher(bootstrap) as publisher:
+    create_topics(Connection(bootstrap), topics, 3)
+    with Publisher(Connection(bootstrap)) as publisher:
         for message in numbered(topics.telemetry, 2000):
             publisher.send(2, message)
     found = written(bootstrap, topics.telemetry, 2, 2000)
@@ -51,23 +52,26 @@ def test_messages_arrive_in_order_on_their_partition_with_key_and_content_type(b
 
 def test_a_message_of_the_largest_size_arrives(bootstrap: str) -> None:
     topics = Topics("large.")
-    create_topics(bootstrap, topics, 1)
-    with Publisher(bootstrap) as publisher:
+    create_topics(Connection(bootstrap), topics, 1)
+    with Publisher(Connection(bootstrap)) as publisher:
         publisher.send(0, Outgoing(topics.telemetry, b"", bytes(MAX_BYTES), "text/plain"))
     (found,) = written(bootstrap, topics.telemetry, 0, 1)
     assert (found.key, len(found.value or b"")) == (None, MAX_BYTES)
 
 
 def test_a_message_larger_than_that_is_refused_at_once(bootstrap: str) -> None:
-    create_topics(bootstrap, Topics("larger."), 1)
-    with pytest.raises(UnavailableError, match="1 messages not written"), Publisher(bootstrap) as publisher:
+    create_topics(Connection(bootstrap), Topics("larger."), 1)
+    with (
+        pytest.raises(UnavailableError, match="1 messages not written"),
+        Publisher(Connection(bootstrap)) as publisher,
+    ):
         publisher.send(0, Outgoing("larger.telemetry", b"", bytes(2 * MAX_BYTES), "text/plain"))
 
 
 def test_more_than_may_be_under_way_waits_and_is_written_all_the_same(bootstrap: str) -> None:
     topics = Topics("cap.")
-    create_topics(bootstrap, topics, 1)
-    with Publisher(bootstrap) as publisher:
+    create_topics(Connection(bootstrap), topics, 1)
+    with Publisher(Connection(bootstrap)) as publisher:
         for message in numbered(topics.telemetry, 30, size=1_000_000):
             publisher.send(0, message)
     assert publisher.sent == 30
@@ -76,14 +80,14 @@ def test_more_than_may_be_under_way_waits_and_is_written_all_the_same(bootstrap:
 def test_a_publisher_without_a_broker_says_which_one_is_missing() -> None:
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(UnavailableError, match=f"Kafka broker {address}: cannot be written to"):
-        Publisher(address, give_up_s=0.5)
+        Publisher(Connection(address), give_up_s=0.5)
 
 
 def test_a_broker_that_goes_away_is_noticed_and_the_unwritten_messages_counted(tmp_path: Path) -> None:
     topics = Topics()
     with EmbeddedBroker(tmp_path / "broker.log") as embedded:
-        create_topics(embedded.bootstrap, topics, 1)
-        publisher = Publisher(embedded.bootstrap, give_up_s=2.0)
+        create_topics(Connection(embedded.bootstrap), topics, 1)
+        publisher = Publisher(Connection(embedded.bootstrap), give_up_s=2.0)
         publisher.send(0, Outgoing(topics.telemetry, b"", b"before", "text/plain"))
         publisher.flush()
     with pytest.raises(UnavailableError, match="1 messages not written"), publisher:

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.runner import Runner, catch_up, contiguous, open_runner
-from streams.stage import Incoming, Outgoing
+from models.errors import StateError
+from streams.runner import Logs, Runner, catch_up, contiguous, open_runner
+from streams.snapshots import POSITION, Snapshots
+from streams.stage import Counts, Incoming, Outgoing
 
 
 def message(offset: int) -> Incoming:
@@ -24,7 +26,8 @@ def message(offset: int) -> Incoming:
 class Sums:
     """A stage whose outputs tell everything it has seen."""
 
-    remembers: bool = True
+    identity: str = "sums"
+    whole: bool = False
     seen: list[int] = field(default_factory=list)
 
     def process(self, message: Incoming) -> Iterable[Outgoing]:
@@ -33,6 +36,21 @@ class Sums:
 
     async def settle(self) -> Iterable[Outgoing]:
         return ()
+
+    def changes(self) -> Iterable[tuple[bytes, bytes]]:
+        return [(b"seen", ",".join(map(str, self.seen)).encode())]
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        self.seen = numbers(value)
+
+    def restored(self) -> None:
+        pass
+
+    def is_whole(self) -> bool:
+        return self.whole
+
+    def counts(self) -> Counts:
+        return Counts()
 
 
 @dataclass
@@ -44,6 +62,11 @@ class FakeLog:
     holes: frozenset[int] = frozenset()
     batch: int = 3
     reads: list[tuple[int, int]] = field(default_factory=list)
+    topic: str = "in"
+    written: list[Incoming] = field(default_factory=list)
+
+    async def end(self, partition: int) -> int:
+        return len(self.written)
 
     async def begin(self, partition: int) -> int:
         return self.first
@@ -53,16 +76,38 @@ class FakeLog:
 
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Incoming]]:
         self.reads.append((start, end))
+        if self.written:
+            yield self.written[start:end]
+            return
         there = [message(i) for i in range(max(start, self.first), end) if i not in self.holes]
         for i in range(0, len(there), self.batch):
             yield there[i : i + self.batch]
 
 
-def opened(log: FakeLog, first: int, *, remembers: bool = True) -> tuple[Runner, Sums, list[int]]:
+def opened(
+    log: FakeLog,
+    first: int,
+    *,
+    identity: str = "sums",
+    state: Sequence[Outgoing] = (),
+    whole: bool = False,
+    accept_loss: bool = False,
+) -> tuple[Runner, Sums, list[int]]:
     """Open the partition; return how many messages had been seen at each output."""
-    stage = Sums(remembers)
-    runner, outputs = asyncio.run(open_runner(log, stage, 0, first))
-    return runner, stage, [len(numbers(o.value)) for o in outputs]
+    kept = FakeLog(topic="state", written=stored(state))
+    logs = Logs(log, kept, accept_loss=accept_loss)
+    runner, outputs = asyncio.run(open_runner(logs, lambda: Sums(identity, whole), 0, first))
+    assert isinstance(runner.stage, Sums)
+    return runner, runner.stage, [len(numbers(o.value)) for o in outputs]
+
+
+def stored(records: Sequence[Outgoing]) -> list[Incoming]:
+    return [Incoming(r.topic, 0, i, r.key, r.value, r.content_type) for i, r in enumerate(records)]
+
+
+def snapshot_at(offset: int) -> list[Outgoing]:
+    stage = Sums(seen=list(range(offset)))
+    return Snapshots("state", stage.identity).write(stage.changes(), offset)
 
 
 def numbers(text: bytes) -> list[int]:
@@ -80,10 +125,9 @@ def test_after_the_rebuild_it_speaks_with_the_whole_state() -> None:
     assert numbers(out.value) == list(range(8))
 
 
-def test_what_a_rebalance_passed_over_is_processed_and_speaks(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_a_rebalance_passed_over_is_processed_and_speaks() -> None:
     runner, stage, outputs = opened(FakeLog(committed_at=4), first=7)
     assert (stage.seen, outputs, runner.position) == (list(range(7)), [5, 6, 7], 7)
-    assert "reading offsets 4–6 again" in caplog.text
 
 
 def test_messages_delivered_again_after_the_rebuild_are_not_seen_twice() -> None:
@@ -101,22 +145,74 @@ def test_a_new_group_starts_at_the_message_it_is_given() -> None:
 
 def test_a_stage_without_memory_reads_only_the_hole() -> None:
     log = FakeLog(committed_at=4)
-    runner, stage, outputs = opened(log, first=6, remembers=False)
+    runner, stage, outputs = opened(log, first=6, identity="")
     assert (stage.seen, outputs, runner.position) == ([4, 5], [1, 2], 6)
-    assert opened(FakeLog(committed_at=6), first=6, remembers=False)[1].seen == []
+    assert opened(FakeLog(committed_at=6), first=6, identity="")[1].seen == []
 
 
-def test_a_truncated_history_is_used_from_where_it_begins_and_said(caplog: pytest.LogCaptureFixture) -> None:
-    runner, stage, outputs = opened(FakeLog(first=5, committed_at=9), first=9)
-    assert (stage.seen, outputs, runner.position) == ([5, 6, 7, 8], [], 9)
-    assert "history before offset 5 is gone" in caplog.text
+def test_a_snapshot_is_taken_up_and_only_what_came_after_it_is_seen_again() -> None:
+    log = FakeLog(committed_at=9)
+    runner, stage, outputs = opened(log, first=9, state=snapshot_at(6))
+    assert (stage.seen, outputs, runner.position) == (list(range(9)), [], 9)
+    assert log.reads == [(6, 9)]
 
 
-def test_a_log_that_was_emptied_up_to_the_next_message_opens_with_nothing(
-    caplog: pytest.LogCaptureFixture,
+def test_a_snapshot_ahead_of_the_committed_offset_is_not_fed_twice() -> None:
+    runner, stage, _ = opened(FakeLog(committed_at=4), first=4, state=snapshot_at(6))
+    runner.take([message(i) for i in range(4, 8)])
+    assert stage.seen == list(range(8))
+
+
+@pytest.mark.parametrize("lost", [0, -1])
+def test_a_snapshot_that_lacks_a_part_is_not_believed_and_built_again(
+    lost: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    runner, stage, outputs = opened(FakeLog(first=9, committed_at=4), first=9)
-    assert (stage.seen, outputs, runner.position) == ([], [], 9)
+    records = snapshot_at(6)
+    del records[lost]
+    runner, stage, _ = opened(FakeLog(committed_at=9), first=9, state=records)
+    assert (stage.seen, runner.position) == (list(range(9)), 9)
+    assert "building it from the log again" in caplog.text
+
+
+def test_a_lost_state_that_the_log_does_not_cover_is_refused_with_what_to_do() -> None:
+    with pytest.raises(StateError, match=r"begins at offset 5 only.*CHILLCAST_STATE_LOSS=accept"):
+        opened(FakeLog(first=5, committed_at=9), first=9)
+
+
+def test_a_lost_state_is_built_from_what_is_left_where_that_suffices_or_is_accepted() -> None:
+    for whole in (True, False):
+        log = FakeLog(first=5, committed_at=9)
+        runner, stage, outputs = opened(log, first=9, whole=whole, accept_loss=not whole)
+        assert (stage.seen, outputs, runner.position) == ([5, 6, 7, 8], [], 9)
+
+
+def test_a_log_that_was_cut_beyond_the_snapshot_is_refused() -> None:
+    with pytest.raises(StateError, match="state ends at offset 3, the log begins at 5"):
+        opened(FakeLog(first=5, committed_at=9), first=9, state=snapshot_at(3))
+
+
+def test_a_group_that_never_committed_starts_on_a_cut_log_without_complaint() -> None:
+    _runner, stage, _ = opened(FakeLog(first=5), first=5)
+    assert stage.seen == []
+
+
+def test_the_state_of_another_form_is_built_anew_and_its_keys_are_deleted() -> None:
+    old = Snapshots("state", "other").write([(b"old", b"1"), (b"seen", b"2")], 6)
+    runner, stage, _ = opened(FakeLog(committed_at=9), first=9, state=old)
+    assert stage.seen == list(range(9))
+    runner.take([message(9)])
+    written = {r.key: r.value for r in runner.snapshot()}
+    assert written[b"old"] == b""
+    later = [*old, *(Outgoing("state", k, v, "") for k, v in written.items())]
+    assert opened(FakeLog(committed_at=10), first=10, state=later)[1].seen == list(range(10))
+
+
+def test_a_snapshot_is_written_only_where_something_was_seen_since_the_last() -> None:
+    runner, _, _ = opened(FakeLog(), first=0)
+    assert runner.snapshot() == []
+    runner.take([message(0)])
+    assert [r.key for r in runner.snapshot()] == [b"seen", POSITION]
+    assert runner.snapshot() == []
 
 
 def test_a_whole_history_warns_of_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -180,7 +276,7 @@ def test_however_messages_are_delivered_each_is_seen_once_and_in_order(
 
 async def deliver(log: FakeLog, stage: Sums, deliveries: list[list[int]]) -> list[int]:
     """Do as a worker does; return the offsets whose outputs were sent."""
-    runner, out = await open_runner(log, stage, 0, deliveries[0][0])
+    runner, out = await open_runner(Logs(log), lambda: stage, 0, deliveries[0][0])
     for offsets in deliveries:
         for run in contiguous([message(i) for i in offsets]):
             out += await catch_up(log, runner, run[0].offset)

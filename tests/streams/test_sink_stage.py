@@ -211,4 +211,5 @@ def test_whatever_makes_no_sense_becomes_a_dead_letter(topic: str, value: bytes 
 
 def test_it_remembers_nothing_so_that_no_history_is_written_again() -> None:
     sink: Sink = FakeSink()
-    assert not SinkStage(sink, TOPICS).remembers
+    stage = SinkStage(sink, TOPICS)
+    assert (stage.identity, list(stage.changes())) == ("", [])

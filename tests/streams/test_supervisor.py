@@ -198,3 +198,26 @@ def test_why_a_worker_gave_up_is_passed_on_before_that_it_ended(tmp_path: Path, 
         until(lambda: run.heard() >= 2)
     assert run.alarms[0] == "worker risk: chillcast: no champion yet"
     assert run.alarms[1].startswith("worker risk ended with 1")
+
+
+JSON_LOG = """
+import json, time
+def say(logger, message):
+    record = {"time": "2024-05-01T12:00:00.000Z", "level": "ERROR", "logger": logger, "message": message}
+    print(json.dumps(record))
+say("streams.worker", "the text chillcast.alarm is no alarm")
+print('{"logger": "chillcast.alarm", "message": 5}')
+print('{"logger": "chillcast.alarm", "mess')
+say("chillcast.alarm", "store away")
+say("chillcast.alarm", "two\\nlines")
+print("end", flush=True)
+time.sleep(60)
+"""
+
+
+def test_an_alarm_in_a_structured_log_is_passed_on_and_the_rest_is_not(tmp_path: Path, until: Until) -> None:
+    run = Run({"sink": [sys.executable, "-c", JSON_LOG]}, tmp_path, until)
+    with run.supervisor:
+        until(lambda: run.heard() >= 2)
+        run.supervisor.watch()
+        assert run.alarms == ["worker sink: store away", "worker sink: two\nlines"]

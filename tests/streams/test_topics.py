@@ -7,7 +7,8 @@ from kafka import KafkaProducer
 
 from models.errors import ConfigError, UnavailableError
 from streams.broker import free_port
-from streams.topics import NAMES, Topics, create_topics, partition_of, wait_for_broker
+from streams.connection import Connection
+from streams.topics import NAMES, STATES, Topics, create_topics, partition_of, wait_for_broker
 
 
 def test_every_topic_carries_the_prefix() -> None:
@@ -20,8 +21,9 @@ def test_every_topic_carries_the_prefix() -> None:
         topics.alerts,
         topics.drift,
         topics.dead_letters,
+        *topics.compacted,
     )
-    assert named == topics.all == tuple("site-a." + name for name in NAMES)
+    assert named == topics.all == tuple("site-a." + name for name in (*NAMES, *STATES))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,7 @@ def test_every_asset_has_a_partition(asset: str, partitions: int) -> None:
 
 def test_a_plain_client_that_keys_by_asset_meets_the_same_partition(bootstrap: str) -> None:
     topics = Topics("keyed.")
-    create_topics(bootstrap, topics, 6)
+    create_topics(Connection(bootstrap), topics, 6)
     producer = KafkaProducer(bootstrap_servers=bootstrap)
     try:
         for asset in ("CH-0001", "CH-0002", "CH-0003", "CH-4000", "Kühler 7"):
@@ -57,25 +59,25 @@ def test_a_plain_client_that_keys_by_asset_meets_the_same_partition(bootstrap: s
 
 
 def test_creating_the_topics_twice_changes_nothing(bootstrap: str) -> None:
-    create_topics(bootstrap, Topics("twice."), 3)
-    create_topics(bootstrap, Topics("twice."), 3)
+    create_topics(Connection(bootstrap), Topics("twice."), 3)
+    create_topics(Connection(bootstrap), Topics("twice."), 3)
 
 
 def test_a_topic_with_another_number_of_partitions_is_refused_by_name(bootstrap: str) -> None:
-    create_topics(bootstrap, Topics("count."), 3)
+    create_topics(Connection(bootstrap), Topics("count."), 3)
     with pytest.raises(ConfigError, match=r"CHILLCAST_PARTITIONS = 4: expected 3 as topic count\."):
-        create_topics(bootstrap, Topics("count."), 4)
+        create_topics(Connection(bootstrap), Topics("count."), 4)
 
 
 def test_topics_cannot_be_created_where_no_broker_answers() -> None:
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(UnavailableError, match=f"Kafka broker {address}: topics not created"):
-        create_topics(address, Topics(), 1, answer_s=0.2)
+        create_topics(Connection(address), Topics(), 1, answer_s=0.2)
 
 
 def test_a_broker_that_answers_is_not_waited_for(bootstrap: str) -> None:
     alarms: list[str] = []
-    wait_for_broker(bootstrap, alarms.append)
+    wait_for_broker(Connection(bootstrap), alarms.append)
     assert alarms == []
 
 
@@ -88,6 +90,8 @@ def test_waiting_for_a_broker_names_it_and_ends_in_an_error() -> None:
         now[0] += seconds
 
     with pytest.raises(UnavailableError, match=f"{address} does not answer .*gave up after 2 s"):
-        wait_for_broker(address, alarms.append, 2.0, clock=lambda: now[0], sleep=sleep, answer_s=0.2)
+        wait_for_broker(
+            Connection(address), alarms.append, 2.0, clock=lambda: now[0], sleep=sleep, answer_s=0.2
+        )
     assert len(alarms) == 1
     assert f"Kafka broker {address} does not answer" in alarms[0]

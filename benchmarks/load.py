@@ -1,0 +1,48 @@
+"""What the benchmarks feed: a fleet of 70 sensors, one sample a minute, the default windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from models.fleet import Fleet, parse_fleet
+from models.frames import Frames
+
+SENSORS, HOUR_MS = 70, 3_600_000
+START_MS = 1_700_000_000_000 // HOUR_MS * HOUR_MS
+
+
+def seventy_sensors(period_s: int = 60) -> Fleet:
+    """Return the fleet."""
+    sampling = {
+        "period_s": period_s,
+        "hop_s": 3600,
+        "windows_s": [3600, 21600, 86400, 604800],
+        "lateness_s": 7200,
+    }
+    sensors = [
+        {"key": f"s{i}", "label": f"s{i}", "unit": "K", "low": -1000.0, "high": 1000.0}
+        for i in range(SENSORS)
+    ]
+    raw = {
+        "name": "bench",
+        "asset": "unit",
+        "asset_pattern": "u[0-9]+",
+        "outcome": "stop",
+        "horizons_d": [1.0],
+    }
+    return parse_fleet(
+        {**raw, "sampling": sampling, "alerting": {"horizon_d": 1.0}, "sensors": sensors}, "bench"
+    )
+
+
+def hours(assets: int, hours_: int, period_s: int = 60) -> Iterator[Frames]:
+    """Yield an hour of all assets at a time; the values repeat from hour to hour."""
+    rows = 3600 // period_s
+    values = np.random.default_rng(1).normal(20, 5, (assets * rows, SENSORS)).astype(np.float32)
+    asset = np.repeat(np.arange(assets, dtype=np.int32), rows)
+    time_ms = np.tile(np.arange(rows) * period_s * 1000, assets) + START_MS
+    names = tuple(f"u{i}" for i in range(assets))
+    for hour in range(hours_):
+        yield Frames(names, asset, time_ms + hour * HOUR_MS, values)

@@ -1,0 +1,168 @@
+"""What a worker counts and measures, served to Prometheus; names and meanings stand in docs/operations.md."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, get_args
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from models.errors import ConfigError
+
+_PLACE = ("stage", "topic", "partition")
+_LANE = ("stage", "topic")
+# From a step on one message to one that stands still: what lies above is a worker in trouble.
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+Reason = Literal["too_late", "duplicate"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
+
+class Families:
+    """The metrics themselves, in a registry of their own, so that two workers in one process do not meet."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.lag = self._gauge("lag_messages", "Messages written to the source but not processed.")
+        self.watermark_age = self._gauge("watermark_age_seconds", "Wall clock minus the last watermark.")
+        self.state_bytes = self._gauge("state_bytes", "Size of the state of a partition.")
+        self.messages = self._counter("messages_total", "Messages processed.", _PLACE)
+        self.readings = self._counter("readings_total", "Values of sensors in those messages.", _PLACE)
+        self.late = self._counter("late_total", "Samples that came late, but in time to count.", _PLACE)
+        self.dropped = self._counter("dropped_total", "Samples that do not count.", (*_PLACE, "reason"))
+        self.dead_letters = self._counter("dead_letters_total", "Messages nobody could use.", _PLACE)
+        self.holes = self._counter("holes_total", "Messages passed over and read again.", _PLACE)
+        self.step = self._histogram("step_seconds", "Time to process one batch.")
+        self.commit = self._histogram("commit_seconds", "Time until the broker had a batch's outputs.")
+
+    def _gauge(self, name: str, meaning: str) -> Gauge:
+        return Gauge(f"chillcast_{name}", meaning, _PLACE, registry=self.registry)
+
+    def _counter(self, name: str, meaning: str, labels: tuple[str, ...]) -> Counter:
+        return Counter(f"chillcast_{name}", meaning, labels, registry=self.registry)
+
+    def _histogram(self, name: str, meaning: str) -> Histogram:
+        return Histogram(f"chillcast_{name}", meaning, _LANE, registry=self.registry, buckets=_SECONDS)
+
+
+class Metrics:
+    """Counts for one source topic of one stage; `of` gives the same metrics for another topic.
+
+    ``clock`` says the wall clock's seconds since 1970; the age of a watermark is worked out when it is read,
+    so that it goes on growing while nothing arrives.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        topic: str = "",
+        *,
+        clock: Callable[[], float] = time.time,
+        families: Families | None = None,
+    ) -> None:
+        self.stage, self.topic, self.clock = stage, topic, clock
+        self.families = families or Families()
+
+    def of(self, topic: str) -> Metrics:
+        """Return the metrics of another source topic, in the same registry."""
+        return Metrics(self.stage, topic, clock=self.clock, families=self.families)
+
+    def opened(self, partition: int) -> None:
+        """Begin to count a partition: its counters are there, with 0, before anything happens."""
+        known, place = self.families, self._place(partition)
+        for counter in (known.messages, known.readings, known.late, known.dead_letters, known.holes):
+            counter.labels(*place)
+        for reason in REASONS:
+            known.dropped.labels(*place, reason)
+
+    def closed(self, partition: int) -> None:
+        """Forget the gauges of a partition that another worker has now; what was counted stays."""
+        for gauge in (self.families.lag, self.families.watermark_age, self.families.state_bytes):
+            with contextlib.suppress(KeyError):  # older clients mind a gauge that was never set
+                gauge.remove(*self._place(partition))
+
+    def set_lag(self, partition: int, messages: int) -> None:
+        """Say how many messages of the source are still to be processed."""
+        self.families.lag.labels(*self._place(partition)).set(messages)
+
+    def set_watermark(self, partition: int, time_ms: int) -> None:
+        """Say up to which event time (ms since 1970) everything is known."""
+        gauge = self.families.watermark_age.labels(*self._place(partition))
+        gauge.set_function(lambda: self.clock() - time_ms / 1000)
+
+    def set_state_bytes(self, partition: int, size: int) -> None:
+        """Say how large the state of a partition is."""
+        self.families.state_bytes.labels(*self._place(partition)).set(size)
+
+    def observe_step(self, partition: int, seconds: float, messages: int, readings: int = 0) -> None:
+        """Count a batch that was processed, and how long it took."""
+        self.families.step.labels(self.stage, self.topic).observe(seconds)
+        self.families.messages.labels(*self._place(partition)).inc(messages)
+        self.families.readings.labels(*self._place(partition)).inc(readings)
+
+    def observe_commit(self, seconds: float) -> None:
+        """Count a batch that was committed, and how long it took."""
+        self.families.commit.labels(self.stage, self.topic).observe(seconds)
+
+    def late(self, partition: int, samples: int) -> None:
+        """Count samples that came after a later one, and still count."""
+        self.families.late.labels(*self._place(partition)).inc(samples)
+
+    def dropped(self, partition: int, samples: int, reason: Reason) -> None:
+        """Count samples that do not count, by the reason."""
+        self.families.dropped.labels(*self._place(partition), reason).inc(samples)
+
+    def dead_letters(self, partition: int, messages: int) -> None:
+        """Count messages that went to the dead letters."""
+        self.families.dead_letters.labels(*self._place(partition)).inc(messages)
+
+    def holes(self, partition: int, messages: int) -> None:
+        """Count messages that were passed over, and read again."""
+        self.families.holes.labels(*self._place(partition)).inc(messages)
+
+    def serve(self, host: str, port: int) -> Endpoint:
+        """Answer at ``http://host:port/metrics`` in a thread of its own; port 0 takes a free one.
+
+        Raises ConfigError where the address cannot be listened on.
+        """
+        try:
+            server, thread = start_http_server(port, host, self.families.registry)
+        except OSError as error:
+            expected = f"a free port on {host} ({error.strerror or error})"
+            raise ConfigError("environment", "CHILLCAST_METRICS_PORT", port, expected) from error
+        return Endpoint(server, thread)
+
+    def _place(self, partition: int) -> tuple[str, str, str]:
+        return self.stage, self.topic, str(partition)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A running endpoint; `close` it, or use it in a ``with``."""
+
+    server: WSGIServer
+    thread: threading.Thread
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self.server.server_port
+
+    def close(self) -> None:
+        """Stop answering and give the port back."""
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+    def __enter__(self) -> Endpoint:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
