@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka.conn import create_conn
+from aiokafka.errors import KafkaError as AiokafkaError
+from aiokafka.errors import SaslAuthenticationFailed
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.partitioner.default import murmur2
@@ -104,7 +109,8 @@ def wait_for_broker(
         error = _probe(connection, answer_s)
         if error is None:
             return
-        _refuse_identity(connection, error)
+        if connection.security.protocol != "PLAINTEXT":
+            _refuse_identity(connection, asyncio.run(_refusal(connection)))
         text = f"Kafka broker {connection} does not answer ({type(error).__name__})"
         if give_up_s is not None and clock() - started >= give_up_s:
             raise UnavailableError(
@@ -123,14 +129,25 @@ def _probe(connection: Connection, answer_s: float) -> KafkaError | OSError | No
     return None
 
 
-def _refuse_identity(connection: Connection, error: BaseException) -> None:
+async def _refusal(connection: Connection) -> BaseException | None:
+    """Return what a broker answers to who we are; the clients would say no more than that it hung up."""
+    host, _, port = connection.bootstrap.split(",")[0].rpartition(":")
+    options = {k: v for k, v in connection.aiokafka().items() if k != "bootstrap_servers"}
+    try:
+        conn = await create_conn(host, int(port), request_timeout_ms=5000, **options)
+    except (KafkaError, AiokafkaError, OSError) as error:
+        return error
+    conn.close()
+    return None
+
+
+def _refuse_identity(connection: Connection, error: BaseException | None) -> None:
     """Raise ConfigError where waiting will not help: who we are, or who the broker is, is not believed."""
-    text = repr(error)
-    if "uthentication" in text:
-        expected = f"a user and password that {connection} knows ({type(error).__name__})"
+    if isinstance(error, SaslAuthenticationFailed):
+        expected = f"a user and password that {connection} knows (authentication failed)"
         name = connection.security.username
         raise ConfigError("environment", "CHILLCAST_BROKER_USERNAME", name, expected) from error
-    if "CERTIFICATE" in text or "ertificate" in text:
+    if isinstance(error, ssl.SSLCertVerificationError):
         expected = f"the authority that signed the certificate of {connection} ({error})"
         file = connection.security.ca_file
         raise ConfigError("environment", "CHILLCAST_BROKER_CA_FILE", file, expected) from error

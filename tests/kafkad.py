@@ -118,14 +118,14 @@ class KafkaServer:
         out = {
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": str(self.folder / "server.pem"),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self.folder / "ca.pem"),
         }
         if self.listener == "SASL_SSL":
             login = "org.apache.kafka.common.security.scram.ScramLoginModule required"
             out |= {
                 "sasl.enabled.mechanisms": "SCRAM-SHA-512",
                 "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
-                "ssl.truststore.type": "PEM",
-                "ssl.truststore.location": str(self.folder / "ca.pem"),
                 "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": (
                     f'{login} username="{USER}" password="{PASSWORD}";'
                 ),

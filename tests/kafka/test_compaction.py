@@ -1,0 +1,92 @@
+"""The topic of the state is really compacted, and what is left is still believed, and enough."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import pytest
+from kafka import KafkaAdminClient
+
+from streams.commit import Batch, Transactions
+from streams.connection import Connection
+from streams.kafka_log import KafkaLog
+from streams.snapshots import Snapshots
+from streams.stage import Forgetful, Incoming, Outgoing
+
+pytestmark = pytest.mark.kafka
+TOPIC, SMALL = "compacted-state", 64 * 1024
+
+
+class Kept(Forgetful):
+    """A stage that keeps what it is given back."""
+
+    def __init__(self) -> None:
+        self.values: dict[bytes, bytes] = {}
+
+    def process(self, message: Incoming) -> Sequence[Outgoing]:
+        return ()
+
+    async def settle(self) -> Sequence[Outgoing]:
+        return ()
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        self.values[key] = value
+
+
+def create(connection: Connection) -> None:
+    admin = KafkaAdminClient(**connection.kafka_python())
+    eager = {
+        "cleanup.policy": "compact",
+        "segment.bytes": "1048576",
+        "segment.ms": "1000",
+        "min.cleanable.dirty.ratio": "0.01",
+        "min.compaction.lag.ms": "0",
+        "max.compaction.lag.ms": "1000",
+    }
+    for name, configs in ((TOPIC, eager), ("compacted-input", {})):
+        admin.create_topics({name: {"num_partitions": 1, "replication_factor": 1, "configs": configs}})
+    admin.close()
+
+
+async def written(connection: Connection, rounds: int) -> None:
+    """Write snapshots of forty keys in transactions, each with some of them changed."""
+    committer, snapshots = Transactions(connection, "compacting"), Snapshots(TOPIC, "kept")
+    await committer.open("compacted-input", 0)
+    for i in range(rounds):
+        changes = [
+            (b"key%d" % k, b"%d" % i + bytes(SMALL // 8)) for k in range(40) if (i + k) % 3 == 0 or not i
+        ]
+        batch = Batch("compacted-input", 0, i + 1, [], snapshots.write(changes, i + 1))
+        await committer.commit(batch, lambda: True)
+    await committer.close()
+
+
+async def read(connection: Connection) -> tuple[int, Kept, Snapshots]:
+    log, stage, snapshots, count = KafkaLog(connection, TOPIC), Kept(), Snapshots(TOPIC, "kept"), 0
+    async for messages in log.read(0, await log.begin(0), await log.end(0)):
+        for message in messages:
+            snapshots.read(message, stage)
+            count += 1
+    await log.stop()
+    return count, stage, snapshots
+
+
+def test_a_compacted_snapshot_is_whole(kafka: Connection) -> None:
+    create(kafka)
+    rounds = 60
+    asyncio.run(written(kafka, rounds))
+    before, stage, _ = asyncio.run(read(kafka))
+    deadline = time.monotonic() + 60
+    while True:
+        after, compacted, snapshots = asyncio.run(read(kafka))
+        if after < 0.75 * before:
+            break
+        assert time.monotonic() < deadline, f"{before} records, {after} a minute later"
+        time.sleep(1.0)
+    position = snapshots.verify()
+    assert position is not None
+    assert position.offset == rounds
+    assert compacted.values == stage.values
+    assert len(compacted.values) == 40
