@@ -5,6 +5,7 @@ Messages are written first; then the consumer is started, and timed from its fir
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 import tempfile
@@ -22,8 +23,8 @@ from models.frames import Frames
 from streams import children, messages
 from streams.broker import EmbeddedBroker
 from streams.connection import Connection
-from streams.feed import Feed
-from streams.messages import Sample, Watermark
+from streams.kafka_log import KafkaLog
+from streams.messages import Sample
 from streams.publisher import Publisher
 from streams.stage import Outgoing
 from streams.topics import Topics, create_topics
@@ -70,9 +71,8 @@ def rate(connection: Connection, folder: Path, name: str, load: Sequence[Outgoin
     folder = folder / name
     folder.mkdir()
     (folder / "fleet.json").write_bytes(msgspec.json.encode(FLEET))
-    end = messages.watermark("telemetry", Watermark(START_MS + 10**12, end=True))
     with Publisher(connection) as publisher:
-        for message in (*load, end):
+        for message in load:
             publisher.send(0, Outgoing(topics.telemetry, *_rest(message)))
     settings = Settings(
         home=str(folder),
@@ -85,7 +85,8 @@ def rate(connection: Connection, folder: Path, name: str, load: Sequence[Outgoin
     words = ["-m", "chillcast", "worker", "features"] if works else ["-m", "benchmarks.idle"]
     process = children.start([sys.executable, *words], folder / "log", settings.environment())
     try:
-        return len(load) / _seconds(connection, topics)
+        group = f"{topics.prefix}chillcast-features"
+        return asyncio.run(_rate(connection, topics.telemetry, group, len(load)))
     finally:
         children.stop(process, 10.0)
 
@@ -94,15 +95,19 @@ def _rest(message: Outgoing) -> tuple[bytes, bytes, str]:
     return message.key, message.value, message.content_type
 
 
-def _seconds(connection: Connection, topics: Topics) -> float:
-    """Return the time from the first to the last word of the consumer."""
-    started = None
-    with Feed(connection, (topics.features,), 1, from_start=True) as feed:
+async def _rate(connection: Connection, topic: str, group: str, count: int) -> float:
+    """Return messages a second between the first and the last commit of a group."""
+    log, first, started = KafkaLog(connection, topic, group), 0, 0.0
+    try:
         while True:
-            for message in feed.poll(0.05):
-                started = started or time.perf_counter()
-                if message.content_type == messages.WATERMARK and b'"end":true' in (message.value or b""):
-                    return time.perf_counter() - started
+            done = await log.committed(0) or 0
+            if done and not first:
+                first, started = done, time.perf_counter()
+            if done >= count:
+                return (done - first) / (time.perf_counter() - started)
+            await asyncio.sleep(0.02)
+    finally:
+        await log.stop()
 
 
 def main() -> None:
@@ -114,7 +119,7 @@ def main() -> None:
         folder = Path(temporary)
         print(f"on {kind}")
         for form, load in (
-            ("single samples", list(samples(100, 40_000))),
+            ("single samples", list(samples(100, 80_000))),
             ("blocks of 60", list(blocks(50, 200))),
         ):
             slug = form.replace(" ", "-")

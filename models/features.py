@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -59,7 +60,7 @@ class FeatureSchema:
     def __len__(self) -> int:
         return len(self.names)
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """Identity of the vector: 16 hexadecimal digits over names, units, sampling and expectation."""
         sampling = self.fleet.sampling

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import re
@@ -151,7 +152,7 @@ class Recording(_Table, frozen=True, kw_only=True):
     events: tuple[EventRule, ...] = ()
 
 
-class Fleet(_Table, frozen=True):
+class Fleet(_Table, frozen=True, dict=True):
     """Everything that distinguishes one kind of fleet from another."""
 
     name: Key
@@ -168,7 +169,7 @@ class Fleet(_Table, frozen=True):
     advice: tuple[Advice, ...] = ()
     recording: Recording | None = None
 
-    @property
+    @functools.cached_property
     def keys(self) -> tuple[str, ...]:
         """Sensor keys in the order of every value vector."""
         return tuple(s.key for s in self.sensors)
@@ -178,7 +179,7 @@ class Fleet(_Table, frozen=True):
         """Number of the horizon that is alerted on, in ``horizons_d``."""
         return self.horizons_d.index(self.alerting.horizon_d)
 
-    @property
+    @functools.cached_property
     def schema(self) -> str:
         """Identity of the value vector: 16 hexadecimal digits over keys and units, in order."""
         text = "\n".join(f"{s.key} {s.unit}" for s in self.sensors)

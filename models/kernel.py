@@ -131,6 +131,9 @@ class Kernel:
         self.residuals = Residuals(fleet, expectation) if expectation else None
         self.schema = FeatureSchema(fleet, identity_of(expectation))
         self.sensors = len(fleet.sensors)
+        none = np.empty(0, np.int64)
+        width = np.empty((0, len(self.schema)), np.float32)
+        self._nothing = Windows((), none.astype(np.int32), none, none.astype(np.int32), width)
         self.plan = plan_of(fleet, len(self.schema), self.sensors + len(self.schema.residuals), emit_s)
         self.limits = np.array([[s.low for s in fleet.sensors], [s.high for s in fleet.sensors]], np.float32)
 
@@ -180,9 +183,12 @@ class Kernel:
         return self._windows(state, out, tally), tally
 
     def _windows(self, state: KernelState, out: Emitted, tally: Tally) -> Windows:
-        tally.expected += int(out.counts[1])
-        tally.missing += out.missing
         n = int(out.counts[0])
+        if out.counts[1]:
+            tally.expected += int(out.counts[1])
+            tally.missing += out.missing
+        if not n:
+            return self._nothing
         named, asset = np.unique(out.row[:n], return_inverse=True)
         return Windows(
             tuple(state.assets[i] for i in named.tolist()),
