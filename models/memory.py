@@ -90,7 +90,7 @@ def plan_of(fleet: Fleet, features: int, channels: int, emit_s: int | None = Non
     sampling = fleet.sampling
     hop_s = sampling.hop_s
     lengths = np.array([w // hop_s for w in sampling.windows_s], np.int64)
-    kept = -(-sampling.lateness_s // hop_s) + 1
+    kept = max(2, -(-sampling.lateness_s // hop_s) + 1)  # the pane that closed last is still looked at
     group = max(2, math.isqrt(int(lengths[-1])))
     return Plan(
         hop_ms=hop_s * 1000,

@@ -182,7 +182,7 @@ def _jumps(
 ) -> None:
     slots, slot_ms, last = memory.slots[row, pane % plan.kept], memory.slot_ms[row, pane % plan.kept], -1
     for s in range(plan.slots):
-        if slot_ms[s] == NEVER:
+        if slot_ms[s] // plan.hop_ms != pane:  # empty, or of a pane that came after
             continue
         if last >= 0:
             ms = slot_ms[s] - slot_ms[last]

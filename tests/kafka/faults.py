@@ -362,9 +362,8 @@ def run_all(only: tuple[str, ...] = ()) -> list[Outcome]:
             print(f"Apache Kafka: did not run: {error}")
         for connection, server_ in places:
             for i, name in enumerate(FAULTS):
-                if (only and not any(word in name for word in only)) or (
-                    server_ is None and name in KAFKA_ONLY
-                ):
+                kind = "kafka" if server_ else "embedded"
+                if (only and not any(word in f"{name} {kind}" for word in only)) or name in _not_on(server_):
                     continue
                 place = home / f"{'k' if server_ else 'e'}{i}"
                 out.append(inject(name, connection, place, server_, exactly_once=server_ is not None))

@@ -11,6 +11,10 @@ from tests.kafka.faults import FAULTS, KAFKA_ONLY, inject
 from tests.kafkad import KafkaServer
 
 pytestmark = pytest.mark.kafka
+ELSEWHERE = (
+    "SIGTERM mid-batch",
+    "poison flood",
+)  # the end-to-end tests have their like; `make faults` runs all
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +22,7 @@ def short_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHILLCAST_TEST_OUTAGE_S", "10")
 
 
-@pytest.mark.parametrize("fault", [name for name in FAULTS if name not in KAFKA_ONLY])
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name not in (*KAFKA_ONLY, *ELSEWHERE)])
 def test_a_fault_loses_doubles_and_changes_nothing(fault: str, kafka: Connection, home: Path) -> None:
     assert inject(fault, kafka, home, None, exactly_once=True).is_right
 
