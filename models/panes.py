@@ -26,8 +26,14 @@ BLOCK = 8
 
 
 def compiled(function: Compiled) -> Compiled:
-    """Compile a function at its first call; later processes load it from the cache on disk."""
-    return cast(Compiled, numba.njit(cache=True, error_model="numpy")(function))
+    """Compile a function at its first call; later processes load it from the cache on disk.
+
+    Where neither the package's folder nor the user's can be written, every process compiles for itself.
+    """
+    try:
+        return cast(Compiled, numba.njit(cache=True, error_model="numpy")(function))
+    except RuntimeError:
+        return cast(Compiled, numba.njit(error_model="numpy")(function))
 
 
 @compiled

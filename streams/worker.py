@@ -19,6 +19,7 @@ import faust
 from aiokafka.errors import ProducerFenced
 from faust.transport.drivers.aiokafka import Consumer
 
+from models.errors import ChillcastError
 from streams.checks import MAX_BYTES
 from streams.commit import Batch, Committer, LostPartitionError
 from streams.connection import Connection
@@ -86,16 +87,32 @@ class Worker:
         self.app.agent(topic, name=f"{self.options.group}.{lane.source}", concurrency=1)(run)
 
     async def _guarded(self, lane: Lane, events: Sequence[Any]) -> None:
+        """Handle a batch; where that fails, end the process at once.
+
+        While Faust unwinds a crashed agent it acknowledges what is left in the stream, unprocessed, and may
+        take half a minute: 105 of 3,840 windows were lost so on a broker without transactions.
+        """
         try:
             await lane.handle(events)
         except ProducerFenced:
             alarms.warning("another worker took over a partition of %s: ending at once", lane.source)
-            os._exit(FENCED)  # a fenced process was once seen hanging in its own shutdown
+            _leave(FENCED)
+        except ChillcastError as error:
+            alarms.warning("%s", error)
+            _leave(1)
+        except Exception:
+            log.exception("a batch of %s could not be processed", lane.source)
+            _leave(1)
 
     async def _disconnect(self, *_: Any, **__: Any) -> None:
         for lane in self.lanes:
             await lane.close()
         await self.committer.close()
+
+
+def _leave(code: int) -> None:
+    logging.shutdown()
+    os._exit(code)
 
 
 class Lane:

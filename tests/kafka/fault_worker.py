@@ -21,7 +21,7 @@ from chillcast.settings import read_settings
 from chillcast.stages import create_worker
 from streams.worker import Lane
 
-FAULT = Path(os.environ["CHILLCAST_TEST_FAULT"])
+FAULT = Path(os.environ.get("CHILLCAST_TEST_FAULT", "no-fault"))
 
 
 class Disturbed(AIOKafkaProducer):  # type: ignore[misc]

@@ -382,12 +382,20 @@ def row(outcome: Outcome) -> str:
     return f"{outcome.fault:32} {outcome.broker:9}" + "".join(f"{n:10}" for n in figures) + f"  {mark}"
 
 
+def keep(outcomes: Sequence[Outcome]) -> None:
+    """Write outcomes to the report, in the place of older ones of the same fault and broker."""
+    report = ROOT / ".chillcast" / "faults.json"
+    old = json.loads(report.read_text(encoding="utf-8")) if report.exists() else []
+    new = {(o.fault, o.broker): asdict(o) for o in outcomes}
+    kept = [row for row in old if (row["fault"], row["broker"]) not in new]
+    report.parent.mkdir(exist_ok=True)
+    report.write_text(json.dumps([*kept, *new.values()], indent=2) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
     print(
         f"{'fault':32} {'broker':9}{'expected':>10}{'missing':>10}{'wrong':>10}{'duplicate':>10}{'lag':>10}"
     )
     outcomes = run_all(tuple(sys.argv[1:]))
-    report = ROOT / ".chillcast" / "faults.json"
-    report.parent.mkdir(exist_ok=True)
-    report.write_text(json.dumps([asdict(o) for o in outcomes], indent=2) + "\n", encoding="utf-8")
+    keep(outcomes)
     sys.exit(not all(o.is_right for o in outcomes))
