@@ -344,7 +344,7 @@ def inject(
 def _load_s(name: str, exactly_once: bool) -> float:
     """Return how long the load takes: the embedded broker lets a group form slowly."""
     if name.startswith("kill"):
-        return 120.0
+        return 75.0 if exactly_once else 120.0
     return 20.0 if exactly_once else 40.0
 
 
