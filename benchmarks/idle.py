@@ -15,7 +15,7 @@ def main() -> None:
     """Consume telemetry."""
     settings = read_settings()
     topics = Topics(settings.topic_prefix)
-    options = WorkerOptions(settings.connection, f"{topics.prefix}chillcast-features", (topics.telemetry,))
+    options = WorkerOptions(settings.connection, topics.group("features"), (topics.telemetry,))
     app = create_app(options)
 
     async def run(stream: Any) -> None:

@@ -85,8 +85,7 @@ def rate(connection: Connection, folder: Path, name: str, load: Sequence[Outgoin
     words = ["-m", "chillcast", "worker", "features"] if works else ["-m", "benchmarks.idle"]
     process = children.start([sys.executable, *words], folder / "log", settings.environment())
     try:
-        group = f"{topics.prefix}chillcast-features"
-        return asyncio.run(_rate(connection, topics.telemetry, group, len(load)))
+        return asyncio.run(_rate(connection, topics.telemetry, topics.group("features"), len(load)))
     finally:
         children.stop(process, 10.0)
 

@@ -102,8 +102,7 @@ def _judged_retention(topic: str, config: dict[str, str], needed_s: int) -> Find
 
 
 def _state(subject: Subject) -> Finding:
-    prefix = subject.settings.topic_prefix
-    names = sorted(n for n in subject.cluster.topics() if n.startswith(prefix) and n.endswith("-state"))
+    names = sorted(subject.cluster.topics().intersection(subject.topics.compacted))
     if not names:
         return Finding("warn", "state", "no state topic yet", _CREATE)
     policies = {name: subject.cluster.config(name).get("cleanup.policy", "unknown") for name in names}
@@ -116,7 +115,7 @@ def _state(subject: Subject) -> Finding:
 
 def _lag(stage: str) -> Callable[[Subject], Finding]:
     def check(subject: Subject) -> Finding:
-        what, group = f"lag {stage}", f"{subject.settings.topic_prefix}chillcast-{stage}"
+        what, group = f"lag {stage}", subject.topics.group(stage)
         status = subject.cluster.group(group)
         if not status.committed:
             return Finding("warn", what, f"group {group} has processed nothing", "run chillcast up")

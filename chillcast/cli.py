@@ -143,10 +143,11 @@ def worker(stage: Annotated[str, typer.Argument(help="features, risk or sink")])
     from chillcast import logs  # noqa: PLC0415
     from chillcast.pipeline import wait_for_configured_broker  # noqa: PLC0415
     from chillcast.stages import create_worker  # noqa: PLC0415
+    from streams.alarms import alarm  # noqa: PLC0415
 
     settings = read_settings()
     logs.configure(settings.log_level, settings.log_format)
-    wait_for_configured_broker(settings, logs.alarm, None)
+    wait_for_configured_broker(settings, alarm, None)
     create_worker(stage, settings).run()
 
 

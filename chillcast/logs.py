@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from models.errors import ConfigError
-from streams.supervisor import ALARM_LOGGER
+from streams.alarms import ALARM_LOGGER
 
 
 def configure(level: str, form: str) -> None:
@@ -23,11 +23,6 @@ def configure(level: str, form: str) -> None:
     handler.setFormatter(_FORMS[form]())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
-
-
-def alarm(text: str) -> None:
-    """Log a line that asks for attention; the supervisor of a worker passes it on."""
-    logging.getLogger(ALARM_LOGGER).error(text)
 
 
 class TextFormatter(logging.Formatter):

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 
-from chillcast.logs import alarm
 from chillcast.settings import Settings
 from models.bundle import champion, load_bundle, load_expectation
 from models.errors import ConfigError
 from models.expectation import identity_of
 from models.features import FeatureSchema
 from models.fleet import Fleet, load_fleet
+from streams.alarms import alarm
 from streams.commit import Producers, create_committer
 from streams.feature_stage import FeatureStage
 from streams.metrics import Metrics
@@ -42,7 +42,7 @@ def create_worker(name: str, settings: Settings, producers: Producers = AIOKafka
     data_folder.mkdir(parents=True, exist_ok=True)
     options = WorkerOptions(
         connection=settings.connection,
-        group=f"{settings.topic_prefix}chillcast-{name}",
+        group=topics.group(name),
         sources=sources,
         state_topic=topics.state(name),
         accept_loss=settings.state_loss == "accept",

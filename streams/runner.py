@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from models.errors import StateError
+from streams.alarms import alarm
 from streams.snapshots import Position, Snapshots
 from streams.stage import Incoming, Outgoing, Stage
-from streams.supervisor import ALARM_LOGGER
 
 log = logging.getLogger(__name__)
-alarms = logging.getLogger(ALARM_LOGGER)
 
 _PROGRESS_S = 5.0
 
@@ -51,7 +50,10 @@ class Logs:
 
 
 class Runner:
-    """One partition's stage, and the offset of the next message it has to see."""
+    """One partition's stage, and the offset of the next message it has to see.
+
+    ``reread`` counts messages that were not delivered, and read from the log instead.
+    """
 
     def __init__(
         self, stage: Stage, partition: int, position: int, snapshots: Snapshots | None = None
@@ -59,6 +61,7 @@ class Runner:
         self.stage, self.partition, self.position = stage, partition, position
         self.snapshots = snapshots
         self.saved = position
+        self.reread = 0
 
     def take(self, messages: Sequence[Incoming]) -> list[Outgoing]:
         """Process what the stage has not seen yet; the messages must not leave a gap."""
@@ -77,28 +80,28 @@ class Runner:
         return self.snapshots.write(self.stage.changes(), self.position)
 
 
-async def open_runner(
-    logs: Logs, make_stage: Callable[[], Stage], partition: int, first: int
-) -> tuple[Runner, list[Outgoing]]:
+async def open_runner(logs: Logs, make_stage: Callable[[], Stage], partition: int, first: int) -> Runner:
     """Open a partition whose next delivered message has offset ``first``.
 
-    The stage gets its last snapshot, and sees silently what was processed after it. Messages between the
-    committed offset and ``first`` were passed over in a rebalance (a known hole of the client library): they
-    are processed now, and their outputs returned. Raises StateError where the state is lost for good.
+    The stage gets its last snapshot, and sees silently what was processed after it. Where the committed
+    offset lies before ``first``, messages were passed over in a rebalance (a known hole of the client
+    library): the runner stands before them, for `catch_up`. Raises StateError where the state is lost for
+    good.
     """
-    committed = await logs.source.committed(partition)
+    begin, committed = await logs.source.begin(partition), await logs.source.committed(partition)
     done = first if committed is None else min(committed, first)
-    runner, loss = await _restored(logs, make_stage, partition)
+    runner, loss = await _restored(logs, make_stage, partition, (begin, committed))
     if not runner.stage.identity:
-        runner.position = max(runner.position, done)
+        runner.position = max(begin, done)
     if runner.position < done:
         log.info("partition %d: seeing offsets %d to %d again", partition, runner.position, done - 1)
     async for messages in logs.source.read(partition, runner.position, done):
         runner.take([m for m in messages if m.offset < done])
     runner.position = max(runner.position, done)
-    if loss and committed is not None and not (runner.stage.is_whole() or logs.accept_loss):
+    was_used = begin > 0 and committed is not None
+    if loss and was_used and not (runner.stage.is_whole() or logs.accept_loss):
         raise StateError(_refusal(logs.source.topic, partition, loss))
-    return runner, await catch_up(logs.source, runner, first)
+    return runner
 
 
 async def catch_up(source: Log, runner: Runner, first: int) -> list[Outgoing]:
@@ -109,7 +112,9 @@ async def catch_up(source: Log, runner: Runner, first: int) -> list[Outgoing]:
     out: list[Outgoing] = []
     if runner.position < first:
         async for messages in source.read(runner.partition, runner.position, first):
-            out += runner.take([m for m in messages if m.offset < first])
+            missed = [m for m in messages if m.offset < first]
+            runner.reread += len(missed)
+            out += runner.take(missed)
         runner.position = first
     return out
 
@@ -121,26 +126,42 @@ def contiguous(messages: Sequence[Incoming]) -> list[Sequence[Incoming]]:
     return [messages[i:j] for i, j in itertools.pairwise(edges)]
 
 
-async def _restored(logs: Logs, make_stage: Callable[[], Stage], partition: int) -> tuple[Runner, str]:
-    """Return a runner with the last snapshot; else one at the start of the log, and what was lost with it."""
-    begin, stage = await logs.source.begin(partition), make_stage()
+async def _restored(
+    logs: Logs, make_stage: Callable[[], Stage], partition: int, reach: tuple[int, int | None]
+) -> tuple[Runner, str]:
+    """Return a runner with the last snapshot, else one at the start of the log; and what was lost with it.
+
+    ``reach`` is where the log begins, and what is committed.
+    """
+    stage, (begin, committed) = make_stage(), reach
     if logs.state is None or not stage.identity:
         return Runner(stage, partition, begin), ""
     snapshots = Snapshots(logs.state.topic, stage.identity)
-    try:
-        position = await _load(logs.state, snapshots, stage, partition)
-        loss = await _mismatch(logs.source, position, partition)
-    except StateError as error:
-        position, loss = None, str(error)
+    position, loss = await _loaded(logs.state, snapshots, stage, partition)
+    loss = loss or _gap(position, begin, committed)
     if position is not None and not loss:
         return Runner(stage, partition, position.offset, snapshots), ""
     if loss:
-        alarms.warning("partition %d: %s; building it from the log again", partition, loss)
-    return Runner(make_stage(), partition, begin, snapshots.anew()), loss if begin > 0 else ""
+        alarm(f"partition {partition}: {loss}; building it from the log again")
+    return Runner(make_stage(), partition, begin, snapshots.anew()), loss
 
 
-async def _load(state: Log, snapshots: Snapshots, stage: Stage, partition: int) -> Position | None:
-    """Give a stage its last snapshot, saying now and then how far that has come."""
+async def _loaded(
+    state: Log, snapshots: Snapshots, stage: Stage, partition: int
+) -> tuple[Position | None, str]:
+    """Give a stage its last snapshot; return its position, and what makes it of no use."""
+    try:
+        await _load(state, snapshots, stage, partition)
+        position = snapshots.verify()
+        if position is not None:
+            stage.restored()
+    except StateError as error:
+        return None, str(error)
+    return position, ""
+
+
+async def _load(state: Log, snapshots: Snapshots, stage: Stage, partition: int) -> None:
+    """Read all snapshots, saying now and then how far that has come."""
     begin, end = await state.begin(partition), await state.end(partition)
     said = time.monotonic()
     async for messages in state.read(partition, begin, end):
@@ -150,19 +171,13 @@ async def _load(state: Log, snapshots: Snapshots, stage: Stage, partition: int) 
             said = time.monotonic()
             share = (messages[-1].offset - begin) / max(end - begin, 1)
             log.warning("partition %d: state %.0f %% loaded", partition, 100 * share)
-    position = snapshots.verify()
-    if position is not None:
-        stage.restored()
-    return position
 
 
-async def _mismatch(source: Log, position: Position | None, partition: int) -> str:
-    """Say what is wrong between a snapshot and the log it continues; empty where nothing is."""
+def _gap(position: Position | None, begin: int, committed: int | None) -> str:
+    """Say what is missing between a snapshot and the log it continues; empty where nothing is."""
     if position is None:
-        begin = await source.begin(partition)
-        gone = begin > 0 and await source.committed(partition) is not None
+        gone = begin > 0 and committed is not None
         return f"there is no state, and the log begins at offset {begin} only" if gone else ""
-    begin = await source.begin(partition)
     if position.offset < begin:
         return f"the state ends at offset {position.offset}, the log begins at {begin}"
     return ""

@@ -12,12 +12,12 @@ from types import TracebackType
 import msgspec
 
 from streams import children
+from streams.alarms import ALARM_LOGGER
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _HEALTHY_S = 60.0
 _ATTENTION = ("ALARM ", "chillcast: ")
-ALARM_LOGGER = "chillcast.alarm"
 
 
 class _Record(msgspec.Struct, frozen=True):

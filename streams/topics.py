@@ -71,6 +71,10 @@ class Topics:
         """What a stage remembers, by key; None for a stage without a memory."""
         return self.prefix + f"state-{stage}" if f"state-{stage}" in STATES else None
 
+    def group(self, stage: str) -> str:
+        """The consumer group of a stage's workers."""
+        return f"{self.prefix}chillcast-{stage}"
+
     @property
     def compacted(self) -> tuple[str, ...]:
         """Topics of which only the newest message of each key is of use."""

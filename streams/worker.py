@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import faust
@@ -20,6 +21,7 @@ from aiokafka.errors import ProducerFenced
 from faust.transport.drivers.aiokafka import Consumer
 
 from models.errors import ChillcastError
+from streams.alarms import alarm
 from streams.checks import MAX_BYTES
 from streams.commit import Batch, Committer, LostPartitionError
 from streams.connection import Connection
@@ -28,10 +30,8 @@ from streams.messages import DEAD_LETTER
 from streams.metrics import Metrics
 from streams.runner import Logs, Runner, catch_up, contiguous, open_runner
 from streams.stage import Incoming, Outgoing, Stage
-from streams.supervisor import ALARM_LOGGER
 
 log = logging.getLogger(__name__)
-alarms = logging.getLogger(ALARM_LOGGER)
 
 OpenStage = Callable[[str, int], Stage]
 FENCED = 75  # another worker has the partition: nothing may be tidied up
@@ -66,11 +66,10 @@ class Worker:
             self._add_agent(lane)
         self.app.on_before_shutdown.connect(self._disconnect)
 
-    def run(self, loglevel: str = "warning") -> None:
-        """Start the app and block."""
-        faust.Worker(
-            self.app, loglevel=loglevel, quiet=True, redirect_stdouts=False
-        ).execute_from_commandline()
+    def run(self) -> None:
+        """Start the app and block; logging stays as it was configured."""
+        worker = faust.Worker(self.app, quiet=True, redirect_stdouts=False, override_logging=False)
+        worker.execute_from_commandline()
 
     def is_ours(self, topic: str, partition: int, generation: int) -> bool:
         """Return whether a partition that was given in a generation of the group is still this worker's."""
@@ -95,10 +94,10 @@ class Worker:
         try:
             await lane.handle(events)
         except ProducerFenced:
-            alarms.warning("another worker took over a partition of %s: ending at once", lane.source)
+            alarm(f"another worker took over a partition of {lane.source}: ending at once")
             _leave(FENCED)
         except ChillcastError as error:
-            alarms.warning("%s", error)
+            alarm(str(error))
             _leave(1)
         except Exception:
             log.exception("a batch of %s could not be processed", lane.source)
@@ -161,16 +160,11 @@ class Lane:
     async def _process(self, partition: int, messages: Sequence[Incoming]) -> bool:
         """Return whether the messages of a partition are processed and committed."""
         started = time.monotonic()
+        runner = self.runners.get(partition) or await self._opened(partition, messages[0].offset)
         outputs: list[Outgoing] = []
-        runner = self.runners.get(partition)
         for run in contiguous(messages):
-            if runner is None:
-                runner, missed = await self._opened(partition, run[0].offset)
-            else:
-                missed = await self._caught_up(runner, run[0].offset)
+            missed = await catch_up(self._connected().source, runner, run[0].offset)
             outputs += [*missed, *runner.take(run)]
-        if runner is None:
-            return True
         outputs += await runner.stage.settle()
         self._observe(runner, outputs, len(messages), time.monotonic() - started)
         return await self._commit(runner, outputs)
@@ -181,6 +175,8 @@ class Lane:
         metrics.late(partition, counts.late)
         metrics.dropped(partition, counts.too_late, "too_late")
         metrics.dropped(partition, counts.duplicates, "duplicate")
+        metrics.holes(partition, runner.reread)
+        runner.reread = 0
         metrics.dead_letters(partition, sum(o.content_type == DEAD_LETTER for o in outputs))
         if counts.watermark_ms:
             metrics.set_watermark(partition, counts.watermark_ms)
@@ -212,20 +208,13 @@ class Lane:
         if runner.snapshots is not None:
             metrics.set_state_bytes(partition, runner.snapshots.nbytes)
 
-    async def _opened(self, partition: int, first: int) -> tuple[Runner, list[Outgoing]]:
+    async def _opened(self, partition: int, first: int) -> Runner:
         # First of all: from here on a former owner can commit nothing more, so that what is read stays true.
         await self.worker.committer.open(self.source, partition)
-        logs = self._connected()
-        make_stage = lambda: self.worker.open_stage(self.source, partition)  # noqa: E731
-        runner, missed = await open_runner(logs, make_stage, partition, first)
+        make_stage = partial(self.worker.open_stage, self.source, partition)
+        runner = self.runners[partition] = await open_runner(self._connected(), make_stage, partition, first)
         self.metrics.opened(partition)
-        self.runners[partition] = runner
-        return runner, missed
-
-    async def _caught_up(self, runner: Runner, first: int) -> list[Outgoing]:
-        if runner.position >= first:
-            return []
-        return await catch_up(self._connected().source, runner, first)
+        return runner
 
     def _connected(self) -> Logs:
         if self._logs is None:

@@ -23,6 +23,7 @@ from chillcast.settings import Settings
 from models.features import FeatureSchema
 from models.fitting import History
 from models.fleet import Fleet, load_fleet
+from models.frames import Event
 from models.kernel import Windows
 from models.labels import DAY_MS
 from simulators.recording import Recorded, read_recording
@@ -230,6 +231,19 @@ def test_a_flood_of_poison_ends_in_dead_letters_and_the_rest_goes_on(
     assert all(letter.reason for letter in found.letters)
     assert alarms == []
     assert found.windows == batch(recorded)
+
+
+def test_the_alarm_of_a_running_worker_reaches_the_terminal(recorded: Recorded, tmp_path: Path) -> None:
+    alarms: list[str] = []
+    settings = Settings(home=str(tmp_path), influx_url="http://127.0.0.1:9", influx_token="token")
+    deadline = time.monotonic() + 60
+    with running(settings, recorded.fleet, ["sink"], Alarms(alarms)) as pipeline:
+        with Publisher(pipeline.connection) as publisher:
+            publisher.send(0, messages.event(pipeline.topics.events, Event(DAY_MS, "Z1", "shutdown")))
+        while not any("worker sink" in text and "nothing is lost" in text for text in alarms):
+            assert time.monotonic() < deadline, alarms
+            pipeline.supervisor.watch()
+            time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from models.errors import ConfigError
 
 def said(code: str, form: str, level: str = "warning") -> list[str]:
     """Run ``code`` in a process that logs in ``form``; return what it wrote to standard error, by line."""
-    program = f"import logging\nfrom chillcast import logs\nlogs.configure({level!r}, {form!r})\n{code}"
+    imports = "import logging\nfrom chillcast import logs\nfrom streams.alarms import alarm"
+    program = f"{imports}\nlogs.configure({level!r}, {form!r})\n{code}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == ""
     return done.stderr.splitlines()
@@ -44,7 +45,7 @@ def test_in_json_an_exception_stands_in_the_same_object() -> None:
 
 
 def test_in_json_an_alarm_is_an_error_of_its_own_logger() -> None:
-    (entry,) = map(json.loads, said("logs.alarm('store 100% away')", "json"))
+    (entry,) = map(json.loads, said("alarm('store 100% away')", "json"))
     assert (entry["level"], entry["logger"]) == ("ERROR", "chillcast.alarm")
     assert entry["message"] == "store 100% away"
 
@@ -55,7 +56,7 @@ def test_in_json_line_breaks_and_broken_characters_do_not_break_the_line() -> No
 
 
 def test_in_text_an_alarm_begins_with_its_word() -> None:
-    assert said("logs.alarm('store away')", "text") == ["ALARM store away"]
+    assert said("alarm('store away')", "text") == ["ALARM store away"]
 
 
 def test_in_text_a_line_says_time_level_and_logger() -> None:
@@ -80,7 +81,7 @@ def test_in_text_a_traceback_follows_indented() -> None:
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_what_lies_below_the_level_is_not_said_but_an_alarm_is(form: str) -> None:
-    lines = said("logging.warning('no')\nlogging.error('yes')\nlogs.alarm('wake up')", form, "error")
+    lines = said("logging.warning('no')\nlogging.error('yes')\nalarm('wake up')", form, "error")
     assert len(lines) == 2
     assert "yes" in lines[0]
     assert "wake up" in lines[1]

@@ -209,7 +209,7 @@ async def lag_of(run: Run) -> int:
 
     The embedded broker names as its end an offset of the last batch, which may lie before what was committed.
     """
-    log = KafkaLog(run.connection, run.topics.telemetry, f"{run.topics.prefix}chillcast-features")
+    log = KafkaLog(run.connection, run.topics.telemetry, run.topics.group("features"))
     try:
         left = [await log.end(p) - (await log.committed(p) or 0) for p in range(PARTITIONS)]
         return sum(abs(n) if run.exactly_once else max(n, 0) for n in left)

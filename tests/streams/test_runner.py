@@ -96,7 +96,8 @@ def opened(
     """Open the partition; return how many messages had been seen at each output."""
     kept = FakeLog(topic="state", written=stored(state))
     logs = Logs(log, kept, accept_loss=accept_loss)
-    runner, outputs = asyncio.run(open_runner(logs, lambda: Sums(identity, whole), 0, first))
+    runner = asyncio.run(open_runner(logs, lambda: Sums(identity, whole), 0, first))
+    outputs = asyncio.run(catch_up(log, runner, first))
     assert isinstance(runner.stage, Sums)
     return runner, runner.stage, [len(numbers(o.value)) for o in outputs]
 
@@ -233,7 +234,7 @@ def test_a_gap_between_deliveries_is_read_from_the_log() -> None:
     runner.take([message(0), message(1)])
     outputs = asyncio.run(catch_up(log, runner, 5))
     assert [numbers(o.value)[-1] for o in outputs] == [2, 3, 4]
-    assert (log.reads, runner.position) == ([(2, 5)], 5)
+    assert (log.reads, runner.position, runner.reread) == ([(2, 5)], 5, 3)
 
 
 def test_without_a_gap_the_log_is_not_read() -> None:
@@ -276,7 +277,8 @@ def test_however_messages_are_delivered_each_is_seen_once_and_in_order(
 
 async def deliver(log: FakeLog, stage: Sums, deliveries: list[list[int]]) -> list[int]:
     """Do as a worker does; return the offsets whose outputs were sent."""
-    runner, out = await open_runner(Logs(log), lambda: stage, 0, deliveries[0][0])
+    runner = await open_runner(Logs(log), lambda: stage, 0, deliveries[0][0])
+    out: list[Outgoing] = []
     for offsets in deliveries:
         for run in contiguous([message(i) for i in offsets]):
             out += await catch_up(log, runner, run[0].offset)
