@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -98,11 +99,8 @@ def _store(settings: Settings) -> Finding:
     path = settings.store_path
     if not path.exists():
         return Finding("ok", "store", f"{path} comes into being with the first score")
-    store = create_store(settings)
-    try:
+    with closing(create_store(settings)) as store:
         store.flush()
-    finally:
-        store.close()
     return Finding("ok", "store", f"{path} can be written")
 
 
@@ -115,11 +113,8 @@ def _influx(settings: Settings) -> Finding:
     if status >= 300:
         remedy = _WRITE_ADVICE.get(status, "the server is in trouble: see its log")
         return Finding("FAIL", "store", f"InfluxDB {url} answers {status} to a write", remedy)
-    store = create_store(settings)
-    try:
+    with closing(create_store(settings)) as store:
         store.history("scores", "", 0, 1)
-    finally:
-        store.close()
     return Finding("ok", "store", f"InfluxDB {url}: bucket {bucket} can be written and read")
 
 

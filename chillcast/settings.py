@@ -99,8 +99,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return {PREFIX + k.upper(): str(v) for k, v in msgspec.structs.asdict(self).items()}
 
 
-_KINDS: dict[str, type] = {"partitions": int, "page_port": int, "metrics_port": int}
-_KINDS |= {"session_timeout_s": int, "state_interval_s": int}
+_WHOLE = ("partitions", "page_port", "metrics_port", "session_timeout_s", "state_interval_s")
 
 
 def read_settings(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
@@ -122,17 +121,17 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: Any)
     for name, value in overrides.items():
         if value is not None:
             given[name] = value
-    for name, kind in _KINDS.items():
-        given[name] = _number(name, given[name], kind) if name in given else None
+    for name in _WHOLE:
+        given[name] = _whole(name, given[name]) if name in given else None
     return _checked({k: v for k, v in given.items() if v is not None})
 
 
 _FOREIGN = (PREFIX + "TEST_", PREFIX + "CACHE", PREFIX + "CHROMIUM", PREFIX + "INFLUXD")
 
 
-def _number(name: str, value: object, kind: type) -> object:
+def _whole(name: str, value: Any) -> int:
     try:
-        return kind(value)
+        return int(value)
     except ValueError as error:
         raise ConfigError("environment", PREFIX + name.upper(), value, "a whole number") from error
 

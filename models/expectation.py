@@ -17,7 +17,7 @@ import numpy as np
 
 from models.errors import ModelError
 from models.fleet import Fleet
-from models.frames import Float32, Float64, Frames, Int32, Slice
+from models.frames import Float32, Float64, Frames, Int32, Slice, limits
 from models.labels import Bools
 
 _RIDGE = 1e-6
@@ -143,8 +143,7 @@ class _Sample:
 
 def _sample(fleet: Fleet, slices: Iterable[Slice]) -> _Sample:
     """Keep one sample of each fourth hop, where the machine ran and the sensors are plausible."""
-    low = np.array([s.low for s in fleet.sensors], np.float32)
-    high = np.array([s.high for s in fleet.sensors], np.float32)
+    low, high = limits(fleet.sensors)
     every_ms, period_ms = _SAMPLED_HOPS * fleet.sampling.hop_s * 1000, fleet.sampling.period_s * 1000
     names: dict[str, int] = {}
     asset: list[Int32] = []

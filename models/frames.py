@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
+from models.fleet import Sensor
+
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
@@ -78,6 +80,11 @@ def join(parts: Sequence[Frames]) -> Frames:
         np.concatenate([p.time_ms for p in parts]),
         np.concatenate([p.values for p in parts]),
     )
+
+
+def limits(sensors: Sequence[Sensor]) -> Float32:
+    """Return (2, S) the lowest and the highest plausible value of each sensor."""
+    return np.array([[s.low for s in sensors], [s.high for s in sensors]], np.float32)
 
 
 def utc(time_ms: float) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from models.expectation import Expectation, Residuals, identity_of
 from models.features import FeatureSchema
 from models.fleet import Fleet
-from models.frames import Float32, Frames, Int32, Int64
+from models.frames import Float32, Frames, Int32, Int64, limits
 from models.memory import Emitted, Memory, Plan, Samples, allocate, plan_of, room, samples_of
 from models.steps import (
     FRESH,
@@ -135,7 +135,7 @@ class Kernel:
         width = np.empty((0, len(self.schema)), np.float32)
         self._nothing = Windows((), none.astype(np.int32), none, none.astype(np.int32), width)
         self.plan = plan_of(fleet, len(self.schema), self.sensors + len(self.schema.residuals), emit_s)
-        self.limits = np.array([[s.low for s in fleet.sensors], [s.high for s in fleet.sensors]], np.float32)
+        self.limits = limits(fleet.sensors)
 
     def start(self) -> KernelState:
         """Return the state before the first sample."""

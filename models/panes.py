@@ -46,7 +46,7 @@ def clear_pane(n: Any, stats: Float32) -> None:
 
 
 @compiled
-def clear_block(block: Float32) -> None:
+def clear_block(block: Any) -> None:
     """Make a block one without samples."""
     block[:] = 0.0
     block[B_MIN] = np.inf
@@ -136,7 +136,7 @@ def fold(n: Any, stats: Float32, blocks: Float32, group: int, start: int, end: i
     deviates from them: as stable as Chan, Golub & LeVeque (1979), without a division in the inner loops.
     A pane counts, for the times, at its middle.
     """
-    clear_totals(out)
+    clear_block(out)
     first, last = -(-start // group), end // group
     if first >= last:
         first = last = start // group
@@ -152,14 +152,6 @@ def fold(n: Any, stats: Float32, blocks: Float32, group: int, start: int, end: i
     _deviate_panes(n, stats, start, head, start, out)
     _deviate_blocks(blocks, group, first, last, start, out)
     _deviate_panes(n, stats, tail, end, start, out)
-
-
-@compiled
-def clear_totals(out: Float64) -> None:
-    """Make totals (8, C) those of no sample."""
-    out[:] = 0.0
-    out[B_MIN] = np.inf
-    out[B_MAX] = -np.inf
 
 
 @compiled

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.fleet import Fleet
-from models.frames import Float32, Float64, Frames, Int64
+from models.frames import Float32, Float64, Frames, Int64, limits
 from models.kernel import KernelState, Windows
 from models.memory import NEVER, Memory, Plan
 from models.panes import MAX, MEAN, MIN, compiled
@@ -63,7 +63,7 @@ class Quality:
 
     def __init__(self, fleet: Fleet, plan: Plan) -> None:
         self.fleet, self.plan = fleet, plan
-        self.rules = _rules(fleet, plan)
+        self.rules, self.limits = _rules(fleet, plan), limits(fleet.sensors)
         self.wrong: dict[tuple[str, int], int] = {}
 
     def closed(self, state: KernelState, windows: Windows) -> Iterator[QualitySignal]:
@@ -79,8 +79,7 @@ class Quality:
 
     def out_of_range(self, state: KernelState, frames: Frames) -> Iterator[QualitySignal]:
         """Yield the sensors of raw frames that read out of range, and did not in the pane before."""
-        low = np.array([s.low for s in self.fleet.sensors], np.float32)
-        high = np.array([s.high for s in self.fleet.sensors], np.float32)
+        low, high = self.limits
         with np.errstate(invalid="ignore"):
             wrong = np.argwhere((frames.values < low) | (frames.values > high))
         for i, sensor in wrong.tolist():

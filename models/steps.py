@@ -158,16 +158,24 @@ def close_all(plan: Plan, memory: Memory, assets: Int64, out: Emitted) -> None:
 def close(plan: Plan, memory: Memory, asset: int, out: Emitted) -> None:
     """Close the open pane of an asset and emit the windows that end with it."""
     pane = memory.at[asset] + 1
-    n = memory.n[asset, pane % plan.ring]
-    scratch = np.empty((2, plan.channels), np.float64)
-    summarise(memory.slots[asset, pane % plan.kept], n, memory.stats[asset, pane % plan.ring], scratch)
+    _condense(plan, memory, asset, pane)
     _advance(plan, memory, asset)
     memory.is_open[asset] = False
     out.counts[1] += plan.slots
+    n = memory.n[asset, pane % plan.ring]
     for c in range(plan.sensors):
         out.missing[c] += plan.slots - n[c]
     if (pane + 1) % plan.emit_panes == 0:
         _emit(plan, memory, asset, pane, out)
+
+
+@compiled
+def _condense(plan: Plan, memory: Memory, asset: int, pane: int) -> None:
+    """Make the samples of a pane that is still kept its statistics."""
+    place, scratch = pane % plan.ring, np.empty((2, plan.channels), np.float64)
+    summarise(
+        memory.slots[asset, pane % plan.kept], memory.n[asset, place], memory.stats[asset, place], scratch
+    )
 
 
 @compiled
@@ -205,13 +213,9 @@ def correct(plan: Plan, memory: Memory, samples: Samples, order: Int64, out: Emi
 @compiled
 def _emit_again(plan: Plan, memory: Memory, asset: int, first: int, out: Emitted) -> None:
     """Condense the panes from ``first`` on again; emit the windows that end with one that holds samples."""
-    scratch = np.empty((2, plan.channels), np.float64)
     memory.first[asset] = min(memory.first[asset], first)
     for pane in range(first, memory.at[asset] + 1):
-        place = pane % plan.ring
-        summarise(
-            memory.slots[asset, pane % plan.kept], memory.n[asset, place], memory.stats[asset, place], scratch
-        )
+        _condense(plan, memory, asset, pane)
         if (pane + 1) % plan.group == 0:
             _fold_block(plan, memory, asset, pane // plan.group)
     for pane in range(first, memory.at[asset] + 1):

@@ -13,8 +13,7 @@ from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
 from models.errors import UnavailableError
 from streams.connection import Connection
-
-_ANSWER_S = 5.0
+from streams.topics import admin_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +88,11 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def connected(connection: Connection, answer_s: float = _ANSWER_S) -> Iterator[Cluster]:
+def connected(connection: Connection) -> Iterator[Cluster]:
     """Yield the cluster at ``connection``; raises UnavailableError where it does not answer in time."""
-    timeouts = {"request_timeout_ms": 10_000, "bootstrap_timeout_ms": int(answer_s * 1000)}
-    try:
-        admin = KafkaAdminClient(**connection.kafka_python(), **timeouts)
-    except (KafkaError, OSError) as error:
-        raise UnavailableError(f"Kafka broker {connection} does not answer: {error!r}") from error
-    with contextlib.closing(admin):
+    with contextlib.ExitStack() as stack:
+        try:
+            admin = stack.enter_context(admin_client(connection))
+        except (KafkaError, OSError) as error:
+            raise UnavailableError(f"Kafka broker {connection} does not answer: {error!r}") from error
         yield Cluster(admin, str(connection))

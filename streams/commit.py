@@ -100,14 +100,14 @@ class Transactions:
 
     async def close_source(self, source: str) -> None:
         """Stop the producers of one source."""
-        await asyncio.gather(
-            *(self._open.pop(place).stop() for place in list(self._open) if place[0] == source)
-        )
+        await self._stop([place for place in self._open if place[0] == source])
 
     async def close(self) -> None:
         """Stop every producer."""
-        producers, self._open = list(self._open.values()), {}
-        await asyncio.gather(*(p.stop() for p in producers))
+        await self._stop(list(self._open))
+
+    async def _stop(self, places: Sequence[tuple[str, int]]) -> None:
+        await asyncio.gather(*(self._open.pop(place).stop() for place in places))
 
 
 class Idempotent:

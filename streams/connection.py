@@ -8,8 +8,6 @@ from typing import Any
 
 from models.errors import ConfigError
 
-PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT")
-
 
 @dataclass(frozen=True, slots=True)
 class Security:

@@ -147,7 +147,9 @@ class FeatureStage:
             yield from self._close(record)
 
     def _step(self, message: Incoming, frames: Frames) -> Iterator[Outgoing]:
-        self._mark(frames)
+        if self._first_ms is None:
+            self._first_ms = int(frames.time_ms.min())
+        self._mark(frames.assets)
         windows, tally = self.kernel.step(self.state, frames)
         yield from self._closed(windows, tally)
         if tally.implausible.any():
@@ -157,15 +159,12 @@ class FeatureStage:
             yield self._dead(message, f"{tally.too_late} samples came later than lateness_s = {lateness_s}")
         yield from self._follow(frames)
 
-    def _mark(self, frames: Frames) -> None:
+    def _mark(self, assets: Iterable[str]) -> None:
         """Note that assets change, from the oldest pane on that samples may still correct."""
-        if self._first_ms is None:
-            self._first_ms = int(frames.time_ms.min())
-        for asset in frames.assets:
-            if asset not in self._changed:
-                row = self.state.index.get(asset)
-                at = int(self.state.memory.at[row]) if row is not None else NEVER
-                self._changed[asset] = at + 1 - self.kernel.plan.kept if row is not None else NEVER
+        for asset in assets:
+            row = self.state.index.get(asset)
+            oldest = NEVER if row is None else int(self.state.memory.at[row]) + 1 - self.kernel.plan.kept
+            self._changed.setdefault(asset, oldest)
 
     def _follow(self, frames: Frames) -> Iterator[Outgoing]:
         """See how far the fleet has come, and close what it has left behind."""
@@ -175,8 +174,7 @@ class FeatureStage:
         come = [
             self.fleet_watermark.observe(a, p) for a, p in zip(frames.assets, panes, strict=True) if p > 0
         ]
-        for asset in self._silent.intersection(frames.assets):
-            self._silent.remove(asset)
+        self._silent.difference_update(frames.assets)
         if any(come):
             reached_ms = (self.fleet_watermark.reached or 0) * self.kernel.plan.hop_ms
             watermark = Watermark(reached_ms - self.kernel.plan.lateness_ms)
@@ -185,9 +183,7 @@ class FeatureStage:
 
     def _close(self, watermark: Watermark) -> Iterator[Outgoing]:
         windows, tally = self.kernel.close(self.state, watermark.time_ms)
-        for asset in windows.assets:
-            row = self.state.index[asset]
-            self._changed.setdefault(asset, int(self.state.memory.at[row]) - self.kernel.plan.kept)
+        self._mark(windows.assets)
         yield from self._closed(windows, tally)
         self.watermark_ms = max(self.watermark_ms, watermark.time_ms)
         yield from self._silences(watermark.time_ms)

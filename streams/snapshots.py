@@ -101,12 +101,10 @@ class Snapshots:
         return found
 
     def _stamp(self, key: bytes, offset: int, size: int) -> None:
-        old = self._stamps.get(key)
-        if old is not None:
-            self._digest -= _hash(key, old[0])
+        self._drop(key)
         self._stamps[key] = (offset, size)
         self._digest = (self._digest + _hash(key, offset)) % _MODULUS
-        self.nbytes += size - (old[1] if old else 0)
+        self.nbytes += size
 
     def _drop(self, key: bytes) -> None:
         offset, size = self._stamps.pop(key, (None, 0))

@@ -126,7 +126,7 @@ def wait_for_broker(
 
 def _probe(connection: Connection, answer_s: float) -> KafkaError | OSError | None:
     try:
-        with _admin(connection, answer_s) as admin:
+        with admin_client(connection, answer_s) as admin:
             admin.list_topics()
     except (KafkaError, OSError) as error:
         return error
@@ -180,7 +180,7 @@ def _created(
     connection: Connection, topics: Topics, partitions: int, answer_s: float
 ) -> list[dict[str, Any]]:
     """Create what is missing and return the description of every topic."""
-    with _admin(connection, answer_s) as admin:
+    with admin_client(connection, answer_s) as admin:
         existing = set(admin.list_topics())
         for name in topics.all:
             # One by one: where another process creates the same topics now, the rest is still created.
@@ -203,7 +203,8 @@ def _wanted(compacted: bool, partitions: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _admin(connection: Connection, answer_s: float) -> Iterator[KafkaAdminClient]:
+def admin_client(connection: Connection, answer_s: float = _ANSWER_S) -> Iterator[KafkaAdminClient]:
+    """Yield a client that administers a cluster; raises KafkaError where that does not answer."""
     admin = KafkaAdminClient(
         **connection.kafka_python(),
         request_timeout_ms=10_000,

@@ -33,9 +33,9 @@ from streams.messages import DeadLetter, Watermark
 from streams.publisher import Publisher
 from streams.stage import Outgoing
 from streams.topics import partition_of
+from tests.collected import Final, collect
 
 ROOT = Path(__file__).parent.parent
-Final = dict[tuple[str, int], bytes]
 
 
 def drives(path: Path, assets: int = 400, days: int = 26, seed: int = 3) -> Path:
@@ -128,11 +128,6 @@ def batch(recorded: Recorded) -> Final:
     for windows in history.until(1 << 62):
         collect(out, windows)
     return out
-
-
-def collect(into: Final, windows: Windows) -> None:
-    for i in range(len(windows)):
-        into[windows.assets[windows.asset[i]], int(windows.end_ms[i])] = windows.values[i].tobytes()
 
 
 class Alarms(Reporter):

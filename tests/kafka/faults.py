@@ -41,6 +41,7 @@ from streams.publisher import Publisher
 from streams.stage import Outgoing
 from streams.supervisor import Supervisor
 from streams.topics import Topics, create_topics
+from tests.collected import Final, collect
 from tests.kafkad import KafkaServer, NotHereError
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +49,6 @@ PARTITIONS, ASSETS, HOURS = 4, 24, 160
 SESSION_S = 3
 HOUR_MS = 3_600_000
 START_MS = 1_700_000_000_000 // HOUR_MS * HOUR_MS
-Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -166,25 +166,23 @@ def slices() -> Iterator[Slice]:
         yield Slice(start_ms, start_ms + HOUR_MS, Frames(names, asset, time_ms, values).take(kept))
 
 
-def golden() -> dict[Key, bytes]:
+def golden() -> Final:
     """Return the windows of an undisturbed run, by the same kernel without a broker."""
-    out: dict[Key, bytes] = {}
+    out: Final = {}
     for windows in History(fleet(), slices()).until(1 << 62):
-        collect(windows, out, Counter())
+        collect(out, windows)
     return out
 
 
-def collect(windows: Windows, into: dict[Key, bytes], seen: Counter[tuple[str, int, int]]) -> None:
-    """Keep the last revision of each window, and count how often each came."""
-    for i in range(len(windows)):
-        name, end_ms = windows.assets[windows.asset[i]], int(windows.end_ms[i])
-        into[name, end_ms] = windows.values[i].tobytes()
-        seen[name, end_ms, int(windows.revision[i])] += 1
+def count(windows: Windows, seen: Counter[tuple[str, int, int]]) -> None:
+    """Count how often each revision of each window came."""
+    names = [windows.assets[i] for i in windows.asset]
+    seen.update(zip(names, windows.end_ms.tolist(), windows.revision.tolist(), strict=True))
 
 
-def judge(run: Run, fault: str, expected: dict[Key, bytes], supervisor: Supervisor) -> Outcome:
+def judge(run: Run, fault: str, expected: Final, supervisor: Supervisor) -> Outcome:
     """Wait for the end of the log, and compare."""
-    found, seen, ended = dict[Key, bytes](), Counter[tuple[str, int, int]](), set[int]()
+    found, seen, ended = Final(), Counter[tuple[str, int, int]](), set[int]()
     deadline = time.monotonic() + 120
     fingerprint = FeatureSchema(run.fleet).fingerprint
     with Feed(run.connection, (run.topics.features,), PARTITIONS, from_start=True) as feed:
@@ -193,7 +191,8 @@ def judge(run: Run, fault: str, expected: dict[Key, bytes], supervisor: Supervis
             for message in feed.poll(0.2):
                 record = messages.decode_features(message.value, message.content_type, fingerprint)
                 if isinstance(record, Windows):
-                    collect(record, found, seen)
+                    collect(found, record)
+                    count(record, seen)
                 elif isinstance(record, Watermark) and record.end:
                     ended.add(message.partition)
     run.watch(supervisor, 2.5)  # acknowledgements are committed once a second
@@ -239,11 +238,16 @@ def raised(run: Run, supervisor: Supervisor) -> None:
 
 def terminated(run: Run, supervisor: Supervisor) -> None:
     """Stop a worker as a process manager does, three times."""
-    for _ in range(3):
-        run.watch(supervisor, 3.0)
+    signalled(run, supervisor, [3.0] * 3, signal.SIGTERM)
+
+
+def signalled(run: Run, supervisor: Supervisor, pauses_s: Sequence[float], sign: signal.Signals) -> None:
+    """Send the first worker, if it runs then, a signal after each pause."""
+    for pause_s in pauses_s:
+        run.watch(supervisor, pause_s)
         pid = supervisor.status()[0].pid
         if pid:
-            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, sign)
 
 
 def stopped(run: Run, supervisor: Supervisor) -> None:
@@ -276,11 +280,7 @@ def rebalanced(run: Run, supervisor: Supervisor) -> None:
 def withheld(run: Run, supervisor: Supervisor) -> None:
     """Leave out the first message that a worker is given after each load."""
     run.plant("withhold")
-    for _ in range(2):
-        run.watch(supervisor, 4.0)
-        pid = supervisor.status()[0].pid
-        if pid:
-            os.kill(pid, signal.SIGKILL)
+    signalled(run, supervisor, [4.0] * 2, signal.SIGKILL)
 
 
 def poisoned(run: Run, supervisor: Supervisor) -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from models.features import STATS, FeatureSchema, write_features
 from models.fleet import Expected, Fleet, parse_fleet
 from models.frames import Frames
-from models.kernel import Kernel, KernelState, Tally, Windows
+from models.kernel import Kernel, KernelState, Tally
 from models.panes import BLOCK
+from tests.collected import Final, collect
 
 MINUTE = 60_000
 HOP = 4 * MINUTE
@@ -45,15 +46,6 @@ def frames_of(rows: list[tuple[int, int, float]], sensors: int = 2) -> Frames:
     values = np.array([[v + i for i in range(sensors)] for _, _, v in rows], np.float32).reshape(-1, sensors)
     time_ms = np.array([m * MINUTE for _, m, _ in rows], np.int64)
     return Frames(("a", "b", "c"), np.array([a for a, _, _ in rows], np.int32), time_ms, values)
-
-
-Final = dict[tuple[str, int], bytes]
-
-
-def collect(into: Final, windows: Windows) -> None:
-    for i in range(len(windows)):
-        key = (windows.assets[windows.asset[i]], int(windows.end_ms[i]))
-        into[key] = windows.values[i].tobytes()
 
 
 def run(kernel: Kernel, parts: list[Frames], until_ms: int) -> tuple[Final, KernelState, Tally]:

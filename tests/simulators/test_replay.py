@@ -9,7 +9,8 @@ from streams import messages
 from streams.messages import Watermark
 from streams.stage import Outgoing
 from streams.topics import partition_of
-from tests.models.test_kernel import HOP, MINUTE, collect, fleet_of, frames_of
+from tests.collected import collect
+from tests.models.test_kernel import HOP, MINUTE, fleet_of, frames_of
 
 FLEET = fleet_of()
 START_MS = 10 * HOP
