@@ -15,7 +15,9 @@ def main() -> None:
     """Consume telemetry."""
     settings = read_settings()
     topics = Topics(settings.topic_prefix)
-    options = WorkerOptions(settings.connection, topics.group("features"), (topics.telemetry,))
+    options = WorkerOptions(
+        settings.connection, topics.group("features"), (topics.telemetry,), data_folder=settings.home
+    )
     app = create_app(options)
 
     async def run(stream: Any) -> None:

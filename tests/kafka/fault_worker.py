@@ -59,7 +59,10 @@ class Withholding(Lane):
 async def disturb(step: str) -> None:
     if asked(f"{step} pause"):
         FAULT.with_suffix(".hit").write_text(str(os.getpid()), encoding="utf-8")
-        await asyncio.sleep(600)
+        while asked(
+            f"{step} pause"
+        ):  # the other worker may stand here too, and is not the one that is killed
+            await asyncio.sleep(0.05)
     elif asked(f"{step} raise"):
         FAULT.unlink()
         raise RuntimeError(f"planted at {step}")

@@ -223,8 +223,8 @@ def killed(run: Run, supervisor: Supervisor) -> None:
     for step in steps if run.exactly_once else ("send", "state") * 4:
         run.plant(f"{step} pause")
         wait(lambda: hit.exists() and hit.read_text(encoding="utf-8") != "", supervisor)
-        run.fault_file.unlink()
         os.kill(int(hit.read_text(encoding="utf-8")), signal.SIGKILL)
+        run.fault_file.unlink()
         run.watch(supervisor, 1.0)
 
 
