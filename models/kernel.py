@@ -72,10 +72,14 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add another tally to this one."""
-        for name in ("samples", "late", "too_late", "duplicates", "expected"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.samples += other.samples
+        self.late += other.late
+        self.too_late += other.too_late
+        self.duplicates += other.duplicates
         self.implausible += other.implausible
-        self.missing += other.missing
+        if other.expected:
+            self.expected += other.expected
+            self.missing += other.missing
 
 
 class KernelState:

@@ -10,7 +10,7 @@ import numpy as np
 from models.errors import RecordError, StateError
 from models.expectation import Expectation
 from models.fleet import Fleet
-from models.frames import Event, Frames
+from models.frames import Event, Frames, Int64
 from models.kernel import Kernel, Tally, Windows
 from models.labels import DAY_MS
 from models.memory import NEVER
@@ -168,9 +168,7 @@ class FeatureStage:
 
     def _follow(self, frames: Frames) -> Iterator[Outgoing]:
         """See how far the fleet has come, and close what it has left behind."""
-        newest = np.full(len(frames.assets), NEVER)
-        np.maximum.at(newest, frames.asset, frames.time_ms)
-        panes = (newest // self.kernel.plan.hop_ms).tolist()
+        panes = (_newest(frames) // self.kernel.plan.hop_ms).tolist()
         come = [
             self.fleet_watermark.observe(a, p) for a, p in zip(frames.assets, panes, strict=True) if p > 0
         ]
@@ -276,3 +274,12 @@ class FeatureStage:
         self.tally.expected = common.expected
         self.tally.implausible = np.array(common.implausible, np.int64)
         self.tally.missing = np.array(common.missing, np.int64)
+
+
+def _newest(frames: Frames) -> Int64:
+    """Return the newest event time of each named asset (A,), NEVER where it has no row."""
+    if len(frames.assets) == 1 and len(frames):
+        return np.array([frames.time_ms.max()], np.int64)
+    newest = np.full(len(frames.assets), NEVER)
+    np.maximum.at(newest, frames.asset, frames.time_ms)
+    return newest

@@ -316,7 +316,7 @@ def _ordered(values: Mapping[str, float | None], fleet: Fleet) -> Float32:
     """Return (1, S) in the fleet's order; a number too large for float32 is infinite."""
     ordered = [values.get(key) for key in fleet.keys]
     with np.errstate(over="ignore"):
-        return np.array([[np.nan if v is None else v for v in ordered]], np.float64).astype(np.float32)
+        return np.array([ordered], np.float64).astype(np.float32)  # NumPy makes None a NaN
 
 
 def _event(data: bytes) -> Event:

@@ -132,8 +132,10 @@ class Lane:
         for event in events:
             parts[event.message.partition].append(event)
         for partition, part in parts.items():
-            given = [e for e in part if self._is_ours(partition, e.message.generation_id)]
-            if given and await self._process(partition, [incoming(e.message) for e in given]):
+            given = [e for e in part if e.message.generation_id == self.generation]
+            if not (given and self._is_ours(partition, self.generation)):
+                continue
+            if await self._process(partition, [incoming(e.message) for e in given]):
                 for event in given:
                     event.ack()
 
