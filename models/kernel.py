@@ -76,10 +76,9 @@ class Tally:
         self.late += other.late
         self.too_late += other.too_late
         self.duplicates += other.duplicates
+        self.expected += other.expected
         self.implausible += other.implausible
-        if other.expected:
-            self.expected += other.expected
-            self.missing += other.missing
+        self.missing += other.missing
 
 
 class KernelState:

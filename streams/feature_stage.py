@@ -162,9 +162,10 @@ class FeatureStage:
     def _mark(self, assets: Iterable[str]) -> None:
         """Note that assets change, from the oldest pane on that samples may still correct."""
         for asset in assets:
-            row = self.state.index.get(asset)
-            oldest = NEVER if row is None else int(self.state.memory.at[row]) + 1 - self.kernel.plan.kept
-            self._changed.setdefault(asset, oldest)
+            if asset not in self._changed:
+                row = self.state.index.get(asset)
+                oldest = NEVER if row is None else int(self.state.memory.at[row]) + 1 - self.kernel.plan.kept
+                self._changed[asset] = oldest
 
     def _follow(self, frames: Frames) -> Iterator[Outgoing]:
         """See how far the fleet has come, and close what it has left behind."""
@@ -278,7 +279,7 @@ class FeatureStage:
 
 def _newest(frames: Frames) -> Int64:
     """Return the newest event time of each named asset (A,), NEVER where it has no row."""
-    if len(frames.assets) == 1 and len(frames):
+    if len(frames.assets) == 1 and len(frames):  # most messages; `ufunc.at` is slow to start
         return np.array([frames.time_ms.max()], np.int64)
     newest = np.full(len(frames.assets), NEVER)
     np.maximum.at(newest, frames.asset, frames.time_ms)

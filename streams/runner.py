@@ -90,7 +90,8 @@ async def open_runner(logs: Logs, make_stage: Callable[[], Stage], partition: in
     """
     begin, committed = await logs.source.begin(partition), await logs.source.committed(partition)
     done = first if committed is None else min(committed, first)
-    runner, loss = await _restored(logs, make_stage, partition, (begin, committed))
+    was_cut = begin > 0 and committed is not None
+    runner, loss = await _restored(logs, make_stage, partition, (begin, was_cut))
     if not runner.stage.identity:
         runner.position = max(begin, done)
     if runner.position < done:
@@ -98,8 +99,7 @@ async def open_runner(logs: Logs, make_stage: Callable[[], Stage], partition: in
     async for messages in logs.source.read(partition, runner.position, done):
         runner.take([m for m in messages if m.offset < done])
     runner.position = max(runner.position, done)
-    was_used = begin > 0 and committed is not None
-    if loss and was_used and not (runner.stage.is_whole() or logs.accept_loss):
+    if loss and was_cut and not (runner.stage.is_whole() or logs.accept_loss):
         raise StateError(_refusal(logs.source.topic, partition, loss))
     return runner
 
@@ -127,18 +127,18 @@ def contiguous(messages: Sequence[Incoming]) -> list[Sequence[Incoming]]:
 
 
 async def _restored(
-    logs: Logs, make_stage: Callable[[], Stage], partition: int, reach: tuple[int, int | None]
+    logs: Logs, make_stage: Callable[[], Stage], partition: int, reach: tuple[int, bool]
 ) -> tuple[Runner, str]:
     """Return a runner with the last snapshot, else one at the start of the log; and what was lost with it.
 
-    ``reach`` is where the log begins, and what is committed.
+    ``reach`` is where the log begins, and whether messages that the group has seen may lie before that.
     """
-    stage, (begin, committed) = make_stage(), reach
+    stage, (begin, was_cut) = make_stage(), reach
     if logs.state is None or not stage.identity:
         return Runner(stage, partition, begin), ""
     snapshots = Snapshots(logs.state.topic, stage.identity)
     position, loss = await _loaded(logs.state, snapshots, stage, partition)
-    loss = loss or _gap(position, begin, committed)
+    loss = loss or _gap(position, begin, was_cut=was_cut)
     if position is not None and not loss:
         return Runner(stage, partition, position.offset, snapshots), ""
     if loss:
@@ -173,11 +173,10 @@ async def _load(state: Log, snapshots: Snapshots, stage: Stage, partition: int) 
             log.warning("partition %d: state %.0f %% loaded", partition, 100 * share)
 
 
-def _gap(position: Position | None, begin: int, committed: int | None) -> str:
+def _gap(position: Position | None, begin: int, *, was_cut: bool) -> str:
     """Say what is missing between a snapshot and the log it continues; empty where nothing is."""
     if position is None:
-        gone = begin > 0 and committed is not None
-        return f"there is no state, and the log begins at offset {begin} only" if gone else ""
+        return f"there is no state, and the log begins at offset {begin} only" if was_cut else ""
     if position.offset < begin:
         return f"the state ends at offset {position.offset}, the log begins at {begin}"
     return ""

@@ -59,9 +59,8 @@ class Withholding(Lane):
 async def disturb(step: str) -> None:
     if asked(f"{step} pause"):
         FAULT.with_suffix(".hit").write_text(str(os.getpid()), encoding="utf-8")
-        while asked(
-            f"{step} pause"
-        ):  # the other worker may stand here too, and is not the one that is killed
+        # The other worker may stand here too, and is not the one that is killed.
+        while asked(f"{step} pause"):
             await asyncio.sleep(0.05)
     elif asked(f"{step} raise"):
         FAULT.unlink()
