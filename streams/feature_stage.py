@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -20,8 +20,10 @@ from models.watermark import FleetWatermark
 from streams import messages
 from streams.checks import CUT_BYTES
 from streams.messages import DeadLetter, Drift, Watermark
+from streams.run import Part, Run
 from streams.snapshots import parsed
 from streams.stage import Counts, Incoming, Outgoing
+from streams.telemetry import Decoded, decode_telemetry
 from streams.topics import Topics, partition_of
 
 _HEAD, _PANES, _COMMON = b"h", b"p", b"c"
@@ -65,16 +67,14 @@ class FeatureStage:
         self._first_ms: int | None = None
         self._loader: Loader | None = None
         self._reached: int | None = None
+        self._run = Run(self.state)
 
-    def process(self, message: Incoming) -> Iterable[Outgoing]:
-        """Return the windows that a message closes, or its dead letter."""
-        try:
-            decoded = messages.decode_telemetry(message.value, message.content_type, self.fleet)
-            self._at_home(message.partition, decoded.record)
-        except RecordError as error:
-            return [self._dead(message, str(error))]
-        out = [self._dead(message, problem) for problem in decoded.problems]
-        return out + list(self._outputs(message, decoded.record))
+    def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
+        """Yield the windows that messages close, and the dead letters of those that make no sense."""
+        decoded = decode_telemetry(received, self.fleet)
+        for message, found in zip(received, decoded, strict=True):
+            yield from self._take(message, found)
+        yield from self._flush()
 
     async def settle(self) -> Iterable[Outgoing]:
         """Return nothing: all that this stage does lies in the log."""
@@ -124,6 +124,17 @@ class FeatureStage:
         readings = seen.samples * self.kernel.sensors
         return Counts(readings, seen.late, seen.too_late, seen.duplicates, self.watermark_ms)
 
+    def _take(self, message: Incoming, found: Decoded | RecordError) -> Iterator[Outgoing]:
+        try:
+            if isinstance(found, RecordError):
+                raise found
+            self._at_home(message.partition, found.record)
+        except RecordError as error:
+            yield self._dead(message, str(error))
+            return
+        yield from (self._dead(message, problem) for problem in found.problems)
+        yield from self._outputs(message, found.record)
+
     def _at_home(self, partition: int, record: Frames | Event | Watermark) -> None:
         """Refuse assets of another partition: split over two, each half would give wrong windows."""
         if isinstance(record, Watermark):
@@ -139,14 +150,33 @@ class FeatureStage:
 
     def _outputs(self, message: Incoming, record: Frames | Event | Watermark) -> Iterator[Outgoing]:
         if isinstance(record, Frames):
-            yield from self._step(message, record)
-        elif isinstance(record, Event):
+            yield from self._collect(message, record)
+            return
+        yield from self._flush()
+        if isinstance(record, Event):
             yield messages.event(self.topics.events, record)
             yield messages.event(self.topics.features, record)
         else:
             yield from self._close(record)
 
-    def _step(self, message: Incoming, frames: Frames) -> Iterator[Outgoing]:
+    def _collect(self, message: Incoming, frames: Frames) -> Iterator[Outgoing]:
+        """Keep a message for one step with its neighbours, as far as that changes nothing."""
+        if not self._run.add(message, frames):
+            yield from self._flush()
+            if not self._run.add(message, frames):
+                yield from self._step(Part(message, frames))
+        if self._follow(frames):
+            yield from self._flush()
+            yield from self._close_behind()
+
+    def _flush(self) -> Iterator[Outgoing]:
+        """Let the kernel see what was kept."""
+        run, self._run = self._run, Run(self.state)
+        if len(run):
+            yield from self._step(run.whole())
+
+    def _step(self, part: Part) -> Iterator[Outgoing]:
+        frames = part.frames
         if self._first_ms is None:
             self._first_ms = int(frames.time_ms.min())
         self._mark(frames.assets)
@@ -156,8 +186,9 @@ class FeatureStage:
             yield from map(self._signal, self.quality.out_of_range(self.state, frames))
         if tally.too_late:
             lateness_s = self.fleet.sampling.lateness_s
-            yield self._dead(message, f"{tally.too_late} samples came later than lateness_s = {lateness_s}")
-        yield from self._follow(frames)
+            yield self._dead(
+                part.message, f"{tally.too_late} samples came later than lateness_s = {lateness_s}"
+            )
 
     def _mark(self, assets: Iterable[str]) -> None:
         """Note that assets change, from the oldest pane on that samples may still correct."""
@@ -167,18 +198,21 @@ class FeatureStage:
                 oldest = NEVER if row is None else int(self.state.memory.at[row]) + 1 - self.kernel.plan.kept
                 self._changed[asset] = oldest
 
-    def _follow(self, frames: Frames) -> Iterator[Outgoing]:
-        """See how far the fleet has come, and close what it has left behind."""
+    def _follow(self, frames: Frames) -> bool:
+        """See how far the fleet has come; return whether that is further."""
         panes = (_newest(frames) // self.kernel.plan.hop_ms).tolist()
         come = [
             self.fleet_watermark.observe(a, p) for a, p in zip(frames.assets, panes, strict=True) if p > 0
         ]
         self._silent.difference_update(frames.assets)
-        if any(come):
-            reached_ms = (self.fleet_watermark.reached or 0) * self.kernel.plan.hop_ms
-            watermark = Watermark(reached_ms - self.kernel.plan.lateness_ms)
-            if watermark.time_ms > max(self.watermark_ms, 0):
-                yield from self._close(watermark)
+        return any(come)
+
+    def _close_behind(self) -> Iterator[Outgoing]:
+        """Close what the fleet has left behind."""
+        reached_ms = (self.fleet_watermark.reached or 0) * self.kernel.plan.hop_ms
+        watermark = Watermark(reached_ms - self.kernel.plan.lateness_ms)
+        if watermark.time_ms > max(self.watermark_ms, 0):
+            yield from self._close(watermark)
 
     def _close(self, watermark: Watermark) -> Iterator[Outgoing]:
         windows, tally = self.kernel.close(self.state, watermark.time_ms)

@@ -7,7 +7,6 @@ Things that people read are JSON; blocks of numbers are a MessagePack header wit
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,11 +14,9 @@ import msgspec
 import numpy as np
 
 from models.errors import RecordError
-from models.fleet import Fleet
-from models.frames import Event, Float32, Float64, Frames, Int32, Int64
+from models.frames import Event, Float64, Frames, Int32, Int64
 from models.kernel import Windows
 from streams import blocks, checks
-from streams.blocks import Block
 from streams.stage import Incoming, Outgoing
 
 SAMPLE = "application/json"
@@ -33,7 +30,6 @@ DRIFT = "application/vnd.chillcast.drift.v1+json"
 DEAD_LETTER = "application/vnd.chillcast.dead-letter.v1+json"
 
 _MAX_PAYLOAD_BYTES = 64 * 1024
-_MAX_PROBLEMS = 16
 
 T = TypeVar("T")
 
@@ -171,53 +167,26 @@ class Scores:
         return len(self.asset)
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a telemetry message holds, and what of it could not be used."""
-
-    record: Frames | Event | Watermark
-    problems: tuple[str, ...] = ()
-
-
-def decode_telemetry(value: bytes | None, content_type: str, fleet: Fleet) -> Decoded:
-    """Decode a message of the telemetry topic; no header means one named sample in JSON.
-
-    Raises RecordError where nothing of it can be used.
-    """
-    data = checks.sized(value)
-    if content_type in ("", SAMPLE):
-        return _sample(checks.from_json(data, Sample), fleet)
-    if content_type == BLOCK:
-        return Decoded(*blocks.to_frames(checks.from_msgpack(data, Block), fleet))
-    if content_type == EVENT:
-        record = _event(data)
-        checks.known_asset(record.asset, fleet)
-        return Decoded(record)
-    if content_type == WATERMARK:
-        return Decoded(_watermark(data))
-    raise _unexpected(content_type, SAMPLE, BLOCK, EVENT, WATERMARK)
-
-
 def decode_features(value: bytes | None, content_type: str, fingerprint: str) -> Windows | Event | Watermark:
     """Decode a message of the features topic, refusing windows of another feature schema."""
     data = checks.sized(value)
     if content_type == EVENT:
-        return _event(data)
+        return parsed_event(data)
     if content_type == WATERMARK:
-        return _watermark(data)
+        return parsed_watermark(data)
     if content_type == WINDOWS:
         return _windows(checks.from_msgpack(data, WindowBlock), fingerprint)
-    raise _unexpected(content_type, WINDOWS, EVENT, WATERMARK)
+    raise unexpected(content_type, WINDOWS, EVENT, WATERMARK)
 
 
 def decode_scores(value: bytes | None, content_type: str) -> Scores | Watermark:
     """Decode a message of the scores topic."""
     data = checks.sized(value)
     if content_type == WATERMARK:
-        return _watermark(data)
+        return parsed_watermark(data)
     if content_type == SCORES:
         return _scores(checks.from_msgpack(data, ScoreBlock))
-    raise _unexpected(content_type, SCORES, WATERMARK)
+    raise unexpected(content_type, SCORES, WATERMARK)
 
 
 def decode_json(value: bytes | None, kind: type[T]) -> T:
@@ -289,37 +258,13 @@ def dead_letter(topic: str, record: DeadLetter) -> Outgoing:
     return Outgoing(topic, record.key.encode(), msgspec.json.encode(record), DEAD_LETTER)
 
 
-def _unexpected(content_type: str, *expected: str) -> RecordError:
+def unexpected(content_type: str, *expected: str) -> RecordError:
+    """Return what is wrong with a message of a kind that its topic does not have."""
     return RecordError(f"content-type {checks.clip(content_type)!r}: expected one of {', '.join(expected)}")
 
 
-def _sample(record: Sample, fleet: Fleet) -> Decoded:
-    time_ms = checks.parse_time(record.time)
-    checks.known_asset(record.asset, fleet)
-    row = _ordered(record.values, fleet)
-    problems = (*_unknown(record.values, fleet), *blocks.clear_infinite(row))
-    if not np.isfinite(row).any():
-        raise RecordError("; ".join([*problems, "no finite value of a known sensor"]))
-    frames = Frames((record.asset,), np.zeros(1, np.int32), np.array([time_ms], np.int64), row)
-    return Decoded(frames, problems)
-
-
-def _unknown(values: Mapping[str, float | None], fleet: Fleet) -> list[str]:
-    """Name the sensors that the fleet does not have, the first of them one by one."""
-    unknown = sorted(values.keys() - set(fleet.keys))
-    named = [f"values.{checks.clip(key)}: not a sensor of fleet {fleet.name}" for key in unknown]
-    more = len(named) - _MAX_PROBLEMS
-    return [*named[:_MAX_PROBLEMS], f"values: {more} more unknown sensors"] if more > 0 else named
-
-
-def _ordered(values: Mapping[str, float | None], fleet: Fleet) -> Float32:
-    """Return (1, S) in the fleet's order; a number too large for float32 is infinite."""
-    ordered = [values.get(key) for key in fleet.keys]
-    with np.errstate(over="ignore"):
-        return np.array([ordered], np.float64).astype(np.float32)  # NumPy makes None a NaN
-
-
-def _event(data: bytes) -> Event:
+def parsed_event(data: bytes) -> Event:
+    """Parse an event, whose words and time are checked."""
     record = checks.from_json(data, Event)
     checks.time_in_range(record.time_ms, "time_ms")
     for name, text in (("kind", record.kind), ("code", record.code or "-"), ("asset", record.asset)):
@@ -328,7 +273,8 @@ def _event(data: bytes) -> Event:
     return record
 
 
-def _watermark(data: bytes) -> Watermark:
+def parsed_watermark(data: bytes) -> Watermark:
+    """Parse a watermark, whose time is checked."""
     record = checks.from_json(data, Watermark)
     checks.time_in_range(record.time_ms, "time_ms")
     return record

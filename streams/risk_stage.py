@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -99,15 +99,19 @@ class RiskStage:
         self._restoring: dict[str, _Asset] = {}
         self._learnt: tuple[float, float] | None = None
 
-    def process(self, message: Incoming) -> Iterable[Outgoing]:
-        """Return the scores of a message's windows, and what they lead to."""
+    def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
+        """Yield the scores of each message's windows, and what they lead to."""
+        for message in received:
+            yield from self._process(message)
+
+    def _process(self, message: Incoming) -> Iterable[Outgoing]:
         try:
             record = self._decoded(message)
         except RecordError as error:
             return [messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, str(error)))]
         if isinstance(record, Windows):
-            return list(self._score(record))
-        return list(self._happened(record) if isinstance(record, Event) else self._pass(record))
+            return self._score(record)
+        return self._happened(record) if isinstance(record, Event) else self._pass(record)
 
     def _decoded(self, message: Incoming) -> Windows | Event | Watermark:
         record = messages.decode_features(message.value, message.content_type, self.model.fingerprint)

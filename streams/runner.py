@@ -65,11 +65,11 @@ class Runner:
 
     def take(self, messages: Sequence[Incoming]) -> list[Outgoing]:
         """Process what the stage has not seen yet; the messages must not leave a gap."""
-        out: list[Outgoing] = []
-        for message in messages:
-            if message.offset >= self.position:
-                out += self.stage.process(message)
-                self.position = message.offset + 1
+        new = [m for m in messages if m.offset >= self.position]
+        if not new:
+            return []
+        out = list(self.stage.process(new))
+        self.position = new[-1].offset + 1
         return out
 
     def snapshot(self) -> list[Outgoing]:

@@ -35,14 +35,14 @@ class SinkStage(Forgetful):
         self.sink, self.topics, self.alarm = sink, topics, alarm
         self._last: Incoming | None = None
 
-    def process(self, message: Incoming) -> Iterable[Outgoing]:
-        """Hand a message's points to the sink."""
-        self._last = message
-        try:
-            self.sink.add(self._points(message))
-        except RecordError as error:
-            return [messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, str(error)))]
-        return ()
+    def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
+        """Hand the messages' points to the sink."""
+        for message in received:
+            self._last = message
+            try:
+                self.sink.add(self._points(message))
+            except RecordError as error:
+                yield messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, str(error)))
 
     async def settle(self) -> Iterable[Outgoing]:
         """Return when the store has every point, with the dead letters of those it refused."""

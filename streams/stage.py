@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,16 +43,17 @@ class Counts:
 class Stage(Protocol):
     """Processes the messages of one partition, in order.
 
-    What a stage returns, and what it remembers, is a function of the messages since the start of the
-    partition alone. After a crash another worker is given what was remembered at some offset, sees the
-    messages since then again, and arrives at the same state.
+    What a stage says, and what it remembers, is a function of the messages since the start of the partition
+    alone, however they are cut into batches; only what is said together in one message may differ. After a
+    crash another worker is given what was remembered at some offset, sees the messages since then again, and
+    arrives at the same state.
     """
 
     identity: str
     """Names the form of the state; what another identity remembered is of no use. Empty: nothing is kept."""
 
-    def process(self, message: Incoming) -> Iterable[Outgoing]:
-        """Return the outputs of one message; a message that makes no sense becomes a dead letter."""
+    def process(self, received: Sequence[Incoming]) -> Iterable[Outgoing]:
+        """Return the outputs of consecutive messages; one that makes no sense becomes a dead letter."""
 
     async def settle(self) -> Iterable[Outgoing]:
         """Make durable what lies outside the log, before the messages so far are acknowledged."""

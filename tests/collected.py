@@ -1,8 +1,12 @@
-"""The windows that came out of a kernel or a stage, by asset and end."""
+"""What came out of a kernel, a stage or a decoder, as tests look at it."""
 
 from __future__ import annotations
 
+from models.errors import RecordError
+from models.fleet import Fleet
 from models.kernel import Windows
+from streams.stage import Incoming
+from streams.telemetry import Decoded, decode_telemetry
 
 Final = dict[tuple[str, int], bytes]
 
@@ -12,3 +16,11 @@ def collect(into: Final, windows: Windows) -> None:
     for i in range(len(windows)):
         key = (windows.assets[windows.asset[i]], int(windows.end_ms[i]))
         into[key] = windows.values[i].tobytes()
+
+
+def decoded(value: bytes | None, content_type: str, fleet: Fleet) -> Decoded:
+    """Return what one telemetry message holds; raises RecordError where that is nothing."""
+    (found,) = decode_telemetry([Incoming("telemetry", 0, 0, None, value, content_type)], fleet)
+    if isinstance(found, RecordError):
+        raise found
+    return found

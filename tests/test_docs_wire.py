@@ -12,6 +12,7 @@ from streams import checks, messages
 from streams.blocks import Block
 from streams.snapshots import STATE, Position, StateRecord
 from streams.topics import NAMES, STATES
+from tests.collected import decoded
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
@@ -59,8 +60,7 @@ def test_no_codec_lacks_a_section() -> None:
 def test_the_examples_are_understood(content_type: str) -> None:
     example = re.search(r"```json\n(.*?)```", section(content_type), re.S)
     assert example
-    decoded = messages.decode_telemetry(example[1].encode(), content_type, FLEET)
-    assert decoded.problems == ()
+    assert decoded(example[1].encode(), content_type, FLEET).problems == ()
 
 
 def test_the_limits_that_are_named_are_those_of_the_code() -> None:

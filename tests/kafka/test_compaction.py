@@ -25,7 +25,7 @@ class Kept(Forgetful):
     def __init__(self) -> None:
         self.values: dict[bytes, bytes] = {}
 
-    def process(self, message: Incoming) -> Sequence[Outgoing]:
+    def process(self, received: Sequence[Incoming]) -> Sequence[Outgoing]:
         return ()
 
     async def settle(self) -> Sequence[Outgoing]:

@@ -5,11 +5,10 @@ import numpy as np
 from models.frames import Event, Frames, Slice
 from models.kernel import Kernel
 from simulators.replay import hops, replay
-from streams import messages
 from streams.messages import Watermark
 from streams.stage import Outgoing
 from streams.topics import partition_of
-from tests.collected import collect
+from tests.collected import collect, decoded
 from tests.models.test_kernel import HOP, MINUTE, fleet_of, frames_of
 
 FLEET = fleet_of()
@@ -27,7 +26,7 @@ def sent(partitions: int, source: list[Slice] | None = None) -> list[tuple[int, 
     out: list[tuple[int, object]] = []
 
     def send(partition: int, message: Outgoing) -> None:
-        out.append((partition, messages.decode_telemetry(message.value, message.content_type, FLEET).record))
+        out.append((partition, decoded(message.value, message.content_type, FLEET).record))
 
     replay(
         slices() if source is None else source,

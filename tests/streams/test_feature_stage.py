@@ -51,7 +51,7 @@ def watermark(time_ms: int, end: bool = False) -> Incoming:
 
 
 def feed(stage: FeatureStage, *incoming: Incoming) -> list[Outgoing]:
-    return [out for message in incoming for out in stage.process(message)]
+    return [out for message in incoming for out in stage.process([message])]
 
 
 def windows(stage: FeatureStage, outputs: Iterable[Outgoing]) -> list[Windows]:

@@ -10,7 +10,7 @@ from models.fleet import load_fleet
 from models.frames import Frames
 from streams.connection import Connection
 from streams.kafka_log import incoming
-from streams.messages import decode_telemetry
+from streams.telemetry import Decoded, decode_telemetry
 from streams.topics import Topics, create_topics, partition_of
 
 ROOT = Path(__file__).parents[2]
@@ -33,8 +33,8 @@ def test_what_the_plain_gateway_sends_is_understood_and_stands_on_its_assets_par
         consumer.close()
         gateway.kill()
         gateway.wait()
-    for message in messages:
-        decoded = decode_telemetry(message.value, message.content_type, FLEET)
+    for message, decoded in zip(messages, decode_telemetry(messages, FLEET), strict=True):
+        assert isinstance(decoded, Decoded)
         assert isinstance(decoded.record, Frames)
         assert decoded.problems == ()
         assert partition_of(decoded.record.assets[0], PARTITIONS) == message.partition

@@ -19,6 +19,8 @@ from models.kernel import Windows
 from streams import messages
 from streams.messages import Alert, DeadLetter, Drift, Sample, Scores, SensorReason, Watermark
 from streams.stage import Incoming, Outgoing
+from streams.telemetry import Decoded
+from tests.collected import decoded
 
 FLEET = load_fleet(Path(__file__).parents[2] / "fleets" / "chiller.toml")
 KEYS = FLEET.keys
@@ -56,8 +58,8 @@ ALERT = Alert(
 DRIFT = Drift(detector="quality", time_ms=NOON_MS, value=0.5, text="half is missing", sensor=KEYS[0])
 
 
-def telemetry(message: Outgoing) -> messages.Decoded:
-    return messages.decode_telemetry(message.value, message.content_type, FLEET)
+def telemetry(message: Outgoing) -> Decoded:
+    return decoded(message.value, message.content_type, FLEET)
 
 
 def sample_of(**changes: Any) -> bytes:
@@ -80,7 +82,7 @@ def scores_of(rows: int) -> Scores:
 
 @pytest.mark.parametrize("content_type", ["", messages.SAMPLE])
 def test_a_named_sample_needs_no_header(content_type: str) -> None:
-    record = messages.decode_telemetry(sample_of(), content_type, FLEET).record
+    record = decoded(sample_of(), content_type, FLEET).record
     assert isinstance(record, Frames)
     assert (record.assets, record.time_ms.tolist()) == (("CH-0001",), [NOON_MS])
     assert record.values.shape == (1, len(KEYS))
@@ -90,29 +92,29 @@ def test_a_named_sample_needs_no_header(content_type: str) -> None:
 
 def test_null_is_a_missing_value() -> None:
     values = {KEYS[0]: None, KEYS[1]: 1}
-    record = messages.decode_telemetry(sample_of(values=values), "", FLEET).record
+    record = decoded(sample_of(values=values), "", FLEET).record
     assert isinstance(record, Frames)
     assert np.isnan(record.values[0, 0])
 
 
 def test_an_unknown_sensor_is_reported_and_the_others_are_used() -> None:
-    decoded = messages.decode_telemetry(sample_of(values={"oil": 1.0, KEYS[0]: 2.0}), "", FLEET)
-    assert decoded.problems == ("values.oil: not a sensor of fleet chiller",)
-    assert isinstance(decoded.record, Frames)
-    assert decoded.record.values[0, 0] == 2.0
+    found = decoded(sample_of(values={"oil": 1.0, KEYS[0]: 2.0}), "", FLEET)
+    assert found.problems == ("values.oil: not a sensor of fleet chiller",)
+    assert isinstance(found.record, Frames)
+    assert found.record.values[0, 0] == 2.0
 
 
 def test_a_thousand_unknown_sensors_are_few_problems_of_bounded_length() -> None:
     values: dict[str, float] = {f"{i:04d}" + "x" * 1000: 1.0 for i in range(1000)}
-    decoded = messages.decode_telemetry(sample_of(values=values | {KEYS[0]: 1.0}), "", FLEET)
-    assert len(decoded.problems) == 17
-    assert decoded.problems[-1] == "values: 984 more unknown sensors"
-    assert max(map(len, decoded.problems)) < 200
+    found = decoded(sample_of(values=values | {KEYS[0]: 1.0}), "", FLEET)
+    assert len(found.problems) == 17
+    assert found.problems[-1] == "values: 984 more unknown sensors"
+    assert max(map(len, found.problems)) < 200
 
 
 def test_a_number_too_large_for_a_float32_is_missing_and_reported() -> None:
-    decoded = messages.decode_telemetry(sample_of(values={KEYS[0]: 1e39, KEYS[1]: 1.0}), "", FLEET)
-    assert decoded.problems == ("values: 1 infinite, taken as missing",)
+    found = decoded(sample_of(values={KEYS[0]: 1e39, KEYS[1]: 1.0}), "", FLEET)
+    assert found.problems == ("values: 1 infinite, taken as missing",)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_a_number_too_large_for_a_float32_is_missing_and_reported() -> None:
 )
 def test_a_sample_of_which_nothing_can_be_used_is_refused(value: bytes, reason: str) -> None:
     with pytest.raises(RecordError, match=reason):
-        messages.decode_telemetry(value, messages.SAMPLE, FLEET)
+        decoded(value, messages.SAMPLE, FLEET)
 
 
 def test_a_sample_a_block_an_event_and_a_watermark_survive_the_wire() -> None:
@@ -260,7 +262,7 @@ def test_a_dead_letter_fits_a_broker_whatever_was_sent() -> None:
 
 def test_an_unknown_content_type_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(RecordError, match=r"content-type 'text/plain': expected one of application/json"):
-        messages.decode_telemetry(b"x", "text/plain", FLEET)
+        decoded(b"x", "text/plain", FLEET)
 
 
 def mutilated(message: Outgoing) -> st.SearchStrategy[bytes]:
@@ -292,7 +294,7 @@ GOOD = [
     ),
 ]
 DECODERS: dict[str, Callable[[bytes, str], object]] = {
-    "telemetry": lambda value, kind: messages.decode_telemetry(value, kind, FLEET),
+    "telemetry": lambda value, kind: decoded(value, kind, FLEET),
     "features": lambda value, kind: messages.decode_features(value, kind, FINGERPRINT),
     "scores": messages.decode_scores,
     "alerts": lambda value, kind: messages.decode_json(value, Alert),

@@ -30,9 +30,10 @@ class Sums:
     whole: bool = False
     seen: list[int] = field(default_factory=list)
 
-    def process(self, message: Incoming) -> Iterable[Outgoing]:
-        self.seen.append(message.offset)
-        return [Outgoing("out", b"k", str(self.seen).encode(), "text/plain")]
+    def process(self, received: Sequence[Incoming]) -> Iterable[Outgoing]:
+        for message in received:
+            self.seen.append(message.offset)
+            yield Outgoing("out", b"k", str(self.seen).encode(), "text/plain")
 
     async def settle(self) -> Iterable[Outgoing]:
         return ()

@@ -85,7 +85,7 @@ SCORES = arrive(messages.scores(TOPICS.scores, scores()))
 
 
 def settled(stage: SinkStage, *incoming: Incoming) -> list[Outgoing]:
-    out = [o for message in incoming for o in stage.process(message)]
+    out = list(stage.process(incoming))
     return out + list(asyncio.run(stage.settle()))
 
 
@@ -152,7 +152,7 @@ def test_watermarks_of_a_day_overwrite_one_point_of_their_partition() -> None:
 def test_nothing_is_settled_before_the_store_has_it() -> None:
     sink = FakeSink()
     stage = SinkStage(sink, TOPICS)
-    assert list(stage.process(SCORES)) == []
+    assert list(stage.process([SCORES])) == []
     assert (len(sink.waiting), sink.written) == (2, [])
     asyncio.run(stage.settle())
     assert len(sink.written) == 2

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +15,10 @@ from hypothesis import strategies as st
 from models.errors import StateError
 from models.fleet import Fleet, parse_fleet
 from models.frames import Frames
+from models.kernel import Windows
 from streams import messages
 from streams.feature_stage import FeatureStage
-from streams.messages import Watermark
+from streams.messages import Sample, Watermark
 from streams.snapshots import Snapshots
 from streams.stage import Incoming, Outgoing, Stage
 from streams.topics import Topics
@@ -47,6 +51,7 @@ def fleet() -> Fleet:
                     "low": -50.0,
                     "high": 150.0,
                     "stuck_s": 7200,
+                    "max_per_minute": 0.6,
                 }
                 for i in range(3)
             ],
@@ -74,7 +79,7 @@ def telemetry(seed: int, hours: int) -> list[Incoming]:
 
 
 def said(stage: Stage, inputs: Sequence[Incoming]) -> list[Outgoing]:
-    return [out for message in inputs for out in stage.process(message)]
+    return [out for message in inputs for out in stage.process([message])]
 
 
 def successor(records: Sequence[Outgoing]) -> FeatureStage:
@@ -102,6 +107,69 @@ def test_a_successor_says_what_its_predecessor_would_have_said(
         stage, at = successor(records), cut
     found += said(stage, inputs[at:])
     assert found == whole
+
+
+def named(seed: int, hours: int) -> list[Incoming]:
+    """Single samples: gaps, late ones, doubles, strangers, and hours in which one asset speaks alone."""
+    rng, out = np.random.default_rng(seed), list[Outgoing]()
+    for step in range(hours * 6):
+        for name in ("a1",) if hours < step < hours * 4 else ("a1", "a2", "a3"):
+            late = int(rng.choice([1, 2, 12])) if rng.random() < 0.05 else 0
+            sample = Sample(asset=name, time=START + (step - late) * 10 * MINUTE, values=readings(rng))
+            if rng.random() < 0.9:
+                out += [messages.sample(TOPICS.telemetry, sample)] * (2 if rng.random() < 0.05 else 1)
+        if rng.random() < 0.05:
+            out.append(messages.watermark(TOPICS.telemetry, Watermark(START + (step + 3) * 10 * MINUTE)))
+    return [Incoming(o.topic, 0, i, o.key, o.value, o.content_type) for i, o in enumerate(out)]
+
+
+def readings(rng: np.random.Generator) -> dict[str, float | None]:
+    values: dict[str, float | None] = {f"s{i}": float(v) for i, v in enumerate(rng.normal(20, 2, 3))}
+    if rng.random() < 0.05:
+        values["s1"] = float(rng.choice([302.0, 68.0, 1e39, 100.0]))
+    return {"stranger": 1.0} if rng.random() < 0.02 else values
+
+
+def loosely(outputs: Sequence[Outgoing], stage: FeatureStage) -> dict[str, object]:
+    """Return what was said on each topic; in no order, but on features the windows from mark to mark."""
+    features: list[list[Any]] = [[]]
+    others: dict[str, list[str]] = defaultdict(list)
+    for out in outputs:
+        if out.content_type == messages.WINDOWS:
+            record = messages.decode_features(out.value, out.content_type, stage.kernel.schema.fingerprint)
+            assert isinstance(record, Windows)
+            rows = zip(record.asset.tolist(), record.end_ms.tolist(), record.revision.tolist(), strict=True)
+            features[-1] += [
+                (record.assets[a], end, revision, record.values[i].tobytes())
+                for i, (a, end, revision) in enumerate(rows)
+            ]
+        elif out.topic == TOPICS.features:
+            features += [[out], []]
+        else:
+            others[out.topic].append(repr(out))
+    said = {topic: sorted(found) for topic, found in others.items()}
+    return {**said, TOPICS.features: [sorted(part) if len(part) > 1 else part for part in features]}
+
+
+@given(
+    st.sampled_from([telemetry, named]),
+    st.integers(0, 2**31),
+    st.integers(5, 40),
+    st.lists(st.integers(1, 60), min_size=1, max_size=8),
+)
+@settings(max_examples=40, deadline=None)
+def test_what_is_said_does_not_depend_on_how_messages_are_cut_into_batches(
+    source: Callable[[int, int], list[Incoming]], seed: int, hours: int, sizes: list[int]
+) -> None:
+    inputs, one_by_one, batched = source(seed, hours), *(FeatureStage(fleet(), TOPICS, 1) for _ in range(2))
+    alone = said(one_by_one, inputs)
+    rest, size, together = list(inputs), itertools.cycle(sizes), list[Outgoing]()
+    while rest:
+        cut = next(size)
+        together += batched.process(rest[:cut])
+        rest = rest[cut:]
+    assert loosely(together, batched) == loosely(alone, one_by_one)
+    assert dict(batched.changes()) == dict(one_by_one.changes())
 
 
 def test_only_what_changed_is_written_again() -> None:

@@ -1,0 +1,67 @@
+"""Consecutive messages that the kernel takes in one step, because that comes to the same as one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.frames import Frames
+from models.kernel import KernelState
+from streams.stage import Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of one or more messages, the last of which is ``message``."""
+
+    message: Incoming
+    frames: Frames
+
+
+@dataclass(slots=True)
+class Run:
+    """Messages of one asset each, all of whose samples belong to panes that are not closed yet.
+
+    Only the first message of an asset in the run may close panes: what is said of a pane, and of the values
+    after it, is found from what is remembered then. A late message, or one of many assets, does not fit, and
+    is a step of its own.
+    """
+
+    state: KernelState
+    parts: list[Part] = field(default_factory=list)
+    _newest_ms: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def add(self, message: Incoming, frames: Frames) -> bool:
+        """Take a message in; return False where it does not fit."""
+        if len(frames.assets) > 1:
+            return False
+        asset, times = frames.assets[0], frames.time_ms
+        oldest_ms, newest_ms = (
+            (int(times[0]),) * 2 if len(times) == 1 else (int(times.min()), int(times.max()))
+        )
+        if not self._fits(asset, oldest_ms, newest_ms):
+            return False
+        self._newest_ms[asset] = newest_ms
+        self.parts.append(Part(message, frames))
+        return True
+
+    def whole(self) -> Part:
+        """Return all of at least one message as one part."""
+        names = [part.frames.assets[0] for part in self.parts]
+        table = {name: i for i, name in enumerate(dict.fromkeys(names))}
+        rows = [len(part.frames) for part in self.parts]
+        asset = np.repeat([table[name] for name in names], rows).astype(np.int32)
+        time_ms = np.concatenate([part.frames.time_ms for part in self.parts])
+        values = np.concatenate([part.frames.values for part in self.parts])
+        return Part(self.parts[-1].message, Frames(tuple(table), asset, time_ms, values))
+
+    def _fits(self, asset: str, oldest_ms: int, newest_ms: int) -> bool:
+        hop_ms, known_ms = self.state.plan.hop_ms, self._newest_ms.get(asset)
+        if known_ms is not None:
+            return oldest_ms >= known_ms and newest_ms // hop_ms == known_ms // hop_ms
+        row = self.state.index.get(asset)
+        return row is None or oldest_ms // hop_ms > int(self.state.memory.at[row])
