@@ -65,9 +65,10 @@ def to_frames(block: Block, fleet: Fleet) -> tuple[Frames, tuple[str, ...]]:
 def clear_infinite(values: Float32) -> tuple[str, ...]:
     """Make infinite values missing, in place, and say how many there were."""
     infinite = np.isinf(values)
+    if not infinite.any():
+        return ()
     values[infinite] = np.nan
-    count = int(infinite.sum())
-    return (f"values: {count} infinite, taken as missing",) if count else ()
+    return (f"values: {int(infinite.sum())} infinite, taken as missing",)
 
 
 def _check_head(block: Block, fleet: Fleet) -> None:

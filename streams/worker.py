@@ -227,7 +227,17 @@ class Lane:
         return self._logs
 
 
-class _Uncommitting(Consumer):
+class _Steady(Consumer):
+    """A consumer that waits for room in a full buffer, where Faust's would sleep for a second.
+
+    All partitions of an agent share one buffer: to pause one of them, as Faust does, helps no other.
+    """
+
+    def on_buffer_full(self, tp: Any) -> None:
+        """Do nothing: whoever delivers waits until there is room."""
+
+
+class _Uncommitting(_Steady):
     """A consumer that leaves the group's offsets to the transactions which belong to them."""
 
     async def _commit(self, offsets: Any) -> bool:  # noqa: ARG002
@@ -261,6 +271,5 @@ def create_app(options: WorkerOptions, *, commits: bool = True) -> faust.App:
         topic_allow_declare=False,
         worker_redirect_stdouts=False,
     )
-    if not commits:
-        app.transport.Consumer = _Uncommitting  # type: ignore[misc]
+    app.transport.Consumer = _Steady if commits else _Uncommitting  # type: ignore[misc]
     return app
