@@ -60,10 +60,10 @@ def head_of(state: KernelState, row: int) -> Head:
 
 
 def panes_of(state: KernelState, row: int, since: int) -> Iterator[tuple[int, Panes]]:
-    """Yield the block number and panes of every block with a closed pane at or after ``since``."""
+    """Yield number and panes of every block with a closed pane at or after ``since`` and the first sample."""
     plan, memory = state.plan, state.memory
     at = int(memory.at[row])
-    oldest = at + 1 - plan.ring
+    oldest = max(at + 1 - plan.ring, int(memory.first[row]))
     for number in range(max(since, oldest) // plan.group, at // plan.group + 1):
         first = max(number * plan.group, oldest)
         places = np.arange(first, min((number + 1) * plan.group, at + 1)) % plan.ring
