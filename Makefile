@@ -64,8 +64,8 @@ layers: setup ## imports run one way
 compose: setup ## validate docker-compose.yml with a real Compose
 	@exec $(BIN)/python -m pytest -q tests/test_compose.py
 
-bench: setup ## kernel and stream, each against a baseline in the same run; writes .chillcast/bench.json
-	@$(BIN)/python -m benchmarks.kernel && exec $(BIN)/python -m benchmarks.stream
+bench: setup ## kernel, stream, rivals and fleet, each beside a baseline of its run; writes .chillcast/bench.json
+	@for part in kernel stream compare fleet; do $(BIN)/python -m benchmarks.$$part || exit; done
 
 lock: setup ## resolve the locks; pins stay where they can, UPGRADE=--upgrade moves them all
 	@$(UV_COMPILE) --all-extras pyproject.toml requirements/build.in -o $(LOCK)
