@@ -13,13 +13,11 @@ import tempfile
 import venv
 from pathlib import Path
 
-from benchmarks.load import SENSORS
+from benchmarks.load import FLEET, SENSORS, samples
 from benchmarks.record import record
-from benchmarks.stream import FLEET, broker, rate, samples
+from benchmarks.site import WORKER, Site, broker
+from benchmarks.stream import rate
 from streams.connection import Connection
-from streams.publisher import Publisher
-from streams.stage import Outgoing
-from streams.topics import Topics, create_topics
 
 NEEDS = ("quixstreams==3.28.1", "bytewax==0.21.1", "numpy")
 RIVALS = (("Quix Streams", "quix.py", 400, 100), ("Bytewax", "bytewax_flow.py", 4000, 1000))
@@ -28,8 +26,8 @@ HOURS = [str(s // 3600) for s in FLEET.sampling.windows_s]
 
 def interpreter() -> Path:
     """Return a Python that has the rivals."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    home = cache / "chillcast" / f"rivals-{sys.version_info[0]}.{sys.version_info[1]}"
+    cache = Path(os.environ.get("CHILLCAST_CACHE") or Path.home() / ".cache" / "chillcast")
+    home = cache / f"rivals-{sys.version_info[0]}.{sys.version_info[1]}"
     python = home / "bin" / "python"
     if not (home / "ready").exists():
         venv.create(home, with_pip=True, clear=True)
@@ -54,16 +52,11 @@ def main() -> None:
     python = interpreter()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, broker(Path(folder)) as (kind, connection):
         load = list(samples(100, 80_000))
-        ours = rate(connection, Path(folder), "ours", load, works=True)
-        topics = Topics("rivals-")
-        create_topics(connection, topics, 1)
-        with Publisher(connection) as publisher:
-            for message in load[:6000]:
-                publisher.send(
-                    0, Outgoing(topics.telemetry, message.key, message.value, message.content_type)
-                )
+        ours = rate(connection, Path(folder), "ours", load, WORKER)
+        site = Site(connection, Path(folder), "rivals", partitions=1)
+        site.publish(load[:6000])
         for name, script, messages, warm in RIVALS:
-            theirs = rival(python, script, connection, topics.telemetry, (messages, warm))
+            theirs = rival(python, script, connection, site.topics.telemetry, (messages, warm))
             record(f"single samples: chillcast against {name}, {kind}", ours, theirs, "messages/s")
 
 

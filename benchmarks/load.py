@@ -8,6 +8,9 @@ import numpy as np
 
 from models.fleet import Fleet, parse_fleet
 from models.frames import Frames
+from streams import messages
+from streams.messages import Sample
+from streams.stage import Outgoing
 
 SENSORS, HOUR_MS = 70, 3_600_000
 START_MS = 1_700_000_000_000 // HOUR_MS * HOUR_MS
@@ -37,6 +40,9 @@ def seventy_sensors(period_s: int = 60) -> Fleet:
     )
 
 
+FLEET = seventy_sensors()
+
+
 def hours(assets: int, hours_: int, period_s: int = 60) -> Iterator[Frames]:
     """Yield an hour of all assets at a time; the values repeat from hour to hour."""
     rows = 3600 // period_s
@@ -46,3 +52,22 @@ def hours(assets: int, hours_: int, period_s: int = 60) -> Iterator[Frames]:
     names = tuple(f"u{i}" for i in range(assets))
     for hour in range(hours_):
         yield Frames(names, asset, time_ms + hour * HOUR_MS, values)
+
+
+def blocks(assets: int, hours_: int) -> Iterator[Outgoing]:
+    """Yield one block of 60 samples per asset and hour."""
+    for frames in hours(assets, hours_):
+        for i in range(assets):
+            rows = slice(60 * i, 60 * (i + 1))
+            part = Frames(
+                (frames.assets[i],), np.zeros(60, np.int32), frames.time_ms[rows], frames.values[rows]
+            )
+            yield messages.block("telemetry", part, FLEET.schema)
+
+
+def samples(assets: int, count: int, first_minute: int = 0) -> Iterator[Outgoing]:
+    """Yield single named samples, minute by minute."""
+    values = {s.key: 20.125 + i for i, s in enumerate(FLEET.sensors)}
+    for i in range(count):
+        name, minute = f"u{i % assets}", first_minute + i // assets
+        yield messages.sample("telemetry", Sample(asset=name, time=START_MS + minute * 60_000, values=values))

@@ -161,11 +161,12 @@ class FeatureStage:
 
     def _collect(self, message: Incoming, frames: Frames) -> Iterator[Outgoing]:
         """Keep a message for one step with its neighbours, as far as that changes nothing."""
-        if not self._run.add(message, frames):
+        newest_ms = _newest(frames)
+        if not self._run.add(message, frames, newest_ms):
             yield from self._flush()
-            if not self._run.add(message, frames):
+            if not self._run.add(message, frames, newest_ms):
                 yield from self._step(Part(message, frames))
-        if self._follow(frames):
+        if self._follow(frames.assets, newest_ms):
             yield from self._flush()
             yield from self._close_behind()
 
@@ -198,13 +199,11 @@ class FeatureStage:
                 oldest = NEVER if row is None else int(self.state.memory.at[row]) + 1 - self.kernel.plan.kept
                 self._changed[asset] = oldest
 
-    def _follow(self, frames: Frames) -> bool:
+    def _follow(self, assets: Sequence[str], newest_ms: Int64) -> bool:
         """See how far the fleet has come; return whether that is further."""
-        panes = (_newest(frames) // self.kernel.plan.hop_ms).tolist()
-        come = [
-            self.fleet_watermark.observe(a, p) for a, p in zip(frames.assets, panes, strict=True) if p > 0
-        ]
-        self._silent.difference_update(frames.assets)
+        panes = (newest_ms // self.kernel.plan.hop_ms).tolist()
+        come = [self.fleet_watermark.observe(a, p) for a, p in zip(assets, panes, strict=True) if p > 0]
+        self._silent.difference_update(assets)
         return any(come)
 
     def _close_behind(self) -> Iterator[Outgoing]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.frames import Frames
+from models.frames import Frames, Int64
 from models.kernel import KernelState
 from streams.stage import Incoming
 
@@ -35,17 +35,14 @@ class Run:
     def __len__(self) -> int:
         return len(self.parts)
 
-    def add(self, message: Incoming, frames: Frames) -> bool:
-        """Take a message in; return False where it does not fit."""
+    def add(self, message: Incoming, frames: Frames, newest_ms: Int64) -> bool:
+        """Take in a message whose assets (A,) have these newest times; return False where it does not fit."""
         if len(frames.assets) > 1:
             return False
-        asset, times = frames.assets[0], frames.time_ms
-        oldest_ms, newest_ms = (
-            (int(times[0]),) * 2 if len(times) == 1 else (int(times.min()), int(times.max()))
-        )
-        if not self._fits(asset, oldest_ms, newest_ms):
+        asset, oldest, newest = frames.assets[0], int(frames.time_ms.min()), int(newest_ms[0])
+        if not self._fits(asset, oldest, newest):
             return False
-        self._newest_ms[asset] = newest_ms
+        self._newest_ms[asset] = newest
         self.parts.append(Part(message, frames))
         return True
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 
 from models.errors import RecordError
@@ -22,7 +21,6 @@ from streams.stage import Incoming
 
 _MAX_PROBLEMS = 16
 _FIRST = np.zeros(1, np.int32)
-_SAMPLES = msgspec.json.Decoder(Sample)
 
 
 @dataclass(frozen=True, slots=True)

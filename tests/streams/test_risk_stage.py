@@ -71,7 +71,7 @@ def trip(hour: int, asset: str = "a", kind: str = "shutdown") -> Incoming:
 
 
 def feed(stage: RiskStage, *incoming: Incoming) -> list[Outgoing]:
-    return [out for message in incoming for out in stage.process([message])]
+    return list(stage.process(incoming))
 
 
 def alerts(outputs: Iterable[Outgoing]) -> list[Alert]:

@@ -1,0 +1,133 @@
+"""Where a benchmark runs: a broker, and the topics, settings and workers of one measurement."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.load import FLEET
+from chillcast.settings import Settings
+from models.kernel import Kernel, Windows
+from streams import children, messages
+from streams.broker import EmbeddedBroker
+from streams.connection import Connection
+from streams.kafka_log import KafkaLog
+from streams.publisher import Publisher
+from streams.stage import Outgoing
+from streams.topics import Topics, create_topics, partition_of
+from tests.kafkad import KafkaServer, NotHereError
+
+WORKER = ("-m", "chillcast", "worker", "features")
+IDLE = ("-m", "benchmarks.idle")
+FINGERPRINT = Kernel(FLEET).schema.fingerprint
+
+
+@contextlib.contextmanager
+def broker(folder: Path) -> Iterator[tuple[str, Connection]]:
+    """Run Apache Kafka where it can be had, else the embedded broker."""
+    try:
+        with KafkaServer(folder / "kafka") as server:
+            yield "Apache Kafka", Connection(server.bootstrap)
+    except NotHereError as error:
+        print(f"no Apache Kafka ({error}): the embedded broker takes its place")
+        with EmbeddedBroker(folder / "broker.log") as embedded:
+            yield "embedded broker", Connection(embedded.bootstrap)
+
+
+class Site:
+    """Topics of their own, and a folder with the fleet."""
+
+    def __init__(
+        self, connection: Connection, folder: Path, name: str, partitions: int, state_interval_s: int = 60
+    ) -> None:
+        self.connection, self.partitions = connection, partitions
+        self.topics, self.folder = Topics(f"{name}-"), folder / name
+        create_topics(connection, self.topics, partitions)
+        self.folder.mkdir()
+        fleet = self.folder / "fleet.json"
+        fleet.write_bytes(msgspec.json.encode(FLEET))
+        self.settings = Settings(
+            home=str(self.folder),
+            fleet=str(fleet),
+            broker=str(connection),
+            partitions=partitions,
+            topic_prefix=self.topics.prefix,
+            session_timeout_s=6,
+            state_interval_s=state_interval_s,
+        )
+
+    def publish(self, load: Iterable[Outgoing], pause_s: float = 0.0) -> dict[str, float]:
+        """Send messages to the partitions of their assets; return when each asset was sent last."""
+        sent = {}
+        with Publisher(self.connection) as publisher:
+            for message in load:
+                asset = message.key.decode()
+                out = Outgoing(self.topics.telemetry, message.key, message.value, message.content_type)
+                publisher.send(partition_of(asset, self.partitions), out)
+                sent[asset] = time.time()
+                if pause_s:
+                    time.sleep(pause_s)
+        return sent
+
+    def start(self, words: Iterable[str] = WORKER) -> subprocess.Popen[bytes]:
+        """Start a worker, or whatever Python is told by ``words``."""
+        return children.start([sys.executable, *words], self.folder / "log", self.settings.environment())
+
+    @contextlib.contextmanager
+    def running(self, workers: int, words: Iterable[str] = WORKER) -> Iterator[list[subprocess.Popen[bytes]]]:
+        """Run workers, and stop those that are in the list at the end."""
+        started = [self.start(words) for _ in range(workers)]
+        try:
+            yield started
+        finally:
+            for process in started:
+                children.stop(process, 10.0)
+
+    async def rate(self, count: int) -> float:
+        """Return messages a second between the first commit and the one by which ``count`` are done."""
+        first, started = 0, 0.0
+        async with self._logs(self.topics.telemetry, self.topics.group("features")) as logs:
+            while (done := sum([await log.committed(p) or 0 for p, log in enumerate(logs)])) < count:
+                if done and not first:
+                    first, started = done, time.perf_counter()
+                await asyncio.sleep(0.02)
+            return (done - first) / (time.perf_counter() - started)
+
+    async def windows(self, end_ms: int, count: int) -> dict[str, float]:
+        """Return when the window of each of ``count`` assets that ends at ``end_ms`` could be read."""
+        seen: dict[str, float] = {}
+        async with self._logs(self.topics.features) as logs:
+            readers = [asyncio.create_task(_follow(log, p, end_ms, seen)) for p, log in enumerate(logs)]
+            while len(seen) < count:
+                done, _ = await asyncio.wait(readers, timeout=0.01)
+                for reader in done:
+                    reader.result()  # it ends by an error only
+            for reader in readers:
+                reader.cancel()
+            await asyncio.gather(*readers, return_exceptions=True)
+        return seen
+
+    @contextlib.asynccontextmanager
+    async def _logs(self, topic: str, group: str | None = None) -> AsyncIterator[list[KafkaLog]]:
+        """Open the topic once for each partition."""
+        logs = [KafkaLog(self.connection, topic, group) for _ in range(self.partitions)]
+        try:
+            yield logs
+        finally:
+            await asyncio.gather(*(log.stop() for log in logs))
+
+
+async def _follow(log: KafkaLog, partition: int, end_ms: int, seen: dict[str, float]) -> None:
+    async for some in log.read(partition, 0, 1 << 62):
+        for message in some:
+            record = messages.decode_features(message.value, message.content_type, FINGERPRINT)
+            if isinstance(record, Windows):
+                for i in record.asset[record.end_ms == end_ms].tolist():
+                    seen.setdefault(record.assets[i], time.time())
