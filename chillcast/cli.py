@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
+from chillcast import data_commands
+from chillcast.options import SHIPPED, AsJson, FleetName, Home, show
 from chillcast.reporter import Reporter
 from chillcast.settings import find_file, read_settings
 from models.errors import ChillcastError, ConfigError
@@ -28,15 +30,12 @@ app = typer.Typer(
     add_completion=False,
 )
 
-SHIPPED = "file, or the name of one that is shipped."
+app.add_typer(data_commands.app, name="data")
 
-Home = Annotated[str | None, typer.Option(help="Folder for all that is written.", show_default=".chillcast")]
-FleetName = Annotated[str | None, typer.Option("--fleet", help=f"Fleet {SHIPPED}")]
 Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; embedded where there is none.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Horizon = Annotated[float | None, typer.Option(help="Days ahead; the fleet file's where not given.")]
 TrainUntil = Annotated[str | None, typer.Option(help="Date (UTC): learn from what lies before it.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
 def main() -> None:
@@ -97,7 +96,7 @@ def replay(
 
     settings = read_settings(home=home, broker=broker, fleet=fleet)
     request = Request(recording, _narrowed(load_fleet(settings.fleet_path), horizon), train_until, seed)
-    _show(replay_recording(settings, request, Reporter()), json=json)
+    show(replay_recording(settings, request, Reporter()), json=json)
 
 
 @app.command()
@@ -115,7 +114,7 @@ def train(
 
     settings = read_settings(home=home, fleet=fleet)
     request = Request(recording, load_fleet(settings.fleet_path), train_until, seed)
-    _show(train_on_recording(settings, request, Reporter()), json=json)
+    show(train_on_recording(settings, request, Reporter()), json=json)
 
 
 @app.command()
@@ -134,11 +133,11 @@ def backtest(
 
     settings = read_settings(home=home, fleet=fleet)
     request = Request(recording, _narrowed(load_fleet(settings.fleet_path), horizon), train_until, seed)
-    _show(backtest_recording(request, Reporter()), json=json)
+    show(backtest_recording(request, Reporter()), json=json)
 
 
 @app.command()
-def worker(stage: Annotated[str, typer.Argument(help="features, risk or sink")]) -> None:
+def worker(stage: Annotated[str, typer.Argument(help="features, risk, sink or landing")]) -> None:
     """Run one stage of the pipeline until told to stop; its supervisor restarts it after a crash."""
     from chillcast import logs  # noqa: PLC0415
     from chillcast.pipeline import wait_for_configured_broker  # noqa: PLC0415
@@ -245,11 +244,3 @@ def _narrowed(fleet: Fleet, horizon: float | None) -> Fleet:
         raise ConfigError("command line", "--horizon", horizon, f"one of {list(fleet.horizons_d)}")
     alerting = msgspec.structs.replace(fleet.alerting, horizon_d=horizon)
     return msgspec.structs.replace(fleet, horizons_d=(horizon,), alerting=alerting)
-
-
-def _show(result: dict[str, Any], *, json: bool) -> None:
-    if json:
-        typer.echo(msgspec.json.encode(result).decode())
-        return
-    for key, value in result.items():
-        typer.echo(f"{key}: {value}")

@@ -13,7 +13,7 @@ from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from models.bundle import write_bundle
 from models.expectation import Expectation, fit_expectation
-from models.fitting import Fitted, History, fit
+from models.fitting import Fitted, WindowSource, fit
 from models.fleet import Fleet
 from models.frames import Slice
 from models.labels import DAY_MS
@@ -44,7 +44,7 @@ def expect(fleet: Fleet, slices: Iterable[Slice], until_ms: int, reporter: Repor
 
 
 def learn(
-    fleet: Fleet, history: History, *, start_ms: int, until_ms: int, seed: int, reporter: Reporter
+    fleet: Fleet, history: WindowSource, *, start_ms: int, until_ms: int, seed: int, reporter: Reporter
 ) -> Fitted:
     """Fit a model on [start, until), showing how far it is."""
     days = (until_ms - start_ms) / DAY_MS

@@ -19,7 +19,8 @@ from streams.connection import Connection
 from streams.supervisor import Supervisor
 from streams.topics import Topics, create_topics, wait_for_broker
 
-STAGES = ("features", "risk", "sink")
+SCORING = ("features", "risk", "sink")
+STAGES = (*SCORING, "landing")
 _GIVE_UP_S = 120.0
 _EMBEDDED_SESSION_S = 2  # the embedded broker waits half of it at the first join of a group
 

@@ -181,12 +181,12 @@ def _series(history: History, score: Callable[[Any], Float64]) -> RiskSeries:
     for windows in history.until(end_ms):
         parts.append((history.codes(windows).astype(np.int64), windows.end_ms, score(windows.values)))
     asset, ends, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return RiskSeries(history.state.assets, asset, ends, scores)
+    return RiskSeries(history.assets, asset, ends, scores)
 
 
 def _rule_of(fleet: Fleet) -> Callable[[Any], Float64]:
     """Return the baseline: the sum of the rule's sensors, as last seen, missing ones counting nothing."""
-    schema = History(fleet, ()).kernel.schema
+    schema = History(fleet, ()).schema
     columns = [schema.index(key, schema.windows[0], "mean") for key in fleet.training.rule]
     return lambda features: np.nansum(features[:, columns].astype(np.float64), axis=1)
 

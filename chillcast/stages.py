@@ -9,14 +9,16 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 
 from chillcast.settings import Settings
-from models.bundle import champion, load_bundle, load_expectation
-from models.errors import ConfigError
-from models.expectation import identity_of
+from models.bundle import champion, load_bundle, load_expectation, read_manifest
+from models.errors import ConfigError, ModelError
+from models.expectation import Expectation, identity_of
+from models.feature_store import FeatureStore, StoredSchema, stored_schema
 from models.features import FeatureSchema
 from models.fleet import Fleet, load_fleet
 from streams.alarms import alarm
 from streams.commit import Producers, create_committer
 from streams.feature_stage import FeatureStage
+from streams.landing_stage import LandingStage
 from streams.metrics import Metrics
 from streams.open_store import open_store
 from streams.risk_stage import RiskStage
@@ -86,10 +88,42 @@ def _sink(settings: Settings, _: Fleet, topics: Topics) -> tuple[tuple[str, ...]
     return (topics.scores, topics.alerts, topics.drift, topics.events), open_stage
 
 
+def _landing(settings: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
+    store = feature_store(settings, fleet)
+
+    def lookup(fingerprint: str) -> tuple[StoredSchema, Expectation | None] | None:
+        return _schema_of(fingerprint, fleet, settings)
+
+    def open_stage(source: str, partition: int) -> Stage:  # noqa: ARG001
+        return LandingStage(store, topics, lookup, alarm)
+
+    return (topics.features,), open_stage
+
+
+def _schema_of(
+    fingerprint: str, fleet: Fleet, settings: Settings
+) -> tuple[StoredSchema, Expectation | None] | None:
+    """Find the features of a fingerprint: the fleet's own, or those of a bundle that was promoted here."""
+    plain = FeatureSchema(fleet)
+    if fingerprint == plain.fingerprint:
+        return stored_schema(plain), None
+    for folder in (settings.home_path / "bundles" / fleet.name).glob("*/"):
+        try:
+            manifest = read_manifest(folder)
+        except ModelError as error:
+            log.warning("%s", error)
+            continue
+        if manifest.fingerprint == fingerprint:
+            expectation = load_expectation(folder)
+            return stored_schema(FeatureSchema(fleet, identity_of(expectation))), expectation
+    return None
+
+
 _STAGES: dict[str, Callable[[Settings, Fleet, Topics], tuple[tuple[str, ...], OpenStage]]] = {
     "features": _features,
     "risk": _risk,
     "sink": _sink,
+    "landing": _landing,
 }
 
 
@@ -106,3 +140,8 @@ def create_store(settings: Settings) -> Store:
         settings.influx_bucket,
         settings.store_path,
     )
+
+
+def feature_store(settings: Settings, fleet: Fleet) -> FeatureStore:
+    """Return the feature store of a fleet, under the home folder."""
+    return FeatureStore(settings.home_path / "features" / fleet.name)

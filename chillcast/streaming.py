@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from chillcast.live import Gathered, await_sink, follow
-from chillcast.pipeline import STAGES, Pipeline, running
+from chillcast.pipeline import SCORING, Pipeline, running
 from chillcast.publishing import BackgroundReplay, ahead_of
 from chillcast.reporter import Advance, Reporter
 from chillcast.settings import Settings
@@ -47,7 +47,7 @@ def stream(
     Returns when every partition has come to its end and the store has what was scored.
     """
     with ExitStack() as stack:
-        pipeline = stack.enter_context(running(settings, fleet, STAGES if scored else STAGES[:1], reporter))
+        pipeline = stack.enter_context(running(settings, fleet, SCORING if scored else SCORING[:1], reporter))
         gathered = Gathered(pipeline.topics, pipeline.partitions, on_alert, reporter.alarm)
         feed = stack.enter_context(_feed(pipeline, scored=scored))
         replay = stack.enter_context(_replay(pipeline, fleet, source, gathered))

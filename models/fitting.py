@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from models.errors import ModelError
 from models.evaluation import brier, log_loss, roc_auc
 from models.expectation import Expectation
+from models.features import FeatureSchema
 from models.fleet import Fleet
 from models.frames import Event, Int32, Int64, Slice
 from models.kernel import Kernel, KernelState, Tally, Windows
@@ -55,9 +56,26 @@ class Fitted:
 
     model: RiskModel
     expectation: Expectation | None
-    tally: Tally
     dataset_sha256: str
     metrics: dict[str, float]
+
+
+class WindowSource(Protocol):
+    """Windows in order of time, wherever they come from, and the events up to them."""
+
+    assets: list[str]
+    events: list[Event]
+    schema: FeatureSchema
+    expectation: Expectation | None
+
+    def until(self, end_ms: int, emit_s: int | None = None) -> Iterator[Windows]:
+        """Yield the windows that end at or before ``end_ms``; call again to go on.
+
+        ``emit_s``: only those whose end is a multiple of it.
+        """
+
+    def codes(self, windows: Windows) -> Int32:
+        """Return the number of each window's asset in ``assets``, the same throughout."""
 
 
 class History:
@@ -66,7 +84,9 @@ class History:
     def __init__(self, fleet: Fleet, slices: Iterable[Slice], expectation: Expectation | None = None) -> None:
         self.fleet, self.expectation = fleet, expectation
         self.kernel = Kernel(fleet, expectation)
+        self.schema = self.kernel.schema
         self.state: KernelState = self.kernel.start()
+        self.assets = self.state.assets
         self.tally = Tally(self.kernel.sensors)
         self.events: list[Event] = []
         self._slices = iter(slices)
@@ -79,14 +99,19 @@ class History:
         """
         kernel = Kernel(self.fleet, self.expectation, emit_s) if emit_s else self.kernel
         for part in self._take(end_ms):
-            self.events += part.events
-            for windows, tally in (
-                kernel.step(self.state, part.frames),
-                kernel.close(self.state, part.end_ms),
-            ):
-                self.tally.add(tally)
-                if len(windows):
-                    yield windows
+            yield from self.see(part, kernel)
+
+    def see(self, part: Slice, kernel: Kernel | None = None) -> Iterator[Windows]:
+        """Yield the windows of one more slice."""
+        kernel = kernel or self.kernel
+        self.events += part.events
+        for windows, tally in (
+            kernel.step(self.state, part.frames),
+            kernel.close(self.state, part.end_ms),
+        ):
+            self.tally.add(tally)
+            if len(windows):
+                yield windows
 
     def codes(self, windows: Windows) -> Int32:
         """Return the number of each window's asset, the same throughout this history."""
@@ -106,7 +131,7 @@ class History:
 
 
 def fit(
-    fleet: Fleet, history: History, *, start_ms: int, until_ms: int, seed: int, progress: Progress
+    fleet: Fleet, history: WindowSource, *, start_ms: int, until_ms: int, seed: int, progress: Progress
 ) -> Fitted:
     """Train on [start, split), calibrate and set the threshold on [split + embargo, until).
 
@@ -126,7 +151,7 @@ def fit(
     else:
         later = _unlabelled(fleet, model, training, until_ms)
     threshold, metrics = _threshold(fleet, model, history, later, until_ms)
-    return Fitted(replace(model, threshold=threshold), history.expectation, history.tally, digest, metrics)
+    return Fitted(replace(model, threshold=threshold), history.expectation, digest, metrics)
 
 
 def _reporter(progress: Progress, start_ms: int, until_ms: int) -> Report:
@@ -136,9 +161,9 @@ def _reporter(progress: Progress, start_ms: int, until_ms: int) -> Report:
     return report
 
 
-def _gather(fleet: Fleet, history: History, until_ms: int, report: Report) -> Replayed:
+def _gather(fleet: Fleet, history: WindowSource, until_ms: int, report: Report) -> Replayed:
     """Keep the features of the windows that end on the training stride."""
-    kept = Replayed(history.state.assets)
+    kept = Replayed(history.assets)
     for windows in history.until(until_ms, fleet.training.stride_s):
         report("features", windows)
         kept.add(history.codes(windows), windows.end_ms, windows.values)
@@ -146,7 +171,7 @@ def _gather(fleet: Fleet, history: History, until_ms: int, report: Report) -> Re
 
 
 def _train(
-    fleet: Fleet, history: History, training: Replayed, until_ms: int, seed: int
+    fleet: Fleet, history: WindowSource, training: Replayed, until_ms: int, seed: int
 ) -> tuple[RiskModel, str]:
     asset, end_ms, features = training.columns()
     names = training.assets
@@ -155,7 +180,7 @@ def _train(
     rows = hazard_rows(wait_ms, end_ms[up], fleet.horizons_d, until_ms)
     matrix = np.asarray(features[up], np.float32)
     digest = hashlib.sha256(matrix.tobytes() + end_ms[up].tobytes() + wait_ms.tobytes()).hexdigest()
-    schema = history.kernel.schema
+    schema = history.schema
     model = train(
         matrix,
         rows,
@@ -169,9 +194,9 @@ def _train(
     return model, digest
 
 
-def _score(model: RiskModel, history: History, span_ms: tuple[int, int], report: Report) -> Replayed:
+def _score(model: RiskModel, history: WindowSource, span_ms: tuple[int, int], report: Report) -> Replayed:
     """Keep the uncalibrated risks of the windows that end in [from, until], scored as they come."""
-    kept = Replayed(history.state.assets)
+    kept = Replayed(history.assets)
     for windows in history.until(span_ms[1]):
         report("calibration", windows)
         chosen = windows.end_ms >= span_ms[0]
@@ -181,7 +206,7 @@ def _score(model: RiskModel, history: History, span_ms: tuple[int, int], report:
     return kept
 
 
-def _calibrated(model: RiskModel, history: History, later: Replayed, until_ms: int) -> RiskModel:
+def _calibrated(model: RiskModel, history: WindowSource, later: Replayed, until_ms: int) -> RiskModel:
     asset, end_ms, risks = later.columns()
     up = np.flatnonzero(~is_down(later.assets, asset, end_ms, history.events))
     wait_ms = time_to_next(later.assets, asset[up], end_ms[up], history.events)
@@ -199,7 +224,7 @@ def _unlabelled(fleet: Fleet, model: RiskModel, training: Replayed, until_ms: in
 
 
 def _threshold(
-    fleet: Fleet, model: RiskModel, history: History, later: Replayed, until_ms: int
+    fleet: Fleet, model: RiskModel, history: WindowSource, later: Replayed, until_ms: int
 ) -> tuple[float, dict[str, float]]:
     """Return the alert threshold and what the later slice says of the model that was tuned on it."""
     asset, end_ms, raw = later.columns()

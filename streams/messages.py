@@ -179,6 +179,14 @@ def decode_features(value: bytes | None, content_type: str, fingerprint: str) ->
     raise unexpected(content_type, WINDOWS, EVENT, WATERMARK)
 
 
+def decode_any_features(value: bytes | None, content_type: str) -> tuple[str, Windows | Event | Watermark]:
+    """Decode a message of the features topic, whatever its feature schema; return its fingerprint, too."""
+    if content_type != WINDOWS:
+        return "", decode_features(value, content_type, "")
+    head = checks.from_msgpack(checks.sized(value), WindowBlock)
+    return head.fingerprint, _windows(head, head.fingerprint)
+
+
 def decode_scores(value: bytes | None, content_type: str) -> Scores | Watermark:
     """Decode a message of the scores topic."""
     data = checks.sized(value)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -33,12 +35,20 @@ def text(name: str) -> str:
     return (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
+def commands_of(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every command with its full name, those of groups too."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands_of(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
 def test_every_command_and_option_is_documented() -> None:
-    group = typer.main.get_command(app)
     documented = text("commands.md")
-    commands = getattr(group, "commands", {})
+    commands = list(commands_of(typer.main.get_command(app)))
     assert len(commands) >= 10
-    for name, command in commands.items():
+    for name, command in commands:
         assert f"| `{name}" in documented, name
         for parameter in command.params:
             for option in (o for o in parameter.opts if o.startswith("--")):

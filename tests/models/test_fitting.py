@@ -88,7 +88,7 @@ def test_a_sensor_that_announces_shutdowns_ranks_windows_never_seen(learnt: Fitt
     asset = np.concatenate([history.codes(w) for w in windows])
     end_ms = np.concatenate([w.end_ms for w in windows])
     risk = learnt.model.score(np.concatenate([w.values for w in windows]))[:, 1]
-    label = within(time_to_next(history.state.assets, asset, end_ms, EVENTS), 3.0)
+    label = within(time_to_next(history.assets, asset, end_ms, EVENTS), 3.0)
     seen = end_ms <= (DAYS - 3) * DAY_MS
     area = roc_auc(risk[seen], label[seen])
     assert area is not None

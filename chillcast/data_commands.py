@@ -1,0 +1,98 @@
+"""`chillcast data …`: the feature store and its datasets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from chillcast.options import AsJson, FleetName, Home, show
+from chillcast.reporter import Reporter
+from chillcast.settings import read_settings
+from models.errors import ConfigError
+from models.fleet import load_fleet
+
+app = typer.Typer(
+    no_args_is_help=True, help="The feature store: what is in it, and the datasets drawn from it."
+)
+
+Digest = Annotated[str, typer.Argument(help="The beginning of a dataset's digest.")]
+
+
+@app.command("backfill")
+def backfill(
+    source: Annotated[str, typer.Argument(help="Recording of a fleet, or a scenario.")],
+    *,
+    fleet: FleetName = None,
+    expect_until: Annotated[
+        str | None, typer.Option(help="Learn what is normal from what lies before it; else the champion's.")
+    ] = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Land the windows and events of a recording, or of a simulated fleet, in the feature store."""
+    from chillcast.datasets import backfill, past_of  # noqa: PLC0415
+
+    settings = read_settings(home=home, fleet=fleet)
+    past = past_of(source, load_fleet(settings.fleet_path))
+    show(backfill(settings, past, expect_until, Reporter()), json=json)
+
+
+@app.command("list")
+def list_(*, fleet: FleetName = None, home: Home = None, json: AsJson = False) -> None:
+    """List the windows of the feature store by schema, and the datasets that were drawn from it."""
+    from chillcast.datasets import contents  # noqa: PLC0415
+    from chillcast.stages import feature_store  # noqa: PLC0415
+
+    settings = read_settings(home=home, fleet=fleet)
+    show(contents(feature_store(settings, load_fleet(settings.fleet_path))), json=json)
+
+
+@app.command("show")
+def show_(
+    digest: Annotated[str | None, typer.Argument(help="The beginning of a dataset's digest.")] = None,
+    *,
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Or the date (UTC) after which it begins,")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="and the date (UTC) with which it ends.")] = None,
+    fingerprint: Annotated[str | None, typer.Option(help="Feature schema, where there are several.")] = None,
+    fleet: FleetName = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Check the files of a dataset and say what it holds; with a time range, name the dataset first."""
+    from chillcast.datasets import define, describe  # noqa: PLC0415
+    from chillcast.stages import feature_store  # noqa: PLC0415
+    from models.dataset import Catalogue  # noqa: PLC0415
+
+    settings = read_settings(home=home, fleet=fleet)
+    machines = load_fleet(settings.fleet_path)
+    store = feature_store(settings, machines)
+    if digest:
+        found = Catalogue(store).find(digest)
+    elif from_ and until:
+        found = define(store, machines, (from_, until), fingerprint)
+    else:
+        raise ConfigError("command line", "digest", digest, "a dataset's digest, or --from and --until")
+    show(describe(store, machines, found), json=json)
+
+
+@app.command("diff")
+def diff(
+    one: Digest,
+    other: Digest,
+    *,
+    fleet: FleetName = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Say how two datasets differ: in time, features and files."""
+    from chillcast.datasets import difference  # noqa: PLC0415
+    from chillcast.stages import feature_store  # noqa: PLC0415
+    from models.dataset import Catalogue  # noqa: PLC0415
+
+    settings = read_settings(home=home, fleet=fleet)
+    store = feature_store(settings, load_fleet(settings.fleet_path))
+    catalogue = Catalogue(store)
+    show(difference(store, catalogue.find(one), catalogue.find(other)), json=json)

@@ -1,0 +1,23 @@
+"""What the commands share: options, and how a result is shown."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+SHIPPED = "file, or the name of one that is shipped."
+
+Home = Annotated[str | None, typer.Option(help="Folder for all that is written.", show_default=".chillcast")]
+FleetName = Annotated[str | None, typer.Option("--fleet", help=f"Fleet {SHIPPED}")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+def show(result: dict[str, Any], *, json: bool) -> None:
+    """Print a result: as one JSON object, or a line per key."""
+    if json:
+        typer.echo(msgspec.json.encode(result).decode())
+        return
+    for key, value in result.items():
+        typer.echo(f"{key}: {value}")

@@ -1,0 +1,137 @@
+"""The feature store, filled by running workers: nothing is lost or changed by a kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from chillcast.pipeline import running
+from chillcast.publishing import BackgroundReplay
+from chillcast.settings import Settings
+from chillcast.stages import feature_store
+from models.dataset import StoredHistory, select
+from models.feature_store import FeatureStore
+from models.fleet import Fleet, load_fleet
+from models.labels import DAY_MS
+from simulators.recording import Recorded, read_recording
+from tests.test_end_to_end import ROOT, Alarms, chillcast, drives
+
+FLEET = "fleets/backblaze.toml"
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drives(tmp_path_factory.mktemp("recording") / "drives.parquet")
+
+
+@pytest.fixture(scope="module")
+def backfilled(recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("backfilled")
+    done = chillcast("data", "backfill", str(recording), "--fleet", FLEET, "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["assets"] == 400
+    return home
+
+
+def fleet() -> Fleet:
+    return load_fleet(ROOT / FLEET)
+
+
+def windows(store: FeatureStore) -> dict[tuple[str, int], bytes]:
+    """Return every window of a store that training would see, to the bit."""
+    if not store.fingerprints():
+        return {}
+    history = StoredHistory(store, select(store, "backblaze", 0, 1 << 42), fleet())
+    return {
+        (part.assets[part.asset[i]], int(part.end_ms[i])): part.values[i].tobytes()
+        for part in history.until(1 << 42)
+        for i in range(len(part))
+    }
+
+
+def reached_ms(store: FeatureStore) -> int:
+    """Return the end of the last day of which something has landed."""
+    days = [f.day_ms + DAY_MS for name in store.fingerprints() for f in store.window_files(name)]
+    return max(days, default=0)
+
+
+def stream(recorded: Recorded, home: Path, expected: int, kills: int) -> tuple[FeatureStore, list[str]]:
+    """Run a recording through features and landing, killing the latter ``kills`` times on the way."""
+    alarms: list[str] = []
+    settings = Settings(home=str(home))
+    store, deadline = feature_store(settings, recorded.fleet), time.monotonic() + 120
+    with (
+        running(settings, recorded.fleet, ["features", "landing"], Alarms(alarms)) as pipeline,
+        BackgroundReplay(
+            recorded.slices(),
+            recorded.fleet,
+            connection=pipeline.connection,
+            topics=pipeline.topics,
+            partitions=pipeline.partitions,
+            done_ms=lambda: reached_ms(store),
+            ahead_ms=3 * DAY_MS,
+        ) as source,
+    ):
+        while len(windows(store)) < expected:
+            assert time.monotonic() < deadline, f"{len(windows(store))} windows, {alarms}"
+            source.raise_failure()
+            pipeline.supervisor.watch()
+            pid = pipeline.supervisor.status()[1].pid
+            days = (reached_ms(store) - recorded.quality.from_ms) / DAY_MS
+            if kills and pid and days > 8 * (3 - kills):
+                os.kill(pid, signal.SIGKILL)
+                kills -= 1
+            time.sleep(0.05)
+    return store, alarms
+
+
+@pytest.mark.parametrize("kills", [0, 2])
+def test_what_was_streamed_equals_the_backfill_to_the_bit(
+    recording: Path, backfilled: Path, tmp_path: Path, kills: int
+) -> None:
+    recorded = read_recording(recording, fleet())
+    expected = windows(feature_store(Settings(home=str(backfilled)), fleet()))
+    store, alarms = stream(recorded, tmp_path, len(expected), kills)
+    assert [a.partition(";")[0] for a in alarms] == ["worker landing ended with -9"] * kills
+    assert windows(store) == expected
+    events = {e for file in store.event_files() for e in store.read_events(file)}
+    assert events == set(recorded.events)
+
+
+def test_a_dataset_is_named_shown_and_compared(backfilled: Path) -> None:
+    def said(*words: str) -> dict[str, object]:
+        done = chillcast("data", *words, "--fleet", FLEET, "--json", home=backfilled)
+        assert done.returncode == 0, done.stderr
+        found: dict[str, object] = json.loads(done.stdout)
+        return found
+
+    whole = said("show", "--from", "2020-03-01", "--until", "2020-03-27")
+    half = said("show", "--from", "2020-03-01", "--until", "2020-03-14")
+    assert whole["assets"] == 400
+    assert whole["days_without_windows"] == 0
+    assert whole["outcomes_by_code"] == {"failure": whole["outcomes"]}
+    assert said("show", str(whole["dataset"])[:12]) == whole
+    listed = said("list")
+    assert {d["dataset"] for d in listed["datasets"]} == {whole["dataset"], half["dataset"]}  # type: ignore[attr-defined]
+    found = said("diff", str(half["dataset"])[:12], str(whole["dataset"])[:12])
+    assert found["same"] is False
+    assert list(found["query"]) == ["until_ms"]  # type: ignore[call-overload]
+    assert found["files_only_in_first"] == []
+    assert len(found["files_only_in_second"]) > 13  # type: ignore[arg-type]
+
+
+def test_a_dataset_without_name_or_range_is_refused(backfilled: Path) -> None:
+    done = chillcast("data", "show", "--fleet", FLEET, home=backfilled)
+    assert done.returncode == 1
+    assert "a dataset's digest, or --from and --until" in done.stderr
+
+
+def test_a_backfill_that_needs_to_know_what_is_normal_says_so(tmp_path: Path) -> None:
+    done = chillcast("data", "backfill", "demo", home=tmp_path)
+    assert done.returncode == 1
+    assert "no champion yet" in done.stderr
