@@ -88,9 +88,9 @@ def run_demo(
     """Simulate, train on the first part, stream the rest, and judge the alerts by event."""
     started, plan = time.monotonic(), Plan.of(scenario, replay_days)
     warm_ms = fleet.sampling.windows_s[-1] * 1000
-    expectation = expect(fleet, Simulation(scenario, fleet).slices(), plan.until_ms, reporter)
+    expectation = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
     simulation = Simulation(scenario, fleet)
-    slices = Remembering(simulation.slices(), warm_ms)
+    slices = Remembering(simulation.delivered(), warm_ms)
     history = History(fleet, slices, expectation)
     fitted = learn(
         fleet,

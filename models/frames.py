@@ -43,6 +43,10 @@ class Frames:
     def __len__(self) -> int:
         return len(self.asset)
 
+    def __getitem__(self, rows: slice) -> Frames:
+        """Return the given rows, without a copy."""
+        return Frames(self.assets, self.asset[rows], self.time_ms[rows], self.values[rows])
+
     def take(self, rows: Int64) -> Frames:
         """Return the given rows, the table of asset names unchanged."""
         return Frames(self.assets, self.asset[rows], self.time_ms[rows], self.values[rows])
@@ -64,12 +68,22 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """All that a source has to say about the event time in [start_ms, end_ms)."""
+    """All that a source delivers in [start_ms, end_ms).
+
+    ``arrival_ms`` (n,), rising, is when each row of ``frames`` arrives; without it rows come in any order and
+    arrive at their event time. So a late row stands in a later slice than its time says.
+    """
 
     start_ms: int
     end_ms: int
     frames: Frames
     events: tuple[Event, ...] = ()
+    arrival_ms: Int64 | None = None
+
+    @property
+    def arrivals(self) -> Int64:
+        """When each row arrives, shape (n,)."""
+        return self.frames.time_ms if self.arrival_ms is None else self.arrival_ms
 
 
 def join(parts: Sequence[Frames]) -> Frames:

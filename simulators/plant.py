@@ -16,7 +16,7 @@ from simulators.faults import GRADUAL, Change, Faults, Int8, Severity, Strikes
 from simulators.load import Buildings, Flags
 from simulators.machines import draw_machines
 from simulators.scenario import Scenario
-from simulators.sensors import Dirt, Reading, Sensors, StartCounter
+from simulators.sensors import Reading, Sensors, StartCounter
 from simulators.truth import ShutdownRecord, Truth
 
 LARGEST = 128
@@ -65,9 +65,9 @@ class Plant:
     def __init__(self, scenario: Scenario, fleet: Fleet, number: int, assets: tuple[str, ...]) -> None:
         regional = np.random.default_rng([scenario.seed, 0])
         # A stream for each part: a fault changes nothing but its machine, and only from its beginning.
-        build, air, use, wear, strikes, repair, noise, dirt, crew = np.random.default_rng(
+        build, air, use, wear, strikes, repair, noise, crew = np.random.default_rng(
             [scenario.seed, number + 1]
-        ).spawn(9)
+        ).spawn(8)
         count = len(assets)
         self.assets, self.truth = assets, Truth()
         self._clock = scenario.clock
@@ -79,12 +79,11 @@ class Plant:
         self._controller = Controller(self._machines, self._clock, repair)
         self._sensors = Sensors(fleet, noise, count)
         self._starts = StartCounter(count)
-        self._dirt = Dirt(dirt, scenario.dirt_share, self._clock)
         self._service_day = crew.integers(*_SERVICE_DAYS, count)
         self._limited_ago = np.full(count, self._clock.steps)
 
-    def day(self, day: int) -> tuple[Float32, Flags, list[Event]]:
-        """Return values (A, T, S), which samples arrive (A, T), and the events of the next day."""
+    def day(self, day: int) -> tuple[Float32, list[Event]]:
+        """Return the values (A, T, S) and the events of the next day."""
         duty, log = self._duty(day)
         operation = operate(self._machines, duty)
         rest = standstill(self._machines, duty.air)
@@ -102,7 +101,7 @@ class Plant:
         reading = Reading(self._machines, done.channels, done.running, operation.limited, starts, duty.air)
         values = self._sensors.publish(reading)
         log += [*done.log, *self._overrides(day, operation.limited * done.running)]
-        return values, self._dirt.soil(values), [self._event(line) for line in log]
+        return values, [self._event(line) for line in log]
 
     def _duty(self, day: int) -> tuple[Duty, list[Logged]]:
         air = self._weather.day(self._clock, day)

@@ -1,4 +1,8 @@
-"""Replay: any source of slices onto the telemetry topic, hop by hop, never too far ahead of the workers."""
+"""Replay: any source of slices onto the telemetry topic, batch by batch, in the order of arrival.
+
+What is sent depends on the source, the number of partitions and the length of a batch alone: not on the
+speed, nor on how the source is cut into slices, as long as it is cut between two batches.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.errors import ConfigError
 from models.fleet import Fleet
 from models.frames import Event, Frames, Int64, Slice
 from streams import messages
@@ -17,46 +22,51 @@ from streams.topics import partition_of
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
-    """What one partition has to say about the event time in [start_ms, end_ms)."""
+class Batch:
+    """What arrives for one partition in [start_ms, end_ms)."""
 
     partition: int
+    start_ms: int
     end_ms: int
     frames: Frames
     events: tuple[Event, ...]
 
 
-def hops(slices: Iterable[Slice], fleet: Fleet, partitions: int) -> Iterator[list[Hop]]:
-    """Cut slices into hops, and each hop into the partitions of its assets, in order of time."""
-    hop_ms = fleet.sampling.hop_s * 1000
+def batch_ms_of(fleet: Fleet, batch_s: int | None = None) -> int:
+    """Return the length of a batch: one sampling period unless given.
+
+    Raises ConfigError where it does not divide a hop, at whose end windows close.
+    """
+    found = fleet.sampling.period_s if batch_s is None else batch_s
+    if found <= 0 or fleet.sampling.hop_s % found:
+        raise ConfigError("command line", "--batch", found, f"a divisor of {fleet.sampling.hop_s} s, one hop")
+    return found * 1000
+
+
+def batches(slices: Iterable[Slice], partitions: int, batch_ms: int) -> Iterator[list[Batch]]:
+    """Cut slices into batches, each of every partition, in the order of arrival."""
     for part in slices:
-        homes = np.array([partition_of(a, partitions) for a in part.frames.assets], np.int64)
-        home = homes[part.frames.asset]
-        number = part.frames.time_ms // hop_ms
-        for n in range(part.start_ms // hop_ms, -(-part.end_ms // hop_ms)):
-            end_ms = min((n + 1) * hop_ms, part.end_ms)
-            now = number == n
-            events = [e for e in part.events if n * hop_ms <= e.time_ms < end_ms]
+        first, until = part.start_ms // batch_ms, -(-part.end_ms // batch_ms)
+        frames, edges = _sorted(part, partitions, batch_ms)
+        for n in range(first, until):
+            start_ms, end_ms = max(n * batch_ms, part.start_ms), min((n + 1) * batch_ms, part.end_ms)
+            events = [e for e in part.events if start_ms <= _within(e.time_ms, part) < end_ms]
             yield [
-                Hop(
-                    p,
-                    end_ms,
-                    _rows(part.frames, np.flatnonzero(now & (home == p))),
-                    _of(events, p, partitions),
-                )
-                for p in range(partitions)
+                Batch(p, start_ms, end_ms, _rows(frames, *edges[at : at + 2]), _of(events, p, partitions))
+                for p, at in enumerate(range((n - first) * partitions, (n - first + 1) * partitions))
             ]
 
 
-def to_messages(hop: Hop, fleet: Fleet, telemetry: str) -> Iterator[Outgoing]:
-    """Return a hop's blocks, events and watermark, in the order in which they are to be sent."""
+def to_messages(batch: Batch, fleet: Fleet, telemetry: str) -> Iterator[Outgoing]:
+    """Return a batch's blocks and events, and a watermark where it ends a hop, in the order of sending."""
     rows = max(1, CUT_BYTES // (4 * len(fleet.sensors) + 16))
-    for start in range(0, len(hop.frames), rows):
-        part = hop.frames.take(np.arange(start, min(start + rows, len(hop.frames))))
-        yield messages.block(telemetry, part, fleet.schema)
-    for event in hop.events:
+    for start in range(0, len(batch.frames), rows):
+        part = batch.frames[start : start + rows]
+        yield messages.block(telemetry, part, fleet.schema, batch.start_ms)
+    for event in batch.events:
         yield messages.event(telemetry, event)
-    yield messages.watermark(telemetry, Watermark(hop.end_ms))
+    if batch.end_ms % (fleet.sampling.hop_s * 1000) == 0:
+        yield messages.watermark(telemetry, Watermark(batch.end_ms))
 
 
 def replay(
@@ -67,26 +77,54 @@ def replay(
     telemetry: str,
     send: Callable[[int, Outgoing], None],
     pace: Callable[[int], None],
+    batch_s: int | None = None,
 ) -> None:
-    """Send every hop with ``send``, calling ``pace`` with its end before it: pace may wait."""
+    """Send every batch with ``send``, calling ``pace`` with its end before it: pace may wait."""
     end_ms = 0
-    for part in hops(slices, fleet, partitions):
+    for part in batches(slices, partitions, batch_ms_of(fleet, batch_s)):
         end_ms = part[0].end_ms
         pace(end_ms)
-        for hop in part:
-            for message in to_messages(hop, fleet, telemetry):
-                send(hop.partition, message)
+        for batch in part:
+            for message in to_messages(batch, fleet, telemetry):
+                send(batch.partition, message)
     for partition in range(partitions):
         send(partition, messages.watermark(telemetry, Watermark(end_ms, end=True)))
 
 
-def _rows(frames: Frames, rows: Int64) -> Frames:
+def _sorted(part: Slice, partitions: int, batch_ms: int) -> tuple[Frames, list[int]]:
+    """Return the rows by batch, partition and arrival, and where those of each batch and partition begin."""
+    frames = part.frames
+    came = np.clip(part.arrivals, part.start_ms, part.end_ms - 1)
+    homes = np.array([partition_of(a, partitions) for a in frames.assets], np.int64)
+    first = part.start_ms // batch_ms
+    place = (came // batch_ms - first) * partitions + homes[frames.asset]
+    order = np.lexsort((came, place))
+    count = (-(-part.end_ms // batch_ms) - first) * partitions
+    edges = np.searchsorted(place[order], np.arange(count + 1))
+    return frames.take(order), edges.tolist()
+
+
+def _rows(frames: Frames, start: int, end: int) -> Frames:
     """Return the given rows with a table of just their assets, so that a message names no others."""
-    chosen = frames.take(rows)
+    chosen = frames[start:end]
     used, asset = np.unique(chosen.asset, return_inverse=True)
     names = tuple(frames.assets[i] for i in used.tolist())
     return Frames(names, asset.astype(np.int32), chosen.time_ms, chosen.values)
 
 
+def _within(time_ms: int, part: Slice) -> int:
+    """Return when an event arrives: at its time, or with its slice where that is another."""
+    return min(max(time_ms, part.start_ms), part.end_ms - 1)
+
+
 def _of(events: list[Event], partition: int, partitions: int) -> tuple[Event, ...]:
     return tuple(e for e in events if partition_of(e.asset, partitions) == partition)
+
+
+def in_order_of_arrival(part: Slice) -> tuple[Frames, Int64]:
+    """Return the rows of a slice as they arrive, and when."""
+    came = part.arrivals
+    if (np.diff(came) >= 0).all():
+        return part.frames, came
+    order = np.argsort(came, kind="stable")
+    return part.frames.take(order), came[order]

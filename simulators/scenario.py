@@ -14,6 +14,7 @@ from models.errors import ConfigError
 from models.tables import read_table
 from simulators.climate import Climate
 from simulators.clock import DAY_S, Clock
+from simulators.dirt import Dirt
 from simulators.faults import KINDS
 
 Positive = Annotated[int, Meta(gt=0)]
@@ -23,8 +24,7 @@ Rate = Annotated[float, Meta(ge=0, le=100)]
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A simulated fleet; ``start`` is a day in UTC, ``faults`` are rates per chiller-year by kind.
 
-    ``dirt_share`` is the expected share of values that are missing: half of them go with whole samples (a
-    gateway that is down), half with single sensors. ``msgspec.structs.replace`` makes a variant.
+    ``dirt`` is what happens to the telemetry on its way. ``msgspec.structs.replace`` makes a variant.
     """
 
     name: Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,63}$")]
@@ -35,7 +35,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     period_s: Positive
     climate: Climate
     faults: dict[str, Rate] = {}
-    dirt_share: Annotated[float, Meta(ge=0, lt=0.5)] = 0.0
+    dirt: Dirt = Dirt()
 
     @property
     def clock(self) -> Clock:

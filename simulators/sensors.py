@@ -12,7 +12,6 @@ from models.fleet import Fleet
 from models.frames import Float32, Float64
 from simulators.channels import Channel
 from simulators.climate import Air
-from simulators.clock import Clock
 from simulators.faults import Int8
 from simulators.load import Flags
 from simulators.machines import WATER_KJ, Machines
@@ -181,31 +180,3 @@ class StartCounter:
         self._was_running, self._yesterday = running[-1], starts
         left = yesterday.sum(axis=0) - np.cumsum(yesterday, axis=0)
         return np.asarray(np.cumsum(starts, axis=0) + left, np.float64)
-
-
-class Dirt:
-    """Values that get lost, in bursts of two hours in the mean that end at midnight."""
-
-    _MEAN_BURST_S = 7200
-
-    def __init__(self, rng: np.random.Generator, share: float, clock: Clock) -> None:
-        self._rng, self._share = rng, share
-        self._mean_steps = max(self._MEAN_BURST_S / clock.period_s, 1.0)
-
-    def soil(self, values: Float32) -> Flags:
-        """Blank single sensors of ``values`` (A, T, S) in place; return which samples (A, T) arrive."""
-        assets, steps, sensors = values.shape
-        for row, start, end in self._bursts(assets * sensors, steps):
-            values[row // sensors, start:end, row % sensors] = np.nan
-        arrives = np.ones((assets, steps), bool)
-        for row, start, end in self._bursts(assets, steps):
-            arrives[row, start:end] = False
-        return arrives
-
-    def _bursts(self, rows: int, steps: int) -> list[tuple[int, int, int]]:
-        """Draw (row, first step, end) of bursts that blank half the share of missing values."""
-        count = self._rng.poisson(0.5 * self._share * rows * steps / self._mean_steps)
-        row = self._rng.integers(0, rows, count)
-        start = self._rng.integers(0, steps, count)
-        length = self._rng.geometric(1.0 / self._mean_steps, count)
-        return list(zip(row.tolist(), start.tolist(), (start + length).tolist(), strict=True))

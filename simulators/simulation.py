@@ -9,7 +9,7 @@ import numpy as np
 from models.errors import ConfigError
 from models.fleet import Fleet
 from models.frames import Event, Float32, Frames, Int32, Int64, Slice
-from simulators.load import Flags
+from simulators.dirt import soil
 from simulators.plant import LARGEST, Plant
 from simulators.scenario import Scenario
 from simulators.truth import FaultRecord, ShutdownRecord
@@ -24,22 +24,24 @@ class Simulation:
 
     def __init__(self, scenario: Scenario, fleet: Fleet) -> None:
         """Raise ConfigError when the scenario and the fleet file do not fit together."""
-        self.scenario = scenario
+        self.scenario, self._fleet = scenario, fleet
         self.assets = tuple(f"CH-{i:04d}" for i in range(1, scenario.assets + 1))
         _check(scenario, fleet, self.assets[-1])
         cuts = range(0, scenario.assets, LARGEST)
         self._plants = [Plant(scenario, fleet, n, self.assets[c : c + LARGEST]) for n, c in enumerate(cuts)]
 
     def slices(self) -> Iterator[Slice]:
-        """Yield one slice per day: rows asset by asset and by time within each, events by time."""
+        """Yield one slice per day, free of dirt: rows by asset, by time within each, and events by time."""
         for day in range(self.scenario.days):
             parts = [plant.day(day) for plant in self._plants]
-            events = sorted(e for _, _, log in parts for e in log)
-            frames = self._frames(
-                day, np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
-            )
+            events = sorted(e for _, log in parts for e in log)
+            frames = self._frames(day, np.concatenate([values for values, _ in parts]))
             clock = self.scenario.clock
             yield Slice(clock.start_ms(day), clock.start_ms(day + 1), frames, tuple[Event, ...](events))
+
+    def delivered(self) -> Iterator[Slice]:
+        """Yield the same with the scenario's dirt on it, as a broker would be sent it."""
+        return soil(self.slices(), self.scenario.dirt, self._fleet, self.scenario.seed)
 
     @property
     def faults(self) -> tuple[FaultRecord, ...]:
@@ -54,19 +56,16 @@ class Simulation:
         found = (s for p in self._plants for s in p.truth.shutdowns)
         return tuple(sorted(found, key=lambda s: (s.time_ms, s.asset)))
 
-    def _frames(self, day: int, values: Float32, arrives: Flags) -> Frames:
+    def _frames(self, day: int, values: Float32) -> Frames:
         assets, steps, sensors = values.shape
         asset: Int32 = np.repeat(np.arange(assets, dtype=np.int32), steps)
         time_ms: Int64 = np.tile(self.scenario.clock.time_ms(day), assets)
-        kept = arrives.ravel()
-        if kept.all():
-            return Frames(self.assets, asset, time_ms, values.reshape(-1, sensors))
-        return Frames(self.assets, asset[kept], time_ms[kept], values.reshape(-1, sensors)[kept])
+        return Frames(self.assets, asset, time_ms, values.reshape(-1, sensors))
 
 
 def simulate(scenario: Scenario, fleet: Fleet) -> Iterator[Slice]:
-    """Return the telemetry and events of a scenario, one slice per day; see ``Simulation``."""
-    return Simulation(scenario, fleet).slices()
+    """Return the telemetry and events of a scenario, one slice per day, with its dirt on them."""
+    return Simulation(scenario, fleet).delivered()
 
 
 def _check(scenario: Scenario, fleet: Fleet, last: str) -> None:

@@ -19,7 +19,8 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``values`` is float32 (rows, sensors) in the order of the fleet file, NaN where missing. ``asset`` is
     int32 (rows,) into ``assets``, left out where there is only one. Times are ``time_ms``, int64 (rows,), or
-    ``start_ms`` and ``step_ms`` for regular ones. All numbers are little-endian.
+    ``start_ms`` and ``step_ms`` for regular ones. All numbers are little-endian. ``arrived_ms`` is the event
+    time at which a replayed source had these rows; nothing is computed from it.
     """
 
     schema: str
@@ -30,9 +31,10 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_ms: bytes | None = None
     start_ms: int | None = None
     step_ms: int | None = None
+    arrived_ms: int | None = None
 
 
-def of(frames: Frames, schema: str) -> Block:
+def of(frames: Frames, schema: str, arrived_ms: int | None = None) -> Block:
     """Return the block of at least one row."""
     return Block(
         schema=schema,
@@ -41,6 +43,7 @@ def of(frames: Frames, schema: str) -> Block:
         asset=frames.asset.astype("<i4").tobytes() if len(frames.assets) > 1 else None,
         time_ms=frames.time_ms.astype("<i8").tobytes(),
         values=np.ascontiguousarray(frames.values, "<f4").tobytes(),
+        arrived_ms=arrived_ms,
     )
 
 

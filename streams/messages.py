@@ -207,9 +207,9 @@ def sample(topic: str, record: Sample) -> Outgoing:
     return Outgoing(topic, record.asset.encode(), msgspec.json.encode(record), SAMPLE)
 
 
-def block(topic: str, frames: Frames, schema: str) -> Outgoing:
-    """Encode at least one row, of one or several assets."""
-    data = msgspec.msgpack.encode(blocks.of(frames, schema))
+def block(topic: str, frames: Frames, schema: str, arrived_ms: int | None = None) -> Outgoing:
+    """Encode at least one row, of one or several assets, and when they came as the source counts time."""
+    data = msgspec.msgpack.encode(blocks.of(frames, schema, arrived_ms))
     return Outgoing(topic, frames.assets[0].encode(), data, BLOCK)
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from models.errors import ConfigError
 from models.frames import Event, Frames, Slice
 from models.kernel import Kernel
-from simulators.replay import hops, replay
+from simulators.replay import batch_ms_of, batches, in_order_of_arrival, replay
 from streams.messages import Watermark
 from streams.stage import Outgoing
 from streams.topics import partition_of
@@ -81,13 +83,77 @@ def test_a_replay_gives_the_windows_of_the_batch() -> None:
     assert found == expected
 
 
-def test_pace_is_asked_before_each_hop_is_sent() -> None:
+def test_pace_is_asked_before_each_batch_is_sent() -> None:
     asked: list[int] = []
     replay(slices(), FLEET, partitions=1, telemetry="t", send=lambda *_: None, pace=asked.append)
-    assert asked == [START_MS + (n + 1) * HOP for n in range(6)]
+    assert asked == [START_MS + (n + 1) * MINUTE for n in range(24)]
 
 
-def test_a_slice_that_ends_within_a_hop_ends_there() -> None:
+def test_a_slice_that_ends_within_a_batch_ends_there() -> None:
     short = [Slice(0, HOP + MINUTE, frames_of([(0, 0, 1.0)]), ())]
-    assert [part[0].end_ms for part in hops(short, FLEET, 1)] == [HOP, HOP + MINUTE]
-    assert np.all([len(part[0].frames) <= 1 for part in hops(short, FLEET, 1)])
+    assert [part[0].end_ms for part in batches(short, 1, HOP)] == [HOP, HOP + MINUTE]
+    assert [len(part[0].frames) for part in batches(short, 1, HOP)] == [1, 0]
+
+
+def test_a_batch_has_to_divide_the_hop() -> None:
+    assert batch_ms_of(FLEET) == MINUTE
+    assert batch_ms_of(FLEET, 120) == 2 * MINUTE
+    for wrong in (0, 50, 480):
+        with pytest.raises(ConfigError, match=f"--batch = {wrong}: expected a divisor of 240 s"):
+            batch_ms_of(FLEET, wrong)
+
+
+def dirty(span_ms: int) -> list[Slice]:
+    """Rows by asset, some late, cut into slices of one or several hops."""
+    rng = np.random.default_rng(4)
+    whole = frames_of(sorted(ROWS))
+    late = np.where(rng.random(len(whole)) < 0.2, rng.integers(0, 3 * HOP, len(whole)), 0)
+    came = np.minimum(whole.time_ms + late, START_MS + 6 * HOP - 1)
+    out = []
+    for start_ms in range(START_MS, START_MS + 6 * HOP, span_ms):
+        rows = np.flatnonzero((came >= start_ms) & (came < start_ms + span_ms))
+        rows = rows[np.argsort(came[rows], kind="stable")]
+        out.append(Slice(start_ms, start_ms + span_ms, whole.take(rows), (), came[rows]))
+    return out
+
+
+def raw(source: list[Slice], batch_s: int | None = None) -> list[tuple[int, Outgoing]]:
+    out: list[tuple[int, Outgoing]] = []
+    replay(
+        source,
+        FLEET,
+        partitions=2,
+        telemetry="t",
+        send=lambda partition, message: out.append((partition, message)),
+        pace=lambda _: None,
+        batch_s=batch_s,
+    )
+    return out
+
+
+def test_messages_do_not_depend_on_how_the_source_is_cut() -> None:
+    whole = raw(dirty(6 * HOP))
+    assert whole == raw(dirty(HOP)) == raw(dirty(2 * HOP))
+    assert whole != raw(dirty(HOP), batch_s=240)
+
+
+def test_a_late_sample_is_sent_when_it_arrives_and_none_is_lost() -> None:
+    found = [r for _, r in sent(2, dirty(6 * HOP)) if isinstance(r, Frames)]
+    assert sum(len(r) for r in found) == len(ROWS)
+    times = np.concatenate([r.time_ms for r in found])
+    assert (np.diff(times) < 0).any()
+
+
+def test_an_event_from_before_its_slice_is_sent_with_it() -> None:
+    old = Slice(START_MS, START_MS + HOP, frames_of([]), (Event(START_MS - HOP, "a", "shutdown"),))
+    assert [r for _, r in sent(1, [old]) if isinstance(r, Event)] == list(old.events)
+
+
+def test_rows_by_asset_come_in_the_order_of_arrival() -> None:
+    part = Slice(START_MS, START_MS + 6 * HOP, frames_of(sorted(ROWS)))
+    frames, came = in_order_of_arrival(part)
+    assert (np.diff(came) >= 0).all()
+    assert frames.time_ms.tolist() == came.tolist()
+    again, same = in_order_of_arrival(Slice(part.start_ms, part.end_ms, frames, (), came))
+    assert again is frames
+    assert same is came

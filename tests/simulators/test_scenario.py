@@ -9,6 +9,7 @@ import pytest
 from models.errors import ConfigError
 from simulators.climate import Climate
 from simulators.controller import LIMITS
+from simulators.dirt import Dirt
 from simulators.faults import KINDS, SUDDEN
 from simulators.machines import MODELS
 from simulators.scenario import Scenario, load_scenario, parse_scenario
@@ -43,7 +44,11 @@ def test_the_demo_is_a_year_of_a_hundred_chillers() -> None:
         ({"assets": 0}, "small.toml: assets = 0: expected a whole number above 0"),
         ({"start": "June"}, "small.toml: start = 'June'"),
         ({"period_s": 7000}, "small.toml: period_s = 7000: expected a divisor of 86400"),
-        ({"dirt_share": 0.9}, "small.toml: dirt_share = 0.9: expected a number at least 0 and below 0.5"),
+        (
+            {"dirt": {"late": 0.9}},
+            "small.toml: dirt.late = 0.9: expected a number at least 0",
+        ),
+        ({"dirt": {"rust": 1}}, "small.toml: dirt.rust = 1: expected one of missing_samples"),
         ({"days": None}, "small.toml: days = None: expected a whole number above 0"),
         ({"colour": "red"}, "small.toml: colour = 'red'"),
         (
@@ -81,6 +86,6 @@ def test_a_variant_keeps_everything_else() -> None:
 
 def test_the_manual_names_every_key_fault_code_and_model() -> None:
     manual = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
-    words = [f.name for struct in (Scenario, Climate) for f in msgspec.structs.fields(struct)]
+    words = [f.name for struct in (Scenario, Climate, Dirt) for f in msgspec.structs.fields(struct)]
     words += [*KINDS, *(x.code for x in LIMITS), *(s.code for s in SUDDEN), *(m.name for m in MODELS)]
     assert [w for w in words if f"`{w}`" not in manual] == []

@@ -1,6 +1,5 @@
-"""Instruments publish what the fleet file lists; starts are counted; values get lost at the stated share."""
+"""Instruments publish what the fleet file lists; starts are counted."""
 
-from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -9,8 +8,7 @@ import pytest
 
 from models.errors import ConfigError
 from models.fleet import Fleet, load_fleet
-from simulators.clock import Clock
-from simulators.sensors import POINTS, Dirt, Sensors, StartCounter
+from simulators.sensors import POINTS, Sensors, StartCounter
 
 FLEET = load_fleet(Path(__file__).parents[2] / "fleets" / "chiller.toml")
 
@@ -38,14 +36,3 @@ def test_starts_are_counted_over_the_last_24_hours() -> None:
     first[[1, 3]] = True
     assert counter.day(first)[:, 0].tolist() == [0, 1, 1, 2]
     assert counter.day(second)[:, 0].tolist() == [2, 1, 1, 0]
-
-
-@pytest.mark.parametrize("share", [0.0, 0.02, 0.2])
-def test_the_stated_share_of_values_gets_lost(share: float) -> None:
-    dirt = Dirt(np.random.default_rng(1), share, Clock(date(2025, 1, 1), 900))
-    lost = []
-    for _ in range(20):
-        values = np.zeros((40, 96, 10), np.float32)
-        arrives = dirt.soil(values)
-        lost.append(1.0 - (np.isfinite(values) & arrives[..., None]).mean())
-    assert np.mean(lost) == pytest.approx(share, rel=0.25)

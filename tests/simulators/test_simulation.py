@@ -10,6 +10,7 @@ import pytest
 from models.errors import ConfigError
 from models.fleet import load_fleet
 from models.frames import Event, Float32, Slice
+from simulators.dirt import Dirt
 from simulators.faults import SUDDEN
 from simulators.scenario import Scenario, load_scenario
 from simulators.simulation import Simulation, simulate
@@ -60,8 +61,8 @@ def test_a_longer_run_begins_with_the_shorter_one() -> None:
 
 
 def test_a_larger_fleet_begins_with_the_machines_of_a_full_plant() -> None:
-    (full,) = simulate(variant(assets=128, days=1, dirt_share=0.0), FLEET)
-    (larger,) = simulate(variant(assets=130, days=1, dirt_share=0.0), FLEET)
+    (full,) = simulate(variant(assets=128, days=1, dirt=Dirt()), FLEET)
+    (larger,) = simulate(variant(assets=130, days=1, dirt=Dirt()), FLEET)
     assert len(larger.frames) == 130 * 96
     np.testing.assert_array_equal(larger.frames.values[: 128 * 96], full.frames.values)
 
@@ -198,7 +199,7 @@ def test_a_gradual_fault_shows_in_its_sensor_days_before_the_shutdown(
 ) -> None:
     """Compare three days before the shutdown with the same machine on the same day without the fault."""
     base = variant(assets=20, days=80, start=DEMO.start.replace(month=6), faults={kind: 6.0}, seed=11)
-    run, sound = Simulation(base, FLEET), simulate(msgspec.structs.replace(base, faults={}), FLEET)
+    run, sound = Simulation(base, FLEET), Simulation(msgspec.structs.replace(base, faults={}), FLEET).slices()
     faulty = np.array([_daily(s, sensor) for s in run.slices()])
     change = faulty - np.array([_daily(s, sensor) for s in sound])
     first_ms = run.scenario.clock.start_ms(0)
@@ -209,7 +210,7 @@ def test_a_gradual_fault_shows_in_its_sensor_days_before_the_shutdown(
 
 def test_telemetry_shows_nothing_of_a_fault_before_it_begins() -> None:
     base = variant(assets=40, days=30)
-    run, sound = Simulation(base, FLEET), simulate(msgspec.structs.replace(base, faults={}), FLEET)
+    run, sound = Simulation(base, FLEET), Simulation(msgspec.structs.replace(base, faults={}), FLEET).slices()
     telling = 0
     for faulty, same in zip(run.slices(), sound, strict=True):
         touched = {f.asset for f in run.faults} | {s.asset for s in run.shutdowns}
