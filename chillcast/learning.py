@@ -17,6 +17,7 @@ from models.fitting import Fitted, WindowSource, fit
 from models.fleet import Fleet
 from models.frames import Slice
 from models.labels import DAY_MS
+from models.promotion import Promotion
 from models.registry import Registry
 
 
@@ -83,7 +84,15 @@ def enrol(
         advance(0.3, "MLflow")
         registry = create_registry(settings)
         version = registry.register(fleet.name, folder)
-        registry.promote(fleet.name, version, reason=f"trained on {source}", now_ms=int(time.time() * 1000))
+        registry.promote(
+            Promotion(
+                fleet=fleet.name,
+                version=version,
+                reason=f"trained on {source}",
+                who=getpass.getuser(),
+                promoted_ms=int(time.time() * 1000),
+            )
+        )
     return version
 
 

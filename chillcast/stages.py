@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 
 from chillcast.settings import Settings
-from models.bundle import champion, load_bundle, load_expectation, read_manifest
-from models.errors import ConfigError, ModelError
+from models.bundle import load_expectation, read_manifest
+from models.errors import ConfigError, ModelError, RecordError
 from models.expectation import Expectation, identity_of
 from models.feature_store import FeatureStore, StoredSchema, stored_schema
 from models.features import FeatureSchema
 from models.fleet import Fleet, load_fleet
+from models.promotion import Promotions
+from streams import messages
 from streams.alarms import alarm
+from streams.bench import PromotedModels, last_good
+from streams.cluster import connected
 from streams.commit import Producers, create_committer
 from streams.feature_stage import FeatureStage
 from streams.landing_stage import LandingStage
+from streams.messages import Tenure
 from streams.metrics import Metrics
 from streams.open_store import open_store
 from streams.risk_stage import RiskStage
 from streams.sink_stage import SinkStage
-from streams.stage import Stage
+from streams.stage import Incoming, Stage
 from streams.store import Store
 from streams.topics import Topics
+from streams.watch import Watch
 from streams.worker import OpenStage, Worker, WorkerOptions
 
 log = logging.getLogger("chillcast")
@@ -39,14 +45,15 @@ def create_worker(name: str, settings: Settings, producers: Producers = AIOKafka
     if name not in _STAGES:
         raise ConfigError("command line", "stage", name, f"one of {', '.join(_STAGES)}")
     fleet, topics = load_fleet(settings.fleet_path), Topics(settings.topic_prefix)
-    sources, open_stage = _STAGES[name](settings, fleet, topics)
+    plan = _STAGES[name](settings, fleet, topics)
     data_folder = settings.home_path / "run" / name
     data_folder.mkdir(parents=True, exist_ok=True)
     options = WorkerOptions(
         connection=settings.connection,
         group=topics.group(name),
-        sources=sources,
+        sources=plan.sources,
         state_topic=topics.state(name),
+        turns_topic=plan.turns_topic,
         accept_loss=settings.state_loss == "accept",
         state_interval_s=settings.state_interval_s,
         session_timeout_s=settings.session_timeout_s,
@@ -56,48 +63,77 @@ def create_worker(name: str, settings: Settings, producers: Producers = AIOKafka
     if settings.metrics_port:
         metrics.serve(settings.metrics_host, settings.metrics_port)
     committer = create_committer(options.connection, options.group, producers)
-    return Worker(options, open_stage, committer, metrics)
+    return Worker(options, plan.open_stage, committer, metrics)
 
 
-def _features(settings: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
-    expectation = load_expectation(_champion(settings, fleet)[1]) if fleet.expectation else None
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a stage reads, how it is opened, and where what is decided at its turns is kept."""
 
-    def open_stage(source: str, partition: int) -> Stage:  # noqa: ARG001
+    sources: tuple[str, ...]
+    open_stage: OpenStage
+    turns_topic: str | None = None
+
+
+def _features(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
+    expectation = last_good(promotions_of(settings, fleet), alarm) if fleet.expectation else None
+
+    def open_stage(source: str, partition: int, turns: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return FeatureStage(fleet, topics, settings.partitions, expectation)
 
-    return (topics.telemetry,), open_stage
+    return _Plan((topics.telemetry,), open_stage)
 
 
-def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
-    version, folder = _champion(settings, fleet)
-    expectation = load_expectation(folder)
-    schema = FeatureSchema(fleet, identity_of(expectation))
-    model = load_bundle(folder, schema.fingerprint)
-    log.warning("scoring with version %s, threshold %.4f", version, model.threshold)
+def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
+    bench = PromotedModels(promotions_of(settings, fleet), fleet)
+    turns_topic = topics.promotions if _has_promotions(settings, topics) else None
+    Watch(bench, settings.connection, turns_topic).start()
 
-    def open_stage(source: str, partition: int) -> Stage:  # noqa: ARG001
-        return RiskStage(fleet, topics, model, schema, version, expectation=expectation)
+    def open_stage(source: str, partition: int, turns: Sequence[Incoming]) -> Stage:  # noqa: ARG001
+        return RiskStage(fleet, topics, bench.schema, bench, _tenures(turns), records=bool(turns_topic))
 
-    return (topics.features,), open_stage
+    return _Plan((topics.features,), open_stage, turns_topic)
 
 
-def _sink(settings: Settings, _: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
-    def open_stage(source: str, partition: int) -> Stage:  # noqa: ARG001
+def _has_promotions(settings: Settings, topics: Topics) -> bool:
+    """Return whether promotions and tenures have a topic; without one, the pointer files have to do."""
+    with connected(settings.connection) as cluster:
+        found = bool(cluster.partitions([topics.promotions]))
+    if not found:
+        log.warning(
+            "no topic %s: promotions are taken from the pointer files, and after a crash what is seen again "
+            "may be scored by another version; chillcast up creates it",
+            topics.promotions,
+        )
+    return found
+
+
+def _tenures(turns: Sequence[Incoming]) -> Iterator[Tenure]:
+    for message in turns:
+        if message.content_type == messages.TENURE:
+            try:
+                yield messages.decode_json(message.value, Tenure)
+            except RecordError as error:
+                alarm(f"{message.topic}/{message.partition} offset {message.offset}: {error}")
+
+
+def _sink(settings: Settings, _: Fleet, topics: Topics) -> _Plan:
+    def open_stage(source: str, partition: int, turns: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return SinkStage(create_store(settings), topics, alarm)
 
-    return (topics.scores, topics.alerts, topics.drift, topics.events), open_stage
+    return _Plan((topics.scores, topics.alerts, topics.drift, topics.events), open_stage)
 
 
-def _landing(settings: Settings, fleet: Fleet, topics: Topics) -> tuple[tuple[str, ...], OpenStage]:
+def _landing(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
     store = feature_store(settings, fleet)
 
     def lookup(fingerprint: str) -> tuple[StoredSchema, Expectation | None] | None:
         return _schema_of(fingerprint, fleet, settings)
 
-    def open_stage(source: str, partition: int) -> Stage:  # noqa: ARG001
+    def open_stage(source: str, partition: int, turns: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return LandingStage(store, topics, lookup, alarm)
 
-    return (topics.features,), open_stage
+    return _Plan((topics.features,), open_stage)
 
 
 def _schema_of(
@@ -107,7 +143,8 @@ def _schema_of(
     plain = FeatureSchema(fleet)
     if fingerprint == plain.fingerprint:
         return stored_schema(plain), None
-    for folder in (settings.home_path / "bundles" / fleet.name).glob("*/"):
+    for path in promotions_of(settings, fleet).folder.glob("*/manifest.json"):
+        folder = path.parent
         try:
             manifest = read_manifest(folder)
         except ModelError as error:
@@ -119,7 +156,7 @@ def _schema_of(
     return None
 
 
-_STAGES: dict[str, Callable[[Settings, Fleet, Topics], tuple[tuple[str, ...], OpenStage]]] = {
+_STAGES: dict[str, Callable[[Settings, Fleet, Topics], _Plan]] = {
     "features": _features,
     "risk": _risk,
     "sink": _sink,
@@ -127,8 +164,9 @@ _STAGES: dict[str, Callable[[Settings, Fleet, Topics], tuple[tuple[str, ...], Op
 }
 
 
-def _champion(settings: Settings, fleet: Fleet) -> tuple[str, Path]:
-    return champion(settings.home_path / "bundles" / fleet.name)
+def promotions_of(settings: Settings, fleet: Fleet) -> Promotions:
+    """Return the promotions of a fleet, which lie beside its bundles."""
+    return Promotions(settings.home_path / "bundles" / fleet.name)
 
 
 def create_store(settings: Settings) -> Store:

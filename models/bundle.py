@@ -20,11 +20,11 @@ from msgspec import Meta
 from models.errors import ModelError
 from models.expectation import Expectation, parse_expectation, to_json
 from models.frames import Float64
+from models.promotion import Promotions
 from models.risk import RiskModel, restore
 
 FORMAT = 1
 _MANIFEST, _BOOSTER, _EXPECTATION = "manifest.json", "booster.txt", "expectation.json"
-_POINTER = "champion.json"
 _SMOKE_S = 60.0
 _MOST_LEAVES = 131_072  # LightGBM takes no more
 
@@ -50,15 +50,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     files: dict[str, str]
     metrics: dict[str, float]
     lineage: dict[str, str]
-
-
-class Pointer(msgspec.Struct, frozen=True, kw_only=True):
-    """Which version the workers are to take: read without the registry, replaced in one step."""
-
-    version: str
-    sha256: str
-    reason: str
-    promoted_ms: int
 
 
 def write_bundle(
@@ -220,12 +211,15 @@ def _array(where: str, fields: dict[str, str], name: str, bounds: tuple[int, flo
     return values
 
 
-def write_pointer(folder: Path, pointer: Pointer) -> None:
-    """Point the workers at a version, in one step."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / (_POINTER + ".partial")
-    partial.write_bytes(msgspec.json.encode(pointer) + b"\n")
-    partial.replace(folder / _POINTER)
+def promoted_bundle(folder: Path, version: str, sha256: str) -> Path:
+    """Return the folder of a version's bundle; raises ModelError where it is not the one with this hash."""
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", version):
+        raise ModelError(f"{folder}: version {version!r}: expected letters, digits, . _ -")
+    bundle = folder / version
+    found = bundle_sha256(bundle)
+    if found != sha256:
+        raise ModelError(f"{bundle}: sha256 {found[:12]}…: {sha256[:12]}… was promoted")
+    return bundle
 
 
 def champion(folder: Path) -> tuple[str, Path]:
@@ -233,20 +227,10 @@ def champion(folder: Path) -> tuple[str, Path]:
 
     Raises ModelError where there is none, or where the bundle is not the one that was promoted.
     """
-    path = folder / _POINTER
-    if not path.exists():
-        raise ModelError(f"{path}: no champion yet: train and promote a model")
-    try:
-        pointer = msgspec.json.decode(_read(path), type=Pointer)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: not a pointer: {error}") from error
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", pointer.version):
-        raise ModelError(f"{path}: version {pointer.version!r}: expected letters, digits, . _ -")
-    bundle = folder / pointer.version
-    found = bundle_sha256(bundle)
-    if found != pointer.sha256:
-        raise ModelError(f"{bundle}: sha256 {found[:12]}…: {pointer.sha256[:12]}… was promoted")
-    return pointer.version, bundle
+    promotion = Promotions(folder).newest()
+    if promotion is None:
+        raise ModelError(f"{folder / 'champion.json'}: no champion yet: train and promote a model")
+    return promotion.version, promoted_bundle(folder, promotion.version, promotion.sha256)
 
 
 def _read(path: Path) -> bytes:

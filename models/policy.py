@@ -52,6 +52,9 @@ class Policy(Protocol):
     def event(self, asset: str, time_ms: int) -> list[Decision]:
         """Learn that the outcome came."""
 
+    def hold_to(self, threshold: float) -> None:
+        """Hold the risks from now on against another threshold."""
+
     def remember(self, asset: str) -> Remembered:
         """Return what is remembered of an asset."""
 
@@ -96,6 +99,10 @@ class HysteresisPolicy:
         opened = state.opened_ms is not None
         _shut(state, time_ms, self.alerting)
         return [Decision(asset, time_ms, "closed", math.nan, "event")] if opened else []
+
+    def hold_to(self, threshold: float) -> None:
+        """Hold the risks from now on against another threshold; what was above the last one stays so."""
+        self.threshold = threshold
 
     def remember(self, asset: str) -> Remembered:
         """Return what is remembered of an asset."""
@@ -146,6 +153,9 @@ class SharePolicy:
         """Close the case of an asset whose outcome came."""
         closed = self._flagged_ms.pop(asset, None) is not None
         return [Decision(asset, time_ms, "closed", math.nan, "event")] if closed else []
+
+    def hold_to(self, threshold: float) -> None:
+        """Do nothing: the share decides."""
 
     def remember(self, asset: str) -> Remembered:
         """Return what is remembered of an asset."""

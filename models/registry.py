@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.bundle import Pointer, bundle_sha256, read_manifest, write_pointer
-from models.errors import ModelError, UnavailableError
+import msgspec
 
-_ALIAS = "champion"
+from models.bundle import bundle_sha256, read_manifest
+from models.errors import ModelError, UnavailableError
+from models.frames import utc
+from models.promotion import CHAMPION, Promotion, Promotions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Registry:
     """Registers bundles and promotes them; ``uri`` is any MLflow tracking server or ``sqlite:///…``.
 
     Bundles are kept under ``folder/artifacts`` with a sqlite registry, and by the server otherwise. Promotion
-    copies the bundle to ``bundles/<fleet>/<version>`` and points the workers at it.
+    copies the bundle to ``bundles/<fleet>/<version>``, records who promoted it and why, and points the
+    workers at it.
     """
 
     def __init__(self, uri: str, folder: Path, bundles: Path) -> None:
@@ -59,21 +62,41 @@ class Registry:
             version = self._client.create_model_version(fleet, source=source, run_id=run_id, tags=tags)
         return str(version.version)
 
-    def promote(self, fleet: str, version: str, *, reason: str, now_ms: int) -> Path:
-        """Make a version the champion and hand its bundle to the workers; return the bundle's folder.
+    def promote(self, promotion: Promotion) -> Promotion:
+        """Give a version its role and hand its bundle to the workers; return the promotion as recorded.
 
-        Raises ModelError where the version does not exist, or its bundle is not what was registered.
+        Its hash is filled in here, and its number where it has none. Raises ModelError where the version does
+        not exist, its bundle is not what was registered, or another promotion has the number already: what
+        was looked at before this one was decided no longer holds.
         """
+        fleet, version = promotion.fleet, promotion.version
+        promotions = self.promotions(fleet)
+        number = promotion.number or promotions.next_number
         record = self._record(fleet, version)
-        target = self.bundles / fleet / version
         with tempfile.TemporaryDirectory() as scratch:
-            _copy(self._fetched(record, scratch), target)
+            _copy(self._fetched(record, scratch), promotions.folder / version)
+        promotion = msgspec.structs.replace(promotion, number=number, sha256=record.tags["sha256"])
+        promotions.claim(promotion)
+        try:
+            self._mark(promotion)
+        except UnavailableError:
+            promotions.withdraw(promotion)
+            raise
+        promotions.enforce(promotion.role)
+        return promotion
+
+    def promotions(self, fleet: str) -> Promotions:
+        """Return the promotions of a fleet."""
+        return Promotions(self.bundles / fleet)
+
+    def _mark(self, promotion: Promotion) -> None:
+        """Let MLflow show a promotion: an alias, and a tag of its own on the version."""
+        fleet, version = promotion.fleet, promotion.version
+        last = self.promotions(fleet).last(promotion.role) or promotion
+        word = f"{utc(promotion.promoted_ms)} {promotion.role}, {promotion.who}: {promotion.reason}"
         with _available(self.uri):
-            self._client.set_registered_model_alias(fleet, _ALIAS, version)
-            self._client.set_model_version_tag(fleet, version, "promoted", f"{now_ms} {reason}")
-        pointer = Pointer(version=version, sha256=bundle_sha256(target), reason=reason, promoted_ms=now_ms)
-        write_pointer(self.bundles / fleet, pointer)
-        return target
+            self._client.set_registered_model_alias(fleet, promotion.role, last.version)
+            self._client.set_model_version_tag(fleet, version, f"promotion.{promotion.number:05d}", word)
 
     def _fetched(self, record: Any, scratch: str) -> Path:
         """Return a version's bundle, verified before it replaces anything."""
@@ -92,7 +115,7 @@ class Registry:
             found = self._client.search_model_versions(f"name='{fleet}'")
             model = self._model(fleet)
             metrics = {v.version: self._client.get_run(v.run_id).data.metrics for v in found}
-        promoted = str(model.aliases.get(_ALIAS, "")) if model else ""
+        promoted = str(model.aliases.get(CHAMPION, "")) if model else ""
         newest_first = sorted(found, key=lambda v: -int(v.version))
         return [_version(v, metrics[v.version], promoted) for v in newest_first]
 
@@ -130,12 +153,22 @@ def _version(record: Any, metrics: Mapping[str, float], promoted: str) -> Versio
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a bundle; the target appears whole or not at all, and an earlier copy is replaced."""
+    """Copy a bundle; the target appears whole or not at all, and only a copy that was spoilt is replaced."""
+    if target.exists() and _is_whole(target) and bundle_sha256(target) == bundle_sha256(source):
+        return
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(source, partial)
     shutil.rmtree(target, ignore_errors=True)
     partial.replace(target)
+
+
+def _is_whole(bundle: Path) -> bool:
+    try:
+        read_manifest(bundle)
+    except ModelError:
+        return False
+    return True
 
 
 def _client(uri: str) -> Any:

@@ -76,6 +76,10 @@ class FeatureStage:
             yield from self._take(message, found)
         yield from self._flush()
 
+    def turn(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:  # noqa: ARG002
+        """Return nothing: what this stage does is never changed while it runs."""
+        return ()
+
     async def settle(self) -> Iterable[Outgoing]:
         """Return nothing: all that this stage does lies in the log."""
         return ()

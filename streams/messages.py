@@ -16,6 +16,7 @@ import numpy as np
 from models.errors import RecordError
 from models.frames import Event, Float64, Frames, Int32, Int64
 from models.kernel import Windows
+from models.promotion import Promotion, Role
 from streams import blocks, checks
 from streams.stage import Incoming, Outgoing
 
@@ -28,6 +29,8 @@ SCORES = "application/vnd.chillcast.scores.v1+msgpack"
 ALERT = "application/vnd.chillcast.alert.v1+json"
 DRIFT = "application/vnd.chillcast.drift.v1+json"
 DEAD_LETTER = "application/vnd.chillcast.dead-letter.v1+json"
+PROMOTION = "application/vnd.chillcast.promotion.v1+json"
+TENURE = "application/vnd.chillcast.tenure.v1+json"
 
 _MAX_PAYLOAD_BYTES = 64 * 1024
 
@@ -150,6 +153,15 @@ class DeadLetter(_Message, frozen=True):
         )
 
 
+class Tenure(_Message, frozen=True):
+    """From message ``offset`` of a partition of ``features`` on, ``version`` has the ``role``."""
+
+    role: Role
+    version: str
+    sha256: str
+    offset: int
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
     """Risks (n, H) of ``n`` windows by one model version, and the online-adapted risk (n,)."""
@@ -198,7 +210,7 @@ def decode_scores(value: bytes | None, content_type: str) -> Scores | Watermark:
 
 
 def decode_json(value: bytes | None, kind: type[T]) -> T:
-    """Decode an alert, drift signal, event or dead letter."""
+    """Decode an alert, drift signal, event, dead letter, promotion or tenure."""
     return checks.from_json(checks.sized(value), kind)
 
 
@@ -264,6 +276,17 @@ def drift(topic: str, record: Drift) -> Outgoing:
 def dead_letter(topic: str, record: DeadLetter) -> Outgoing:
     """Encode a dead letter."""
     return Outgoing(topic, record.key.encode(), msgspec.json.encode(record), DEAD_LETTER)
+
+
+def promotion(topic: str, record: Promotion) -> Outgoing:
+    """Encode a promotion, under a key of its own: compaction keeps every one."""
+    key = f"{record.fleet}/{record.number}/{record.promoted_ms}"
+    return Outgoing(topic, key.encode(), msgspec.json.encode(record), PROMOTION)
+
+
+def tenure(topic: str, record: Tenure) -> Outgoing:
+    """Encode a tenure, under a key of its own."""
+    return Outgoing(topic, f"{record.role}/{record.offset}".encode(), msgspec.json.encode(record), TENURE)
 
 
 def unexpected(content_type: str, *expected: str) -> RecordError:

@@ -1,4 +1,8 @@
-"""The second stage: windows in; scores, cases and drift signals out."""
+"""The second stage: windows in; scores, cases and drift signals out.
+
+Which version scores a window depends on its offset alone, so that a successor, which sees messages again,
+scores them as they were scored before: see `streams.tenure`.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,7 @@ import numpy as np
 
 from models.calibration import log_odds, sigmoid
 from models.drift import DriftSignal, ScoreDrift
-from models.errors import RecordError, StateError
-from models.expectation import Expectation
+from models.errors import ModelError, RecordError, StateError
 from models.explain import Explainer, Explanation, Reason
 from models.features import FeatureSchema
 from models.fleet import Fleet
@@ -21,11 +24,13 @@ from models.kernel import Windows
 from models.labels import DAY_MS, OUTCOME
 from models.online import OnlineRisk, Pending
 from models.policy import Decision, Remembered, create_policy
-from models.risk import RiskModel
+from models.promotion import CHAMPION
 from streams import messages
-from streams.messages import Alert, DeadLetter, Drift, Scores, SensorReason, Watermark
+from streams.bench import Bench, Candidate
+from streams.messages import Alert, DeadLetter, Drift, Scores, SensorReason, Tenure, Watermark
 from streams.snapshots import parsed
 from streams.stage import Counts, Incoming, Outgoing
+from streams.tenure import Schedule
 from streams.topics import Topics
 
 
@@ -65,30 +70,37 @@ class _Asset(msgspec.Struct, frozen=True):
 
 
 class _Common(msgspec.Struct, frozen=True):
-    """What is remembered of the partition as a whole."""
+    """What is remembered of the partition as a whole; ``tenure`` is the champion's, where it is recorded."""
 
     watermark_ms: int
     learnt: tuple[float, float] | None
+    tenure: Tenure | None = None
 
 
 class RiskStage:
-    """Scores one partition of windows with the champion and, beside it, with the online layer."""
+    """Scores one partition of windows with the champion and, beside it, with the online layer.
+
+    ``tenures`` are those that were recorded of this partition. What is promoted later begins at a `turn`.
+    Without a topic to record tenures on (``records``) what is seen again after a crash may be scored by a
+    champion that was promoted since.
+    """
 
     def __init__(
         self,
         fleet: Fleet,
         topics: Topics,
-        model: RiskModel,
         schema: FeatureSchema,
-        version: str,
+        bench: Bench,
+        tenures: Iterable[Tenure] = (),
         *,
-        expectation: Expectation | None = None,
+        records: bool = True,
     ) -> None:
-        self.fleet, self.topics, self.model, self.version = fleet, topics, model, version
+        self.fleet, self.topics, self.schema, self.bench = fleet, topics, schema, bench
         self.identity = f"risk {schema.fingerprint} {fleet.alerting.horizon_d:g} d"
         self.horizon = fleet.horizon
-        self.policy = create_policy(fleet.alerting, model.threshold)
-        self.explainer = Explainer(fleet, model, schema, expectation)
+        self.schedule, self.records = Schedule(tenures), records
+        self.tenure: Tenure | None = None
+        self.policy = create_policy(fleet.alerting, math.inf)
         self.online = OnlineRisk()
         self.pending = Pending(int(fleet.alerting.horizon_d * DAY_MS))
         self.drift = ScoreDrift()
@@ -98,11 +110,51 @@ class RiskStage:
         self._changed: set[str] = set()
         self._restoring: dict[str, _Asset] = {}
         self._learnt: tuple[float, float] | None = None
+        self._seat: tuple[Candidate, Explainer] | None = None
+
+    @property
+    def champion(self) -> Candidate:
+        """The version that scores; there is one once a message was processed."""
+        return self._seated()[0]
+
+    def turn(self, offset: int, *, seen: bool) -> list[Outgoing]:
+        """Let a champion that is ready begin at ``offset``, and return the record of that."""
+        ready, now = self.bench.ready(CHAMPION), self.schedule.at(offset, CHAMPION)
+        if ready is None or (now is not None and (seen or ready.is_of(now))):
+            return []
+        begun = Tenure(role=CHAMPION, version=ready.version, sha256=ready.sha256, offset=offset)
+        self.schedule.add(begun)
+        return [messages.tenure(self.topics.promotions, begun)] if self.records else []
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Yield the scores of each message's windows, and what they lead to."""
         for message in received:
+            self._take_over(message.offset)
             yield from self._process(message)
+
+    def _take_over(self, offset: int) -> None:
+        """Let whoever is to score the message at ``offset`` do so."""
+        tenure = self.schedule.at(offset, CHAMPION)
+        if self._seat is None or tenure != self.tenure:
+            self._install(tenure)
+
+    def _install(self, tenure: Tenure | None) -> None:
+        """Make another version the champion; what was learnt of the last one's scores is of no use to it."""
+        before, self.tenure = self._seat, tenure
+        found = self.bench.of(tenure) if tenure else self.bench.ready(CHAMPION)
+        if found is None or (before is not None and found is before[0]):
+            return
+        self._seat = found, Explainer(self.fleet, found.model, self.schema, found.expectation)
+        self.policy.hold_to(found.model.threshold)
+        if before is not None:
+            self.online, self.drift = OnlineRisk(), ScoreDrift()
+            self.pending = Pending(self.pending.horizon_ms)
+            self._changed |= self.latest.keys()
+
+    def _seated(self) -> tuple[Candidate, Explainer]:
+        if self._seat is None:
+            raise ModelError("no champion: expected one that is ready before the first message")
+        return self._seat
 
     def _process(self, message: Incoming) -> Iterable[Outgoing]:
         try:
@@ -114,8 +166,8 @@ class RiskStage:
         return self._happened(record) if isinstance(record, Event) else self._pass(record)
 
     def _decoded(self, message: Incoming) -> Windows | Event | Watermark:
-        record = messages.decode_features(message.value, message.content_type, self.model.fingerprint)
-        features = len(self.model.feature_names)
+        record = messages.decode_features(message.value, message.content_type, self.schema.fingerprint)
+        features = len(self.schema)
         if isinstance(record, Windows) and record.values.shape[1] != features:
             raise RecordError(f"values: {record.values.shape[1]} features a window: expected {features}")
         return record
@@ -129,7 +181,7 @@ class RiskStage:
         for asset in sorted(self._changed):
             yield _ASSET + asset.encode(), msgspec.msgpack.encode(self._remembered(asset))
         self._changed.clear()
-        common = _Common(self.watermark_ms, self.online.remember())
+        common = _Common(self.watermark_ms, self.online.remember(), self.tenure)
         yield _COMMON, msgspec.msgpack.encode(common)
 
     def restore(self, key: bytes, value: bytes) -> None:
@@ -139,6 +191,7 @@ class RiskStage:
         elif key == _COMMON:
             common = parsed(value, _Common)
             self.watermark_ms, self._learnt = common.watermark_ms, common.learnt
+            self.tenure = common.tenure
         else:
             raise StateError(f"key {key!r}: not one of this stage")
 
@@ -148,6 +201,9 @@ class RiskStage:
             self._give_back(asset, known)
         self._restoring.clear()
         self.online.restore(self._learnt)
+        if self.tenure is not None:
+            self.schedule.add(self.tenure)
+            self._install(self.tenure)
 
     def is_whole(self) -> bool:
         """Return False: the online layer has learnt from all that ever came."""
@@ -183,11 +239,11 @@ class RiskStage:
             self.latest[asset] = _Latest(known.end_ms, vector, np.array(known.risks))
 
     def _score(self, windows: Windows) -> Iterator[Outgoing]:
-        risks = self.model.score(windows.values)
+        risks = self.champion.model.score(windows.values)
         logits = log_odds(risks[:, self.horizon])
         adapted = np.array([self.online.score(x) for x in logits.tolist()])
         keys = (windows.assets, windows.asset, windows.end_ms, windows.revision)
-        record = Scores(self.version, self.fleet.horizons_d, *keys, risks, adapted)
+        record = Scores(self.champion.version, self.fleet.horizons_d, *keys, risks, adapted)
         yield messages.scores(self.topics.scores, record)
         for i in np.flatnonzero(windows.revision == 0).tolist():
             asset = windows.assets[windows.asset[i]]
@@ -242,7 +298,7 @@ class RiskStage:
 
     def _why(self, asset: str) -> Explanation:
         newest = self.latest[asset]
-        return self.explainer.explain(newest.vector, newest.risks)
+        return self._seated()[1].explain(newest.vector, newest.risks)
 
     def _alert(self, case: Case, time_ms: int, stage: str, reason: str, why: Explanation) -> Outgoing:
         alert = Alert(
@@ -253,13 +309,13 @@ class RiskStage:
             time_ms=time_ms,
             opened_ms=case.opened_ms,
             risk=float(self.latest[case.asset].risks[self.horizon]),
-            threshold=self.model.threshold,
+            threshold=self.champion.model.threshold,
             horizon_d=self.fleet.alerting.horizon_d,
             text=why.text,
             fault=why.fault,
             check=why.check,
             sensors=[_sensor(r) for r in why.reasons],
-            model=self.version,
+            model=self.champion.version,
             reason=reason,
         )
         return messages.alert(self.topics.alerts, alert)

@@ -39,7 +39,7 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """The input of a stage, and the topic of its snapshots, which may be left out.
+    """The input of a stage, and the topics of its snapshots and turns, which may be left out.
 
     ``accept_loss``: begin with what the log still holds where the state is lost, instead of refusing.
     """
@@ -47,12 +47,14 @@ class Logs:
     source: Log
     state: Log | None = None
     accept_loss: bool = False
+    turns: Log | None = None
 
 
 class Runner:
     """One partition's stage, and the offset of the next message it has to see.
 
-    ``reread`` counts messages that were not delivered, and read from the log instead.
+    ``reread`` counts messages that were not delivered, and read from the log instead. From ``unseen`` on no
+    other runner can have processed a message.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class Runner:
         self.stage, self.partition, self.position = stage, partition, position
         self.snapshots = snapshots
         self.saved = position
-        self.reread = 0
+        self.reread = self.unseen = 0
 
     def take(self, messages: Sequence[Incoming]) -> list[Outgoing]:
         """Process what the stage has not seen yet; the messages must not leave a gap."""

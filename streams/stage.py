@@ -55,6 +55,14 @@ class Stage(Protocol):
     def process(self, received: Sequence[Incoming]) -> Iterable[Outgoing]:
         """Return the outputs of consecutive messages; one that makes no sense becomes a dead letter."""
 
+    def turn(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:
+        """Decide, between two batches, what is to hold from ``offset`` on.
+
+        What is returned is durable before the message there is processed, and given to every successor of
+        this stage when it is opened: whatever depends on it depends on the log alone. Where a predecessor may
+        have spoken of messages from there on (``seen``), what was decided before still holds.
+        """
+
     async def settle(self) -> Iterable[Outgoing]:
         """Make durable what lies outside the log, before the messages so far are acknowledged."""
 
@@ -78,6 +86,10 @@ class Forgetful:
     """A stage without a memory; what it needs of a `Stage` beside `process` and `settle`."""
 
     identity = ""
+
+    def turn(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:  # noqa: ARG002
+        """Return nothing."""
+        return ()
 
     def changes(self) -> Iterable[tuple[bytes, bytes]]:
         """Return nothing."""

@@ -20,7 +20,7 @@ from kafka.partitioner.default import murmur2
 from models.errors import ConfigError, UnavailableError
 from streams.connection import Connection
 
-NAMES = ("telemetry", "events", "features", "scores", "alerts", "drift", "dead-letters")
+NAMES = ("telemetry", "events", "features", "scores", "alerts", "drift", "dead-letters", "promotions")
 STATES = ("state-features", "state-risk")
 _RETRY_S = 2.0
 _ANSWER_S = 5.0
@@ -67,6 +67,11 @@ class Topics:
         """What could not be used, with the reason."""
         return self.prefix + "dead-letters"
 
+    @property
+    def promotions(self) -> str:
+        """Which version is promoted, and from which offset each partition scores with it."""
+        return self.prefix + "promotions"
+
     def state(self, stage: str) -> str | None:
         """What a stage remembers, by key; None for a stage without a memory."""
         return self.prefix + f"state-{stage}" if f"state-{stage}" in STATES else None
@@ -77,8 +82,8 @@ class Topics:
 
     @property
     def compacted(self) -> tuple[str, ...]:
-        """Topics of which only the newest message of each key is of use."""
-        return tuple(self.prefix + name for name in STATES)
+        """Topics of which only the newest message of each key is of use, and none is ever too old."""
+        return tuple(self.prefix + name for name in (*STATES, "promotions"))
 
     @property
     def all(self) -> tuple[str, ...]:

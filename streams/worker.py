@@ -33,7 +33,8 @@ from streams.stage import Incoming, Outgoing, Stage
 
 log = logging.getLogger(__name__)
 
-OpenStage = Callable[[str, int], Stage]
+OpenStage = Callable[[str, int, Sequence[Incoming]], Stage]
+"""Opens the stage of a topic's partition, given what was decided of it at earlier turns."""
 FENCED = 75  # another worker has the partition: nothing may be tidied up
 
 
@@ -45,6 +46,7 @@ class WorkerOptions:
     group: str
     sources: tuple[str, ...]
     state_topic: str | None = None
+    turns_topic: str | None = None
     accept_loss: bool = False
     batch: int = 512
     within_s: float = 0.02
@@ -142,7 +144,7 @@ class Lane:
     async def close(self) -> None:
         """Disconnect from the logs."""
         if self._logs is not None:
-            for one in (self._logs.source, self._logs.state):
+            for one in (self._logs.source, self._logs.state, self._logs.turns):
                 if isinstance(one, KafkaLog):
                     await one.stop()
 
@@ -163,6 +165,9 @@ class Lane:
         """Return whether the messages of a partition are processed and committed."""
         started = time.monotonic()
         runner = self.runners.get(partition) or await self._opened(partition, messages[0].offset)
+        decided = runner.stage.turn(runner.position, seen=runner.position < runner.unseen)
+        if decided and not await self._commit(runner, decided):
+            return False
         outputs: list[Outgoing] = []
         for run in contiguous(messages):
             missed = await catch_up(self._connected().source, runner, run[0].offset)
@@ -213,17 +218,30 @@ class Lane:
     async def _opened(self, partition: int, first: int) -> Runner:
         # First of all: from here on a former owner can commit nothing more, so that what is read stays true.
         await self.worker.committer.open(self.source, partition)
-        make_stage = partial(self.worker.open_stage, self.source, partition)
+        turns = await self._turns(partition)
+        make_stage = partial(self.worker.open_stage, self.source, partition, turns)
         runner = self.runners[partition] = await open_runner(self._connected(), make_stage, partition, first)
+        if not self.worker.committer.exactly_once:
+            # A former owner may have written outputs of anything there is, and died before it said so.
+            runner.unseen = await self._connected().source.end(partition)
         self.metrics.opened(partition)
         return runner
+
+    async def _turns(self, partition: int) -> list[Incoming]:
+        """Read what was decided at the turns of a partition."""
+        turns = self._connected().turns
+        if turns is None:
+            return []
+        span = (await turns.begin(partition), await turns.end(partition))
+        return [message async for part in turns.read(partition, *span) for message in part]
 
     def _connected(self) -> Logs:
         if self._logs is None:
             options = self.worker.options
             source = KafkaLog(options.connection, self.source, options.group)
             state = KafkaLog(options.connection, options.state_topic) if options.state_topic else None
-            self._logs = Logs(source, state, options.accept_loss)
+            turns = KafkaLog(options.connection, options.turns_topic) if options.turns_topic else None
+            self._logs = Logs(source, state, options.accept_loss, turns)
         return self._logs
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from models.fleet import load_fleet
 from models.frames import Event
+from models.promotion import Promotion
 from streams import checks, messages
 from streams.blocks import Block
 from streams.snapshots import STATE, Position, StateRecord
@@ -28,6 +29,8 @@ RECORDS: list[tuple[str, tuple[str, ...]]] = [
     (messages.ALERT, messages.SensorReason.__struct_fields__),
     (messages.DRIFT, messages.Drift.__struct_fields__),
     (messages.DEAD_LETTER, messages.DeadLetter.__struct_fields__),
+    (messages.PROMOTION, Promotion.__struct_fields__),
+    (messages.TENURE, messages.Tenure.__struct_fields__),
     (STATE, Position.__struct_fields__),
     (STATE, StateRecord.__struct_fields__),
 ]

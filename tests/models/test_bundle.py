@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from models.bundle import (
-    Pointer,
     bundle_sha256,
     champion,
     check_booster,
@@ -20,10 +19,10 @@ from models.bundle import (
     load_expectation,
     read_manifest,
     write_bundle,
-    write_pointer,
 )
 from models.errors import ModelError
 from models.expectation import Expectation
+from models.promotion import CHAMPION, Promotion, Promotions
 from models.risk import RiskModel
 from tests.models.test_risk import fitted, history
 
@@ -199,12 +198,14 @@ def test_an_expectation_of_another_form_is_refused(folder: Path) -> None:
         load_expectation(folder)
 
 
-def pointer(version: str, sha256: str) -> Pointer:
-    return Pointer(version=version, sha256=sha256, reason="test", promoted_ms=1)
+def point(folder: Path, version: str, sha256: str) -> None:
+    promotions = Promotions(folder)
+    promotions.claim(Promotion(version=version, sha256=sha256, reason="test", promoted_ms=1, number=1))
+    promotions.enforce(CHAMPION)
 
 
 def test_the_pointer_leads_to_the_promoted_bundle(folder: Path) -> None:
-    write_pointer(folder.parent, pointer("b", bundle_sha256(folder)))
+    point(folder.parent, "b", bundle_sha256(folder))
     assert champion(folder.parent) == ("b", folder)
 
 
@@ -214,14 +215,14 @@ def test_without_a_champion_it_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_bundle_other_than_the_promoted_one_is_refused(folder: Path) -> None:
-    write_pointer(folder.parent, pointer("b", "0" * 64))
+    point(folder.parent, "b", "0" * 64)
     with pytest.raises(ModelError, match="was promoted"):
         champion(folder.parent)
 
 
-@pytest.mark.parametrize("version", ["../b", "/etc", "", "a b"])
+@pytest.mark.parametrize("version", ["../b", "..", "/etc", "", "a b"])
 def test_a_version_that_is_a_path_is_refused(tmp_path: Path, version: str) -> None:
-    write_pointer(tmp_path, pointer(version, "0"))
+    point(tmp_path, version, "0")
     with pytest.raises(ModelError, match="expected letters, digits"):
         champion(tmp_path)
 

@@ -10,6 +10,7 @@ import pytest
 
 from models.bundle import champion, load_bundle, read_manifest, write_bundle
 from models.errors import ModelError, UnavailableError
+from models.promotion import Promotion
 from models.registry import Registry
 from tests.models.test_risk import fitted
 
@@ -20,6 +21,14 @@ PRINT = "f" * 16
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     home = tmp_path_factory.mktemp("registry")
     return Registry(f"sqlite:///{home}/mlflow.db", home / "registry", home / "bundles")
+
+
+def promote(
+    registry: Registry, fleet: str, version: str, reason: str, now_ms: int, number: int = 0
+) -> Promotion:
+    return registry.promote(
+        Promotion(fleet=fleet, version=version, reason=reason, who="ann", promoted_ms=now_ms, number=number)
+    )
 
 
 def written(home: Path, seed: str) -> Path:
@@ -35,7 +44,7 @@ def bundle(tmp_path: Path) -> Path:
 
 def test_a_promoted_version_is_what_workers_load(registry: Registry, bundle: Path) -> None:
     first, second = registry.register("toy", bundle), registry.register("toy", bundle)
-    registry.promote("toy", first, reason="better", now_ms=5)
+    promote(registry, "toy", first, "better", 5)
     version, folder = champion(registry.bundles / "toy")
     assert version == first
     load_bundle(folder, PRINT)
@@ -46,8 +55,8 @@ def test_a_promoted_version_is_what_workers_load(registry: Registry, bundle: Pat
 
 def test_promoting_another_version_moves_the_pointer_and_keeps_both(registry: Registry, bundle: Path) -> None:
     old, new = registry.register("moved", bundle), registry.register("moved", bundle)
-    registry.promote("moved", old, reason="first", now_ms=5)
-    registry.promote("moved", new, reason="second", now_ms=6)
+    promote(registry, "moved", old, "first", 5)
+    promote(registry, "moved", new, "second", 6)
     assert champion(registry.bundles / "moved")[0] == new
     assert [v.version for v in registry.versions("moved")] == [new, old]
     assert registry.versions("moved")[0].metrics == {"brier": 0.1}
@@ -56,7 +65,7 @@ def test_promoting_another_version_moves_the_pointer_and_keeps_both(registry: Re
 def test_an_unknown_version_is_refused_with_what_there_is(registry: Registry, bundle: Path) -> None:
     registry.register("known", bundle)
     with pytest.raises(ModelError, match="version '9' of model known: expected one of 1"):
-        registry.promote("known", "9", reason="", now_ms=5)
+        promote(registry, "known", "9", "", 5)
 
 
 def tamper(registry: Registry, text: str) -> None:
@@ -69,7 +78,7 @@ def test_an_artifact_that_was_changed_is_not_promoted(registry: Registry, tmp_pa
     version = registry.register("changed", written(tmp_path, seed="21"))
     tamper(registry, '"seed": "21"')
     with pytest.raises(ModelError, match="not the bundle that was registered as version 1"):
-        registry.promote("changed", version, reason="", now_ms=5)
+        promote(registry, "changed", version, "", 5)
     with pytest.raises(ModelError, match="no champion yet"):
         champion(registry.bundles / "changed")
 
@@ -78,10 +87,10 @@ def test_a_champion_stays_in_place_when_its_registered_copy_was_changed(
     registry: Registry, tmp_path: Path
 ) -> None:
     version = registry.register("kept", written(tmp_path, seed="22"))
-    registry.promote("kept", version, reason="first", now_ms=5)
+    promote(registry, "kept", version, "first", 5)
     tamper(registry, '"seed": "22"')
     with pytest.raises(ModelError, match="not the bundle that was registered"):
-        registry.promote("kept", version, reason="again", now_ms=6)
+        promote(registry, "kept", version, "again", 6)
     assert read_manifest(champion(registry.bundles / "kept")[1]).lineage == {"seed": "22"}
 
 
@@ -98,7 +107,7 @@ def test_promoting_leaves_no_copies_behind(
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    registry.promote("tidy", registry.register("tidy", bundle), reason="", now_ms=5)
+    promote(registry, "tidy", registry.register("tidy", bundle), "", 5)
     assert list(scratch.iterdir()) == []
 
 

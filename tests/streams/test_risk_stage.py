@@ -21,6 +21,7 @@ from streams.risk_stage import RiskStage
 from streams.stage import Incoming, Outgoing
 from streams.topics import Topics
 from tests.models.test_explain import Trained, fleet, trained
+from tests.streams.benches import Held
 
 TOPICS = Topics("t.")
 HOUR_MS = 3_600_000
@@ -38,7 +39,9 @@ def toy() -> Trained:
 
 def stage_of(toy: Trained, alerting: Alerting | None = None) -> RiskStage:
     fleet = msgspec.structs.replace(toy.fleet, alerting=alerting) if alerting else toy.fleet
-    return RiskStage(fleet, TOPICS, toy.model, toy.schema, "3")
+    bench = Held()
+    bench.promote("3", toy.model)
+    return RiskStage(fleet, TOPICS, toy.schema, bench)
 
 
 @pytest.fixture

@@ -35,6 +35,9 @@ class Sums:
             self.seen.append(message.offset)
             yield Outgoing("out", b"k", str(self.seen).encode(), "text/plain")
 
+    def turn(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:
+        return ()
+
     async def settle(self) -> Iterable[Outgoing]:
         return ()
 

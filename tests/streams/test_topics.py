@@ -21,9 +21,12 @@ def test_every_topic_carries_the_prefix() -> None:
         topics.alerts,
         topics.drift,
         topics.dead_letters,
-        *topics.compacted,
+        topics.promotions,
+        topics.state("features"),
+        topics.state("risk"),
     )
     assert named == topics.all == tuple("site-a." + name for name in (*NAMES, *STATES))
+    assert set(topics.compacted) == {topics.promotions, *named[-2:]}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,119 @@
+"""Promotions: which version the workers are to take, who said so and why; nothing of it is overwritten.
+
+They lie beside the bundles of a fleet, so that workers need no registry: ``promotions/00007.json`` for each,
+and a copy of the newest of a role as ``champion.json`` or ``challenger.json``, replaced in one step.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from models.errors import ModelError
+
+Role = Literal["champion", "challenger"]
+CHAMPION: Role = "champion"
+CHALLENGER: Role = "challenger"
+
+
+class Promotion(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision: from now on ``version``, the bundle with this ``sha256``, has the ``role``.
+
+    ``number`` counts the promotions of a fleet; the highest of a role counts. ``overridden`` is what the gate
+    had against it, where somebody promoted it all the same.
+    """
+
+    version: str
+    reason: str
+    promoted_ms: int
+    sha256: str = ""
+    fleet: str = ""
+    role: Role = CHAMPION
+    who: str = ""
+    number: int = 0
+    overridden: str = ""
+
+
+class Promotions:
+    """The promotions of one fleet, in the folder of its bundles."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def all(self) -> list[Promotion]:
+        """Return every promotion, oldest first."""
+        return [_read(path) for path in sorted((self.folder / "promotions").glob("[0-9]*.json"))]
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next promotion has to claim."""
+        numbers = [int(path.stem) for path in (self.folder / "promotions").glob("[0-9]*.json")]
+        return max(numbers, default=0) + 1
+
+    def claim(self, promotion: Promotion) -> None:
+        """Record a promotion under its number; raises ModelError where another has come first."""
+        path = self._path(promotion.number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{secrets.token_hex(8)}")
+        partial.write_bytes(msgspec.json.encode(promotion) + b"\n")
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            first = _read(path)
+            raise ModelError(
+                f"promotion {promotion.number} of {promotion.fleet}: meanwhile {first.who or 'another'} "
+                f"promoted version {first.version} as {first.role}: look at it, and ask again"
+            ) from None
+        finally:
+            partial.unlink()
+
+    def withdraw(self, promotion: Promotion) -> None:
+        """Take back a claim that never came into force."""
+        self._path(promotion.number).unlink()
+
+    def enforce(self, role: Role) -> None:
+        """Point the workers at the last claim of a role, in one step, whoever else does the same now."""
+        pointed = None
+        while pointed != (last := self.last(role)):
+            partial = self.folder / f".{role}.{secrets.token_hex(8)}"
+            partial.write_bytes(msgspec.json.encode(last) + b"\n")
+            partial.replace(self._pointer(role))
+            pointed = last
+
+    def last(self, role: Role) -> Promotion | None:
+        """Return the claim of a role with the highest number, None where there is none."""
+        return next((p for p in reversed(self.all()) if p.role == role), None)
+
+    def newest(self, role: Role = CHAMPION) -> Promotion | None:
+        """Return the promotion that the workers are pointed at, None where there is none."""
+        path = self._pointer(role)
+        return _read(path) if path.exists() else None
+
+    def candidates(self, role: Role = CHAMPION) -> Iterator[Promotion]:
+        """Yield the promotion that the workers are pointed at, then those of other versions, newest first."""
+        newest = self.newest(role)
+        seen = set[str]()
+        for promotion in ([newest] if newest else []) + self.all()[::-1]:
+            if promotion.role == role and promotion.version not in seen:
+                seen.add(promotion.version)
+                yield promotion
+
+    def _path(self, number: int) -> Path:
+        return self.folder / "promotions" / f"{number:05d}.json"
+
+    def _pointer(self, role: Role) -> Path:
+        return self.folder / f"{role}.json"
+
+
+def _read(path: Path) -> Promotion:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Promotion)
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not a promotion: {error}") from error

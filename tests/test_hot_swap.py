@@ -1,0 +1,160 @@
+"""Running workers take what is promoted, and score each message with one version whatever kills them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chillcast.pipeline import Pipeline, running
+from chillcast.settings import Settings
+from models.bundle import write_bundle
+from models.kernel import Windows
+from models.promotion import CHAMPION, Promotion, Promotions
+from streams import messages
+from streams.feed import Feed
+from streams.messages import Scores, Tenure
+from streams.publisher import Publisher
+from streams.stage import Outgoing
+from streams.tenure import Schedule
+from tests.models.test_explain import Trained, fleet, trained
+from tests.test_end_to_end import Alarms
+
+HOUR_MS = 3_600_000
+START_MS = 1_700_000_000_000 // HOUR_MS * HOUR_MS
+ASSETS = ("a", "b", "c", "d")
+Key = tuple[str, int]
+
+
+@pytest.fixture(scope="module")
+def toy() -> Trained:
+    return trained(fleet())
+
+
+@dataclass
+class Desk:
+    """Promotes versions of one model, by the pointer file or on the topic."""
+
+    folder: Path
+    toy: Trained
+
+    def __post_init__(self) -> None:
+        self.promotions = Promotions(self.folder)
+
+    def claim(self, version: str, offset: float) -> Promotion:
+        sha256 = write_bundle(
+            self.folder / version,
+            replace(self.toy.model, offset=offset),
+            None,
+            fleet="toy",
+            metrics={},
+            lineage={},
+        )
+        number = self.promotions.next_number
+        promotion = Promotion(
+            fleet="toy", version=version, sha256=sha256, reason="r", promoted_ms=1, number=number
+        )
+        self.promotions.claim(promotion)
+        return promotion
+
+    def point_at(self, version: str, offset: float) -> None:
+        self.claim(version, offset)
+        self.promotions.enforce(CHAMPION)
+
+
+@dataclass
+class Heard:
+    """Everything that the workers said, and what it was said of."""
+
+    pipeline: Pipeline
+    fingerprint: str
+    offsets: dict[Key, tuple[int, int]] = field(default_factory=dict)
+    scored: dict[Key, set[tuple[str, bytes]]] = field(default_factory=lambda: defaultdict(set))
+    tenures: dict[int, list[Tenure]] = field(default_factory=lambda: defaultdict(list))
+
+    def read(self, feed: Feed) -> None:
+        for message in feed.poll(0.1):
+            place = (message.partition, message.offset)
+            if message.content_type == messages.TENURE:
+                self.tenures[message.partition].append(messages.decode_json(message.value, Tenure))
+            elif message.content_type == messages.WINDOWS:
+                record = messages.decode_features(message.value, message.content_type, self.fingerprint)
+                assert isinstance(record, Windows)
+                self.offsets[record.assets[0], int(record.end_ms[0])] = place
+            elif message.content_type == messages.SCORES:
+                scores = messages.decode_scores(message.value, message.content_type)
+                assert isinstance(scores, Scores)
+                key = (scores.assets[0], int(scores.end_ms[0]))
+                self.scored[key].add((scores.model, scores.risk.tobytes()))
+
+    def versions(self) -> set[str]:
+        return {version for said in self.scored.values() for version, _ in said}
+
+
+def window(toy: Trained, asset: str, hour: int) -> Outgoing:
+    vector = toy.vector(s0=float(np.random.default_rng(hour).normal()))
+    record = Windows(
+        (asset,),
+        np.zeros(1, np.int32),
+        np.array([START_MS + hour * HOUR_MS]),
+        np.zeros(1, np.int32),
+        vector[None, :],
+    )
+    return messages.windows("features", record, slice(None), toy.schema.fingerprint)
+
+
+def test_each_message_is_scored_by_one_version_over_promotions_and_kills(
+    toy: Trained, tmp_path: Path
+) -> None:
+    desk, alarms, hour = Desk(tmp_path / "bundles" / toy.fleet.name, toy), list[str](), 0
+    desk.point_at("1", 0.0)
+    settings = Settings(home=str(tmp_path), state_interval_s=1)
+    with running(settings, toy.fleet, ["risk"], Alarms(alarms)) as pipeline:
+        topics = pipeline.topics
+        heard = Heard(pipeline, toy.schema.fingerprint)
+        watched = (topics.features, topics.scores, topics.promotions)
+        with (
+            Feed(pipeline.connection, watched, pipeline.partitions, from_start=True) as feed,
+            Publisher(pipeline.connection) as publisher,
+        ):
+
+            def stream(until: Callable[[], bool]) -> None:
+                nonlocal hour
+                deadline = time.monotonic() + 60
+                while not until():
+                    assert time.monotonic() < deadline, (heard.versions(), alarms)
+                    hour += 1
+                    for i, asset in enumerate(ASSETS):
+                        publisher.send(i % pipeline.partitions, window(toy, asset, hour))
+                    pipeline.supervisor.watch()
+                    heard.read(feed)
+
+            def kill() -> None:
+                os.kill(pipeline.supervisor.status()[0].pid or 0, signal.SIGKILL)
+
+            stream(lambda: "1" in heard.versions())
+            desk.point_at("2", -1.0)
+            stream(lambda: "2" in heard.versions())
+            kill()
+            publisher.send(0, messages.promotion(topics.promotions, desk.claim("3", 1.0)))
+            stream(lambda: "3" in heard.versions())
+            kill()
+            desk.point_at("4", 0.5)
+            (desk.folder / "4" / "booster.txt").write_text("tree")
+            stream(lambda: any("champion 4 was promoted and is refused" in a for a in alarms))
+            stream(lambda: len(heard.scored) == len(heard.offsets))
+    schedules = {partition: Schedule(found) for partition, found in heard.tenures.items()}
+    assert set(schedules) == set(range(pipeline.partitions))
+    assert heard.versions() == {"1", "2", "3"}
+    for key, said in heard.scored.items():
+        partition, offset = heard.offsets[key]
+        tenure = schedules[partition].at(offset, CHAMPION)
+        assert tenure is not None
+        assert [version for version, _ in said] == [tenure.version], (key, offset)
