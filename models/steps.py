@@ -86,13 +86,26 @@ def room_for(plan: Plan, memory: Memory, samples: Samples, order: Int64) -> int:
 @compiled
 def take_fresh(plan: Plan, memory: Memory, samples: Samples, order: Int64, out: Emitted) -> int:
     """Take samples of open panes or newer ones; return how many of them said nothing new."""
-    repeated = 0
-    for i in order:
-        asset, pane = samples.row[i], samples.pane[i]
+    repeated, start = 0, 0
+    while start < len(order):
+        end = _end_of_pane(samples, order, start)
+        asset, pane = samples.row[order[start]], samples.pane[order[start]]
         if not memory.is_open[asset] or memory.at[asset] + 1 != pane:
             _open(plan, memory, asset, pane, out)
-        repeated += _put(plan, memory, samples, i)
+        repeated += _put(plan, memory, samples, order[start:end])
+        start = end
     return repeated
+
+
+@compiled
+def _end_of_pane(samples: Samples, order: Int64, start: int) -> int:
+    """Return where the samples of one asset and pane that stand together in ``order`` from ``start`` end."""
+    row, pane = samples.row, samples.pane
+    asset, number = row[order[start]], pane[order[start]]
+    end = start + 1
+    while end < len(order) and row[order[end]] == asset and pane[order[end]] == number:
+        end += 1
+    return end
 
 
 @compiled
@@ -133,18 +146,40 @@ def _clear_slots(plan: Plan, memory: Memory, asset: int, pane: int) -> None:
 
 
 @compiled
-def _put(plan: Plan, memory: Memory, samples: Samples, i: int) -> bool:
-    """Write a sample into its slot, where the newest stays; return whether it said nothing new."""
-    asset, pane, time_ms = samples.row[i], samples.pane[i], samples.time_ms[i]
-    kept, slot = pane % plan.kept, (time_ms - pane * plan.hop_ms) // plan.period_ms
-    memory.max_ms[asset] = max(memory.max_ms[asset], time_ms)
-    if time_ms <= memory.slot_ms[asset, kept, slot]:
-        return True
-    memory.slot_ms[asset, kept, slot] = time_ms
-    place = memory.slots[asset, kept, slot]
-    for c in range(plan.channels):  # an assignment of the whole would make a copy first
-        place[c] = samples.values[i, c]
-    return False
+def _put(plan: Plan, memory: Memory, samples: Samples, places: Int64) -> int:
+    """Write samples of one asset and pane into their slots; return how many said nothing new."""
+    asset, pane = samples.row[places[0]], samples.pane[places[0]]
+    kept, start_ms = pane % plan.kept, pane * plan.hop_ms
+    slots, slot_ms = memory.slots[asset, kept], memory.slot_ms[asset, kept]
+    for i in places:
+        memory.max_ms[asset] = max(memory.max_ms[asset], samples.time_ms[i])
+    return _fill(samples.time_ms, samples.values, places, start_ms, plan.period_ms, slots, slot_ms)
+
+
+@compiled
+def _fill(
+    time_ms: Int64,
+    values: Float32,
+    places: Int64,
+    start_ms: int,
+    period_ms: int,
+    slots: Float32,
+    slot_ms: Int64,
+) -> int:
+    """Write samples into slots, where the newest stays; return how many did not.
+
+    Arrays, not the tuples that hold them: to pass those on for every sample costs more than the sample.
+    """
+    repeated = 0
+    for i in places:
+        slot = (time_ms[i] - start_ms) // period_ms
+        if time_ms[i] <= slot_ms[slot]:
+            repeated += 1
+            continue
+        slot_ms[slot] = time_ms[i]
+        for c in range(slots.shape[1]):  # an assignment of the whole would make a copy first
+            slots[slot, c] = values[i, c]
+    return repeated
 
 
 @compiled
@@ -200,7 +235,7 @@ def correct(plan: Plan, memory: Memory, samples: Samples, order: Int64, out: Emi
     repeated, changed, row = 0, NEVER, samples.row
     for k in range(len(order)):
         i = order[k]
-        if _put(plan, memory, samples, i):
+        if _put(plan, memory, samples, order[k : k + 1]):
             repeated += 1
         elif changed == NEVER:
             changed = samples.pane[i]
