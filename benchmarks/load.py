@@ -54,14 +54,14 @@ def hours(assets: int, hours_: int, period_s: int = 60) -> Iterator[Frames]:
         yield Frames(names, asset, time_ms + hour * HOUR_MS, values)
 
 
-def blocks(assets: int, hours_: int) -> Iterator[Outgoing]:
-    """Yield one block of 60 samples per asset and hour."""
+def blocks(assets: int, hours_: int, together: int = 1) -> Iterator[Outgoing]:
+    """Yield blocks of an hour of 60 samples of ``together`` assets, hour by hour; the last of fewer."""
+    rows = 60 * together
     for frames in hours(assets, hours_):
-        for i in range(assets):
-            rows = slice(60 * i, 60 * (i + 1))
-            part = Frames(
-                (frames.assets[i],), np.zeros(60, np.int32), frames.time_ms[rows], frames.values[rows]
-            )
+        for first in range(0, assets, together):
+            at = slice(60 * first, 60 * first + rows)
+            names, asset = frames.assets[first : first + together], frames.asset[at] - first
+            part = Frames(names, asset.astype(np.int32), frames.time_ms[at], frames.values[at])
             yield messages.block("telemetry", part, FLEET.schema)
 
 
