@@ -205,8 +205,8 @@ class FeatureStage:
 
     def _follow(self, assets: Sequence[str], newest_ms: Int64) -> bool:
         """See how far the fleet has come; return whether that is further."""
-        panes = (newest_ms // self.kernel.plan.hop_ms).tolist()
-        come = [self.fleet_watermark.observe(a, p) for a, p in zip(assets, panes, strict=True) if p > 0]
+        hop_ms, newest = self.kernel.plan.hop_ms, zip(assets, newest_ms.tolist(), strict=True)
+        come = [self.fleet_watermark.observe(a, time_ms // hop_ms) for a, time_ms in newest if time_ms > 0]
         self._silent.difference_update(assets)
         return any(come)
 
@@ -316,7 +316,9 @@ class FeatureStage:
 
 def _newest(frames: Frames) -> Int64:
     """Return the newest event time of each named asset (A,), NEVER where it has no row."""
-    if len(frames.assets) == 1 and len(frames):  # most messages; `ufunc.at` is slow to start
+    if len(frames) == len(frames.assets) == 1:  # most messages: a function of NumPy is slow to start
+        return frames.time_ms
+    if len(frames.assets) == 1 and len(frames):
         return np.array([frames.time_ms.max()], np.int64)
     newest = np.full(len(frames.assets), NEVER)
     np.maximum.at(newest, frames.asset, frames.time_ms)

@@ -39,7 +39,8 @@ class Run:
         """Take in a message whose assets (A,) have these newest times; return False where it does not fit."""
         if len(frames.assets) > 1:
             return False
-        asset, oldest, newest = frames.assets[0], int(frames.time_ms.min()), int(newest_ms[0])
+        asset, newest = frames.assets[0], int(newest_ms[0])
+        oldest = newest if len(frames) == 1 else int(frames.time_ms.min())
         if not self._fits(asset, oldest, newest):
             return False
         self._newest_ms[asset] = newest
