@@ -21,6 +21,8 @@ _FULL_CURRENT = 1.0
 _LEAST_CAPACITY = 0.88
 _WARMING_K = 7.0
 _MINUTE_S = 60.0
+_HOT_GAS_LOAD = 0.18
+_PURGE_MIN = 4.0
 
 
 class Channel(IntEnum):
@@ -44,6 +46,16 @@ class Channel(IntEnum):
     MOTOR_LOAD = auto()
     POWER = auto()
     SURGE = auto()
+    CHILLED_FLOW = auto()
+    HEAD = auto()
+    SPEED = auto()
+    HOT_GAS = auto()
+    EVAPORATOR_LEVEL = auto()
+    CONDENSER_LEVEL = auto()
+    LEVEL_VALVE = auto()
+    THRUST = auto()
+    WINDING_SPREAD = auto()
+    PURGE = auto()
 
 
 # Time constants in minutes, running and stopped: judgement (pressures 1–2, water 5–10, oil and windings 20–30
@@ -67,6 +79,16 @@ _LAG_MIN: dict[Channel, tuple[float, float]] = {
     Channel.MOTOR_LOAD: (0.5, 0.5),
     Channel.POWER: (0.5, 0.5),
     Channel.SURGE: (30.0, 10.0),
+    Channel.CHILLED_FLOW: (0.5, 0.5),
+    Channel.HEAD: (1.5, 10.0),
+    Channel.SPEED: (1.0, 1.0),
+    Channel.HOT_GAS: (2.0, 2.0),
+    Channel.EVAPORATOR_LEVEL: (10.0, 40.0),
+    Channel.CONDENSER_LEVEL: (10.0, 40.0),
+    Channel.LEVEL_VALVE: (2.0, 2.0),
+    Channel.THRUST: (1.0, 5.0),
+    Channel.WINDING_SPREAD: (25.0, 60.0),
+    Channel.PURGE: (720.0, 720.0),
 }
 
 
@@ -97,10 +119,10 @@ OVERRIDES = ("high-condenser-pressure", "high-motor-current")
 
 
 def lags(period_s: int) -> tuple[Float64, Float64]:
-    """Return the share (K, 1) of the way to the goal covered in one period, running and stopped."""
+    """Return the share (K,) of the way to the goal covered in one period, running and stopped."""
     minutes = np.array([_LAG_MIN[c] for c in Channel])
     share = -np.expm1(-period_s / _MINUTE_S / minutes)
-    return share[:, :1], share[:, 1:]
+    return np.ascontiguousarray(share[:, 0]), np.ascontiguousarray(share[:, 1])
 
 
 def operate(machines: Machines, duty: Duty) -> Operation:
@@ -139,6 +161,8 @@ def standstill(machines: Machines, air: Air) -> Float64:
         Channel.BEARING: 0.5 * (machines.sump_c + room),
         Channel.WINDING: room + 4.0,
         Channel.HEAT_SINK: room,
+        Channel.EVAPORATOR_LEVEL: np.full_like(room, 62.0),
+        Channel.CONDENSER_LEVEL: np.full_like(room, 20.0),
     }
     return _stack(rows, room.shape)
 
@@ -180,6 +204,8 @@ def _running(machines: Machines, duty: Duty, state: Steady) -> Float64:
     sump = sump + 8.0 * wear.excess_oil + 3.0 * of("bearing")
     thin_oil = 1.0 - 0.006 * (sump - 53.0)
     pumped = (1.0 - 0.55 * of("oil_filter")) * (1.0 - 0.5 * wear.excess_oil)
+    winding = room + 6.0 + machines.winding_k * motor**2 * (1.0 + 2.8 * of("winding"))
+    speed = np.clip(0.3 + 0.45 * np.sqrt(np.maximum(state.head, 0.0)) + 0.25 * load, 0.5, 1.0)
     margin = state.head - machines.surge_head * (0.95 + 0.55 * load)
     rows = {
         Channel.EVAPORATING: state.evaporating_c,
@@ -192,7 +218,7 @@ def _running(machines: Machines, duty: Duty, state: Steady) -> Float64:
         Channel.DISCHARGE: state.discharge_c,
         Channel.SUMP: sump,
         Channel.BEARING: sump + machines.bearing_k * (0.4 + 0.6 * motor) + 25.0 * of("bearing"),
-        Channel.WINDING: room + 6.0 + machines.winding_k * motor**2 * (1.0 + 2.8 * of("winding")),
+        Channel.WINDING: winding,
         Channel.HEAT_SINK: room + 6.0 + machines.sink_k * motor * (1.0 + 2.7 * of("heat_sink")),
         Channel.OIL_PRESSURE: machines.oil_bar * pumped * thin_oil,
         Channel.CONDENSER_FLOW: 1.0 - wear.condenser_flow_lost,
@@ -200,6 +226,16 @@ def _running(machines: Machines, duty: Duty, state: Steady) -> Float64:
         Channel.MOTOR_LOAD: 100.0 * motor,
         Channel.POWER: state.power_kw,
         Channel.SURGE: np.clip(margin / 0.006, 0.0, 60.0),
+        Channel.CHILLED_FLOW: np.ones_like(load),
+        Channel.HEAD: 100.0 * state.head,
+        Channel.SPEED: 100.0 * np.where(machines.has_drive, speed, 1.0),
+        Channel.HOT_GAS: np.clip(300.0 * (_HOT_GAS_LOAD - load), 0.0, 100.0),
+        Channel.EVAPORATOR_LEVEL: 60.0 * (1.0 - 0.8 * wear.charge_lost),
+        Channel.CONDENSER_LEVEL: 45.0 * np.maximum(1.0 - 1.6 * wear.charge_lost, 0.05),
+        Channel.LEVEL_VALVE: np.clip(20.0 + 55.0 * load * (1.0 - 0.6 * wear.charge_lost), 0.0, 100.0),
+        Channel.THRUST: 0.10 + 0.05 * motor + 0.30 * of("bearing"),
+        Channel.WINDING_SPREAD: 2.0 + 0.45 * (winding - room - 6.0 - machines.winding_k * motor**2),
+        Channel.PURGE: np.full_like(load, _PURGE_MIN),
     }
     return _stack(rows, load.shape)
 

@@ -12,7 +12,8 @@ from math import ceil
 
 import numpy as np
 
-from models.frames import Float64
+from models.frames import Float64, Int64
+from models.panes import compiled
 from simulators.channels import Channel, lags
 from simulators.clock import Clock
 from simulators.faults import SUDDEN, Int8
@@ -30,7 +31,7 @@ LOW_EVAPORATOR = "low-evaporator-pressure"
 def celsius(fahrenheit: float) -> float:
     """Return °C.
 
-    >>> celsius(220.0).__round__(1)
+    >>> round(celsius(220.0), 1)
     104.4
     """
     return (fahrenheit - 32.0) / 1.8
@@ -38,7 +39,7 @@ def celsius(fahrenheit: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A safety limit on one channel; ``value`` is a number or names a field of ``Machines``."""
+    """A limit on one channel; ``value`` is a number or names a field of ``Machines``."""
 
     code: str
     channel: Channel
@@ -62,6 +63,17 @@ LIMITS = (
     Limit("high-motor-current", Channel.MOTOR_LOAD, 110.0),
     Limit("surge", Channel.SURGE, 20.0),
 )
+# An alert shows on the panel and stops nothing. Published: oil differential pressure 18 psid; the rest, ours.
+WARNINGS = (
+    Limit("low-oil-pressure", Channel.OIL_PRESSURE, gauge(18.0) - gauge(0.0), is_high=False),
+    Limit("high-bearing-temperature", Channel.BEARING, celsius(170.0)),
+    Limit("high-winding-temperature", Channel.WINDING, celsius(200.0)),
+    Limit("high-heat-sink-temperature", Channel.HEAT_SINK, 66.0),
+    Limit("high-discharge-temperature", Channel.DISCHARGE, celsius(200.0)),
+    Limit("surge", Channel.SURGE, 8.0),
+)
+SAFETY_CODES = tuple(dict.fromkeys([x.code for x in LIMITS] + [s.code for s in SUDDEN]))
+CYCLING_CODES = (LOW_EVAPORATOR,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +99,16 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What the machines did: channels (T, K, A), which ran (T, A), and the controller's log."""
+    """What the machines did: channels (T, K, A), which ran (T, A), and the controller's log.
+
+    ``safety`` and ``cycling`` (T, A) are one more than the index in ``SAFETY_CODES`` and ``CYCLING_CODES`` of
+    what keeps a machine from starting: set from the shutdown to the reset, 0 at any other time.
+    """
 
     channels: Float64
     running: Flags
+    safety: Int8
+    cycling: Int8
     log: tuple[Logged, ...]
 
 
@@ -117,11 +135,12 @@ class Controller:
     def __init__(self, machines: Machines, clock: Clock, rng: np.random.Generator) -> None:
         self._machines, self._clock, self._rng = machines, clock, rng
         self._ramp, self._relax = lags(clock.period_s)
-        self._watched = np.array([x.channel for x in LIMITS])
-        self._sign = np.array([[1.0 if x.is_high else -1.0] for x in LIMITS])
-        self._limit = self._sign * _limits(machines)
+        self._watched = np.array([x.channel for x in LIMITS], np.int64)
+        self._sign = np.array([1.0 if x.is_high else -1.0 for x in LIMITS])
+        self._limit = self._sign[:, None] * _limits(machines)
         assets = len(machines.capacity_kw)
         self._until = np.zeros(assets, np.int64)
+        self._held_by = np.zeros((2, assets), np.int8)
         self._strikes: dict[int, list[int]] = {}
         self._restarts: list[Logged] = []
         self._state = np.empty((0, assets))
@@ -135,44 +154,46 @@ class Controller:
         if not len(self._state):
             self._state = np.where(orders.wanted[0], orders.goal[0], orders.rest[0])
         channels, running = np.empty_like(orders.goal), np.empty_like(orders.wanted)
+        held = np.zeros((2, *running.shape), np.int8)
+        hit = np.zeros(running.shape[1], np.int8)
         log: list[Logged] = []
-        for step in range(self._clock.steps):
-            run = orders.wanted[step] & (self._until <= day * self._clock.steps + step)
-            for trip in self._advance(day, step, run, orders):
-                self._stop(trip, run, orders.rest[step])
+        step = -1
+        while (step := self._advance(step + 1, day, orders, (channels, running, held, hit))) >= 0:
+            for column in np.flatnonzero(hit).tolist():
+                trip = self._trip(day, step, column, int(hit[column]))
+                self._stop(trip, orders.rest[step])
                 log.append(self._lock_out(trip, day, orders, repair))
-            channels[step], running[step] = self._state, run
-        return Day(channels, running, (*log, *self._restarted(day)))
+                channels[step, :, column], running[step, column] = self._state[:, column], False
+                held[:, step, column] = self._held_by[:, column]
+        return Day(channels, running, held[0], held[1], (*log, *self._restarted(day)))
 
-    def _advance(self, day: int, step: int, run: Flags, orders: Orders) -> list[Trip]:
-        """Move every machine one step towards its goal or to rest; return the shutdowns this brings."""
-        towards = np.where(run, orders.goal[step], orders.rest[step])
-        self._state += np.where(run, self._ramp, self._relax) * (towards - self._state)
-        crossed = self._sign * self._state[self._watched] > self._limit
-        failures = orders.failures[step]
-        hit = np.flatnonzero(run & (crossed.any(axis=0) | (failures > 0)))
-        return [self._trip(day, step, int(c), crossed[:, c], int(failures[c])) for c in hit]
+    def _advance(self, first: int, day: int, orders: Orders, out: tuple[Float64, Flags, Int8, Int8]) -> int:
+        """Move the machines from step ``first`` on; return the step that brought shutdowns, -1 for none."""
+        given = orders.goal, orders.rest, orders.wanted, orders.failures
+        machines = self._state, self._until - day * self._clock.steps, self._held_by, self._ramp, self._relax
+        return _run(first, given, machines, (self._watched, self._sign, self._limit), out)
 
-    def _trip(self, day: int, step: int, column: int, crossed: Flags, failure: int) -> Trip:
+    def _trip(self, day: int, step: int, column: int, hit: int) -> Trip:
         """Return the shutdown: it happened at some moment since the last step, though not on another day."""
-        code = SUDDEN[failure - 1].code if failure else LIMITS[int(np.argmax(crossed))].code
+        is_sudden = hit > len(LIMITS)
+        code = SUDDEN[hit - len(LIMITS) - 1].code if is_sudden else LIMITS[hit - 1].code
         ago_ms = int(self._rng.uniform(0.0, self._clock.period_s) * 1000) if step else 0
-        return Trip(int(self._clock.time_ms(day)[step]) - ago_ms, step, column, code, failure > 0)
+        return Trip(int(self._clock.time_ms(day)[step]) - ago_ms, step, column, code, is_sudden)
 
-    def _stop(self, trip: Trip, run: Flags, rest: Float64) -> None:
-        column = trip.column
-        run[column] = False
-        state = self._state[:, column]
-        state += self._relax[:, 0] * (rest[:, column] - state)
+    def _stop(self, trip: Trip, rest: Float64) -> None:
+        state = self._state[:, trip.column]
+        state += self._relax * (rest[:, trip.column] - state)
 
     def _lock_out(self, trip: Trip, day: int, orders: Orders, repair: Repair) -> Logged:
         now = day * self._clock.steps + trip.step
         if trip.code == LOW_EVAPORATOR and not self._struck_out(trip.column, now):
             self._until[trip.column] = now + ceil(_RECYCLE_S / self._clock.period_s)
+            self._held_by[:, trip.column] = 0, 1 + CYCLING_CODES.index(trip.code)
             return Logged(trip.time_ms, trip.column, "cycling", trip.code)
         hours = _REPAIR_MEDIAN_H * float(np.exp(self._rng.normal(0.0, _REPAIR_SPREAD)))
         down = max(ceil(hours * _HOUR_S / self._clock.period_s), 1)
         self._until[trip.column] = now + down
+        self._held_by[:, trip.column] = 1 + SAFETY_CODES.index(trip.code), 0
         back_ms = trip.time_ms + int(hours * _HOUR_S * 1000)
         self._restarts.append(Logged(back_ms, trip.column, "restart", trip.code))
         orders.goal[:, :, trip.column] = repair(trip)
@@ -191,6 +212,66 @@ class Controller:
         due = [r for r in self._restarts if r.time_ms < end_ms]
         self._restarts = [r for r in self._restarts if r.time_ms >= end_ms]
         return due
+
+
+@compiled
+def _run(
+    first: int,
+    orders: tuple[Float64, Float64, Flags, Int8],
+    machines: tuple[Float64, Int64, Int8, Float64, Float64],
+    limits: tuple[Int64, Float64, Float64],
+    out: tuple[Float64, Flags, Int8, Int8],
+) -> int:
+    """Move every machine towards its goal or to rest, step by step, until a step brings a shutdown.
+
+    Return that step, or -1 after the last. ``until`` counts steps of this day; ``hit`` (A,) is one more than
+    the limit crossed, or than the number of limits plus the sudden failure.
+    """
+    goal, rest, wanted, failures = orders
+    state, until, held_by, ramp, relax = machines
+    channels, running, held, hit = out
+    hit[:] = 0
+    for step in range(first, len(goal)):
+        for a in range(state.shape[1]):
+            free = until[a] <= step
+            running[step, a] = wanted[step, a] and free
+            if not free:
+                held[:, step, a] = held_by[:, a]
+        _move(running[step], goal[step], rest[step], ramp, relax, state)
+        channels[step] = state
+        if _crossed(running[step], state, failures[step], limits, hit):
+            return step
+    return -1
+
+
+@compiled
+def _move(
+    running: Flags, goal: Float64, rest: Float64, ramp: Float64, relax: Float64, state: Float64
+) -> None:
+    """Move the state (K, A) one step on its way to the goal or to rest."""
+    for k in range(state.shape[0]):
+        for a in range(state.shape[1]):
+            if running[a]:
+                state[k, a] += ramp[k] * (goal[k, a] - state[k, a])
+            else:
+                state[k, a] += relax[k] * (rest[k, a] - state[k, a])
+
+
+@compiled
+def _crossed(
+    running: Flags, state: Float64, failures: Int8, limits: tuple[Int64, Float64, Float64], hit: Int8
+) -> bool:
+    """Note in ``hit`` what stops each machine, a failure before a limit; return whether anything does."""
+    watched, sign, limit = limits
+    stopped = False
+    for i in range(len(watched) - 1, -1, -1):
+        for a in range(len(running)):
+            if running[a] and sign[i] * state[watched[i], a] > limit[i, a]:
+                hit[a], stopped = i + 1, True
+    for a in range(len(running)):
+        if running[a] and failures[a] > 0:
+            hit[a], stopped = len(watched) + failures[a], True
+    return stopped
 
 
 def _limits(machines: Machines) -> Float64:

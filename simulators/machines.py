@@ -11,6 +11,7 @@ from models.frames import Float64, Int64
 from simulators.refrigerant import r134a
 
 WATER_KJ = 4.19
+SUPPLY_V = 400.0
 RATED_LEAVING_C = 6.7
 RATED_ENTERING_C = 29.4
 RATED_CHILLED_K = 5.6
@@ -21,6 +22,7 @@ _RATED_EFFICIENCY = 0.805
 _REJECTION = 1.16
 _RATED_COP = 5.85
 _FULL_LOAD_MARGIN = 1.35
+_RATED_POWER_FACTOR = 0.9
 _PSI_BAR = 0.0689476
 _ATMOSPHERE_BAR = 1.01325
 
@@ -88,6 +90,9 @@ class Machines:
     override_c: Float64
     low_evaporating_c: Float64
     low_evaporator_strikes: Float64
+    full_load_a: Float64
+    has_drive: Float64
+    hot_phase: Float64
 
     def take(self, columns: Int64) -> Machines:
         """Return the machines at ``columns``."""
@@ -110,6 +115,7 @@ def _build(models: tuple[Model, ...], factor: Callable[[float], Float64], setpoi
     capacity = np.array([m.capacity_kw for m in models]) * factor(0.03)
     stream_e = capacity / RATED_CHILLED_K
     stream_c = capacity * _REJECTION / RATED_CONDENSER_K
+    full_load_kw = capacity / _RATED_COP * _FULL_LOAD_MARGIN
     return Machines(
         capacity_kw=capacity,
         ua_evaporator=_RATED_NTU_EVAPORATOR * stream_e * factor(0.05),
@@ -118,7 +124,7 @@ def _build(models: tuple[Model, ...], factor: Callable[[float], Float64], setpoi
         stream_condenser=stream_c * factor(0.03),
         efficiency=_RATED_EFFICIENCY * factor(0.02),
         motor_efficiency=0.945 * factor(0.005),
-        full_load_kw=capacity / _RATED_COP * _FULL_LOAD_MARGIN,
+        full_load_kw=full_load_kw,
         rise_kj=np.full(len(models), _rated_rise_kj()),
         subcooler_ntu=0.85 * factor(0.08),
         setpoint_c=np.clip(np.round((RATED_LEAVING_C + setpoint_k) * 2.0) / 2.0 + 0.2, 5.7, 8.7),
@@ -128,6 +134,13 @@ def _build(models: tuple[Model, ...], factor: Callable[[float], Float64], setpoi
         winding_k=42.0 * factor(0.08),
         sink_k=17.0 * factor(0.1),
         surge_head=1.0 * factor(0.02),
+        full_load_a=capacity
+        / _RATED_COP
+        * _FULL_LOAD_MARGIN
+        / (np.sqrt(3.0) * SUPPLY_V * _RATED_POWER_FACTOR / 1e3),
+        has_drive=np.ones(len(models)),
+        # The winding that runs hottest: any of the three, as good as drawn.
+        hot_phase=np.floor(capacity) % 3,
         **_setpoints(models),
     )
 

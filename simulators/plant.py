@@ -8,15 +8,17 @@ import numpy as np
 
 from models.fleet import Fleet
 from models.frames import Event, Float32, Float64
-from simulators.channels import OVERRIDES, Duty, operate, standstill
+from simulators.channels import OVERRIDES, Channel, Duty, operate, standstill
 from simulators.climate import Weather
 from simulators.clock import Clock
 from simulators.controller import Controller, Logged, Orders, Trip
+from simulators.counters import Counters
 from simulators.faults import GRADUAL, Change, Faults, Int8, Severity, Strikes
 from simulators.load import Buildings, Flags
 from simulators.machines import draw_machines
+from simulators.points import Reading
 from simulators.scenario import Scenario
-from simulators.sensors import Reading, Sensors, StartCounter
+from simulators.sensors import Sensors
 from simulators.truth import ShutdownRecord, Truth
 
 LARGEST = 128
@@ -65,9 +67,9 @@ class Plant:
     def __init__(self, scenario: Scenario, fleet: Fleet, number: int, assets: tuple[str, ...]) -> None:
         regional = np.random.default_rng([scenario.seed, 0])
         # A stream for each part: a fault changes nothing but its machine, and only from its beginning.
-        build, air, use, wear, strikes, repair, noise, crew = np.random.default_rng(
+        build, air, use, wear, strikes, repair, noise, crew, age = np.random.default_rng(
             [scenario.seed, number + 1]
-        ).spawn(8)
+        ).spawn(9)
         count = len(assets)
         self.assets, self.truth = assets, Truth()
         self._clock = scenario.clock
@@ -78,7 +80,7 @@ class Plant:
         self._strikes = Strikes(strikes, scenario.faults, count)
         self._controller = Controller(self._machines, self._clock, repair)
         self._sensors = Sensors(fleet, noise, count)
-        self._starts = StartCounter(count)
+        self._counters = Counters(age, self._machines.capacity_kw)
         self._service_day = crew.integers(*_SERVICE_DAYS, count)
         self._limited_ago = np.full(count, self._clock.steps)
 
@@ -97,8 +99,8 @@ class Plant:
             return np.asarray(mended.goal[:, :, 0], np.float64)
 
         done = self._controller.day(day, orders, repair)
-        starts = self._starts.day(done.running)
-        reading = Reading(self._machines, done.channels, done.running, operation.limited, starts, duty.air)
+        counts = self._counters.day(self._clock, done.running, done.channels[:, Channel.POWER])
+        reading = Reading(self._machines, done, operation.limited, counts, duty.air)
         values = self._sensors.publish(reading)
         log += [*done.log, *self._overrides(day, operation.limited * done.running)]
         return values, [self._event(line) for line in log]

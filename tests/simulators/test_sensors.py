@@ -1,4 +1,4 @@
-"""Instruments publish what the fleet file lists; starts are counted."""
+"""Instruments publish what the fleet file lists."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ import pytest
 
 from models.errors import ConfigError
 from models.fleet import Fleet, load_fleet
-from simulators.sensors import POINTS, Sensors, StartCounter
+from simulators.points import POINTS
+from simulators.sensors import Sensors
 
 FLEET = load_fleet(Path(__file__).parents[2] / "fleets" / "chiller.toml")
 
@@ -19,8 +20,13 @@ def with_sensors(count: int, **changes: str) -> Fleet:
     return msgspec.structs.replace(FLEET, sensors=tuple(sensors))
 
 
-def test_every_sensor_of_the_chiller_fleet_is_a_point() -> None:
-    assert {p.key for p in POINTS} == set(FLEET.keys)
+def test_the_chiller_fleet_lists_the_seventy_points_of_the_catalogue_in_its_order() -> None:
+    assert tuple(p.key for p in POINTS) == FLEET.keys
+    assert len(POINTS) == 70
+
+
+def test_every_sensor_has_a_brick_class() -> None:
+    assert [s.key for s in FLEET.sensors if not s.brick] == []
 
 
 def test_a_sensor_that_no_point_produces_is_refused_by_key() -> None:
@@ -28,11 +34,3 @@ def test_a_sensor_that_no_point_produces_is_refused_by_key() -> None:
         ConfigError, match=r"sensors\[3\]\.key = 'vibration': expected one of chw_leaving_temp"
     ):
         Sensors(with_sensors(4, key="vibration"), np.random.default_rng(0), 2)
-
-
-def test_starts_are_counted_over_the_last_24_hours() -> None:
-    counter = StartCounter(1)
-    first, second = np.zeros((4, 1), bool), np.ones((4, 1), bool)
-    first[[1, 3]] = True
-    assert counter.day(first)[:, 0].tolist() == [0, 1, 1, 2]
-    assert counter.day(second)[:, 0].tolist() == [2, 1, 1, 0]

@@ -10,6 +10,7 @@ import pytest
 from models.errors import ConfigError
 from models.fleet import load_fleet
 from models.frames import Event, Float32, Slice
+from simulators.controller import SAFETY_CODES
 from simulators.dirt import Dirt
 from simulators.faults import SUDDEN
 from simulators.scenario import Scenario, load_scenario
@@ -165,6 +166,23 @@ def test_a_machine_stays_down_between_a_shutdown_and_its_restart(
     assert checked > 0
 
 
+def test_a_safety_code_shows_from_the_shutdown_to_the_reset_and_never_before(
+    year: tuple[Simulation, list[Event], list[Slice]],
+) -> None:
+    run, _, kept = year
+    shown = 0
+    for s in kept:
+        code = column(s.frames.values, "safety_code")
+        rows = np.flatnonzero(code > 0)
+        shown += len(rows)
+        assert not np.nansum(column(s.frames.values, "run_state")[rows])
+        for row in rows:
+            asset, now = s.frames.assets[s.frames.asset[row]], int(s.frames.time_ms[row])
+            last = [x for x in run.shutdowns if x.asset == asset and x.time_ms <= now][-1]
+            assert SAFETY_CODES[int(code[row]) - 1] == last.code
+    assert shown
+
+
 def test_repairs_take_half_a_day_in_the_median(year: tuple[Simulation, list[Event], list[Slice]]) -> None:
     events = year[1]
     hours = []
@@ -241,7 +259,8 @@ def test_a_sampling_period_other_than_the_fleets_is_refused() -> None:
 
 
 def test_a_fleet_file_may_list_fewer_sensors() -> None:
-    fewer = msgspec.structs.replace(FLEET, sensors=(FLEET.sensors[26], FLEET.sensors[10]))
+    chosen = [FLEET.sensors[FLEET.keys.index(key)] for key in ("run_state", "cond_pressure")]
+    fewer = msgspec.structs.replace(FLEET, sensors=tuple(chosen))
     (s,) = simulate(variant(assets=2, days=1), fewer)
     assert s.frames.values.shape[1] == 2
     assert set(np.unique(s.frames.values[:, 0][np.isfinite(s.frames.values[:, 0])])) <= {0.0, 1.0}
