@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from chillcast import data_commands
+from chillcast import data_commands, model_commands
 from chillcast.options import SHIPPED, AsJson, FleetName, Home, show
 from chillcast.reporter import Reporter
 from chillcast.settings import find_file, read_settings
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 
 app.add_typer(data_commands.app, name="data")
+app.add_typer(model_commands.app, name="models")
 
 Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; embedded where there is none.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
@@ -189,19 +190,6 @@ def simulate(
     settings = read_settings(broker=broker)
     chosen = _scenario(scenario, assets=assets, days=days, seed=seed)
     publish_scenario(settings, load_fleet(settings.fleet_path), chosen, Reporter())
-
-
-@app.command()
-def models(*, fleet: FleetName = None, home: Home = None) -> None:
-    """List the registered versions of a fleet's model, newest first; the champion is marked."""
-    from chillcast.learning import create_registry  # noqa: PLC0415
-
-    settings = read_settings(home=home, fleet=fleet)
-    name = load_fleet(settings.fleet_path).name
-    for version in create_registry(settings).versions(name):
-        mark = "champion" if version.is_champion else ""
-        figures = " ".join(f"{key}={value:.4f}" for key, value in sorted(version.metrics.items()))
-        typer.echo(f"{version.version:>4}  {version.sha256[:12]}  {mark:<9} {figures}".rstrip())
 
 
 @app.command()

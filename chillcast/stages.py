@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 
 from chillcast.settings import Settings
 from models.bundle import load_expectation, read_manifest
-from models.errors import ConfigError, ModelError, RecordError
+from models.errors import ConfigError, ModelError
 from models.expectation import Expectation, identity_of
 from models.feature_store import FeatureStore, StoredSchema, stored_schema
 from models.features import FeatureSchema
 from models.fleet import Fleet, load_fleet
 from models.promotion import Promotions
-from streams import messages
 from streams.alarms import alarm
 from streams.bench import PromotedModels, last_good
 from streams.cluster import connected
 from streams.commit import Producers, create_committer
 from streams.feature_stage import FeatureStage
 from streams.landing_stage import LandingStage
-from streams.messages import Tenure
 from streams.metrics import Metrics
 from streams.open_store import open_store
 from streams.risk_stage import RiskStage
 from streams.sink_stage import SinkStage
 from streams.stage import Incoming, Stage
 from streams.store import Store
+from streams.tenure import recorded
 from streams.topics import Topics
 from streams.watch import Watch
 from streams.worker import OpenStage, Worker, WorkerOptions
@@ -90,7 +89,7 @@ def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
     Watch(bench, settings.connection, turns_topic).start()
 
     def open_stage(source: str, partition: int, turns: Sequence[Incoming]) -> Stage:  # noqa: ARG001
-        return RiskStage(fleet, topics, bench.schema, bench, _tenures(turns), records=bool(turns_topic))
+        return RiskStage(fleet, topics, bench.schema, bench, recorded(turns), records=bool(turns_topic))
 
     return _Plan((topics.features,), open_stage, turns_topic)
 
@@ -106,15 +105,6 @@ def _has_promotions(settings: Settings, topics: Topics) -> bool:
             topics.promotions,
         )
     return found
-
-
-def _tenures(turns: Sequence[Incoming]) -> Iterator[Tenure]:
-    for message in turns:
-        if message.content_type == messages.TENURE:
-            try:
-                yield messages.decode_json(message.value, Tenure)
-            except RecordError as error:
-                alarm(f"{message.topic}/{message.partition} offset {message.offset}: {error}")
 
 
 def _sink(settings: Settings, _: Fleet, topics: Topics) -> _Plan:

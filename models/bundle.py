@@ -35,6 +35,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     offset: float
     lines: tuple[tuple[float, float], ...]
     columns: tuple[Annotated[int, Meta(ge=0)], ...]
+    spread_d: Annotated[float, Meta(gt=0)] | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,7 +140,8 @@ def load_bundle(folder: Path, fingerprint: str, *, smoke: bool = True) -> RiskMo
     if manifest.fingerprint != fingerprint:
         raise ModelError(f"{folder}: fingerprint {manifest.fingerprint}: this fleet has {fingerprint}")
     text = _text(folder / _BOOSTER)
-    check_booster(text, len(manifest.parameters.columns) + 1)
+    parameters = manifest.parameters
+    check_booster(text, len(parameters.columns) + (parameters.spread_d is None))
     if smoke:
         _smoke(folder)
     return _restored(text, manifest)

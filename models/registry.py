@@ -19,16 +19,24 @@ from models.errors import ModelError, UnavailableError
 from models.frames import utc
 from models.promotion import CHAMPION, Promotion, Promotions
 
+_LONGEST_TAG = 5000
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One registered model version; ``is_champion`` where the workers take it."""
+    """One registered model version; ``aliases`` are the roles that it has."""
 
     version: str
     sha256: str
     created_ms: int
     metrics: Mapping[str, float]
-    is_champion: bool
+    aliases: tuple[str, ...]
+    tags: Mapping[str, str]
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether the workers take it."""
+        return CHAMPION in self.aliases
 
 
 class Registry:
@@ -44,8 +52,8 @@ class Registry:
         folder.mkdir(parents=True, exist_ok=True)
         self._client = _client(uri)
 
-    def register(self, fleet: str, bundle: Path) -> str:
-        """Log a bundle as a run and register it as the next version of the fleet's model."""
+    def register(self, fleet: str, bundle: Path, tags: Mapping[str, str] | None = None) -> str:
+        """Log a bundle as a run and register it as the next version of the fleet's model, with ``tags``."""
         manifest = read_manifest(bundle)
         with _available(self.uri):
             run = self._client.create_run(self._experiment(fleet))
@@ -58,8 +66,10 @@ class Registry:
             self._client.set_terminated(run_id)
             self._ensure_model(fleet)
             source = f"{run.info.artifact_uri}/bundle"
-            tags = {"sha256": bundle_sha256(bundle), "fingerprint": manifest.fingerprint}
-            version = self._client.create_model_version(fleet, source=source, run_id=run_id, tags=tags)
+            own = {"sha256": bundle_sha256(bundle), "fingerprint": manifest.fingerprint}
+            version = self._client.create_model_version(
+                fleet, source=source, run_id=run_id, tags={**(tags or {}), **own}
+            )
         return str(version.version)
 
     def promote(self, promotion: Promotion) -> Promotion:
@@ -72,13 +82,11 @@ class Registry:
         fleet, version = promotion.fleet, promotion.version
         promotions = self.promotions(fleet)
         number = promotion.number or promotions.next_number
-        record = self._record(fleet, version)
-        with tempfile.TemporaryDirectory() as scratch:
-            _copy(self._fetched(record, scratch), promotions.folder / version)
-        promotion = msgspec.structs.replace(promotion, number=number, sha256=record.tags["sha256"])
+        bundle = self.fetch(fleet, version, promotions.folder / version)
+        promotion = msgspec.structs.replace(promotion, number=number, sha256=bundle_sha256(bundle))
         promotions.claim(promotion)
         try:
-            self._mark(promotion)
+            self.mark(promotion)
         except UnavailableError:
             promotions.withdraw(promotion)
             raise
@@ -89,7 +97,19 @@ class Registry:
         """Return the promotions of a fleet."""
         return Promotions(self.bundles / fleet)
 
-    def _mark(self, promotion: Promotion) -> None:
+    def fetch(self, fleet: str, version: str, target: Path) -> Path:
+        """Copy a version's bundle to ``target``; raises ModelError where it is not what was registered."""
+        record = self._record(fleet, version)
+        with tempfile.TemporaryDirectory() as scratch:
+            _copy(self._fetched(record, scratch), target)
+        return target
+
+    def tag(self, fleet: str, version: str, key: str, value: str) -> None:
+        """Write a tag on a version."""
+        with _available(self.uri):
+            self._client.set_model_version_tag(fleet, version, key, value[:_LONGEST_TAG])
+
+    def mark(self, promotion: Promotion) -> None:
         """Let MLflow show a promotion: an alias, and a tag of its own on the version."""
         fleet, version = promotion.fleet, promotion.version
         last = self.promotions(fleet).last(promotion.role) or promotion
@@ -115,9 +135,9 @@ class Registry:
             found = self._client.search_model_versions(f"name='{fleet}'")
             model = self._model(fleet)
             metrics = {v.version: self._client.get_run(v.run_id).data.metrics for v in found}
-        promoted = str(model.aliases.get(CHAMPION, "")) if model else ""
+        aliases = {alias: str(version) for alias, version in model.aliases.items()} if model else {}
         newest_first = sorted(found, key=lambda v: -int(v.version))
-        return [_version(v, metrics[v.version], promoted) for v in newest_first]
+        return [_version(v, metrics[v.version], aliases) for v in newest_first]
 
     def _experiment(self, fleet: str) -> str:
         found = self._client.get_experiment_by_name(fleet)
@@ -145,11 +165,11 @@ class Registry:
         raise ModelError(f"version {version!r} of model {fleet}: expected one of {there}")
 
 
-def _version(record: Any, metrics: Mapping[str, float], promoted: str) -> Version:
+def _version(record: Any, metrics: Mapping[str, float], aliases: Mapping[str, str]) -> Version:
     number = str(record.version)
-    return Version(
-        number, record.tags.get("sha256", ""), int(record.creation_timestamp), metrics, number == promoted
-    )
+    own = tuple(sorted(alias for alias, version in aliases.items() if version == number))
+    created_ms, sha256 = int(record.creation_timestamp), record.tags.get("sha256", "")
+    return Version(number, sha256, created_ms, metrics, own, dict(record.tags))
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -175,6 +195,9 @@ def _client(uri: str) -> Any:
     """Return an MLflow client; the import takes seconds, so it happens only where a registry is used."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    # MLflow's own defaults let a command stand still for minutes before it says that a server is away.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         from mlflow.tracking import MlflowClient  # noqa: PLC0415  (optional, and slow)

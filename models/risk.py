@@ -32,6 +32,8 @@ class RiskModel:
 
     The booster's input is the chosen ``columns`` of the feature vector, then the number of the interval; its
     output, corrected by ``offset`` for the negatives left out in training, is the hazard of that interval.
+    With ``spread_d`` there is no interval in its input, and its output is the risk over these days, which is
+    spread evenly over them: ``risk(h) = 1 - (1 - risk)^(h / spread_d)``.
     """
 
     booster: lgb.Booster
@@ -42,6 +44,7 @@ class RiskModel:
     offset: float = 0.0
     lines: tuple[Line, ...] = ()
     threshold: float = 0.5
+    spread_d: float | None = None
 
     def score(self, features: Float32) -> Float64:
         """Return (n, H) probabilities of an outcome within each horizon, rising along the horizons."""
@@ -69,13 +72,19 @@ class RiskModel:
     def parameters(self) -> dict[str, Any]:
         """Return all but the booster, ready for JSON."""
         lines = [[line.slope, line.intercept] for line in self.lines]
-        return {"offset": self.offset, "lines": lines, "columns": self.columns.tolist()}
+        columns = self.columns.tolist()
+        return {"offset": self.offset, "lines": lines, "columns": columns, "spread_d": self.spread_d}
 
     def _input(self, features: Float32, interval: int) -> Float32:
-        return _with_interval(features[:, self.columns], interval)
+        chosen = features[:, self.columns]
+        return chosen if self.spread_d else _with_interval(chosen, interval)
 
     def uncalibrated(self, features: Float32) -> Float64:
         """Return (n, H) risks as the hazards alone give them."""
+        if self.spread_d:
+            raw = np.asarray(self.booster.predict(self._input(features, 0), raw_score=True, num_threads=1))
+            share = np.array(self.horizons_d) / self.spread_d
+            return 1.0 - (1.0 - sigmoid(raw + self.offset))[:, None] ** share
         survival = np.ones(len(features))
         out = np.empty((len(features), len(self.horizons_d)))
         for j in range(len(self.horizons_d)):
@@ -104,6 +113,7 @@ def restore(
         float(parameters["offset"]),
         tuple(Line(slope, intercept) for slope, intercept in parameters["lines"]),
         threshold,
+        parameters.get("spread_d"),
     )
 
 

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from models.bundle import load_bundle, load_expectation, promoted_bundle
@@ -27,16 +27,21 @@ _AGAIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A version that has passed every check."""
+    """A version that has passed every check; ``number`` is that of the promotion which brought it here."""
 
     version: str
     sha256: str
     model: RiskModel
     expectation: Expectation | None = None
+    number: int = 0
 
     def is_of(self, tenure: Tenure | Promotion) -> bool:
         """Return whether a tenure, or a promotion, is this very bundle's."""
         return (self.version, self.sha256) == (tenure.version, tenure.sha256)
+
+    def begins(self, role: Role, offset: int) -> Tenure:
+        """Return the record of a role that it has from ``offset`` on."""
+        return Tenure(role=role, version=self.version, sha256=self.sha256, offset=offset, number=self.number)
 
 
 class Bench(Protocol):
@@ -100,7 +105,8 @@ class PromotedModels:
         if before == promotion and self.clock() < due_s:
             return
         try:
-            self._ready[role] = self._load(promotion.version, promotion.sha256)
+            found = self._load(promotion.version, promotion.sha256)
+            self._ready[role] = replace(found, number=promotion.number)
         except ModelError as error:
             self._refused[role] = (promotion, self.clock() + _AGAIN_S)
             stays = f"version {now.version} stays" if now else "nobody has the role"

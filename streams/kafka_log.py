@@ -73,6 +73,11 @@ class KafkaLog:
         while await self._consumer.position(tp) < end:
             yield [incoming(r) for r in await self._some(tp)]
 
+    async def all(self, partition: int) -> list[Incoming]:
+        """Return every message there is."""
+        span = (await self.begin(partition), await self.end(partition))
+        return [message async for part in self.read(partition, *span) for message in part]
+
     async def _place(self, partition: int) -> TopicPartition:
         await self.start()
         return TopicPartition(self.topic, partition)

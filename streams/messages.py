@@ -154,12 +154,16 @@ class DeadLetter(_Message, frozen=True):
 
 
 class Tenure(_Message, frozen=True):
-    """From message ``offset`` of a partition of ``features`` on, ``version`` has the ``role``."""
+    """From message ``offset`` of a partition of ``features`` on, ``version`` has the ``role``.
+
+    ``number`` is that of the promotion which led to it.
+    """
 
     role: Role
     version: str
     sha256: str
     offset: int
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class RiskStage:
         ready, now = self.bench.ready(CHAMPION), self.schedule.at(offset, CHAMPION)
         if ready is None or (now is not None and (seen or ready.is_of(now))):
             return []
-        begun = Tenure(role=CHAMPION, version=ready.version, sha256=ready.sha256, offset=offset)
+        begun = ready.begins(CHAMPION, offset)
         self.schedule.add(begun)
         return [messages.tenure(self.topics.promotions, begun)] if self.records else []
 
@@ -142,7 +142,7 @@ class RiskStage:
         """Make another version the champion; what was learnt of the last one's scores is of no use to it."""
         before, self.tenure = self._seat, tenure
         found = self.bench.of(tenure) if tenure else self.bench.ready(CHAMPION)
-        if found is None or (before is not None and found is before[0]):
+        if found is None or (before is not None and found.model is before[0].model):
             return
         self._seat = found, Explainer(self.fleet, found.model, self.schema, found.expectation)
         self.policy.hold_to(found.model.threshold)

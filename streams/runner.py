@@ -33,6 +33,9 @@ class Log(Protocol):
     async def committed(self, partition: int) -> int | None:
         """Return the offset from which the group is to go on, None for a new group."""
 
+    async def all(self, partition: int) -> list[Incoming]:
+        """Return every message there is."""
+
     def read(self, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Incoming]]:
         """Yield messages from ``start`` on until ``end`` is reached; some beyond it may come along."""
 

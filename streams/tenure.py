@@ -7,10 +7,16 @@ whoever sees a message again scores it with the version that scored it before.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from models.errors import RecordError
 from models.promotion import Role
+from streams import messages
+from streams.alarms import alarm
+from streams.connection import Connection
+from streams.kafka_log import KafkaLog
 from streams.messages import Tenure
+from streams.stage import Incoming
 
 
 class Schedule:
@@ -40,6 +46,25 @@ class Schedule:
         if not known:
             return None
         return known[max(bisect.bisect_right(known, offset, key=_offset) - 1, 0)]
+
+
+def recorded(received: Iterable[Incoming]) -> Iterator[Tenure]:
+    """Yield the tenures among messages; what should be one and cannot be read is an alarm."""
+    for message in received:
+        if message.content_type == messages.TENURE:
+            try:
+                yield messages.decode_json(message.value, Tenure)
+            except RecordError as error:
+                alarm(f"{message.topic}/{message.partition} offset {message.offset}: {error}")
+
+
+async def read_tenures(connection: Connection, topic: str, partitions: int) -> dict[int, list[Tenure]]:
+    """Return the tenures of every partition."""
+    log = KafkaLog(connection, topic)
+    try:
+        return {partition: list(recorded(await log.all(partition))) for partition in range(partitions)}
+    finally:
+        await log.stop()
 
 
 def _offset(tenure: Tenure) -> int:

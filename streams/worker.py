@@ -218,7 +218,8 @@ class Lane:
     async def _opened(self, partition: int, first: int) -> Runner:
         # First of all: from here on a former owner can commit nothing more, so that what is read stays true.
         await self.worker.committer.open(self.source, partition)
-        turns = await self._turns(partition)
+        log = self._connected().turns
+        turns = await log.all(partition) if log else []
         make_stage = partial(self.worker.open_stage, self.source, partition, turns)
         runner = self.runners[partition] = await open_runner(self._connected(), make_stage, partition, first)
         if not self.worker.committer.exactly_once:
@@ -226,14 +227,6 @@ class Lane:
             runner.unseen = await self._connected().source.end(partition)
         self.metrics.opened(partition)
         return runner
-
-    async def _turns(self, partition: int) -> list[Incoming]:
-        """Read what was decided at the turns of a partition."""
-        turns = self._connected().turns
-        if turns is None:
-            return []
-        span = (await turns.begin(partition), await turns.end(partition))
-        return [message async for part in turns.read(partition, *span) for message in part]
 
     def _connected(self) -> Logs:
         if self._logs is None:

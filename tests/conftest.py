@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from streams.broker import EmbeddedBroker
 from tests.influxd import Influx, serving
 
 
@@ -16,3 +17,10 @@ def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influx]:
         if isinstance(found, str):
             pytest.skip(found)
         yield found
+
+
+@pytest.fixture(scope="session")
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of one embedded broker for the whole run; every test uses topics of its own."""
+    with EmbeddedBroker(tmp_path_factory.mktemp("broker") / "broker.log") as broker:
+        yield broker.bootstrap

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from streams.broker import EmbeddedBroker
-
 Until = Callable[[Callable[[], bool]], None]
-
-
-@pytest.fixture(scope="session")
-def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of one embedded broker for the whole run; every test uses topics of its own."""
-    with EmbeddedBroker(tmp_path_factory.mktemp("broker") / "broker.log") as broker:
-        yield broker.bootstrap
 
 
 @pytest.fixture

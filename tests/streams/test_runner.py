@@ -78,6 +78,9 @@ class FakeLog:
     async def committed(self, partition: int) -> int | None:
         return self.committed_at
 
+    async def all(self, partition: int) -> list[Incoming]:
+        return self.written
+
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Incoming]]:
         self.reads.append((start, end))
         if self.written:

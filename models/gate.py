@@ -1,0 +1,131 @@
+"""The gate: whether a version may take the champion's place, from figures alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a version.
+
+    ``metrics`` are figures by event on a later slice, which ``slice`` names; ``recall@site-a`` is that of one
+    segment, and ``shutdowns@site-a`` how many outcomes it had. ``latency_ms`` is the time to score a thousand
+    windows, ``nbytes`` the size of the bundle.
+    """
+
+    version: str
+    slice: str
+    metrics: Mapping[str, float]
+    latency_ms: float
+    nbytes: int
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much worse is still no worse, and what a worker can bear.
+
+    ``recall`` and ``false_alarms`` (per asset-year) are absolute; ``calibration`` is the most that log-loss
+    and Brier score may grow, as a ratio. A segment counts from ``segment_shutdowns`` outcomes on.
+    """
+
+    recall: float = 0.0
+    false_alarms: float = 0.0
+    segment_shutdowns: int = 10
+    segment_recall: float = 0.05
+    calibration: float = 1.05
+    latency_ms: float = 2000.0
+    nbytes: int = 64 * 1024 * 1024
+
+
+DEFAULT = Limits()
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One question and its answer in words."""
+
+    name: str
+    passed: bool
+    text: str
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What the gate says of a ``version`` held ``against`` the champion; empty where there is none."""
+
+    version: str
+    against: str
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing speaks against it."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def objections(self) -> str:
+        """What speaks against it, in words; empty where nothing does."""
+        return "; ".join(check.text for check in self.checks if not check.passed)
+
+
+def judge(candidate: Evidence, champion: Evidence | None, limits: Limits = DEFAULT) -> Verdict:
+    """Hold a version against the champion, on the same later slice.
+
+    Without a champion only the bounds on latency and size count.
+
+    >>> old = Evidence(version="1", slice="s", metrics={"recall": 0.5}, latency_ms=60, nbytes=10_000)
+    >>> judge(old, None).passed, judge(old, old).objections
+    (True, 'false_alarms_per_asset_year: not measured; log_loss: not measured; brier: not measured')
+    """
+    checks = [
+        _at_most("latency_ms", candidate.latency_ms, limits.latency_ms, "ms per 1,000 windows"),
+        _at_most("nbytes", candidate.nbytes, limits.nbytes, "bytes"),
+    ]
+    if champion is not None:
+        checks += _against(candidate, champion, limits)
+    return Verdict(candidate.version, champion.version if champion else "", tuple(checks))
+
+
+def _against(candidate: Evidence, champion: Evidence, limits: Limits) -> Iterator[Check]:
+    if not candidate.slice or candidate.slice != champion.slice:
+        yield Check(
+            "slice",
+            False,
+            f"not measured on the champion's slice: {candidate.slice or 'none'} is not "
+            f"{champion.slice or 'known'}; train both on one configuration, or shadow it and compare",
+        )
+        return
+    new, old = candidate.metrics, champion.metrics
+    yield _no_lower("recall", new, old, limits.recall)
+    yield _no_higher("false_alarms_per_asset_year", new, old, limits.false_alarms)
+    for name in ("log_loss", "brier"):
+        yield _no_higher(name, new, old, old.get(name, 0.0) * (limits.calibration - 1.0))
+    for segment in _segments(old, limits.segment_shutdowns):
+        yield _no_lower(f"recall@{segment}", new, old, limits.segment_recall)
+
+
+def _segments(metrics: Mapping[str, float], fewest: int) -> list[str]:
+    """Return the segments with outcomes enough to say anything."""
+    prefix = "shutdowns@"
+    return sorted(
+        name.removeprefix(prefix)
+        for name, value in metrics.items()
+        if name.startswith(prefix) and value >= fewest
+    )
+
+
+def _no_lower(name: str, new: Mapping[str, float], old: Mapping[str, float], slack: float) -> Check:
+    if name not in new or name not in old:
+        return Check(name, False, f"{name}: not measured")
+    passed = new[name] >= old[name] - slack
+    return Check(name, passed, f"{name}: {new[name]:.4g}, at least {old[name] - slack:.4g} is wanted")
+
+
+def _no_higher(name: str, new: Mapping[str, float], old: Mapping[str, float], slack: float) -> Check:
+    if name not in new or name not in old:
+        return Check(name, False, f"{name}: not measured")
+    passed = new[name] <= old[name] + slack
+    return Check(name, passed, f"{name}: {new[name]:.4g}, at most {old[name] + slack:.4g} is wanted")
+
+
+def _at_most(name: str, value: float, most: float, unit: str) -> Check:
+    return Check(name, value <= most, f"{name}: {value:.4g} {unit}, at most {most:.4g} is wanted")
