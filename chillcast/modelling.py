@@ -18,6 +18,7 @@ import numpy as np
 
 from chillcast.learning import create_registry
 from chillcast.settings import Settings, read_settings
+from chillcast.shadowing import judge_shadow
 from chillcast.stages import promotions_of
 from models.adoption import adopt
 from models.bundle import (
@@ -128,7 +129,7 @@ class Models:
         return judge(candidate, _evidence(champion.version, self._promoted(champion)))
 
     def compare(self, version: str, other: str | None = None) -> dict[str, Any]:
-        """Return the figures of two versions side by side, and what the gate says; else the champion's."""
+        """Return the figures of two versions side by side, what the gate says, and the shadow."""
         other = other or self._champion().version
         with self._bundle(version) as one, self._bundle(other) as two:
             new, old = read_manifest(one).metrics, read_manifest(two).metrics
@@ -138,6 +139,7 @@ class Models:
             "versions": [version, other],
             "metrics": {name: [new.get(name), old.get(name)] for name in names},
             "gate": {"passed": verdict.passed, "checks": [check.text for check in verdict.checks]},
+            "online": self._online(version),
         }
 
     def promote(
@@ -274,6 +276,15 @@ class Models:
         except UnavailableError as error:
             heard = f"by the pointer file; {error}"
         return {**msgspec.to_builtins(promotion), "heard": heard}
+
+    def _online(self, version: str) -> dict[str, Any] | None:
+        """Return how a version fares in the shadow of the champion, None where no broker knows."""
+        if not self.settings.broker or not self._has(Topics(self.settings.topic_prefix).shadow):
+            return None
+        found: dict[str, Any] = msgspec.to_builtins(
+            asyncio.run(judge_shadow(self.settings, self.fleet, version))
+        )
+        return found
 
     def _has(self, topic: str) -> bool:
         with connected(self.settings.connection) as cluster:

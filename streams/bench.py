@@ -14,14 +14,14 @@ from models.errors import ModelError
 from models.expectation import Expectation, identity_of
 from models.features import FeatureSchema
 from models.fleet import Fleet
-from models.promotion import CHAMPION, Promotion, Promotions, Role
+from models.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, Role
 from models.risk import RiskModel
 from streams.alarms import alarm
 from streams.messages import Tenure
 
 log = logging.getLogger(__name__)
 
-ROLES: tuple[Role, ...] = (CHAMPION,)
+ROLES: tuple[Role, ...] = (CHAMPION, CHALLENGER)
 _AGAIN_S = 60.0
 
 

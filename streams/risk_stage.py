@@ -24,9 +24,9 @@ from models.kernel import Windows
 from models.labels import DAY_MS, OUTCOME
 from models.online import OnlineRisk, Pending
 from models.policy import Decision, Remembered, create_policy
-from models.promotion import CHAMPION
+from models.promotion import CHALLENGER, CHAMPION
 from streams import messages
-from streams.bench import Bench, Candidate
+from streams.bench import ROLES, Bench, Candidate
 from streams.messages import Alert, DeadLetter, Drift, Scores, SensorReason, Tenure, Watermark
 from streams.snapshots import parsed
 from streams.stage import Counts, Incoming, Outgoing
@@ -78,11 +78,11 @@ class _Common(msgspec.Struct, frozen=True):
 
 
 class RiskStage:
-    """Scores one partition of windows with the champion and, beside it, with the online layer.
+    """Scores one partition of windows with the champion, the online layer beside it, and the challenger.
 
     ``tenures`` are those that were recorded of this partition. What is promoted later begins at a `turn`.
-    Without a topic to record tenures on (``records``) what is seen again after a crash may be scored by a
-    champion that was promoted since.
+    Without a topic to record tenures on (``records``) nobody is shadowed, and what is seen again after a
+    crash may be scored by a champion that was promoted since.
     """
 
     def __init__(
@@ -111,6 +111,8 @@ class RiskStage:
         self._restoring: dict[str, _Asset] = {}
         self._learnt: tuple[float, float] | None = None
         self._seat: tuple[Candidate, Explainer] | None = None
+        self._rival: Tenure | None = None
+        self._challenger: Candidate | None = None
 
     @property
     def champion(self) -> Candidate:
@@ -118,13 +120,15 @@ class RiskStage:
         return self._seated()[0]
 
     def turn(self, offset: int, *, seen: bool) -> list[Outgoing]:
-        """Let a champion that is ready begin at ``offset``, and return the record of that."""
-        ready, now = self.bench.ready(CHAMPION), self.schedule.at(offset, CHAMPION)
-        if ready is None or (now is not None and (seen or ready.is_of(now))):
-            return []
-        begun = ready.begins(CHAMPION, offset)
-        self.schedule.add(begun)
-        return [messages.tenure(self.topics.promotions, begun)] if self.records else []
+        """Let who is ready for a role begin at ``offset``, and return the record of that."""
+        begun = []
+        for role in ROLES:
+            ready, now = self.bench.ready(role), self.schedule.at(offset, role)
+            fixed = seen and (now is not None or role != CHAMPION)
+            if ready is not None and not fixed and (now is None or not ready.is_of(now)):
+                begun.append(ready.begins(role, offset))
+                self.schedule.add(begun[-1])
+        return [messages.tenure(self.topics.promotions, one) for one in begun] if self.records else []
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Yield the scores of each message's windows, and what they lead to."""
@@ -137,6 +141,9 @@ class RiskStage:
         tenure = self.schedule.at(offset, CHAMPION)
         if self._seat is None or tenure != self.tenure:
             self._install(tenure)
+        rival = self.schedule.at(offset, CHALLENGER)
+        if rival != self._rival:
+            self._rival, self._challenger = rival, self.bench.of(rival) if rival else None
 
     def _install(self, tenure: Tenure | None) -> None:
         """Make another version the champion; what was learnt of the last one's scores is of no use to it."""
@@ -245,9 +252,20 @@ class RiskStage:
         keys = (windows.assets, windows.asset, windows.end_ms, windows.revision)
         record = Scores(self.champion.version, self.fleet.horizons_d, *keys, risks, adapted)
         yield messages.scores(self.topics.scores, record)
+        yield from self._shadow(windows)
         for i in np.flatnonzero(windows.revision == 0).tolist():
             asset = windows.assets[windows.asset[i]]
             yield from self._follow(asset, _Latest(int(windows.end_ms[i]), windows.values[i], risks[i]))
+
+    def _shadow(self, windows: Windows) -> Iterator[Outgoing]:
+        """Yield what the challenger says of the same windows; nothing comes of it here."""
+        rival = self._challenger
+        if rival is None or rival.version == self.champion.version or not self.records:
+            return
+        risks = rival.model.score(windows.values)
+        keys = (windows.assets, windows.asset, windows.end_ms, windows.revision)
+        record = Scores(rival.version, self.fleet.horizons_d, *keys, risks, risks[:, self.horizon])
+        yield messages.scores(self.topics.shadow, record)
 
     def _follow(self, asset: str, newest: _Latest) -> Iterator[Outgoing]:
         """Let policy, drift detector and online layer see one new window."""

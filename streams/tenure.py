@@ -10,7 +10,7 @@ import bisect
 from collections.abc import Iterable, Iterator
 
 from models.errors import RecordError
-from models.promotion import Role
+from models.promotion import CHAMPION, Role
 from streams import messages
 from streams.alarms import alarm
 from streams.connection import Connection
@@ -41,11 +41,12 @@ class Schedule:
         known[at : at + same] = [tenure]
 
     def at(self, offset: int, role: Role) -> Tenure | None:
-        """Return who has the role at an offset: before the first tenure already the first; None for none."""
-        known = self._tenures.get(role)
-        if not known:
+        """Return who has the role at an offset, None where nobody has; the first champion always was one."""
+        known = self._tenures.get(role, [])
+        number = bisect.bisect_right(known, offset, key=_offset)
+        if not known or (number == 0 and role != CHAMPION):
             return None
-        return known[max(bisect.bisect_right(known, offset, key=_offset) - 1, 0)]
+        return known[max(number - 1, 0)]
 
 
 def recorded(received: Iterable[Incoming]) -> Iterator[Tenure]:

@@ -20,7 +20,17 @@ from kafka.partitioner.default import murmur2
 from models.errors import ConfigError, UnavailableError
 from streams.connection import Connection
 
-NAMES = ("telemetry", "events", "features", "scores", "alerts", "drift", "dead-letters", "promotions")
+NAMES = (
+    "telemetry",
+    "events",
+    "features",
+    "scores",
+    "alerts",
+    "drift",
+    "dead-letters",
+    "promotions",
+    "shadow",
+)
 STATES = ("state-features", "state-risk")
 _RETRY_S = 2.0
 _ANSWER_S = 5.0
@@ -71,6 +81,11 @@ class Topics:
     def promotions(self) -> str:
         """Which version is promoted, and from which offset each partition scores with it."""
         return self.prefix + "promotions"
+
+    @property
+    def shadow(self) -> str:
+        """Risks of the challenger, which nobody is alerted by."""
+        return self.prefix + "shadow"
 
     def state(self, stage: str) -> str | None:
         """What a stage remembers, by key; None for a stage without a memory."""

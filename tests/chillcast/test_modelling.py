@@ -10,16 +10,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from chillcast.modelling import Models
 from chillcast.settings import Settings
 from models.bundle import write_bundle
 from models.errors import ModelError
+from models.frames import Event
+from models.labels import DAY_MS
 from models.promotion import CHALLENGER, CHAMPION, Promotion
 from models.risk import RiskModel
 from streams import messages
 from streams.connection import Connection
+from streams.messages import Scores, Watermark
 from streams.publisher import Publisher
 from streams.topics import Topics, create_topics
 from tests.models.test_adoption import booster, some
@@ -167,6 +171,41 @@ def test_a_promotion_is_heard_on_its_topic_and_history_knows_the_offsets(
     with Publisher(connection) as publisher:
         publisher.send(1, messages.tenure(topics.promotions, begun))
     assert [row["from"] for row in online.history()] == [{1: 17}]
+
+
+def test_compare_reads_what_became_of_the_scores_of_both(
+    models: Models, toy: Trained, bootstrap: str
+) -> None:
+    settings = msgspec.structs.replace(models.settings, broker=bootstrap, topic_prefix="shadowed-")
+    topics, connection = Topics(settings.topic_prefix), Connection(bootstrap)
+    create_topics(connection, topics, settings.partitions)
+    online = Models(settings, toy.fleet)
+    for _ in range(2):
+        online.promote(registered(models, toy.model), reason="r", override=True)
+    names = tuple(f"m{i:03d}" for i in range(60))
+    stops = {name for i, name in enumerate(names) if i % 4 == 0}
+    day = 20_000 * DAY_MS
+    with Publisher(connection) as publisher:
+        for topic, model, sharp in ((topics.scores, "2", 0.05), (topics.shadow, "1", 0.2)):
+            risk = np.array([0.25 + (sharp * 3 if name in stops else -sharp) for name in names])
+            record = Scores(
+                model,
+                toy.fleet.horizons_d,
+                names,
+                np.arange(60, dtype=np.int32),
+                np.full(60, day),
+                np.zeros(60, np.int32),
+                np.repeat(risk[:, None], 3, axis=1),
+                risk,
+            )
+            publisher.send(0, messages.scores(topic, record))
+        for name in stops:
+            publisher.send(1, messages.event(topics.events, Event(day + DAY_MS, name, "shutdown")))
+        for partition in range(settings.partitions):
+            publisher.send(partition, messages.watermark(topics.scores, Watermark(day + 7 * DAY_MS)))
+    found = online.compare("1")["online"]
+    assert (found["verdict"], found["windows"], found["assets"], found["outcomes"]) == ("better", 60, 60, 15)
+    assert found["high"] < 0
 
 
 def chillcast(*words: str, home: Path) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.promotion import CHAMPION
+from models.promotion import CHALLENGER, CHAMPION
 from models.risk import RiskModel
 from streams import messages
 from streams.messages import Tenure
@@ -167,6 +167,38 @@ def test_without_a_topic_nothing_is_recorded_and_the_snapshot_still_knows(
     assert found.model == "1"
 
 
+def test_a_challenger_scores_beside_the_champion_and_alerts_nobody(
+    toy: Trained, models: dict[str, RiskModel]
+) -> None:
+    bench = Held()
+    bench.promote("1", models["1"])
+    alone, both = opened(toy, bench), opened(toy, bench)
+    log = log_of(toy, 100, 1)
+    expected = [*alone.turn(0, seen=False), *alone.process(log)]
+    bench.promote("2", models["2"], CHALLENGER)
+    said = [*both.turn(0, seen=False), *both.process(log)]
+    assert [o for o in said if o.topic != TOPICS.shadow and b"challenger" not in o.value] == expected
+    shadowed = scores(o for o in said if o.topic == TOPICS.shadow)
+    assert {s.model for s in shadowed} == {"2"}
+    assert len(shadowed) == len(scores(expected))
+
+
+def test_a_challenger_that_became_champion_is_not_scored_twice(
+    toy: Trained, models: dict[str, RiskModel]
+) -> None:
+    bench = Held()
+    bench.promote("1", models["1"])
+    bench.promote("2", models["2"], CHALLENGER)
+    stage = opened(toy, bench)
+    stage.turn(0, seen=False)
+    first = list(stage.process([at(0, window(toy, 1, {"a": toy.vector()}))]))
+    bench.promote("2", models["2"])
+    stage.turn(1, seen=False)
+    second = list(stage.process([at(1, window(toy, 2, {"a": toy.vector()}))]))
+    assert [s.model for s in scores(first)] == ["1", "2"]
+    assert [s.model for s in scores(second)] == ["2"]
+
+
 Step = tuple[str, int]
 
 
@@ -191,6 +223,9 @@ class Life:
     def __post_init__(self) -> None:
         self.promote(1)
         self.die(0)
+
+    def shadow(self, version: int) -> None:
+        self.bench.promote(str(version), self.models[str(version)], CHALLENGER)
 
     def promote(self, version: int) -> None:
         self.bench.promote(str(version), self.models[str(version)])
@@ -224,6 +259,7 @@ class Life:
 STEPS = st.one_of(
     st.tuples(st.just("batch"), st.integers(1, 40)),
     st.tuples(st.just("promote"), st.integers(1, 3)),
+    st.tuples(st.just("shadow"), st.integers(1, 3)),
     st.tuples(st.just("save"), st.just(0)),
     st.tuples(st.just("die"), st.integers(0, 20)),
 )

@@ -22,6 +22,7 @@ def test_every_topic_carries_the_prefix() -> None:
         topics.drift,
         topics.dead_letters,
         topics.promotions,
+        topics.shadow,
         topics.state("features"),
         topics.state("risk"),
     )

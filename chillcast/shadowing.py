@@ -1,0 +1,85 @@
+"""What a challenger said beside the champion, held against what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from chillcast.settings import Settings
+from models.errors import RecordError
+from models.fleet import Fleet
+from models.frames import Event
+from models.labels import DAY_MS
+from models.pairing import Pairing, matured, pair
+from streams import messages
+from streams.kafka_log import KafkaLog
+from streams.messages import Scores, Watermark
+from streams.stage import Incoming
+from streams.topics import Topics
+
+Key = tuple[str, int]
+
+
+@dataclass
+class Said:
+    """One risk a day and machine, by both; the outcomes; and how far each partition has come."""
+
+    horizon: int
+    challenger: dict[Key, float] = field(default_factory=dict)
+    champion: dict[Key, float] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    reached_ms: dict[int, int] = field(default_factory=dict)
+
+    def take(self, message: Incoming, into: dict[Key, float], version: str | None) -> None:
+        """Take in a message of `scores` or `shadow`; of several revisions of a window the last stays."""
+        record = messages.decode_scores(message.value, message.content_type)
+        if isinstance(record, Watermark):
+            self.reached_ms[message.partition] = record.time_ms
+        elif version in (None, record.model):
+            self._keep(record, into)
+
+    def _keep(self, record: Scores, into: dict[Key, float]) -> None:
+        for i in np.flatnonzero(record.end_ms % DAY_MS == 0).tolist():
+            into[record.assets[record.asset[i]], int(record.end_ms[i])] = float(record.risk[i, self.horizon])
+
+    def judged(self, horizon_d: float, partitions: int) -> Pairing:
+        """Compare the two on the windows that both scored and whose labels are known."""
+        both = sorted(self.challenger.keys() & self.champion.keys())
+        names = sorted({name for name, _ in both})
+        index = {name: i for i, name in enumerate(names)}
+        asset = np.array([index[name] for name, _ in both], np.int64)
+        end_ms = np.array([end for _, end in both], np.int64)
+        until_ms = min(self.reached_ms.values()) if len(self.reached_ms) == partitions else 0
+        rows, label = matured(names, asset, end_ms, self.events, horizon_d, until_ms)
+        risks = [np.array([said[key] for key in both])[rows] for said in (self.challenger, self.champion)]
+        return pair(asset[rows], label, *risks)
+
+
+async def judge_shadow(settings: Settings, fleet: Fleet, version: str) -> Pairing:
+    """Return how a challenger fares, as far back as the topics reach; what cannot be read is passed over."""
+    topics, said = Topics(settings.topic_prefix), Said(fleet.horizon)
+    async for message in _messages(settings, topics.shadow):
+        said.take(message, said.challenger, version)
+    async for message in _messages(settings, topics.scores):
+        said.take(message, said.champion, None)
+    async for message in _messages(settings, topics.events):
+        try:
+            said.events.append(messages.decode_json(message.value, Event))
+        except RecordError:
+            continue
+    return said.judged(fleet.alerting.horizon_d, settings.partitions)
+
+
+async def _messages(settings: Settings, topic: str) -> AsyncIterator[Incoming]:
+    """Yield every message of a topic, partition by partition."""
+    log = KafkaLog(settings.connection, topic)
+    try:
+        for partition in range(settings.partitions):
+            span = (await log.begin(partition), await log.end(partition))
+            async for part in log.read(partition, *span):
+                for message in part:
+                    yield message
+    finally:
+        await log.stop()
