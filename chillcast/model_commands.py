@@ -127,6 +127,19 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command("package")
+def package(
+    version: Number,
+    *,
+    out: Annotated[Path, typer.Option(help="Folder to write to; it must not hold anything.")],
+    fleet: FleetName = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Write a container build context that holds the workers and this version: `docker build DIR`."""
+    show(_models(home, fleet).package(version, out), json=json)
+
+
 def _line(row: dict[str, Any]) -> str:
     begun = " ".join(f"{partition}:{offset}" for partition, offset in sorted(row["from"].items()))
     gate = f"  OVERRIDDEN {row['overridden']}" if row["overridden"] else ""

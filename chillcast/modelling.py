@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from chillcast.learning import create_registry
+from chillcast.packaging import write_context
 from chillcast.settings import Settings, read_settings
 from chillcast.shadowing import judge_shadow
 from chillcast.stages import promotions_of
@@ -227,6 +228,20 @@ class Models:
             self._verified(v, schema)
             for v in ([version] if version else [v.version for v in self.versions()])
         ]
+
+    def package(self, version: str, out: Path) -> dict[str, Any]:
+        """Write a container build context that holds the workers and this version."""
+        promotion = Promotion(
+            fleet=self.fleet.name,
+            version=version,
+            reason="packaged",
+            who=getpass.getuser(),
+            promoted_ms=_now_ms(),
+        )
+        with self._bundle(version) as folder:
+            load_bundle(folder, read_manifest(folder).fingerprint)
+            write_context(out, self.fleet, folder, promotion)
+        return {"version": version, "context": str(out)}
 
     def _verified(self, version: str, schema: FeatureSchema) -> dict[str, Any]:
         try:
