@@ -9,7 +9,7 @@ UV_COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header
 	--no-emit-find-links --python-version 3.11 $(UPGRADE)
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench lock clean
+.PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench notebook lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -66,6 +66,9 @@ compose: setup ## validate docker-compose.yml with a real Compose
 
 bench: setup ## kernel, stream, rivals and fleet, each beside a baseline of its run; writes .chillcast/bench.json
 	@for part in kernel stream compare fleet; do $(BIN)/python -m benchmarks.$$part || exit; done
+
+notebook: setup ## run docs/own_model.py and write what it prints as a Jupyter notebook
+	@exec $(BIN)/python scripts/notebook.py docs/own_model.py
 
 lock: setup ## resolve the locks; pins stay where they can, UPGRADE=--upgrade moves them all
 	@$(UV_COMPILE) --all-extras pyproject.toml requirements/build.in -o $(LOCK)

@@ -90,8 +90,8 @@ def _against(candidate: Evidence, champion: Evidence, limits: Limits) -> Iterato
         yield Check(
             "slice",
             False,
-            f"not measured on the champion's slice: {candidate.slice or 'none'} is not "
-            f"{champion.slice or 'known'}; train both on one configuration, or shadow it and compare",
+            f"not measured on the champion's slice (it: {candidate.slice or 'nowhere'}, champion: "
+            f"{champion.slice or 'nowhere'}); train both on one configuration, or shadow it and compare",
         )
         return
     new, old = candidate.metrics, champion.metrics

@@ -54,7 +54,7 @@ def test_a_segment_with_few_outcomes_says_nothing() -> None:
 
 def test_figures_of_another_slice_are_no_figures() -> None:
     verdict = judge(msgspec.structs.replace(evidence(recall=1.0), slice="later"), CHAMPION)
-    assert verdict.objections.startswith("not measured on the champion's slice: later is not s")
+    assert verdict.objections.startswith("not measured on the champion's slice (it: later, champion: s)")
     nowhere = msgspec.structs.replace(CHAMPION, slice="")
     assert not judge(msgspec.structs.replace(evidence(), slice=""), nowhere).passed
 
