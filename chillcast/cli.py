@@ -36,6 +36,10 @@ app.add_typer(model_commands.app, name="models")
 Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; embedded where there is none.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Horizon = Annotated[float | None, typer.Option(help="Days ahead; the fleet file's where not given.")]
+Speed = Annotated[str, typer.Option(help="Event time over wall time: a number, or max.")]
+Batch = Annotated[int | None, typer.Option(help="Seconds of event time in a message; one sampling period.")]
+Kafka = Annotated[bool, typer.Option("--kafka", help="Publish to a running Kafka and its workers.")]
+Out = Annotated[Path | None, typer.Option(help="New or empty folder for a recording.")]
 TrainUntil = Annotated[str | None, typer.Option(help="Date (UTC): learn from what lies before it.")]
 
 
@@ -82,22 +86,43 @@ def demo(
 
 @app.command()
 def replay(
-    recording: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet recording of a fleet.")],
+    recording: Annotated[Path, typer.Argument(help="Folder, or CSV, CSV.gz or Parquet table, of a fleet.")],
     *,
     fleet: FleetName = None,
     train_until: TrainUntil = None,
     horizon: Horizon = None,
     seed: Seed = 1,
+    speed: Speed = "max",
+    from_: Annotated[str | None, typer.Option("--from", help="Date or time (UTC) to begin at.")] = None,
+    until: Annotated[str | None, typer.Option(help="Date or time (UTC) to end before.")] = None,
+    dirt: Annotated[Path | None, typer.Option(help="TOML file whose [dirt] table falls on it.")] = None,
+    batch: Batch = None,
+    kafka: Kafka = False,
     home: Home = None,
     broker: Broker = None,
     json: AsJson = False,
 ) -> None:
     """Replay a recording through Kafka, agents, model and alerts, and judge what came out."""
-    from chillcast.recorded import Request, replay_recording  # noqa: PLC0415
+    from chillcast import recorded  # noqa: PLC0415
+    from simulators.dirt import CLEAN, load_dirt  # noqa: PLC0415
+    from simulators.player import parse_speed  # noqa: PLC0415
+    from simulators.replay import batch_ms_of  # noqa: PLC0415
 
     settings = read_settings(home=home, broker=broker, fleet=fleet)
-    request = Request(recording, _narrowed(load_fleet(settings.fleet_path), horizon), train_until, seed)
-    show(replay_recording(settings, request, Reporter()), json=json)
+    machines = _narrowed(load_fleet(settings.fleet_path), horizon)
+    batch_ms_of(machines, batch)
+    request = recorded.Request(
+        recording,
+        machines,
+        train_until,
+        seed,
+        span=recorded.parse_span(from_, until),
+        dirt=load_dirt(dirt) if dirt else CLEAN,
+        speed=parse_speed(speed),
+        batch_s=batch,
+    )
+    run = recorded.publish_recording if kafka else recorded.replay_recording
+    show(run(settings, request, Reporter()), json=json)
 
 
 @app.command()
@@ -179,17 +204,67 @@ def page(
 def simulate(
     scenario: Annotated[str, typer.Argument(help=f"Scenario {SHIPPED}")],
     *,
-    broker: Broker = None,
+    out: Out = None,
+    kafka: Kafka = False,
+    speed: Speed = "max",
+    batch: Batch = None,
+    plot: Annotated[Path | None, typer.Option(help="PNG of one machine's life.")] = None,
+    asset: Annotated[str | None, typer.Option(help="Which; the first that trips unless given.")] = None,
     assets: Annotated[int | None, typer.Option(help="Number of machines.")] = None,
     days: Annotated[int | None, typer.Option(help="Days to simulate.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    fleet: FleetName = None,
+    home: Home = None,
+    broker: Broker = None,
+    json: AsJson = False,
 ) -> None:
-    """Publish a simulated fleet to a running Kafka, as fast as the broker takes it."""
-    from chillcast.simulating import publish_scenario  # noqa: PLC0415
+    """Simulate a fleet: into a recording, onto a running Kafka, or only to say what happens."""
+    from chillcast import simulating  # noqa: PLC0415
+    from simulators.player import parse_speed  # noqa: PLC0415
+    from simulators.replay import batch_ms_of  # noqa: PLC0415
 
-    settings = read_settings(broker=broker)
-    chosen = _scenario(scenario, assets=assets, days=days, seed=seed)
-    publish_scenario(settings, load_fleet(settings.fleet_path), chosen, Reporter())
+    settings = read_settings(home=home, broker=broker, fleet=fleet)
+    machines, chosen = (
+        load_fleet(settings.fleet_path),
+        _scenario(scenario, assets=assets, days=days, seed=seed),
+    )
+    batch_ms_of(machines, batch)
+    request = simulating.Request(chosen, out, kafka, parse_speed(speed), batch, plot, asset)
+    show(simulating.simulate(settings, machines, request, Reporter()), json=json)
+
+
+@app.command()
+def record(
+    *,
+    out: Annotated[Path, typer.Option(help="New or empty folder for the recording.")],
+    from_start: Annotated[bool, typer.Option(help="Begin with what the topic has already.")] = False,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    fleet: FleetName = None,
+    home: Home = None,
+    broker: Broker = None,
+    json: AsJson = False,
+) -> None:
+    """Record the telemetry of a running Kafka, so that it can be replayed."""
+    from chillcast.capturing import record as capture  # noqa: PLC0415
+
+    settings = read_settings(home=home, broker=broker, fleet=fleet)
+    machines = load_fleet(settings.fleet_path)
+    found = capture(settings, machines, out, Reporter(), from_start=from_start, seconds=seconds)
+    show(found, json=json)
+
+
+@app.command()
+def control(
+    command: Annotated[str, typer.Argument(help="pause, resume, seek, speed or stop")],
+    value: Annotated[str | None, typer.Argument(help="Time to seek to; speed, or max.")] = None,
+    *,
+    home: Home = None,
+    broker: Broker = None,
+) -> None:
+    """Tell every replay that runs on a Kafka what to do."""
+    from chillcast.steering import tell  # noqa: PLC0415
+
+    tell(read_settings(home=home, broker=broker), command, value)
 
 
 @app.command()

@@ -24,7 +24,7 @@ from models.fitting import History
 from models.fleet import Fleet
 from models.frames import Slice, utc
 from models.labels import DAY_MS, outcomes
-from simulators.recording import read_recording
+from simulators.playable import open_recording
 from simulators.scenario import load_scenario
 from simulators.simulation import Simulation
 
@@ -40,8 +40,8 @@ class Past:
     def slices(self) -> Iterable[Slice]:
         """Return them from the first."""
         if self.path.suffix == ".toml":
-            return Simulation(load_scenario(self.path), self.fleet).slices()
-        return read_recording(self.path, self.fleet).slices()
+            return Simulation(load_scenario(self.path), self.fleet).delivered()
+        return open_recording(self.path, self.fleet).slices()
 
 
 def past_of(name: str, fleet: Fleet) -> Past:

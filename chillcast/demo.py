@@ -12,6 +12,7 @@ import numpy as np
 
 from chillcast.learning import Remembering, enrol, expect, learn
 from chillcast.live import Gathered
+from chillcast.publishing import Playing
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from chillcast.streaming import Source, stream
@@ -102,12 +103,9 @@ def run_demo(
     )
     version = enrol(fitted, fleet, settings, source=scenario.name, seed=scenario.seed, reporter=reporter)
     events: list[Event] = []
-    source = Source(
-        _noting(chain(list(slices.kept), slices.slices), events),
-        plan.until_ms,
-        plan.end_ms,
-        plan.assets * fleet.sampling.hop_s / fleet.sampling.period_s,
-    )
+    rest = _noting(chain(list(slices.kept), slices.slices), events)
+    playing = Playing(scenario.name, lambda _: rest, plan.until_ms, plan.end_ms)
+    source = Source(playing, plan.assets * fleet.sampling.hop_s / fleet.sampling.period_s)
     gathered = stream(
         settings, fleet, source, reporter, on_alert=lambda alert: _announce(alert, plan, reporter)
     )

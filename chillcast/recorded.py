@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from chillcast.datasets import parse_date
 from chillcast.learning import enrol, expect, learn
 from chillcast.live import Gathered
+from chillcast.publishing import Playing, publish
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from chillcast.streaming import Source, stream
@@ -22,7 +25,10 @@ from models.fitting import Fitted, History
 from models.fleet import Fleet
 from models.frames import Float64, Int64, Slice
 from models.policy import RiskSeries
-from simulators.recording import Quality, Recorded, read_recording
+from simulators.dirt import CLEAN, Dirt
+from simulators.playable import EVER, Playable, Span, open_recording
+from simulators.player import MAX
+from simulators.recording import Quality
 
 _DEFAULT_SHARE = 0.01
 
@@ -35,19 +41,23 @@ class Request:
     fleet: Fleet
     train_until: str | None
     seed: int
+    span: Span = EVER
+    dirt: Dirt = CLEAN
+    speed: float = MAX
+    batch_s: int | None = None
 
     @property
     def until_ms(self) -> int | None:
         """Return the end of the training days, exclusive, in UTC milliseconds."""
         if self.train_until is None:
             return None
-        try:
-            moment = datetime.fromisoformat(self.train_until)
-        except ValueError as error:
-            raise ConfigError(
-                "command line", "--train-until", self.train_until, "a date, as 2013-04-24"
-            ) from error
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        return parse_date(self.train_until, "--train-until")
+
+
+def parse_span(from_: str | None, until: str | None) -> Span:
+    """Return what ``--from`` and ``--until`` say."""
+    ends = {"from_ms": (from_, "--from"), "until_ms": (until, "--until")}
+    return Span(**{name: parse_date(text, option) for name, (text, option) in ends.items() if text})
 
 
 def replay_recording(settings: Settings, request: Request, reporter: Reporter) -> dict[str, Any]:
@@ -56,7 +66,7 @@ def replay_recording(settings: Settings, request: Request, reporter: Reporter) -
     fitted = _fitted(request, recorded, reporter)
     if fitted is not None:
         enrol(fitted, request.fleet, settings, source=request.path.name, seed=request.seed, reporter=reporter)
-    source = _source(recorded)
+    source = _source(request, recorded)
     gathered = stream(settings, request.fleet, source, reporter, scored=fitted is not None)
     said = _about(recorded.quality, request)
     streamed = {"dead_letters": len(gathered.dead_letters), "quality": quality_of(gathered)}
@@ -66,6 +76,21 @@ def replay_recording(settings: Settings, request: Request, reporter: Reporter) -
     series = RiskSeries(names, asset, end_ms, risk[:, request.fleet.horizon])
     opened = sum(a.stage == "open" for a in gathered.alerts)
     return {**_judged(request, recorded, series), **said, "alerts_published": opened, **streamed}
+
+
+def publish_recording(settings: Settings, request: Request, reporter: Reporter) -> dict[str, Any]:
+    """Send a recording to the configured broker, where somebody else's workers take it."""
+    started, recorded = time.monotonic(), _read(request, reporter)
+    source = _source(request, recorded)
+    playing = replace(source.playing, title=f"replaying {request.path.name}")
+    sent = publish(settings, request.fleet, playing, reporter)
+    return {
+        "recording": request.path.name,
+        "rows": recorded.quality.rows,
+        "assets": recorded.quality.assets,
+        "messages": sent,
+        "seconds": round(time.monotonic() - started, 3),
+    }
 
 
 def train_on_recording(settings: Settings, request: Request, reporter: Reporter) -> dict[str, Any]:
@@ -98,19 +123,21 @@ def backtest_recording(request: Request, reporter: Reporter) -> dict[str, Any]:
     return {**_judged(request, recorded, series), **said}
 
 
-def _read(request: Request, reporter: Reporter) -> Recorded:
+def _read(request: Request, reporter: Reporter) -> Playable:
     with reporter.step(f"reading {request.path.name}"):
-        return read_recording(request.path, request.fleet)
+        return open_recording(request.path, request.fleet, request.span, request.dirt, request.seed)
 
 
-def _source(recorded: Recorded) -> Source:
+def _source(request: Request, recorded: Playable) -> Source:
     quality, hop_ms = recorded.quality, recorded.fleet.sampling.hop_s * 1000
     end_ms = max(quality.until_ms, quality.from_ms + 1)
     rows_per_hop = quality.rows * hop_ms / (end_ms - quality.from_ms)
-    return Source(recorded.slices(), quality.from_ms, end_ms, rows_per_hop)
+    name, speed = request.path.name, request.speed
+    playing = Playing(name, recorded.slices, quality.from_ms, end_ms, speed, request.batch_s)
+    return Source(playing, rows_per_hop, steered=True)
 
 
-def _fitted(request: Request, recorded: Recorded, reporter: Reporter) -> Fitted | None:
+def _fitted(request: Request, recorded: Playable, reporter: Reporter) -> Fitted | None:
     """Learn from the days before ``train_until``, None where the command asks for no model."""
     until_ms, fleet = request.until_ms, request.fleet
     if until_ms is None:
@@ -131,7 +158,7 @@ def _fitted(request: Request, recorded: Recorded, reporter: Reporter) -> Fitted 
     )
 
 
-def _cut(recorded: Recorded, until_ms: int) -> Iterable[Slice]:
+def _cut(recorded: Playable, until_ms: int) -> Iterable[Slice]:
     """Yield the slices; events that stand exactly at ``until_ms`` are known by then, and come with them."""
     held = [e for e in recorded.events if e.time_ms == until_ms]
     for part in recorded.slices():
@@ -139,7 +166,7 @@ def _cut(recorded: Recorded, until_ms: int) -> Iterable[Slice]:
         yield Slice(part.start_ms, part.end_ms, part.frames, part.events + extra)
 
 
-def _judged(request: Request, recorded: Recorded, series: RiskSeries) -> dict[str, Any]:
+def _judged(request: Request, recorded: Playable, series: RiskSeries) -> dict[str, Any]:
     """Judge the model's risk, and the rule, on the same days at the same budget."""
     fleet = request.fleet
     model = _evaluated(request, recorded, series)
@@ -162,7 +189,7 @@ def _judged(request: Request, recorded: Recorded, series: RiskSeries) -> dict[st
     }
 
 
-def _evaluated(request: Request, recorded: Recorded, series: RiskSeries) -> BudgetReport:
+def _evaluated(request: Request, recorded: Playable, series: RiskSeries) -> BudgetReport:
     fleet, until_ms = request.fleet, request.until_ms or 0
     return evaluate_budget(
         series,

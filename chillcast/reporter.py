@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from models.frames import Slice, utc
 
 Advance = Callable[[float, str], None]
 
@@ -67,6 +69,32 @@ class Reporter:
 
         yield advance
         self.line(f"{title}: done in {self.clock() - started:.1f} s")
+
+
+class Meter:
+    """Says of a stream of slices how far it is in fleet time, its readings a second, and a lag."""
+
+    def __init__(
+        self, start_ms: int, end_ms: int, advance: Advance, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._start_ms, self._end_ms, self._advance = start_ms, end_ms, advance
+        self._clock, self._since, self._readings, self._rate = clock, clock(), 0, 0.0
+
+    def watching(self, slices: Iterable[Slice], lag: Callable[[], str] = str) -> Iterator[Slice]:
+        """Pass slices on; each is counted when the next is asked for."""
+        for part in slices:
+            yield part
+            self._count(part.frames.values.size)
+            share = (part.end_ms - self._start_ms) / max(self._end_ms - self._start_ms, 1)
+            self._advance(share, f"{utc(part.end_ms)}  {self._rate / 1e6:.2f} M readings/s  {lag()}".rstrip())
+
+    def _count(self, readings: int) -> None:
+        """Keep the rate over the last second or more."""
+        self._readings += readings
+        passed = self._clock() - self._since
+        if passed >= 1.0 or not self._rate:
+            self._rate = self._readings / max(passed, 1e-9)
+            self._since, self._readings = self._clock(), 0
 
 
 def _whole(share: float) -> float:

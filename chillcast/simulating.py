@@ -1,31 +1,115 @@
-"""Publishing a simulated fleet to a running Kafka."""
+"""Simulating a fleet: into a recording, onto a running Kafka, or only to see what happens."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
 from chillcast.demo import Plan
-from chillcast.pipeline import wait_for_configured_broker
-from chillcast.reporter import Reporter
+from chillcast.life import chosen, draw, life_of
+from chillcast.publishing import Playing, publish
+from chillcast.reporter import Meter, Reporter
 from chillcast.settings import Settings
 from models.fleet import Fleet
-from simulators.replay import replay
+from models.frames import Slice
+from simulators.archiver import Archiver
+from simulators.digest import Digest
+from simulators.player import MAX, since
 from simulators.scenario import Scenario
-from simulators.simulation import simulate
-from streams.publisher import Publisher
-from streams.topics import Topics, create_topics
+from simulators.simulation import Simulation
+from simulators.truth import FaultRecord, ShutdownRecord
 
 
-def publish_scenario(settings: Settings, fleet: Fleet, scenario: Scenario, reporter: Reporter) -> None:
-    """Send a scenario's telemetry and events to the configured broker."""
-    wait_for_configured_broker(settings, reporter.alarm)
-    topics, plan = Topics(settings.topic_prefix), Plan.of(scenario, 1)
-    create_topics(settings.connection, topics, settings.partitions)
-    with reporter.step(f"publishing {scenario.name}") as advance, Publisher(settings.connection) as publisher:
-        replay(
-            simulate(scenario, fleet),
-            fleet,
-            partitions=settings.partitions,
-            telemetry=topics.telemetry,
-            send=publisher.send,
-            pace=lambda end_ms: advance((end_ms - plan.start_ms) / (plan.end_ms - plan.start_ms), ""),
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to simulate, and where it is to go."""
+
+    scenario: Scenario
+    out: Path | None = None
+    kafka: bool = False
+    speed: float = MAX
+    batch_s: int | None = None
+    plot: Path | None = None
+    asset: str | None = None
+
+
+@dataclass
+class _Keeping:
+    """Counts, fingerprints and records what passes."""
+
+    archiver: Archiver | None
+    digest: Digest = field(default_factory=Digest)
+    readings: int = 0
+    shutdowns: int = 0
+
+    def watching(self, slices: Iterable[Slice]) -> Iterator[Slice]:
+        for given in slices:
+            part = given.in_order()
+            self.digest.add(part)
+            if self.archiver:
+                self.archiver.write(part)
+            self.readings += part.frames.values.size
+            self.shutdowns += sum(e.kind == "shutdown" for e in part.events)
+            yield part
+
+
+def simulate(settings: Settings, fleet: Fleet, request: Request, reporter: Reporter) -> dict[str, Any]:
+    """Run a scenario to its end; return what is to be said of it."""
+    started, scenario = time.monotonic(), request.scenario
+    run = Simulation(scenario, fleet)
+    with ExitStack() as stack:
+        archiver = stack.enter_context(Archiver(request.out, fleet)) if request.out else None
+        keeping = _Keeping(archiver)
+        slices = keeping.watching(run.delivered())
+        _run(settings, fleet, request, slices, reporter)
+        for _ in slices:  # what a seek, or a stop, has not sent is still part of the recording
+            pass
+        sha256 = keeping.digest.hexdigest()
+        if archiver:
+            archiver.write_truth("faults", run.faults, FaultRecord)
+            archiver.write_truth("shutdowns", run.shutdowns, ShutdownRecord)
+            archiver.finish(f"scenario {scenario.name}, seed {scenario.seed}", sha256)
+    if request.plot:
+        _draw(fleet, run, request, request.plot, reporter)
+    return {
+        "scenario": scenario.name,
+        "assets": scenario.assets,
+        "readings": keeping.readings,
+        "shutdowns": keeping.shutdowns,
+        "seconds": round(time.monotonic() - started, 3),
+        "sha256": sha256,
+    }
+
+
+def _draw(fleet: Fleet, run: Simulation, request: Request, path: Path, reporter: Reporter) -> None:
+    """Simulate once more, keeping one machine: which one is known only when all is over."""
+    asset = chosen(request.asset, run.assets, run.faults)
+    with reporter.step(f"drawing {asset}"):
+        again = Simulation(request.scenario, fleet)
+        draw(life_of(asset, again.delivered(), run.faults), fleet, path)
+    reporter.line(f"{asset} drawn in {path}")
+
+
+def _run(
+    settings: Settings, fleet: Fleet, request: Request, slices: Iterator[Slice], reporter: Reporter
+) -> None:
+    plan, title = Plan.of(request.scenario, 1), f"simulating {request.scenario.name}"
+    if request.kafka:
+        playing = Playing(
+            title,
+            lambda from_ms: since(slices, from_ms),  # a simulation is only sought forward
+            plan.start_ms,
+            plan.end_ms,
+            request.speed,
+            request.batch_s,
         )
-    reporter.line(f"{publisher.sent} messages sent to {settings.broker}")
+        sent = publish(settings, fleet, playing, reporter)
+        reporter.line(f"{sent} messages sent to {settings.broker}")
+        return
+    with reporter.step(title) as advance:
+        for _ in Meter(plan.start_ms, plan.end_ms, advance).watching(slices):
+            pass

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from chillcast.live import Gathered, await_sink, follow
 from chillcast.pipeline import SCORING, Pipeline, running
-from chillcast.publishing import BackgroundReplay, ahead_of
+from chillcast.publishing import BackgroundReplay, Playing, ahead_of
 from chillcast.reporter import Advance, Reporter
 from chillcast.settings import Settings
 from chillcast.stages import create_store
 from models.errors import UnavailableError
 from models.fleet import Fleet
-from models.frames import Slice, utc
+from models.frames import utc
 from streams.feed import Feed
 from streams.messages import Alert
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is streamed: slices, the event time they are judged over, and how dense they are.
+    """What is streamed: what is played, and how dense it is, which bounds how far publishing may run ahead.
 
-    ``rows_per_hop`` bounds how far publishing may run ahead. Progress counts from ``start_ms``; what lies
-    before it warms the windows up.
+    Progress counts from ``start_ms``; what lies before it warms the windows up. ``steered``: the keyboard and
+    the control topic are obeyed.
     """
 
-    slices: Iterable[Slice]
-    start_ms: int
-    end_ms: int
+    playing: Playing
     rows_per_hop: float
+    steered: bool = False
 
 
 def stream(
@@ -50,13 +49,14 @@ def stream(
         pipeline = stack.enter_context(running(settings, fleet, SCORING if scored else SCORING[:1], reporter))
         gathered = Gathered(pipeline.topics, pipeline.partitions, on_alert, reporter.alarm)
         feed = stack.enter_context(_feed(pipeline, scored=scored))
-        replay = stack.enter_context(_replay(pipeline, fleet, source, gathered))
+        replay = _replay(pipeline, fleet, source, gathered, reporter if source.steered else None)
+        stack.enter_context(replay)
         advance = stack.enter_context(reporter.step("replaying through Kafka"))
 
         def tick() -> None:
             replay.raise_failure()
             pipeline.supervisor.watch()
-            _show(advance, source, gathered.watermark_ms)
+            _show(advance, source.playing, gathered.watermark_ms, replay.player.position_ms)
 
         follow(feed, gathered, tick)
         if scored:
@@ -71,21 +71,25 @@ def _feed(pipeline: Pipeline, *, scored: bool) -> Feed:
     return Feed(pipeline.connection, watched, pipeline.partitions, from_start=pipeline.embedded)
 
 
-def _replay(pipeline: Pipeline, fleet: Fleet, source: Source, gathered: Gathered) -> BackgroundReplay:
+def _replay(
+    pipeline: Pipeline, fleet: Fleet, source: Source, gathered: Gathered, reporter: Reporter | None
+) -> BackgroundReplay:
     return BackgroundReplay(
-        source.slices,
+        source.playing,
         fleet,
         connection=pipeline.connection,
         topics=pipeline.topics,
         partitions=pipeline.partitions,
         done_ms=lambda: gathered.watermark_ms,
         ahead_ms=ahead_of(fleet.sampling.hop_s, source.rows_per_hop),
+        reporter=reporter,
     )
 
 
-def _show(advance: Advance, source: Source, watermark_ms: int) -> None:
-    share = (watermark_ms - source.start_ms) / (source.end_ms - source.start_ms)
-    advance(share, utc(watermark_ms) if watermark_ms else "starting")
+def _show(advance: Advance, playing: Playing, watermark_ms: int, sent_ms: int) -> None:
+    share = (watermark_ms - playing.start_ms) / (playing.end_ms - playing.start_ms)
+    lag = f"{utc(watermark_ms)}  workers {(sent_ms - watermark_ms) / 3_600_000:.1f} h behind"
+    advance(share, lag if watermark_ms else "starting")
 
 
 def _settle(settings: Settings, gathered: Gathered, tick: Callable[[], None], reporter: Reporter) -> None:

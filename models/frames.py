@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -84,6 +84,20 @@ class Slice:
     def arrivals(self) -> Int64:
         """When each row arrives, shape (n,)."""
         return self.frames.time_ms if self.arrival_ms is None else self.arrival_ms
+
+    def in_order(self) -> Slice:
+        """Return the same with its rows in the order of arrival."""
+        if self.arrival_ms is not None:
+            return self
+        came = self.frames.time_ms
+        if (came[1:] >= came[:-1]).all():
+            return replace(self, arrival_ms=came)
+        order = np.argsort(came, kind="stable")
+        return replace(self, frames=self.frames.take(order), arrival_ms=came[order])
+
+    def placed(self, time_ms: int) -> int:
+        """Return when an event arrives: at its time, or with its slice where that is another."""
+        return min(max(time_ms, self.start_ms), self.end_ms - 1)
 
 
 def join(parts: Sequence[Frames]) -> Frames:

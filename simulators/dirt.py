@@ -54,6 +54,9 @@ class Dirt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     unit_swaps: PerYear = 0.0
 
 
+CLEAN = Dirt()
+
+
 def load_dirt(path: Path) -> Dirt:
     """Read the ``[dirt]`` table of a TOML file; all else in it is left to its own reader.
 

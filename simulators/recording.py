@@ -20,6 +20,7 @@ from models.errors import ConfigError, RecordingError
 from models.fleet import Column, EventRule, Fleet, Recording
 from models.frames import Event, Float32, Frames, Int32, Int64, Slice
 from models.labels import DAY_MS, Bools
+from streams.checks import LATEST_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ def read_recording(path: Path, fleet: Fleet) -> Recorded:
     if not table.num_rows:
         raise RecordingError(f"{path}: no row")
     time_ms, repeated = _times(path, table[mapping.time], mapping)
+    _check_times(path, time_ms, mapping)
+    _refuse_nulls(path, table[mapping.asset], mapping.asset, f"a name like {fleet.asset_pattern}")
     assets, asset = _assets(table[mapping.asset])
     values, missing, implausible = _values(path, table, fleet, mapping)
     known = np.array([fleet.knows(name) for name in assets])[asset]
@@ -82,7 +85,6 @@ def read_recording(path: Path, fleet: Fleet) -> Recorded:
     if not len(order):
         raise RecordingError(f"{path}: column {mapping.asset}: no name like {fleet.asset_pattern}")
     frames = Frames(assets, asset[order], time_ms[order], values[order])
-    same = (np.diff(frames.time_ms) == 0) & (np.diff(frames.asset) == 0)
     quality = Quality(
         rows=table.num_rows,
         assets=len(np.unique(frames.asset)),
@@ -90,15 +92,22 @@ def read_recording(path: Path, fleet: Fleet) -> Recorded:
         until_ms=int(frames.time_ms[-1]),
         unknown_assets=len(assets) - len(np.unique(asset[known])),
         repeated_hours=repeated,
-        duplicates=int(same.sum()),
-        missing_samples=_missing_samples(frames, fleet.sampling.period_s * 1000),
+        duplicates=repeats(frames),
+        missing_samples=missing_samples(frames, fleet.sampling.period_s * 1000),
         missing=missing,
         implausible=implausible,
     )
     return Recorded(fleet, frames, tuple(sorted(events)), quality)
 
 
-def _missing_samples(frames: Frames, period_ms: int) -> int:
+def repeats(frames: Frames) -> int:
+    """Return how many rows have the asset and the time of another."""
+    order = np.lexsort((frames.asset, frames.time_ms))
+    same = (np.diff(frames.time_ms[order]) == 0) & (np.diff(frames.asset[order]) == 0)
+    return int(same.sum())
+
+
+def missing_samples(frames: Frames, period_ms: int) -> int:
     """Return how many sampling periods between an asset's first and last sample have none."""
     asset, period = frames.asset.astype(np.int64), frames.time_ms // period_ms
     distinct = np.unique(np.stack([asset, period]), axis=1)
@@ -140,16 +149,33 @@ def _times(path: Path, column: pa.ChunkedArray, mapping: Recording) -> tuple[Int
     """Return UTC milliseconds, and how many local times exist twice (the earlier of both is taken)."""
     if pa.types.is_temporal(column.type):
         kind = column.type
+        _refuse_nulls(path, column, mapping.time, "a date or time")
         if pa.types.is_date(kind) or kind.tz is None:
             naive = column.cast(pa.timestamp("ms"))
             return _to_utc(_numpy(naive.cast(pa.int64())), mapping.timezone)
         return _numpy(column.cast(pa.timestamp("ms", "UTC")).cast(pa.int64())), 0
     texts = column.cast(pa.string()).to_pylist()
     distinct = {text: _parse(path, row, text, mapping) for row, text in _first_rows(texts).items()}
-    naive_ms = np.array([distinct[text][0] for text in texts], np.int64)
-    if any(zoned for _, zoned in distinct.values()):
-        return naive_ms, 0
-    return _to_utc(naive_ms, mapping.timezone)
+    time_ms = np.array([distinct[text][0] for text in texts], np.int64)
+    local = np.array([not distinct[text][1] for text in texts])
+    time_ms[local], repeated = _to_utc(time_ms[local], mapping.timezone)
+    return time_ms, repeated
+
+
+def _refuse_nulls(path: Path, column: pa.ChunkedArray, name: str, expected: str) -> None:
+    if column.null_count:
+        row = int(pc.index(column.is_null(), True).as_py()) + 1
+        raise RecordingError(f"{path}: row {row}, column {name}: nothing: expected {expected}")
+
+
+def _check_times(path: Path, time_ms: Int64, mapping: Recording) -> None:
+    """Refuse what the wire would: most often another unit, or a date typed wrongly."""
+    wrong = np.flatnonzero((time_ms <= 0) | (time_ms >= LATEST_MS))
+    if len(wrong):
+        where = f"row {wrong[0] + 1}, column {mapping.time}"
+        raise RecordingError(
+            f"{path}: {where}: {int(time_ms[wrong[0]])} ms: expected a time from 1970 to 2200"
+        )
 
 
 def _first_rows(texts: list[str | None]) -> dict[int, str | None]:
@@ -249,8 +275,12 @@ def _events(
 
 
 def _matches(column: pa.ChunkedArray, rule: EventRule) -> Bools:
-    texts = pc.equal(column.cast(pa.string()), str(rule.equals))
-    out: Bools = pc.fill_null(texts, False).to_numpy().astype(bool)
+    """Return the rows of which the rule speaks; a whole number is also found where it stands as 1.0."""
+    if isinstance(rule.equals, int) and pa.types.is_floating(column.type):
+        found = pc.equal(column, float(rule.equals))
+    else:
+        found = pc.equal(column.cast(pa.string()), str(rule.equals))
+    out: Bools = pc.fill_null(found, False).to_numpy().astype(bool)
     return out
 
 

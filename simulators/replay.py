@@ -13,7 +13,7 @@ import numpy as np
 
 from models.errors import ConfigError
 from models.fleet import Fleet
-from models.frames import Event, Frames, Int64, Slice
+from models.frames import Event, Frames, Slice
 from streams import messages
 from streams.checks import CUT_BYTES
 from streams.messages import Watermark
@@ -50,7 +50,7 @@ def batches(slices: Iterable[Slice], partitions: int, batch_ms: int) -> Iterator
         frames, edges = _sorted(part, partitions, batch_ms)
         for n in range(first, until):
             start_ms, end_ms = max(n * batch_ms, part.start_ms), min((n + 1) * batch_ms, part.end_ms)
-            events = [e for e in part.events if start_ms <= _within(e.time_ms, part) < end_ms]
+            events = [e for e in part.events if start_ms <= part.placed(e.time_ms) < end_ms]
             yield [
                 Batch(p, start_ms, end_ms, _rows(frames, *edges[at : at + 2]), _of(events, p, partitions))
                 for p, at in enumerate(range((n - first) * partitions, (n - first + 1) * partitions))
@@ -87,6 +87,11 @@ def replay(
         for batch in part:
             for message in to_messages(batch, fleet, telemetry):
                 send(batch.partition, message)
+    end(partitions, telemetry, end_ms, send)
+
+
+def end(partitions: int, telemetry: str, end_ms: int, send: Callable[[int, Outgoing], None]) -> None:
+    """Tell every partition that nothing will follow."""
     for partition in range(partitions):
         send(partition, messages.watermark(telemetry, Watermark(end_ms, end=True)))
 
@@ -109,22 +114,17 @@ def _rows(frames: Frames, start: int, end: int) -> Frames:
     chosen = frames[start:end]
     used, asset = np.unique(chosen.asset, return_inverse=True)
     names = tuple(frames.assets[i] for i in used.tolist())
-    return Frames(names, asset.astype(np.int32), chosen.time_ms, chosen.values)
+    return sorted_by_name(Frames(names, asset.astype(np.int32), chosen.time_ms, chosen.values))
 
 
-def _within(time_ms: int, part: Slice) -> int:
-    """Return when an event arrives: at its time, or with its slice where that is another."""
-    return min(max(time_ms, part.start_ms), part.end_ms - 1)
+def sorted_by_name(frames: Frames) -> Frames:
+    """Return the same rows with a table of assets in the order of their names."""
+    order = sorted(range(len(frames.assets)), key=lambda i: frames.assets[i])
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    names = tuple(frames.assets[i] for i in order)
+    return Frames(names, rank[frames.asset], frames.time_ms, frames.values)
 
 
 def _of(events: list[Event], partition: int, partitions: int) -> tuple[Event, ...]:
     return tuple(e for e in events if partition_of(e.asset, partitions) == partition)
-
-
-def in_order_of_arrival(part: Slice) -> tuple[Frames, Int64]:
-    """Return the rows of a slice as they arrive, and when."""
-    came = part.arrivals
-    if (np.diff(came) >= 0).all():
-        return part.frames, came
-    order = np.argsort(came, kind="stable")
-    return part.frames.take(order), came[order]

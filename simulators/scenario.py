@@ -14,7 +14,7 @@ from models.errors import ConfigError
 from models.tables import read_table
 from simulators.climate import Climate
 from simulators.clock import DAY_S, Clock
-from simulators.dirt import Dirt
+from simulators.dirt import CLEAN, Dirt
 from simulators.faults import KINDS
 
 Positive = Annotated[int, Meta(gt=0)]
@@ -35,7 +35,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     period_s: Positive
     climate: Climate
     faults: dict[str, Rate] = {}
-    dirt: Dirt = Dirt()
+    dirt: Dirt = CLEAN
 
     @property
     def clock(self) -> Clock:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from models.errors import RecordError
 from models.frames import Event, Float64, Frames, Int32, Int64
@@ -31,6 +32,7 @@ DRIFT = "application/vnd.chillcast.drift.v1+json"
 DEAD_LETTER = "application/vnd.chillcast.dead-letter.v1+json"
 PROMOTION = "application/vnd.chillcast.promotion.v1+json"
 TENURE = "application/vnd.chillcast.tenure.v1+json"
+CONTROL = "application/vnd.chillcast.control.v1+json"
 
 _MAX_PAYLOAD_BYTES = 64 * 1024
 
@@ -126,6 +128,14 @@ class Drift(_Message, frozen=True):
     missing: int = 0
     implausible: int = 0
     expected: int = 0
+
+
+class Control(_Message, frozen=True):
+    """What a running replay is to do; ``seek`` needs ``time``, ``speed`` a ``speed``: 0 is the highest."""
+
+    command: Literal["pause", "resume", "seek", "speed", "stop"]
+    time: str | int | None = None
+    speed: Annotated[float, Meta(ge=0)] | None = None
 
 
 class DeadLetter(_Message, frozen=True):
@@ -277,6 +287,11 @@ def drift(topic: str, record: Drift) -> Outgoing:
     return Outgoing(topic, (record.asset or record.sensor).encode(), msgspec.json.encode(record), DRIFT)
 
 
+def control(topic: str, record: Control) -> Outgoing:
+    """Encode a command to a replay."""
+    return Outgoing(topic, b"", msgspec.json.encode(record), CONTROL)
+
+
 def dead_letter(topic: str, record: DeadLetter) -> Outgoing:
     """Encode a dead letter."""
     return Outgoing(topic, record.key.encode(), msgspec.json.encode(record), DEAD_LETTER)
@@ -305,6 +320,18 @@ def parsed_event(data: bytes) -> Event:
     for name, text in (("kind", record.kind), ("code", record.code or "-"), ("asset", record.asset)):
         if not (0 < len(text) <= checks.MAX_NAME and text.isprintable()):
             raise RecordError(f"{name} {checks.clip(text)!r}: expected 1 to {checks.MAX_NAME} characters")
+    return record
+
+
+def parsed_control(data: bytes | None) -> Control:
+    """Parse a command, whose argument is checked."""
+    record = decode_json(data, Control)
+    if record.command == "seek":
+        if record.time is None:
+            raise RecordError("time is left out: expected ISO 8601 with an offset, or UTC ms, to seek to")
+        checks.parse_time(record.time)
+    if record.command == "speed" and record.speed is None:
+        raise RecordError("speed is left out: expected a number, 0 for the highest")
     return record
 
 

@@ -31,7 +31,7 @@ class Publisher:
 
     def __init__(self, connection: Connection, give_up_s: float = 120.0) -> None:
         self.connection, self.give_up_s = connection, give_up_s
-        self.sent = self.failed = 0
+        self.sent = self.failed = self._bytes = 0
         self._under_way = 0
         self._changed = threading.Condition()
         self._failure: BaseException | None = None
@@ -83,6 +83,11 @@ class Publisher:
         future.add_callback(functools.partial(self._written, size))
         future.add_errback(functools.partial(self._failed, size))
 
+    @property
+    def mean_bytes(self) -> float:
+        """Return the mean size of the messages that were written."""
+        return self._bytes / max(self.sent, 1)
+
     def flush(self) -> None:
         """Return when every message is written; raise UnavailableError where one was not."""
         try:
@@ -100,6 +105,7 @@ class Publisher:
     def _written(self, size: int, _: Any) -> None:
         with self._changed:
             self.sent += 1
+            self._bytes += size
             self._under_way -= size
             self._changed.notify()
 

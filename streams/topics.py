@@ -30,6 +30,7 @@ NAMES = (
     "dead-letters",
     "promotions",
     "shadow",
+    "control",
 )
 STATES = ("state-features", "state-risk")
 _RETRY_S = 2.0
@@ -86,6 +87,11 @@ class Topics:
     def shadow(self) -> str:
         """Risks of the challenger, which nobody is alerted by."""
         return self.prefix + "shadow"
+
+    @property
+    def control(self) -> str:
+        """What a running replay is told: pause, resume, seek, speed, stop."""
+        return self.prefix + "control"
 
     def state(self, stage: str) -> str | None:
         """What a stage remembers, by key; None for a stage without a memory."""

@@ -17,7 +17,7 @@ import pytest
 
 from chillcast.learning import create_registry
 from chillcast.pipeline import running
-from chillcast.publishing import BackgroundReplay
+from chillcast.publishing import BackgroundReplay, Playing
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from models.features import FeatureSchema
@@ -184,7 +184,7 @@ def stream(recorded: Recorded, home: Path, *, kills: int = 0, poison: int = 0) -
                 for i in range(poison):
                     publisher.send(i % partitions, Outgoing(topics.telemetry, b"x", b"\xff" * (i + 1), ""))
             with BackgroundReplay(
-                recorded.slices(),
+                Playing("drives", lambda _: recorded.slices(), 0, 1),
                 fleet,
                 connection=pipeline.connection,
                 topics=topics,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chillcast.pipeline import running
-from chillcast.publishing import BackgroundReplay
+from chillcast.publishing import BackgroundReplay, Playing
 from chillcast.settings import Settings
 from chillcast.stages import feature_store
 from models.dataset import StoredHistory, select
@@ -68,7 +68,7 @@ def stream(recorded: Recorded, home: Path, expected: int, kills: int) -> tuple[F
     with (
         running(settings, recorded.fleet, ["features", "landing"], Alarms(alarms)) as pipeline,
         BackgroundReplay(
-            recorded.slices(),
+            Playing("drives", lambda _: recorded.slices(), 0, 1),
             recorded.fleet,
             connection=pipeline.connection,
             topics=pipeline.topics,

@@ -138,6 +138,7 @@ class Run:
                 telemetry=self.topics.telemetry,
                 send=publisher.send,
                 pace=lambda _: time.sleep(self.load_s / HOURS),
+                batch_s=3600,
             )
 
 

@@ -122,6 +122,9 @@ def test_csv_gz_and_parquet_read_alike(tmp_path: Path) -> None:
             r"row 2, column Temp: 'warm': expected a number",
         ),
         ("m1,yesterday,50,7,ok\n", r"row 1, column when: 'yesterday': expected a date or time"),
+        ("m1,,50,7,ok\n", r"row 1, column when: ('None'|None|''|nothing): expected a date or time"),
+        ("m1,1870-01-01T00:00:00Z,50,7,ok\n", r"row 1, column when: -?\d+ ms: expected a time from 1970"),
+        ("m1,2025-01-01,50,7,ok\nm1,2025-01-02,50,7,5,ok\n", r"not a whole CSV or Parquet table: .*2"),
         ("", r"no row"),
         ("other,2025-01-01,50,7,ok\n", r"column machine: no name like m\[0-9\]"),
         ("m1,2025-01-01,50\n", r"not a whole CSV or Parquet table"),
@@ -172,3 +175,36 @@ def test_the_real_recordings_are_read_whole(
     assert (found.quality.rows, found.quality.assets, len(found.events)) == (rows, assets, events)
     assert sum(len(part.frames) for part in found.slices()) == rows
     assert sum(len(part.events) for part in found.slices()) == events
+
+
+def test_a_parquet_without_a_time_or_with_words_for_numbers_is_refused_by_row(tmp_path: Path) -> None:
+    times = pa.array([1_735_689_600_000, None], pa.timestamp("ms", "UTC"))
+    columns = {
+        "machine": ["m1", "m1"],
+        "when": times,
+        "Temp": [1, 2],
+        "Flow": ["7", "many"],
+        "state": ["", ""],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "r.parquet")
+    with pytest.raises(RecordingError, match=r"r\.parquet: row 2, column when: nothing: expected a date"):
+        read_recording(tmp_path / "r.parquet", fleet())
+    columns["when"] = times.fill_null(1_735_689_600_000)
+    pq.write_table(pa.table(columns), tmp_path / "r.parquet")
+    with pytest.raises(RecordingError, match=r"row 2, column Flow: 'many': expected a number"):
+        read_recording(tmp_path / "r.parquet", fleet())
+
+
+def test_times_with_and_without_an_offset_may_stand_side_by_side(tmp_path: Path) -> None:
+    rows = "m1,2025-01-01T00:00:00+01:00,50,7,ok\nm1,2025-01-01T11:00:00,50,7,ok\n"
+    found = read(tmp_path / "r.csv", rows, "Australia/Melbourne")
+    assert (found.frames.time_ms - 1_735_689_600_000).tolist() == [-3_600_000, 0]
+
+
+def test_a_whole_number_is_found_where_it_stands_as_a_fraction(tmp_path: Path) -> None:
+    rule = EventRule(column="state", equals=1)
+    mapping = fleet().recording
+    assert mapping
+    counted = msgspec.structs.replace(fleet(), recording=msgspec.structs.replace(mapping, events=(rule,)))
+    (tmp_path / "r.csv").write_text(HEAD + "m1,2025-01-01,50,7,1.0\nm1,2025-01-02,50,7,\n")
+    assert len(read_recording(tmp_path / "r.csv", counted).events) == 1

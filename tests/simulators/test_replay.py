@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 
 from models.errors import ConfigError
+from models.fleet import Fleet
 from models.frames import Event, Frames, Slice
 from models.kernel import Kernel
-from simulators.replay import batch_ms_of, batches, in_order_of_arrival, replay
+from simulators.replay import batch_ms_of, batches, replay
 from streams.messages import Watermark
 from streams.stage import Outgoing
 from streams.topics import partition_of
@@ -117,11 +120,15 @@ def dirty(span_ms: int) -> list[Slice]:
     return out
 
 
-def raw(source: list[Slice], batch_s: int | None = None) -> list[tuple[int, Outgoing]]:
+def raw(source: Iterable[Slice], batch_s: int | None = None) -> list[tuple[int, Outgoing]]:
+    return raw_of(source, FLEET, batch_s)
+
+
+def raw_of(source: Iterable[Slice], fleet: Fleet, batch_s: int | None = None) -> list[tuple[int, Outgoing]]:
     out: list[tuple[int, Outgoing]] = []
     replay(
         source,
-        FLEET,
+        fleet,
         partitions=2,
         telemetry="t",
         send=lambda partition, message: out.append((partition, message)),
@@ -151,9 +158,7 @@ def test_an_event_from_before_its_slice_is_sent_with_it() -> None:
 
 def test_rows_by_asset_come_in_the_order_of_arrival() -> None:
     part = Slice(START_MS, START_MS + 6 * HOP, frames_of(sorted(ROWS)))
-    frames, came = in_order_of_arrival(part)
-    assert (np.diff(came) >= 0).all()
-    assert frames.time_ms.tolist() == came.tolist()
-    again, same = in_order_of_arrival(Slice(part.start_ms, part.end_ms, frames, (), came))
-    assert again is frames
-    assert same is came
+    ordered = part.in_order()
+    assert ordered.frames.time_ms.tolist() == sorted(part.frames.time_ms.tolist())
+    assert ordered.arrivals is ordered.arrival_ms
+    assert ordered.in_order() is ordered

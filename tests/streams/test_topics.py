@@ -23,6 +23,7 @@ def test_every_topic_carries_the_prefix() -> None:
         topics.dead_letters,
         topics.promotions,
         topics.shadow,
+        topics.control,
         topics.state("features"),
         topics.state("risk"),
     )

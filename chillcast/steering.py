@@ -1,0 +1,63 @@
+"""Who steers a running replay: the keyboard of its terminal, and the control topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from chillcast.keyboard import HELP, Keyboard
+from chillcast.pipeline import wait_for_configured_broker
+from chillcast.reporter import Reporter
+from chillcast.settings import Settings
+from models.errors import ConfigError, RecordError
+from simulators.player import MAX, parse_speed
+from streams.connection import Connection
+from streams.feed import Feed
+from streams.messages import Control, control, parsed_control
+from streams.publisher import Publisher
+from streams.topics import Topics
+
+Commands = Callable[[], list[Control]]
+
+
+@contextmanager
+def steered(
+    connection: Connection, topics: Topics, partitions: int, keyboard: Keyboard, reporter: Reporter
+) -> Iterator[Commands]:
+    """Yield what returns the commands given since it was last called."""
+    with keyboard, Feed(connection, (topics.control,), partitions, from_start=False) as feed:
+        if keyboard.listens:
+            reporter.line(HELP)
+        yield lambda: [*keyboard(), *_received(feed, reporter)]
+
+
+def _received(feed: Feed, reporter: Reporter) -> list[Control]:
+    found = []
+    for message in feed.poll(0.0):
+        try:
+            found.append(parsed_control(message.value))
+        except RecordError as error:
+            reporter.alarm(f"command on {message.topic} ignored: {error}")
+    return found
+
+
+def tell(settings: Settings, command: str, value: str | None) -> None:
+    """Send a command to the replays that run on the configured broker.
+
+    Raises ConfigError where it makes no sense.
+    """
+    told = {"command": command, "time": value if command == "seek" else None}
+    try:
+        speed = parse_speed(value or "") if command == "speed" else None
+        message = control(
+            Topics(settings.topic_prefix).control,
+            msgspec.convert({**told, "speed": 0.0 if speed == MAX else speed}, Control),
+        )
+        parsed_control(message.value)
+    except (msgspec.ValidationError, RecordError) as error:
+        raise ConfigError("command line", command, value, str(error)) from error
+    wait_for_configured_broker(settings, lambda _: None)
+    with Publisher(settings.connection) as publisher:
+        publisher.send(0, message)
