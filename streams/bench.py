@@ -109,7 +109,7 @@ class PromotedModels:
             self._ready[role] = replace(found, number=promotion.number)
         except ModelError as error:
             self._refused[role] = (promotion, self.clock() + _AGAIN_S)
-            stays = f"version {now.version} stays" if now else "nobody has the role"
+            stays = f"version {now.version} stays" if now else "nobody has the role yet"
             self.cry(f"{role} {promotion.version} was promoted and is refused: {error}; {stays}")
         else:
             log.warning("%s %s is ready", role, promotion.version)

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -98,7 +98,7 @@ class Heard:
         return {version for said in self.scored.values() for version, _ in said}
 
 
-def window(toy: Trained, asset: str, hour: int) -> Outgoing:
+def window(toy: Trained, topic: str, asset: str, hour: int) -> Outgoing:
     vector = toy.vector(s0=float(np.random.default_rng(hour).normal()))
     record = Windows(
         (asset,),
@@ -107,15 +107,13 @@ def window(toy: Trained, asset: str, hour: int) -> Outgoing:
         np.zeros(1, np.int32),
         vector[None, :],
     )
-    return messages.windows("features", record, slice(None), toy.schema.fingerprint)
+    return messages.windows(topic, record, slice(None), toy.schema.fingerprint)
 
 
-def test_each_message_is_scored_by_one_version_over_promotions_and_kills(
-    toy: Trained, tmp_path: Path
-) -> None:
-    desk, alarms, hour = Desk(tmp_path / "bundles" / toy.fleet.name, toy), list[str](), 0
+def check_swaps(toy: Trained, settings: Settings) -> None:
+    """Promote, kill and promote under load, then hold every score against the tenures that were recorded."""
+    desk, alarms, hour = Desk(settings.home_path / "bundles" / toy.fleet.name, toy), list[str](), 0
     desk.point_at("1", 0.0)
-    settings = Settings(home=str(tmp_path), state_interval_s=1)
     with running(settings, toy.fleet, ["risk"], Alarms(alarms)) as pipeline:
         topics = pipeline.topics
         heard = Heard(pipeline, toy.schema.fingerprint)
@@ -125,14 +123,14 @@ def test_each_message_is_scored_by_one_version_over_promotions_and_kills(
             Publisher(pipeline.connection) as publisher,
         ):
 
-            def stream(until: Callable[[], bool]) -> None:
+            def stream(until: Callable[[], bool], assets: Sequence[str] = ASSETS) -> None:
                 nonlocal hour
                 deadline = time.monotonic() + 60
                 while not until():
                     assert time.monotonic() < deadline, (heard.versions(), alarms)
-                    hour += 1
-                    for i, asset in enumerate(ASSETS):
-                        publisher.send(i % pipeline.partitions, window(toy, asset, hour))
+                    hour += bool(assets)
+                    for i, asset in enumerate(assets):
+                        publisher.send(i % pipeline.partitions, window(toy, topics.features, asset, hour))
                     pipeline.supervisor.watch()
                     heard.read(feed)
 
@@ -149,7 +147,7 @@ def test_each_message_is_scored_by_one_version_over_promotions_and_kills(
             desk.point_at("4", 0.5)
             (desk.folder / "4" / "booster.txt").write_text("tree")
             stream(lambda: any("champion 4 was promoted and is refused" in a for a in alarms))
-            stream(lambda: len(heard.scored) == len(heard.offsets))
+            stream(lambda: len(heard.scored) == hour * len(ASSETS), assets=())
     schedules = {partition: Schedule(found) for partition, found in heard.tenures.items()}
     assert set(schedules) == set(range(pipeline.partitions))
     assert heard.versions() == {"1", "2", "3"}
@@ -158,3 +156,9 @@ def test_each_message_is_scored_by_one_version_over_promotions_and_kills(
         tenure = schedules[partition].at(offset, CHAMPION)
         assert tenure is not None
         assert [version for version, _ in said] == [tenure.version], (key, offset)
+
+
+def test_each_message_is_scored_by_one_version_over_promotions_and_kills(
+    toy: Trained, tmp_path: Path
+) -> None:
+    check_swaps(toy, Settings(home=str(tmp_path), state_interval_s=1))
