@@ -29,7 +29,7 @@ demo: setup ## simulate a fleet, train, stream, alert days ahead, report (under 
 	@exec $(BIN)/chillcast demo
 
 test: setup ## the whole suite on embedded parts: unit, doctest, contract, browser, end to end
-	@exec $(BIN)/python -m pytest -m "not influx and not kafka"
+	@exec $(BIN)/python -m pytest -m "not influx and not kafka and not faults"
 
 test-influx: setup ## the store's contract and the dashboards over a real InfluxDB 2.7 server
 	@if [ -z "$$CHILLCAST_TEST_INFLUX$$CHILLCAST_INFLUXD" ]; then \
@@ -43,7 +43,7 @@ test-kafka: setup ## faults and security on a real Apache Kafka: its address, a 
 		reason=$$(scripts/kafka.sh 2>&1 >/dev/null); status=$$?; \
 		if [ $$status -eq 3 ]; then echo "Apache Kafka suite: did not run: $$reason"; exit 0; fi; \
 		if [ $$status -ne 0 ]; then echo "$$reason" >&2; exit $$status; fi; \
-	fi; exec $(BIN)/python -m pytest -m kafka tests/kafka
+	fi; exec $(BIN)/python -m pytest -m "kafka or faults" tests/kafka
 
 faults: setup ## every fault on Apache Kafka and the embedded broker; a table, and .chillcast/faults.json
 	@exec $(BIN)/python -m tests.kafka.faults

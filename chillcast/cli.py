@@ -169,10 +169,12 @@ def worker(stage: Annotated[str, typer.Argument(help="features, risk, sink or la
     from chillcast.pipeline import wait_for_configured_broker  # noqa: PLC0415
     from chillcast.stages import create_worker  # noqa: PLC0415
     from streams.alarms import alarm  # noqa: PLC0415
+    from streams.topics import Topics, create_topics  # noqa: PLC0415
 
     settings = read_settings()
     logs.configure(settings.log_level, settings.log_format)
     wait_for_configured_broker(settings, alarm, None)
+    create_topics(settings.connection, Topics(settings.topic_prefix), settings.partitions)
     create_worker(stage, settings).run()
 
 

@@ -14,6 +14,7 @@ import typer
 from chillcast.cli import app
 from chillcast.settings import PREFIX, Settings
 from models import fleet
+from streams.metrics import Families
 
 ROOT = Path(__file__).parent.parent
 TABLES = [
@@ -76,6 +77,15 @@ def test_every_measurement_is_documented() -> None:
     assert written >= {"scores", "alerts", "explanations", "drift", "events"}
     for name in written:
         assert f"| `{name}` |" in text("stores.md"), name
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    served = {
+        metric.name + ("_total" if metric.type == "counter" else "")
+        for metric in Families().registry.collect()
+    }
+    assert len(served) >= 10
+    assert set(re.findall(r"^\| `(chillcast_\w+)`", text("operations.md"), re.MULTILINE)) == served
 
 
 def test_every_link_of_the_documentation_leads_somewhere() -> None:

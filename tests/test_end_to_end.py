@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from chillcast.learning import create_registry
 from chillcast.pipeline import running
@@ -28,8 +31,9 @@ from models.kernel import Windows
 from models.labels import DAY_MS
 from simulators.recording import Recorded, read_recording
 from streams import messages
+from streams.broker import free_port
 from streams.feed import Feed
-from streams.messages import DeadLetter, Watermark
+from streams.messages import DeadLetter, Sample, Watermark
 from streams.publisher import Publisher
 from streams.stage import Outgoing
 from streams.topics import partition_of
@@ -239,6 +243,39 @@ def test_the_alarm_of_a_running_worker_reaches_the_terminal(recorded: Recorded, 
             assert time.monotonic() < deadline, alarms
             pipeline.supervisor.watch()
             time.sleep(0.1)
+
+
+def scraped(port: int) -> dict[str, float]:
+    """Return what a worker tells Prometheus, added up over partitions; nothing while it starts."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+            out: dict[str, float] = defaultdict(float)
+            for sample in (s for family in families for s in family.samples):
+                out[sample.name] += sample.value
+            return dict(out)
+    except OSError:
+        return {}
+
+
+def test_a_running_worker_tells_prometheus_what_it_has_done(recorded: Recorded, tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path), metrics_port=(port := free_port()))
+    deadline = time.monotonic() + 60
+    with running(settings, recorded.fleet, ["features"], Alarms([])) as pipeline:
+        with Publisher(pipeline.connection) as publisher:
+            for i, name in enumerate(recorded.frames.assets[:50]):
+                value = Sample(asset=name, time=(20_000 + i // 25) * DAY_MS, values={"smart_5": 1.0})
+                home = partition_of(name, pipeline.partitions)
+                publisher.send(home, messages.sample(pipeline.topics.telemetry, value))
+            publisher.send(0, Outgoing(pipeline.topics.telemetry, b"x", b"\xff", ""))
+        while (found := scraped(port)).get("chillcast_messages_total", 0) < 51:
+            assert time.monotonic() < deadline, found
+            pipeline.supervisor.watch()
+            time.sleep(0.1)
+    assert found["chillcast_messages_total"] == 51
+    assert found["chillcast_readings_total"] == 50 * len(recorded.fleet.sensors)
+    assert found["chillcast_dead_letters_total"] == 1
+    assert found["chillcast_step_seconds_count"] >= 1
 
 
 @pytest.fixture(scope="module")

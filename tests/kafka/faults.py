@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -91,10 +92,7 @@ class Run:
         self.stack = ExitStack()
         self.thread = threading.Thread(target=self._publish, daemon=True)
         create_topics(self.connection, self.topics, PARTITIONS)
-
-    def workers(self, *names: str) -> Supervisor:
-        """Start workers of the features stage; they are restarted when they end."""
-        settings = Settings(
+        self.settings = Settings(
             home=str(self.home),
             fleet=str(self.home / "fleet.json"),
             broker=str(self.connection),
@@ -103,7 +101,10 @@ class Run:
             state_interval_s=1,
             topic_prefix=self.topics.prefix,
         )
-        environment = {**settings.environment(), "CHILLCAST_TEST_FAULT": str(self.fault_file)}
+
+    def workers(self, *names: str) -> Supervisor:
+        """Start workers of the features stage; they are restarted when they end."""
+        environment = {**self.settings.environment(), "CHILLCAST_TEST_FAULT": str(self.fault_file)}
         command = [sys.executable, "-m", "tests.kafka.fault_worker"]
         supervisor = Supervisor(
             dict.fromkeys(names, command),
@@ -271,11 +272,27 @@ def broker_away(run: Run, supervisor: Supervisor) -> None:
 
 
 def rebalanced(run: Run, supervisor: Supervisor) -> None:
-    """Go from two workers to three and to one under load."""
-    third = run.workers("w3")
-    run.watch(supervisor, 6.0)
-    third.stop()
+    """Go from one worker to two, to three, and back to one under load."""
+    more = []
+    for name in ("w2", "w3"):
+        more.append(run.workers(name))
+        run.watch(supervisor, 6.0)
+    for one in more:
+        one.stop()
+        run.watch(supervisor, 3.0)
+
+
+def mismatched(run: Run, supervisor: Supervisor) -> None:
+    """Start a worker that expects another number of partitions: it must refuse, and disturb nobody."""
     run.watch(supervisor, 3.0)
+    settings = msgspec.structs.replace(run.settings, partitions=2 * PARTITIONS)
+    command = [sys.executable, "-m", "chillcast", "worker", "features"]
+    environment = {**os.environ, **settings.environment()}
+    ended = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
+    )
+    if ended.returncode != 1 or f"CHILLCAST_PARTITIONS = {2 * PARTITIONS}" not in ended.stderr:
+        raise AssertionError(f"a worker for other partitions ended with {ended.returncode}: {ended.stderr}")
 
 
 def withheld(run: Run, supervisor: Supervisor) -> None:
@@ -317,10 +334,11 @@ FAULTS: dict[str, Fault] = {
     "SIGTERM mid-batch": terminated,
     "SIGSTOP 3 sessions, CONT": stopped,
     "broker stopped and restarted": broker_away,
-    "rebalance 2 - 3 - 2 workers": rebalanced,
+    "rebalance 1 - 2 - 3 - 1 workers": rebalanced,
     "first message withheld": withheld,
     "poison flood": poisoned,
     "state topic deleted": state_deleted,
+    "partition mismatch": mismatched,
 }
 KAFKA_ONLY = ("broker stopped and restarted", "state topic deleted")
 
@@ -334,7 +352,7 @@ def inject(
     if name == "poison flood":
         run.extra = [Outgoing(run.topics.telemetry, b"x", value, "") for value in poison]
     with run.stack:
-        supervisor = run.workers("w1", "w2")
+        supervisor = run.workers(*(("w1",) if FAULTS[name] is rebalanced else ("w1", "w2")))
         run.thread.start()
         run.watch(supervisor, 5.0)
         FAULTS[name](run, supervisor)
@@ -346,6 +364,8 @@ def _load_s(name: str, exactly_once: bool) -> float:
     """Return how long the load takes: the embedded broker lets a group form slowly."""
     if name.startswith("kill"):
         return 75.0 if exactly_once else 120.0
+    if name.startswith("rebalance"):
+        return 30.0 if exactly_once else 60.0
     return 20.0 if exactly_once else 40.0
 
 

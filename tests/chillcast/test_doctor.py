@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chillcast.doctor import examine, healthy
+from chillcast.findings import Finding
+from chillcast.settings import Settings, read_settings
+from streams.broker import EmbeddedBroker, free_port
+from streams.connection import Connection
+from streams.topics import Topics, create_topics
+
+
+@pytest.fixture(scope="module")
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedBroker(tmp_path_factory.mktemp("broker") / "broker.log") as broker:
+        yield broker.bootstrap
+
+
+def found(settings: Settings) -> dict[str, Finding]:
+    return {finding.what: finding for finding in examine(lambda: settings)}
+
+
+def test_settings_that_are_refused_are_all_there_is_to_say() -> None:
+    (finding,) = examine(lambda: read_settings({"CHILLCAST_PARTITIONS": "many"}))
+    assert finding.status == "FAIL"
+    assert "CHILLCAST_PARTITIONS = 'many'" in finding.detail
+    assert not healthy([finding])
+
+
+def test_a_fleet_file_that_is_wrong_fails_and_skips_what_needs_it(tmp_path: Path) -> None:
+    broken = tmp_path / "fleet.toml"
+    broken.write_text("name = 3\n", encoding="utf-8")
+    findings = found(Settings(home=str(tmp_path), fleet=str(broken)))
+    assert findings["fleet"].status == "FAIL"
+    assert {findings[what].status for what in ("model", "registry")} == {"skipped"}
+
+
+def test_a_new_home_lacks_a_model_and_says_how_to_get_one(tmp_path: Path) -> None:
+    findings = found(Settings(home=str(tmp_path)))
+    assert findings["model"].status == "FAIL"
+    assert "chillcast train" in findings["model"].remedy
+    assert findings["registry"].status == "warn"
+    assert findings["store"].status == "ok"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_broker_is_a_warning_one_that_is_away_a_failure_that_skips_the_rest(tmp_path: Path) -> None:
+    assert found(Settings(home=str(tmp_path)))["broker"].status == "warn"
+    away = found(Settings(home=str(tmp_path), broker=f"127.0.0.1:{free_port()}"))
+    assert away["broker"].status == "FAIL"
+    assert {away[what].status for what in ("transactions", "topics", "state", "lag risk")} == {"skipped"}
+
+
+def test_a_broker_without_transactions_is_named_as_such(bootstrap: str, tmp_path: Path) -> None:
+    create_topics(Connection(bootstrap), Topics("doctor-"), 2)
+    findings = found(Settings(home=str(tmp_path), broker=bootstrap, topic_prefix="doctor-"))
+    assert (findings["broker"].status, findings["topics"].status) == ("ok", "ok")
+    assert findings["transactions"].status == "warn"
+    assert "written twice" in findings["transactions"].detail
+
+
+def test_other_partitions_than_configured_fail(bootstrap: str, tmp_path: Path) -> None:
+    create_topics(Connection(bootstrap), Topics("four-"), 4)
+    finding = found(Settings(home=str(tmp_path), broker=bootstrap, topic_prefix="four-"))["topics"]
+    assert finding.status == "FAIL"
+    assert "four-telemetry has 4" in finding.detail
+
+
+def test_an_influxdb_or_a_registry_that_is_away_is_named(tmp_path: Path) -> None:
+    away = f"http://127.0.0.1:{free_port()}"
+    findings = found(Settings(home=str(tmp_path), influx_url=away, influx_token="t", registry_uri=away))
+    assert findings["store"].status == findings["registry"].status == "FAIL"
+    assert away in findings["store"].detail
+    assert away in findings["registry"].detail
+
+
+def test_the_command_prints_json_and_its_exit_code_says_whether_all_is_well(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "chillcast", "doctor", "--home", str(tmp_path), "--json"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
+    said = json.loads(run.stdout)
+    assert run.returncode == 1
+    assert said["healthy"] is False
+    assert {f["what"] for f in said["findings"]} >= {
+        "settings",
+        "fleet",
+        "broker",
+        "model",
+        "store",
+        "registry",
+    }
