@@ -65,7 +65,7 @@ compose: setup ## validate docker-compose.yml with a real Compose
 	@exec $(BIN)/python -m pytest -q tests/test_compose.py
 
 bench: setup ## kernel, recordings, stream, rivals and fleet, each beside a baseline of its run; writes .chillcast/bench.json
-	@for part in kernel recording stream compare fleet; do $(BIN)/python -m benchmarks.$$part || exit; done
+	@for part in kernel simulator recording stream compare fleet; do $(BIN)/python -m benchmarks.$$part || exit; done
 
 notebook: setup ## run docs/own_model.py and write what it prints as a Jupyter notebook
 	@exec $(BIN)/python scripts/notebook.py docs/own_model.py

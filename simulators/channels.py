@@ -23,6 +23,7 @@ _WARMING_K = 7.0
 _MINUTE_S = 60.0
 _HOT_GAS_LOAD = 0.18
 _PURGE_MIN = 4.0
+_PURGE_PER_AIR = 400.0
 
 
 class Channel(IntEnum):
@@ -206,7 +207,8 @@ def _running(machines: Machines, duty: Duty, state: Steady) -> Float64:
     pumped = (1.0 - 0.55 * of("oil_filter")) * (1.0 - 0.5 * wear.excess_oil)
     winding = room + 6.0 + machines.winding_k * motor**2 * (1.0 + 2.8 * of("winding"))
     speed = np.clip(0.3 + 0.45 * np.sqrt(np.maximum(state.head, 0.0)) + 0.25 * load, 0.5, 1.0)
-    margin = state.head - machines.surge_head * (0.95 + 0.55 * load)
+    line = machines.surge_head * (1.0 - 0.22 * of("surge_line"))
+    margin = state.head - line * (0.95 + 0.55 * load)
     rows = {
         Channel.EVAPORATING: state.evaporating_c,
         Channel.CONDENSING: state.condensing_c,
@@ -226,16 +228,16 @@ def _running(machines: Machines, duty: Duty, state: Steady) -> Float64:
         Channel.MOTOR_LOAD: 100.0 * motor,
         Channel.POWER: state.power_kw,
         Channel.SURGE: np.clip(margin / 0.006, 0.0, 60.0),
-        Channel.CHILLED_FLOW: np.ones_like(load),
+        Channel.CHILLED_FLOW: 1.0 - wear.evaporator_flow_lost,
         Channel.HEAD: 100.0 * state.head,
         Channel.SPEED: 100.0 * np.where(machines.has_drive, speed, 1.0),
         Channel.HOT_GAS: np.clip(300.0 * (_HOT_GAS_LOAD - load), 0.0, 100.0),
         Channel.EVAPORATOR_LEVEL: 60.0 * (1.0 - 0.8 * wear.charge_lost),
-        Channel.CONDENSER_LEVEL: 45.0 * np.maximum(1.0 - 1.6 * wear.charge_lost, 0.05),
+        Channel.CONDENSER_LEVEL: 45.0 * np.maximum(1.0 - 1.6 * wear.charge_lost + wear.overcharge, 0.05),
         Channel.LEVEL_VALVE: np.clip(20.0 + 55.0 * load * (1.0 - 0.6 * wear.charge_lost), 0.0, 100.0),
         Channel.THRUST: 0.10 + 0.05 * motor + 0.30 * of("bearing"),
         Channel.WINDING_SPREAD: 2.0 + 0.45 * (winding - room - 6.0 - machines.winding_k * motor**2),
-        Channel.PURGE: np.full_like(load, _PURGE_MIN),
+        Channel.PURGE: _PURGE_MIN + _PURGE_PER_AIR * wear.air,
     }
     return _stack(rows, load.shape)
 

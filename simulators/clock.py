@@ -11,6 +11,7 @@ from models.frames import Float64, Int64
 
 DAY_S = 86_400
 YEAR_D = 365.25
+_HOLIDAYS = {(1, 1), (5, 1), (12, 24), (12, 25), (12, 26), (12, 31)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Clock:
         """Return 1 on the first of January."""
         return (self.start + timedelta(days=day)).timetuple().tm_yday
 
-    def is_weekend(self, day: int) -> bool:
-        """Return whether the day is a Saturday or a Sunday."""
-        return (self.start + timedelta(days=day)).weekday() >= 5
+    def is_day_off(self, day: int) -> bool:
+        """Return whether the day is a Saturday, a Sunday or a fixed holiday (``_HOLIDAYS``: month, day)."""
+        at = self.start + timedelta(days=day)
+        return at.weekday() >= 5 or (at.month, at.day) in _HOLIDAYS

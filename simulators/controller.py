@@ -19,9 +19,8 @@ from simulators.clock import Clock
 from simulators.faults import SUDDEN, Int8
 from simulators.load import Flags
 from simulators.machines import Machines, gauge
+from simulators.maintenance import Maintenance
 
-_REPAIR_MEDIAN_H = 13.0
-_REPAIR_SPREAD = 0.6
 _RECYCLE_S = 1800
 _STRIKE_WINDOW_S = 5400
 _HOUR_S = 3600
@@ -52,6 +51,7 @@ class Limit:
 # sink, surges, and the share of flow at which a flow switch opens.
 LIMITS = (
     Limit("flow-switch", Channel.CONDENSER_FLOW, 0.5, is_high=False),
+    Limit("chilled-flow-switch", Channel.CHILLED_FLOW, 0.5, is_high=False),
     Limit("high-condenser-pressure", Channel.CONDENSING, "high_condensing_c"),
     Limit(LOW_EVAPORATOR, Channel.EVAPORATING, "low_evaporating_c", is_high=False),
     Limit("low-oil-pressure", Channel.OIL_PRESSURE, gauge(15.0) - gauge(0.0), is_high=False),
@@ -132,8 +132,14 @@ Repair = Callable[[Trip], Float64]
 class Controller:
     """The controllers of ``A`` machines, and the state of the machines between two steps."""
 
-    def __init__(self, machines: Machines, clock: Clock, rng: np.random.Generator) -> None:
-        self._machines, self._clock, self._rng = machines, clock, rng
+    def __init__(
+        self,
+        machines: Machines,
+        clock: Clock,
+        rng: np.random.Generator,
+        policy: Maintenance = Maintenance(),  # noqa: B008  (frozen)
+    ) -> None:
+        self._machines, self._clock, self._rng, self._policy = machines, clock, rng, policy
         self._ramp, self._relax = lags(clock.period_s)
         self._watched = np.array([x.channel for x in LIMITS], np.int64)
         self._sign = np.array([1.0 if x.is_high else -1.0 for x in LIMITS])
@@ -190,7 +196,8 @@ class Controller:
             self._until[trip.column] = now + ceil(_RECYCLE_S / self._clock.period_s)
             self._held_by[:, trip.column] = 0, 1 + CYCLING_CODES.index(trip.code)
             return Logged(trip.time_ms, trip.column, "cycling", trip.code)
-        hours = _REPAIR_MEDIAN_H * float(np.exp(self._rng.normal(0.0, _REPAIR_SPREAD)))
+        policy = self._policy
+        hours = policy.repair_median_h * float(np.exp(self._rng.normal(0.0, policy.repair_spread)))
         down = max(ceil(hours * _HOUR_S / self._clock.period_s), 1)
         self._until[trip.column] = now + down
         self._held_by[:, trip.column] = 1 + SAFETY_CODES.index(trip.code), 0

@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from models.frames import Float64, Int64
 from simulators.clock import YEAR_D, Clock
+from simulators.instruments import OF_SENSORS
 from simulators.physics import Wear
 
 Int8 = npt.NDArray[np.int8]
 _WORST = 1.8
 _NOTICED = 1.75
 _UNDER_WAY_DAYS = 60.0
-_SHARE_FOUND = 0.30
 _SHARE_ARRESTED = 0.35
 _BACKGROUND_FOULING_PER_YEAR = 0.30
 
@@ -57,13 +57,17 @@ GRADUAL = (
     Gradual("bearing", (7.0, 42.0), 1.6),
     Gradual("winding", (7.0, 28.0), 1.5),
     Gradual("heat_sink", (8.0, 30.0), 1.3),
+    Gradual("air", (15.0, 60.0), 1.0),
+    Gradual("overcharge", (1.0, 3.0), 1.0),
+    Gradual("evaporator_flow", (4.0, 30.0), 1.3),
+    Gradual("surge_line", (10.0, 40.0), 1.2),
 )
 SUDDEN = (
     Sudden("flow", "flow-switch"),
     Sudden("drive", "drive-fault"),
     Sudden("power", "power-loss"),
 )
-KINDS = tuple(k.key for k in GRADUAL) + tuple(k.key for k in SUDDEN)
+KINDS = (*(k.key for k in GRADUAL), *(k.key for k in SUDDEN), *(k.key for k in OF_SENSORS))
 _INDEX = {kind.key: i for i, kind in enumerate(GRADUAL)}
 
 
@@ -92,6 +96,9 @@ class Severity:
             charge_lost=0.55 * self.of("leak"),
             excess_oil=0.68 * self.of("excess_oil"),
             condenser_flow_lost=0.5 * np.minimum(self.of("strainer"), 1.2),
+            evaporator_flow_lost=0.5 * np.minimum(self.of("evaporator_flow"), 1.2),
+            overcharge=0.4 * np.minimum(self.of("overcharge"), 1.0),
+            air=0.15 * self.of("air"),
         )
 
 
@@ -107,8 +114,10 @@ class Change:
 class Faults:
     """The gradual faults of ``A`` machines, at most one of a kind on each at a time."""
 
-    def __init__(self, rng: np.random.Generator, rates: Mapping[str, float], assets: int) -> None:
-        self._rng = rng
+    def __init__(
+        self, rng: np.random.Generator, rates: Mapping[str, float], assets: int, found_share: float = 0.3
+    ) -> None:
+        self._rng, self._found_share = rng, found_share
         per_year = np.array([rates.get(k.key, 0.0) for k in GRADUAL])
         with np.errstate(divide="ignore"):
             self._mean_wait_d = (YEAR_D / per_year)[:, None]
@@ -162,7 +171,7 @@ class Faults:
         self.active[at] = True
         self._per_day[at] = 1.0 / duration_d
         self._ceiling[at] = 0.25 + 0.7 * arrested if fate < _SHARE_ARRESTED else _WORST
-        is_found = _SHARE_ARRESTED <= fate < _SHARE_ARRESTED + _SHARE_FOUND
+        is_found = _SHARE_ARRESTED <= fate < _SHARE_ARRESTED + self._found_share
         self._found_at[at] = 0.35 + 0.65 * found if is_found else _NOTICED
         if day == 0:
             under_way = max(-self._onset_d[at], 0.0) / duration_d

@@ -32,7 +32,7 @@ class Building:
 
 BUILDINGS = (
     Building("office", 0.40, 0.38, 0.036, 0.0, 0.15),
-    Building("round-the-clock", 0.35, 0.50, 0.027, 0.70, 0.85),
+    Building("hospital", 0.35, 0.50, 0.027, 0.70, 0.85),
     Building("data-centre", 0.25, 0.75, 0.010, 1.0, 1.0),
 )
 
@@ -58,7 +58,7 @@ class Buildings:
 
     def day(self, clock: Clock, day: int, dry_bulb_c: Float64) -> Demand:
         """Return the demand of one day; days are asked for in order."""
-        busy = _occupancy(clock.hours)[:, None] * (self._weekend if clock.is_weekend(day) else 1.0)
+        busy = _occupancy(clock.hours)[:, None] * (self._weekend if clock.is_day_off(day) else 1.0)
         occupancy = self._night + (1.0 - self._night) * busy
         load = occupancy * self._size * (self._base + self._slope * (dry_bulb_c - 14.0))
         load = np.clip(load * (1.0 + 0.09 * self._noise.day(clock)), 0.0, _LARGEST_LOAD)

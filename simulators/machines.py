@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from models.frames import Float64, Int64
-from simulators.refrigerant import r134a
+from simulators.refrigerant import NAMES, Refrigerant, refrigerant_of
 
 WATER_KJ = 4.19
 SUPPLY_V = 400.0
@@ -18,9 +18,9 @@ RATED_CHILLED_K = 5.6
 RATED_CONDENSER_K = 5.5
 _RATED_NTU_EVAPORATOR = 1.41
 _RATED_NTU_CONDENSER = 1.57
-_RATED_EFFICIENCY = 0.805
+_EFFICIENCY_PER_COP = 0.805 / 5.85
+_DRIVE_EFFICIENCY = 0.97
 _REJECTION = 1.16
-_RATED_COP = 5.85
 _FULL_LOAD_MARGIN = 1.35
 _RATED_POWER_FACTOR = 0.9
 _PSI_BAR = 0.0689476
@@ -40,6 +40,8 @@ def gauge(psig: float) -> float:
 class Model:
     """A type of chiller: rated capacity, its share of a fleet, and its controller's set-points.
 
+    ``cop`` is that of the compressor without a drive; ``size`` multiplies the conductance of both exchangers.
+
     ``low_evaporator_strikes`` cycling shutdowns on low evaporator pressure make one safety shutdown.
     """
 
@@ -50,14 +52,31 @@ class Model:
     override_bar: float
     low_evaporator_bar: float
     low_evaporator_strikes: int
+    cop: float = 5.85
+    size: float = 1.0
+    has_drive: bool = False
+    refrigerant: str = "R134a"
 
 
+_YORK = (gauge(180.0), gauge(160.0), gauge(25.0), 3)
+_CARRIER = (gauge(215.0), gauge(195.0), 2.99, 1)
+_LOW_PRESSURE = (2.93, 2.61, 0.49, 1)
 # Published set-points: 180 psig, override released at 160 (York YK); 25.0 psig, three strikes (YMC2);
 # 215 psig and a refrigerant temperature of 33 °F, 2.99 bar (Carrier 19XL); the 195 psig override is ours.
+# R1233zd(E): 33 °F again; condensing at 50 °C, its override at 46 °C, as R134a at 180 and 160 psig, is ours.
 MODELS = (
-    Model("C-350", 1231.0, 0.45, gauge(180.0), gauge(160.0), gauge(25.0), 3),
-    Model("C-500", 1758.0, 0.35, gauge(180.0), gauge(160.0), gauge(25.0), 3),
-    Model("C-700", 2462.0, 0.20, gauge(215.0), gauge(195.0), 2.99, 1),
+    Model("C-350", 1231.0, 0.20, *_YORK),
+    Model("C-500", 1758.0, 0.16, *_YORK),
+    Model("C-700", 2462.0, 0.10, *_CARRIER),
+    Model("C-250", 879.0, 0.08, *_YORK, cop=5.6, size=0.96),
+    Model("C-1000", 3517.0, 0.06, *_CARRIER, cop=6.1, size=1.04),
+    Model("V-300", 1055.0, 0.08, *_YORK, cop=5.9, has_drive=True),
+    Model("V-400", 1407.0, 0.09, *_YORK, cop=6.0, has_drive=True),
+    Model("V-600", 2110.0, 0.08, *_CARRIER, cop=6.1, size=1.03, has_drive=True),
+    Model("V-1200", 4220.0, 0.04, *_CARRIER, cop=6.3, size=1.06, has_drive=True),
+    Model("Z-350", 1231.0, 0.04, *_LOW_PRESSURE, cop=6.1, size=1.03, refrigerant="R1233zd(E)"),
+    Model("ZV-500", 1758.0, 0.04, *_LOW_PRESSURE, 6.3, 1.05, has_drive=True, refrigerant="R1233zd(E)"),
+    Model("ZV-800", 2813.0, 0.03, *_LOW_PRESSURE, 6.2, 1.06, has_drive=True, refrigerant="R1233zd(E)"),
 )
 
 
@@ -92,6 +111,9 @@ class Machines:
     low_evaporator_strikes: Float64
     full_load_a: Float64
     has_drive: Float64
+    refrigerant: Float64
+    part_loss: Float64
+    lift_loss: Float64
     hot_phase: Float64
 
     def take(self, columns: Int64) -> Machines:
@@ -115,17 +137,19 @@ def _build(models: tuple[Model, ...], factor: Callable[[float], Float64], setpoi
     capacity = np.array([m.capacity_kw for m in models]) * factor(0.03)
     stream_e = capacity / RATED_CHILLED_K
     stream_c = capacity * _REJECTION / RATED_CONDENSER_K
-    full_load_kw = capacity / _RATED_COP * _FULL_LOAD_MARGIN
+    cop, size = np.array([m.cop for m in models]), np.array([m.size for m in models])
+    driven = np.array([float(m.has_drive) for m in models])
+    full_load_kw = capacity / cop * _FULL_LOAD_MARGIN
     return Machines(
         capacity_kw=capacity,
-        ua_evaporator=_RATED_NTU_EVAPORATOR * stream_e * factor(0.05),
-        ua_condenser=_RATED_NTU_CONDENSER * stream_c * factor(0.05),
+        ua_evaporator=_RATED_NTU_EVAPORATOR * size * stream_e * factor(0.05),
+        ua_condenser=_RATED_NTU_CONDENSER * size * stream_c * factor(0.05),
         stream_evaporator=stream_e * factor(0.03),
         stream_condenser=stream_c * factor(0.03),
-        efficiency=_RATED_EFFICIENCY * factor(0.02),
-        motor_efficiency=0.945 * factor(0.005),
+        efficiency=_EFFICIENCY_PER_COP * cop * factor(0.02),
+        motor_efficiency=0.945 * np.where(driven > 0, _DRIVE_EFFICIENCY, 1.0) * factor(0.005),
         full_load_kw=full_load_kw,
-        rise_kj=np.full(len(models), _rated_rise_kj()),
+        rise_kj=np.array([_rated_rise_kj(m) for m in models]),
         subcooler_ntu=0.85 * factor(0.08),
         setpoint_c=np.clip(np.round((RATED_LEAVING_C + setpoint_k) * 2.0) / 2.0 + 0.2, 5.7, 8.7),
         oil_bar=2.28 * factor(0.06),
@@ -134,11 +158,12 @@ def _build(models: tuple[Model, ...], factor: Callable[[float], Float64], setpoi
         winding_k=42.0 * factor(0.08),
         sink_k=17.0 * factor(0.1),
         surge_head=1.0 * factor(0.02),
-        full_load_a=capacity
-        / _RATED_COP
-        * _FULL_LOAD_MARGIN
-        / (np.sqrt(3.0) * SUPPLY_V * _RATED_POWER_FACTOR / 1e3),
-        has_drive=np.ones(len(models)),
+        full_load_a=full_load_kw * 1e3 / (np.sqrt(3.0) * SUPPLY_V * _RATED_POWER_FACTOR),
+        has_drive=driven,
+        refrigerant=np.array([float(NAMES.index(m.refrigerant)) for m in models]),
+        # A drive slows the compressor where vanes would throttle it: part load and low lift cost less.
+        part_loss=np.where(driven > 0, 0.15, 0.30),
+        lift_loss=np.where(driven > 0, 0.10, 0.18),
         # The winding that runs hottest: any of the three, as good as drawn.
         hot_phase=np.floor(capacity) % 3,
         **_setpoints(models),
@@ -146,15 +171,21 @@ def _build(models: tuple[Model, ...], factor: Callable[[float], Float64], setpoi
 
 
 def _setpoints(models: tuple[Model, ...]) -> dict[str, Float64]:
-    saturation_c = r134a().saturation_c
+    def saturated(bars: Callable[[Model], float]) -> Float64:
+        return np.array([_refrigerant(m).saturation_c(bars(m)) for m in models])
+
     return {
-        "high_condensing_c": np.array([saturation_c(m.high_condenser_bar) for m in models]),
-        "override_c": np.array([saturation_c(m.override_bar) for m in models]),
-        "low_evaporating_c": np.array([saturation_c(m.low_evaporator_bar) for m in models]),
+        "high_condensing_c": saturated(lambda m: m.high_condenser_bar),
+        "override_c": saturated(lambda m: m.override_bar),
+        "low_evaporating_c": saturated(lambda m: m.low_evaporator_bar),
         "low_evaporator_strikes": np.array([float(m.low_evaporator_strikes) for m in models]),
     }
 
 
-def _rated_rise_kj() -> float:
+def _rated_rise_kj(model: Model) -> float:
     """Return the isentropic rise between the rated evaporating (4.9 °C) and condensing (36.4 °C) states."""
-    return float(r134a().isentropic(np.array(4.9)).rise_kj(np.array(36.4)))
+    return float(_refrigerant(model).isentropic(np.array(4.9)).rise_kj(np.array(36.4)))
+
+
+def _refrigerant(model: Model) -> Refrigerant:
+    return refrigerant_of(np.array(float(NAMES.index(model.refrigerant))))

@@ -14,6 +14,7 @@ from simulators.clock import Clock
 from simulators.controller import Controller, Logged, Orders, Trip
 from simulators.counters import Counters
 from simulators.faults import GRADUAL, Change, Faults, Int8, Severity, Strikes
+from simulators.instruments import InstrumentFaults
 from simulators.load import Buildings, Flags
 from simulators.machines import draw_machines
 from simulators.points import Reading
@@ -22,24 +23,23 @@ from simulators.sensors import Sensors
 from simulators.truth import ShutdownRecord, Truth
 
 LARGEST = 128
-_CREW_HOURS = (8.0, 14.0)
-_SERVICE_DAYS = (20, 120)
 _IMPLICATED = 0.15
 _QUIET_H = 6
 
 # What a crew looks for after a shutdown, by the controller's code.
 _SUSPECTS = {
-    "high-condenser-pressure": ("fouling", "tower", "strainer"),
-    "surge": ("fouling", "tower", "strainer", "leak"),
-    "high-motor-current": ("fouling", "tower", "leak"),
-    "high-discharge-temperature": ("fouling", "tower", "leak"),
-    "low-evaporator-pressure": ("leak", "excess_oil"),
+    "high-condenser-pressure": ("fouling", "tower", "strainer", "air", "overcharge"),
+    "surge": ("surge_line", "fouling", "tower", "strainer", "leak", "air", "overcharge"),
+    "high-motor-current": ("fouling", "tower", "leak", "air", "overcharge"),
+    "high-discharge-temperature": ("fouling", "tower", "leak", "air"),
+    "low-evaporator-pressure": ("leak", "excess_oil", "evaporator_flow"),
     "low-oil-pressure": ("oil_filter", "excess_oil"),
     "high-oil-temperature": ("excess_oil", "bearing"),
     "high-bearing-temperature": ("bearing", "excess_oil"),
     "high-winding-temperature": ("winding",),
     "high-heat-sink-temperature": ("heat_sink",),
     "flow-switch": ("strainer",),
+    "chilled-flow-switch": ("evaporator_flow",),
 }
 
 
@@ -67,21 +67,23 @@ class Plant:
     def __init__(self, scenario: Scenario, fleet: Fleet, number: int, assets: tuple[str, ...]) -> None:
         regional = np.random.default_rng([scenario.seed, 0])
         # A stream for each part: a fault changes nothing but its machine, and only from its beginning.
-        build, air, use, wear, strikes, repair, noise, crew, age = np.random.default_rng(
+        build, air, use, wear, strikes, repair, noise, crew, age, broken = np.random.default_rng(
             [scenario.seed, number + 1]
-        ).spawn(9)
+        ).spawn(10)
         count = len(assets)
         self.assets, self.truth = assets, Truth()
         self._clock = scenario.clock
         self._machines = draw_machines(build, count)
         self._weather = Weather(scenario.climate, regional, air, count)
         self._buildings = Buildings(use, count)
-        self._faults = Faults(wear, scenario.faults, count)
+        self._policy = policy = scenario.maintenance
+        self._faults = Faults(wear, scenario.faults, count, policy.found_share)
         self._strikes = Strikes(strikes, scenario.faults, count)
-        self._controller = Controller(self._machines, self._clock, repair)
-        self._sensors = Sensors(fleet, noise, count)
+        self._controller = Controller(self._machines, self._clock, repair, policy)
+        self._sensors = Sensors(fleet, noise, count, scenario.noise)
+        self._instruments = InstrumentFaults(broken, scenario.faults, self._sensors.scale, assets)
         self._counters = Counters(age, self._machines.capacity_kw)
-        self._service_day = crew.integers(*_SERVICE_DAYS, count)
+        self._service_day = crew.integers(policy.service_from_day, policy.service_until_day, count)
         self._limited_ago = np.full(count, self._clock.steps)
 
     def day(self, day: int) -> tuple[Float32, list[Event]]:
@@ -102,6 +104,7 @@ class Plant:
         counts = self._counters.day(self._clock, done.running, done.channels[:, Channel.POWER])
         reading = Reading(self._machines, done, operation.limited, counts, duty.air)
         values = self._sensors.publish(reading)
+        self._instruments.day(self._clock, day, values, self.truth)
         log += [*done.log, *self._overrides(day, operation.limited * done.running)]
         return values, [self._event(line) for line in log]
 
@@ -113,8 +116,8 @@ class Plant:
         return duty, self._crew(day, duty, changes)
 
     def _crew(self, day: int, duty: Duty, changes: list[Change]) -> list[Logged]:
-        """Stop machines that are due for work from 8 to 14 h, and end the faults it mends."""
-        job = _Job(self._clock, day, _CREW_HOURS[0], duty.severity)
+        """Stop machines that are due for work while the crew is there, and end the faults it mends."""
+        job = _Job(self._clock, day, self._policy.crew_from_h, duty.severity)
         work: dict[int, str] = {}
         for change in changes:
             if change.reason:
@@ -129,7 +132,7 @@ class Plant:
             self._clean(job, column)
             work[column] = "annual-service"
         hours = self._clock.hours
-        stopped = (hours >= _CREW_HOURS[0]) & (hours < _CREW_HOURS[1])
+        stopped = (hours >= self._policy.crew_from_h) & (hours < self._policy.crew_until_h)
         for column in work:
             duty.demand.wanted[stopped, column] = False
         return [Logged(job.time_ms, column, "maintenance", code) for column, code in work.items()]

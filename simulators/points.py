@@ -15,7 +15,7 @@ from simulators.counters import Counts
 from simulators.faults import Int8
 from simulators.load import Flags
 from simulators.machines import SUPPLY_V, WATER_KJ, Machines
-from simulators.refrigerant import r134a
+from simulators.refrigerant import refrigerant_of
 
 _RECTIFIED = 1.35
 _FEED_COOLER_K = 6.0
@@ -75,7 +75,7 @@ def _difference(high: Channel, low: Channel) -> Read:
 
 
 def _pressure(channel: Channel) -> Read:
-    return lambda r: r134a().pressure_bar(r.of(channel))
+    return lambda r: refrigerant_of(r.machines.refrigerant).pressure_bar(r.of(channel))
 
 
 def _of_machine(values: Callable[[Machines], Float64]) -> Read:
@@ -96,7 +96,7 @@ def _suction(r: Reading) -> Float64:
 
 def _oil_pump(r: Reading) -> Float64:
     """Return the pressure after the oil pump: the sump stands at evaporator pressure."""
-    return r134a().pressure_bar(r.of(Channel.EVAPORATING)) + r.of(Channel.OIL_PRESSURE)
+    return _pressure(Channel.EVAPORATING)(r) + r.of(Channel.OIL_PRESSURE)
 
 
 def _thrust_oil(r: Reading) -> Float64:

@@ -1,8 +1,8 @@
-"""R134a: saturation and isentropic compression, tabulated once and interpolated linearly."""
+"""Refrigerants: saturation and isentropic compression, tabulated once and interpolated linearly."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import CoolProp
@@ -19,6 +19,7 @@ _EVAPORATING_C = np.arange(-30.0, 36.0, 2.0)
 _CONDENSING_C = np.arange(0.0, 84.0, 2.0)
 _SATURATION_C = np.arange(-40.0, 90.5, 0.5)
 _LEAST_LIFT_K = 1.0
+NAMES = ("R134a", "R1233zd(E)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ def _axis(points: Float64) -> Axis:
 
 @dataclass(frozen=True, slots=True)
 class Refrigerant:
-    """Tables of one refrigerant; temperatures in °C, pressures in bar absolute, enthalpies in kJ/kg.
+    """Tables of all refrigerants; temperatures in °C, pressures in bar absolute, enthalpies in kJ/kg.
+
+    ``which`` says which one is meant, by its number in ``NAMES``; it broadcasts with what is asked.
 
     >>> r = r134a()
     >>> round(float(r.pressure_bar(np.array(0.0))), 3)
@@ -53,6 +56,7 @@ class Refrigerant:
 
     saturation: Float64
     compression: Float64
+    which: Cells
 
     def pressure_bar(self, saturation_c: Float64) -> Float64:
         """Return the saturation pressure."""
@@ -67,16 +71,19 @@ class Refrigerant:
         return self._saturated(2, saturation_c)
 
     def saturation_c(self, pressure_bar: float) -> float:
-        """Return the saturation temperature at one pressure."""
-        return float(np.interp(pressure_bar, self.saturation[0], _SATURATION_C))
+        """Return the saturation temperature of one refrigerant at one pressure."""
+        table = self.saturation[0].reshape(len(NAMES), -1)[int(self.which)]
+        return float(np.interp(pressure_bar, table, _SATURATION_C))
 
     def isentropic(self, evaporating_c: Float64) -> Isentropic:
         """Return compression that starts from saturated vapour at these temperatures."""
-        return Isentropic(self.compression, *_axis(_EVAPORATING_C).locate(evaporating_c))
+        cell, share = _axis(_EVAPORATING_C).locate(evaporating_c)
+        return Isentropic(self.compression, self.which * len(_EVAPORATING_C) + cell, share)
 
     def _saturated(self, row: int, saturation_c: Float64) -> Float64:
         cell, share = _axis(_SATURATION_C).locate(saturation_c)
         table = self.saturation[row]
+        cell = cell + self.which * len(_SATURATION_C)
         below = table[cell]
         return np.asarray(below + share * (table[cell + 1] - below), np.float64)
 
@@ -107,13 +114,29 @@ class Isentropic:
         return np.asarray(low + self.share * (high - low), np.float64)
 
 
-@lru_cache(maxsize=1)
 def r134a() -> Refrigerant:
-    """Return the tables of R134a, from CoolProp's equation of state (Tillner-Roth & Baehr 1994)."""
-    state = AbstractState("HEOS", "R134a")
-    saturation = np.array([_saturated_at(state, t) for t in _SATURATION_C]).T
-    compression = np.array([[_compressed(state, e, c) for c in _CONDENSING_C] for e in _EVAPORATING_C])
-    return Refrigerant(np.ascontiguousarray(saturation), np.ascontiguousarray(compression.transpose(2, 0, 1)))
+    """Return the tables, asked for R134a."""
+    return _tables()
+
+
+def refrigerant_of(numbers: Float64) -> Refrigerant:
+    """Return the tables, asked for the refrigerant of each machine, by its number in ``NAMES``."""
+    return replace(_tables(), which=numbers.astype(np.intp))
+
+
+@lru_cache(maxsize=1)
+def _tables() -> Refrigerant:
+    """Return tables from CoolProp's equations of state (Tillner-Roth & Baehr 1994; Mondéjar et al. 2015)."""
+    saturation, compression = [], []
+    for name in NAMES:
+        state = AbstractState("HEOS", name)
+        saturation += [_saturated_at(state, t) for t in _SATURATION_C]
+        compression += [[_compressed(state, e, c) for c in _CONDENSING_C] for e in _EVAPORATING_C]
+    return Refrigerant(
+        np.ascontiguousarray(np.array(saturation).T),
+        np.ascontiguousarray(np.array(compression).transpose(2, 0, 1)),
+        np.array(0),
+    )
 
 
 def _saturated_at(state: AbstractState, temperature_c: float) -> tuple[float, float, float]:
@@ -126,10 +149,15 @@ def _saturated_at(state: AbstractState, temperature_c: float) -> tuple[float, fl
 def _compressed(
     state: AbstractState, evaporating_c: float, condensing_c: float
 ) -> tuple[float, float, float]:
-    """Return rise (kJ/kg), temperature (°C) and heat capacity (kJ/kg/K) after isentropic compression."""
+    """Return rise (kJ/kg), temperature (°C) and heat capacity (kJ/kg/K) after isentropic compression.
+
+    R1233zd(E) ends wet, where a heat capacity means nothing: that of its saturated vapour stands there.
+    """
     state.update(CoolProp.QT_INPUTS, 1.0, max(condensing_c, evaporating_c + _LEAST_LIFT_K) + _KELVIN)
-    pressure_pa = state.p()
+    pressure_pa, vapour_kj_k = state.p(), state.cpmass() / 1e3
     state.update(CoolProp.QT_INPUTS, 1.0, evaporating_c + _KELVIN)
     inlet_kj, entropy = state.hmass() / 1e3, state.smass()
     state.update(CoolProp.PSmass_INPUTS, pressure_pa, entropy)
-    return state.hmass() / 1e3 - inlet_kj, state.T() - _KELVIN, state.cpmass() / 1e3
+    is_wet = state.phase() == CoolProp.iphase_twophase
+    heat_kj_k = vapour_kj_k if is_wet else state.cpmass() / 1e3
+    return state.hmass() / 1e3 - inlet_kj, state.T() - _KELVIN, heat_kj_k

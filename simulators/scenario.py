@@ -16,6 +16,7 @@ from simulators.climate import Climate
 from simulators.clock import DAY_S, Clock
 from simulators.dirt import CLEAN, Dirt
 from simulators.faults import KINDS
+from simulators.maintenance import Maintenance
 
 Positive = Annotated[int, Meta(gt=0)]
 Rate = Annotated[float, Meta(ge=0, le=100)]
@@ -36,6 +37,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     climate: Climate
     faults: dict[str, Rate] = {}
     dirt: Dirt = CLEAN
+    maintenance: Maintenance = Maintenance()
+    noise: Annotated[float, Meta(ge=0, le=100)] = 1.0
 
     @property
     def clock(self) -> Clock:
@@ -62,6 +65,10 @@ def parse_scenario(raw: dict[str, Any], source: str) -> Scenario:
     scenario = read_table(raw, Scenario, source)
     if DAY_S % scenario.period_s:
         raise ConfigError(source, "period_s", scenario.period_s, "a divisor of 86400, the seconds of a day")
+    policy = scenario.maintenance
+    if policy.service_until_day <= policy.service_from_day:
+        expected = f"above service_from_day = {policy.service_from_day}"
+        raise ConfigError(source, "maintenance.service_until_day", policy.service_until_day, expected)
     for kind, rate in scenario.faults.items():
         if kind not in KINDS:
             raise ConfigError(source, f"faults.{kind}", rate, f"a kind of fault: {', '.join(KINDS)}")

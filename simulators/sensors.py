@@ -26,7 +26,7 @@ class Sensors:
     that no point produces.
     """
 
-    def __init__(self, fleet: Fleet, rng: np.random.Generator, assets: int) -> None:
+    def __init__(self, fleet: Fleet, rng: np.random.Generator, assets: int, noise: float = 1.0) -> None:
         known = {p.key: p for p in POINTS}
         for i, key in enumerate(fleet.keys):
             if key not in known:
@@ -34,8 +34,11 @@ class Sensors:
         self._rng = rng
         self._points = points = tuple(known[key] for key in fleet.keys)
         ranges = [(s.low, s.high) for s in fleet.sensors]
-        numbers = [(p.sigma, p.relative, p.resolution, *r) for p, r in zip(points, ranges, strict=True)]
-        self._scale = np.array(numbers, np.float32)
+        numbers = [
+            (noise * p.sigma, noise * p.relative, p.resolution, *r)
+            for p, r in zip(points, ranges, strict=True)
+        ]
+        self.scale = np.array(numbers, np.float32)
         self._error = rng.standard_normal((len(points), assets), dtype=np.float32)
         self._slow = rng.standard_normal((len(points), assets), dtype=np.float32)
         self._wander = np.array([p.wander for p in points], np.float32)[:, None]
@@ -49,7 +52,7 @@ class Sensors:
             row[:] = point.read(reading)
         draws = self._rng.integers(0, 1 << 16, shape, np.uint16)
         out = np.empty((assets, steps, len(self._points)), np.float32)
-        _measure(true, draws, _quantiles(), *self._drift(), self._scale, out)
+        _measure(true, draws, _quantiles(), *self._drift(), self.scale, out)
         return out
 
     def _drift(self) -> tuple[Float32, Float32]:

@@ -24,6 +24,7 @@ NORMAL = {
     Channel.HEAT_SINK: 40.0,
     Channel.OIL_PRESSURE: 2.2,
     Channel.CONDENSER_FLOW: 1.0,
+    Channel.CHILLED_FLOW: 1.0,
     Channel.MOTOR_LOAD: 80.0,
 }
 REST = {Channel.EVAPORATING: 17.0, Channel.CONDENSING: 17.0, Channel.SUMP: 55.0}

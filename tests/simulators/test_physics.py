@@ -1,7 +1,7 @@
 """The machine at its rated point, and the signs of the faults tested in ASHRAE RP-1043."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.frames import Float64
-from simulators.machines import MODELS, RATED_ENTERING_C, RATED_LEAVING_C, draw_machines, rated
+from simulators.machines import MODELS, RATED_ENTERING_C, RATED_LEAVING_C, Model, draw_machines, rated
 from simulators.physics import Steady, Wear, steady
 
 # The corners and middles of the 27 RP-1043 conditions: leaving chilled water, entering condenser water, load.
@@ -17,6 +17,7 @@ LEAVING_C, ENTERING_C, LOAD = (
     axis.ravel() for axis in np.meshgrid([4.0, 7.8, 11.6], [17.8, 23.9, 30.0], [0.27, 0.6, 1.0])
 )
 FULL = {"fouling": 0.8, "charge_lost": 0.4, "excess_oil": 0.68, "condenser_flow_lost": 0.4}
+FULL |= {"evaporator_flow_lost": 0.4, "overcharge": 0.4, "air": 0.05}
 
 
 def wear(**faults: float) -> Wear:
@@ -56,10 +57,25 @@ SIGNS: list[tuple[str, str, Callable[[Steady], Float64], int]] = [
     ("fouling", "condensing", lambda s: s.condensing_c, 1),
     ("fouling", "discharge", lambda s: s.discharge_c, 1),
     ("fouling", "power", lambda s: s.power_kw, 1),
+    ("evaporator_flow_lost", "chilled ΔT", lambda s: s.chilled_entering_c - s.chilled_leaving_c, 1),
+    ("overcharge", "subcooling", lambda s: s.subcooling_k, 1),
+    ("overcharge", "condensing", lambda s: s.condensing_c, 1),
+    ("overcharge", "condenser approach", condenser_approach, 1),
+    ("overcharge", "power", lambda s: s.power_kw, 1),
+    ("air", "condensing", lambda s: s.condensing_c, 1),
+    ("air", "condenser approach", condenser_approach, 1),
+    ("air", "apparent subcooling", lambda s: s.subcooling_k, 1),
+    ("air", "discharge", lambda s: s.discharge_c, 1),
+    ("air", "power", lambda s: s.power_kw, 1),
     ("excess_oil", "evaporator approach", evaporator_approach, 1),
     ("excess_oil", "power", lambda s: s.power_kw, 1),
 ]
-STEADY = [("condenser_flow_lost", condenser_approach), ("fouling", lambda s: s.subcooling_k)]
+STEADY = [
+    ("condenser_flow_lost", condenser_approach),
+    ("evaporator_flow_lost", evaporator_approach),
+    ("fouling", lambda s: s.subcooling_k),
+]
+STEADY_IDS = ["flow-approach", "chilled-flow-approach", "fouling-subcooling"]
 
 
 def test_the_rated_point_is_that_of_the_reference_machine() -> None:
@@ -77,11 +93,33 @@ def test_a_fault_moves_what_it_moved_in_the_laboratory(
     assert (np.sign(change) == sign).all()
 
 
-@pytest.mark.parametrize(("fault", "value"), STEADY, ids=["flow-approach", "fouling-subcooling"])
+@pytest.mark.parametrize(
+    ("fault", "value"), STEADY, ids=["flow-approach", "chilled-flow-approach", "fouling-subcooling"]
+)
 def test_a_fault_leaves_alone_what_it_left_alone_in_the_laboratory(
     fault: str, value: Callable[[Steady], Float64]
 ) -> None:
     assert np.abs(value(states(**{fault: FULL[fault]})) - value(states())).max() < 0.5
+
+
+@pytest.mark.parametrize("model", MODELS, ids=[m.name for m in MODELS])
+def test_every_model_runs_at_its_rated_point_well_inside_its_limits(model: Model) -> None:
+    machine = rated(model)
+    s = steady(machine, np.ones(1), np.array(RATED_LEAVING_C), np.array(RATED_ENTERING_C), wear())
+    assert 5.2 < model.capacity_kw / s.power_kw[0] < 6.6
+    assert s.condensing_c[0] < machine.override_c[0] - 4.0
+    assert s.evaporating_c[0] > machine.low_evaporating_c[0] + 2.0
+    assert s.head[0] == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_drive_saves_power_at_part_load_and_costs_a_little_at_full() -> None:
+    fixed, driven = (rated(replace(MODELS[0], has_drive=drive)) for drive in (False, True))
+
+    def ratio(load: float, entering_c: float) -> float:
+        at = np.array([load]), np.array([RATED_LEAVING_C]), np.array([entering_c])
+        return float(steady(driven, *at, wear()).power_kw[0] / steady(fixed, *at, wear()).power_kw[0])
+
+    assert ratio(0.3, 19.0) < 0.98 < 1.0 < ratio(1.0, RATED_ENTERING_C)
 
 
 @pytest.mark.parametrize("fault", FULL)

@@ -6,7 +6,7 @@ from CoolProp.CoolProp import PropsSI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.refrigerant import r134a
+from simulators.refrigerant import NAMES, r134a, refrigerant_of
 
 
 @given(st.floats(-35.0, 85.0))
@@ -42,3 +42,16 @@ def test_isentropic_compression_agrees_with_the_equation_of_state(
     assert float(compression.discharge_c(np.array(condensing_c), np.array(0.0))) == pytest.approx(
         discharge_c, abs=0.1
     )
+
+
+def test_two_refrigerants_are_asked_for_side_by_side() -> None:
+    both = refrigerant_of(np.array([0.0, 1.0]))
+    expected = [PropsSI("P", "T", 278.15, "Q", 1, name) / 1e5 for name in NAMES]
+    assert both.pressure_bar(np.array([5.0, 5.0])).tolist() == pytest.approx(expected, rel=2e-4)
+    rise = both.isentropic(np.array([4.9, 4.9])).rise_kj(np.array([36.4, 36.4]))
+    for name, shown in zip(NAMES, rise.tolist(), strict=True):
+        pressure = PropsSI("P", "T", 309.55, "Q", 1, name)
+        entropy, inlet = (PropsSI(x, "T", 278.05, "Q", 1, name) for x in "SH")
+        assert shown == pytest.approx(
+            (PropsSI("H", "P", pressure, "S", entropy, name) - inlet) / 1e3, rel=5e-3
+        )

@@ -12,6 +12,7 @@ from simulators.controller import LIMITS
 from simulators.dirt import Dirt
 from simulators.faults import KINDS, SUDDEN
 from simulators.machines import MODELS
+from simulators.maintenance import Maintenance
 from simulators.scenario import Scenario, load_scenario, parse_scenario
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +58,11 @@ def test_the_demo_is_a_year_of_a_hundred_chillers() -> None:
         ),
         ({"faults": {"leak": -1.0}}, "small.toml: faults"),
         (
+            {"maintenance": {"service_from_day": 9, "service_until_day": 9}},
+            "small.toml: maintenance.service_until_day = 9: expected above service_from_day = 9",
+        ),
+        ({"maintenance": {"repair_median_h": 0.0}}, "small.toml: maintenance.repair_median_h = 0.0"),
+        (
             {"climate": {**GOOD["climate"], "day_k": -1.0}},
             "small.toml: climate.day_k = -1.0: expected a number at least 0",
         ),
@@ -86,6 +92,8 @@ def test_a_variant_keeps_everything_else() -> None:
 
 def test_the_manual_names_every_key_fault_code_and_model() -> None:
     manual = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
-    words = [f.name for struct in (Scenario, Climate, Dirt) for f in msgspec.structs.fields(struct)]
+    words = [
+        f.name for struct in (Scenario, Climate, Dirt, Maintenance) for f in msgspec.structs.fields(struct)
+    ]
     words += [*KINDS, *(x.code for x in LIMITS), *(s.code for s in SUDDEN), *(m.name for m in MODELS)]
     assert [w for w in words if f"`{w}`" not in manual] == []

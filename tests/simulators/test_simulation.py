@@ -13,7 +13,7 @@ from models.frames import Event, Float32, Slice
 from simulators.controller import SAFETY_CODES
 from simulators.dirt import Dirt
 from simulators.faults import SUDDEN
-from simulators.scenario import Scenario, load_scenario
+from simulators.scenario import Scenario, load_scenario, parse_scenario
 from simulators.simulation import Simulation, simulate
 
 FLEETS = Path(__file__).parents[2] / "fleets"
@@ -210,6 +210,7 @@ def test_without_faults_the_hottest_months_bring_no_shutdown() -> None:
         ("oil_filter", "oil_diff_pressure", -1),
         ("bearing", "bearing_temp", 1),
         ("strainer", "cw_flow", -1),
+        ("evaporator_flow", "chw_flow", -1),
     ],
 )
 def test_a_gradual_fault_shows_in_its_sensor_days_before_the_shutdown(
@@ -264,3 +265,24 @@ def test_a_fleet_file_may_list_fewer_sensors() -> None:
     (s,) = simulate(variant(assets=2, days=1), fewer)
     assert s.frames.values.shape[1] == 2
     assert set(np.unique(s.frames.values[:, 0][np.isfinite(s.frames.values[:, 0])])) <= {0.0, 1.0}
+
+
+def test_a_scenario_with_other_rates_climate_and_noise_works_the_same() -> None:
+    raw = {
+        "name": "tropics", "assets": 6, "days": 40, "start": "2026-02-01", "seed": 4,
+        "period_s": 900, "noise": 3.0,
+        "climate": {"wet_bulb_mean_c": 24.0, "season_k": 1.0, "day_k": 2.0, "weather_k": 1.0,
+                    "hottest_day": 30},
+        "faults": {"strainer": 9.0, "power": 9.0, "sensor_bias": 9.0, "sensor_dropout": 9.0},
+        "maintenance": {"found_share": 0.0, "repair_median_h": 30.0, "repair_spread": 0.0},
+    }  # fmt: skip
+    scenario = parse_scenario(raw, "tropics.toml")
+    run = Simulation(scenario, FLEET)
+    once = fingerprint(run.slices())
+    assert once == fingerprint(simulate(scenario, FLEET))
+    events = [e for *_, log in once for e in log]
+    assert {e.code for e in events if e.kind == "shutdown"} >= {"power-loss"}
+    assert {f.kind for f in run.faults} == {"strainer", "sensor_bias", "sensor_dropout"}
+    downs = {(e.asset, e.code): e.time_ms for e in events if e.kind == "shutdown"}
+    backs = [e for e in events if e.kind == "restart" and e.time_ms - downs[e.asset, e.code] > 0]
+    assert all(e.time_ms - downs[e.asset, e.code] == 30 * 3_600_000 for e in backs)

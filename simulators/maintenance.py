@@ -1,0 +1,28 @@
+"""The maintenance policy: when machines are serviced, how much is found in time, how long repairs take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+DayOfYear = Annotated[int, Meta(ge=1, le=366)]
+Hour = Annotated[float, Meta(ge=0, le=24)]
+
+
+class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Each machine has its annual service on a day in [``service_from_day``, ``service_until_day``).
+
+    ``found_share`` of the gradual faults are found and mended before they trip (those that stop short of harm
+    are 0.35 of all). Planned work stops a machine from ``crew_from_h`` to ``crew_until_h``, UTC. The repair
+    after a safety shutdown takes a log-normal time (median 12–13 h in OREDA 2009, for other machinery).
+    """
+
+    service_from_day: DayOfYear = 20
+    service_until_day: DayOfYear = 120
+    found_share: Annotated[float, Meta(ge=0, le=0.65)] = 0.3
+    crew_from_h: Hour = 8.0
+    crew_until_h: Hour = 14.0
+    repair_median_h: Annotated[float, Meta(gt=0)] = 13.0
+    repair_spread: Annotated[float, Meta(ge=0)] = 0.6
