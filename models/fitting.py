@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -14,16 +15,26 @@ from models.errors import ModelError
 from models.evaluation import brier, log_loss, roc_auc
 from models.expectation import Expectation
 from models.features import FeatureSchema
-from models.fleet import Fleet
-from models.frames import Event, Int32, Int64, Slice
+from models.fleet import Fleet, Training
+from models.frames import Event, Float32, Int32, Int64, Slice
 from models.kernel import Kernel, KernelState, Tally, Windows
-from models.labels import DAY_MS, hazard_rows, is_down, known, time_to_next, within
+from models.labels import (
+    DAY_MS,
+    HazardRows,
+    hazard_rows,
+    is_down,
+    known,
+    observed_until,
+    time_to_next,
+    within,
+)
 from models.policy import RiskSeries, learn_threshold
 from models.risk import RiskModel, calibrate, train
 
 Progress = Callable[[str, float], None]
 Report = Callable[[str, Windows], None]
 Numbers = npt.NDArray[Any]
+_INNER_SHARE = 0.2
 
 
 @dataclass
@@ -52,12 +63,17 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model and what is to be known about its making."""
+    """A model and what is to be known about its making.
+
+    ``training`` holds the parameters as they were used, ``unused`` the features that never had a value.
+    """
 
     model: RiskModel
     expectation: Expectation | None
     dataset_sha256: str
     metrics: dict[str, float]
+    training: Training
+    unused: tuple[str, ...]
 
 
 class WindowSource(Protocol):
@@ -130,28 +146,121 @@ class History:
             yield part
 
 
+@dataclass(frozen=True)
+class Examples:
+    """Windows of the training slice: ``features`` (n, C) in ``columns`` of the vector, and what followed.
+
+    ``wait_ms`` (n,) to the next outcome; ``observed_ms`` (n,) up to when the machine was left to itself.
+    """
+
+    fleet: Fleet
+    schema: FeatureSchema
+    columns: Int64
+    features: Float32
+    end_ms: Int64
+    wait_ms: Int64
+    observed_ms: Int64
+
+    def at_risk(self, from_ms: int, until_ms: int) -> HazardRows:
+        """Return the at-risk rows of the windows that end in (from, until], as known at ``until_ms``."""
+        inside = np.flatnonzero((self.end_ms > from_ms) & (self.end_ms <= until_ms))
+        observed_ms = np.minimum(self.observed_ms[inside], until_ms)
+        rows = hazard_rows(self.wait_ms[inside], self.end_ms[inside], self.fleet.horizons_d, observed_ms)
+        return replace(rows, row=inside[rows.row])
+
+    def fit(
+        self, rows: HazardRows, training: Training, seed: int, later: HazardRows | None = None
+    ) -> RiskModel:
+        """Fit a model on at-risk rows."""
+        return train(
+            self.features,
+            rows,
+            names=self.schema.names,
+            columns=self.columns,
+            fingerprint=self.schema.fingerprint,
+            horizons_d=self.fleet.horizons_d,
+            training=training,
+            seed=seed,
+            later=later,
+        )
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of features, times and labels."""
+        parts = (self.features, self.end_ms, self.wait_ms, self.observed_ms)
+        return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
+
+
+Search = Callable[[Examples, int, int], Training]
+
+
 def fit(
-    fleet: Fleet, history: WindowSource, *, start_ms: int, until_ms: int, seed: int, progress: Progress
+    fleet: Fleet,
+    history: WindowSource,
+    *,
+    start_ms: int,
+    until_ms: int,
+    seed: int,
+    progress: Progress,
+    held_out: Container[str] = frozenset(),
+    search: Search | None = None,
 ) -> Fitted:
     """Train on [start, split), calibrate and set the threshold on [split + embargo, until).
 
     The split leaves ``training.calibration_share`` of the time for the later slice; the embargo is the
     longest window. Labels that are not known by the end of a slice are left out of it (the purge).
+    ``held_out`` machines take no part. ``search`` (examples, start, split) may choose other parameters.
     Raises ModelError where there is too little to learn from.
     """
     share = fleet.training.calibration_share
     split_ms = until_ms - int(share * (until_ms - start_ms))
     report = _reporter(progress, start_ms, until_ms)
-    training = _gather(fleet, history, split_ms, report)
-    model, digest = _train(fleet, history, training, split_ms, seed)
+    past = _Past(fleet, history, held_out)
+    training = past.gather(split_ms, report)
+    examples = past.examples(training, split_ms)
+    settled = stop_early(
+        examples, search(examples, start_ms, split_ms) if search else fleet.training, seed, start_ms, split_ms
+    )
+    model = examples.fit(examples.at_risk(start_ms, split_ms), settled, seed)
     embargo_ms = fleet.sampling.windows_s[-1] * 1000
-    later = _score(model, history, (split_ms + embargo_ms, until_ms), report)
+    later = past.score(model, (split_ms + embargo_ms, until_ms), report)
     if share:
-        model = _calibrated(model, history, later, until_ms)
+        model = past.calibrated(model, later, until_ms)
     else:
-        later = _unlabelled(fleet, model, training, until_ms)
-    threshold, metrics = _threshold(fleet, model, history, later, until_ms)
-    return Fitted(replace(model, threshold=threshold), history.expectation, digest, metrics)
+        later = past.unlabelled(model, training, until_ms)
+    threshold, metrics = past.threshold(model, later, until_ms)
+    unused = tuple(sorted(set(past.allowed.tolist()) - set(examples.columns.tolist())))
+    return Fitted(
+        replace(model, threshold=threshold),
+        history.expectation,
+        examples.digest,
+        metrics,
+        settled,
+        tuple(history.schema.names[i] for i in unused),
+    )
+
+
+def stop_early(examples: Examples, training: Training, seed: int, start_ms: int, split_ms: int) -> Training:
+    """Return parameters with the number of trees that served the end of the training slice best."""
+    if training.early_stopping is None:
+        return training
+    earlier, later = inner_split(examples, start_ms, split_ms)
+    rounds = examples.fit(earlier, training, seed, later).booster.best_iteration
+    return msgspec.structs.replace(training, rounds=max(rounds, 1), early_stopping=None)
+
+
+def inner_split(examples: Examples, start_ms: int, split_ms: int) -> tuple[HazardRows, HazardRows]:
+    """Split the training slice once more: rows of its first 80 %, and of the end, a window's length later."""
+    inner_ms = split_ms - int(_INNER_SHARE * (split_ms - start_ms))
+    embargo_ms = examples.fleet.sampling.windows_s[-1] * 1000
+    earlier = examples.at_risk(start_ms, inner_ms)
+    later = examples.at_risk(inner_ms + embargo_ms, split_ms)
+    if not later.outcome.any():
+        raise ModelError(
+            f"no outcome in the last {_INNER_SHARE:.0%} of the training slice: early stopping and tuning "
+            "need one; train on a longer range or leave training.early_stopping out"
+        )
+    return earlier, later
 
 
 def _reporter(progress: Progress, start_ms: int, until_ms: int) -> Report:
@@ -161,84 +270,104 @@ def _reporter(progress: Progress, start_ms: int, until_ms: int) -> Report:
     return report
 
 
-def _gather(fleet: Fleet, history: WindowSource, until_ms: int, report: Report) -> Replayed:
-    """Keep the features of the windows that end on the training stride."""
-    kept = Replayed(history.assets)
-    for windows in history.until(until_ms, fleet.training.stride_s):
-        report("features", windows)
-        kept.add(history.codes(windows), windows.end_ms, windows.values)
-    return kept
+@dataclass(frozen=True)
+class _Past:
+    """A history, as far as it may be learnt from."""
 
+    fleet: Fleet
+    history: WindowSource
+    held_out: Container[str]
 
-def _train(
-    fleet: Fleet, history: WindowSource, training: Replayed, until_ms: int, seed: int
-) -> tuple[RiskModel, str]:
-    asset, end_ms, features = training.columns()
-    names = training.assets
-    up = np.flatnonzero(~is_down(names, asset, end_ms, history.events))
-    wait_ms = time_to_next(names, asset[up], end_ms[up], history.events)
-    rows = hazard_rows(wait_ms, end_ms[up], fleet.horizons_d, until_ms)
-    matrix = np.asarray(features[up], np.float32)
-    digest = hashlib.sha256(matrix.tobytes() + end_ms[up].tobytes() + wait_ms.tobytes()).hexdigest()
-    schema = history.schema
-    model = train(
-        matrix,
-        rows,
-        names=schema.names,
-        columns=schema.matching(fleet.training.features),
-        fingerprint=schema.fingerprint,
-        horizons_d=fleet.horizons_d,
-        training=fleet.training,
-        seed=seed,
-    )
-    return model, digest
+    @property
+    def allowed(self) -> Int64:
+        """The numbers of the features that the model may use."""
+        return self.history.schema.matching(self.fleet.training.features)
 
+    def gather(self, until_ms: int, report: Report) -> Replayed:
+        """Keep the allowed features of the windows that end on the training stride."""
+        kept, allowed = Replayed(self.history.assets), self.allowed
+        for windows in self.history.until(until_ms, self.fleet.training.stride_s):
+            report("features", windows)
+            rows = self._ours(windows)
+            codes = self.history.codes(windows)
+            kept.add(codes[rows], windows.end_ms[rows], windows.values[np.ix_(rows, allowed)])
+        return kept
 
-def _score(model: RiskModel, history: WindowSource, span_ms: tuple[int, int], report: Report) -> Replayed:
-    """Keep the uncalibrated risks of the windows that end in [from, until], scored as they come."""
-    kept = Replayed(history.assets)
-    for windows in history.until(span_ms[1]):
-        report("calibration", windows)
-        chosen = windows.end_ms >= span_ms[0]
-        if chosen.any():
-            risks = model.uncalibrated(windows.values[chosen])
-            kept.add(history.codes(windows)[chosen], windows.end_ms[chosen], risks)
-    return kept
+    def examples(self, training: Replayed, until_ms: int) -> Examples:
+        """Label the gathered windows of running machines, leaving out features that never had a value."""
+        asset, end_ms, values = training.columns()
+        up = self._up(training, asset, end_ms)
+        features = np.asarray(values[up], np.float32)
+        seen = ~np.isnan(features).all(axis=0)
+        if not seen.any():
+            raise ModelError("no feature that training.features allows has a value in the training range")
+        return Examples(
+            self.fleet,
+            self.history.schema,
+            self.allowed[seen],
+            features if seen.all() else np.ascontiguousarray(features[:, seen]),
+            end_ms[up],
+            time_to_next(training.assets, asset[up], end_ms[up], self.history.events),
+            self._observed(training, asset[up], end_ms[up], until_ms),
+        )
 
+    def score(self, model: RiskModel, span_ms: tuple[int, int], report: Report) -> Replayed:
+        """Keep the uncalibrated risks of the windows that end in [from, until], scored as they come."""
+        kept = Replayed(self.history.assets)
+        for windows in self.history.until(span_ms[1]):
+            report("calibration", windows)
+            rows = self._ours(windows)
+            rows = rows[windows.end_ms[rows] >= span_ms[0]]
+            if len(rows):
+                risks = model.uncalibrated(windows.values[rows])
+                kept.add(self.history.codes(windows)[rows], windows.end_ms[rows], risks)
+        return kept
 
-def _calibrated(model: RiskModel, history: WindowSource, later: Replayed, until_ms: int) -> RiskModel:
-    asset, end_ms, risks = later.columns()
-    up = np.flatnonzero(~is_down(later.assets, asset, end_ms, history.events))
-    wait_ms = time_to_next(later.assets, asset[up], end_ms[up], history.events)
-    return calibrate(model, np.asarray(risks[up], np.float64), wait_ms, end_ms[up], until_ms)
+    def unlabelled(self, model: RiskModel, training: Replayed, until_ms: int) -> Replayed:
+        """Score the windows whose labels the purge left out: the model has not seen them."""
+        asset, end_ms, values = training.columns()
+        fresh = np.flatnonzero(end_ms > until_ms - self.fleet.horizons_d[-1] * DAY_MS)
+        kept = Replayed(training.assets)
+        if len(fresh):
+            columns = np.searchsorted(self.allowed, model.columns)
+            kept.add(asset[fresh], end_ms[fresh], model.of_columns(values[np.ix_(fresh, columns)]))
+        return kept
 
+    def calibrated(self, model: RiskModel, later: Replayed, until_ms: int) -> RiskModel:
+        """Return the model with a line per horizon, from the later slice."""
+        asset, end_ms, risks = later.columns()
+        up = self._up(later, asset, end_ms)
+        wait_ms = time_to_next(later.assets, asset[up], end_ms[up], self.history.events)
+        observed_ms = self._observed(later, asset[up], end_ms[up], until_ms)
+        return calibrate(model, np.asarray(risks[up], np.float64), wait_ms, end_ms[up], observed_ms)
 
-def _unlabelled(fleet: Fleet, model: RiskModel, training: Replayed, until_ms: int) -> Replayed:
-    """Score the windows whose labels the purge left out: the model has not seen them."""
-    asset, end_ms, features = training.columns()
-    fresh = end_ms > until_ms - fleet.horizons_d[-1] * DAY_MS
-    kept = Replayed(training.assets)
-    if fresh.any():
-        kept.add(asset[fresh], end_ms[fresh], model.uncalibrated(np.asarray(features[fresh], np.float32)))
-    return kept
+    def threshold(self, model: RiskModel, later: Replayed, until_ms: int) -> tuple[float, dict[str, float]]:
+        """Return the alert threshold and what the later slice says of the model that was tuned on it."""
+        fleet, events = self.fleet, self.history.events
+        asset, end_ms, raw = later.columns()
+        risk = model.calibrated(np.asarray(raw, np.float64))[:, fleet.horizon]
+        if fleet.alerting.daily_share is not None:
+            return float(np.quantile(risk, 1 - fleet.alerting.daily_share)), {}
+        series = RiskSeries(later.assets, asset, end_ms, risk)
+        threshold = learn_threshold(fleet.alerting, series, events)
+        wait_ms = time_to_next(later.assets, asset, end_ms, events)
+        seen = known(end_ms, fleet.alerting.horizon_d, self._observed(later, asset, end_ms, until_ms))
+        label = within(wait_ms[seen], fleet.alerting.horizon_d)
+        figures = {
+            "calibration_brier": brier(risk[seen], label),
+            "calibration_log_loss": log_loss(risk[seen], label),
+            "calibration_roc_auc": roc_auc(risk[seen], label),
+        }
+        return threshold, {name: value for name, value in figures.items() if value is not None}
 
+    def _ours(self, windows: Windows) -> Int64:
+        """Return the rows of machines that were not held out."""
+        taking_part = np.array([name not in self.held_out for name in windows.assets])
+        return np.flatnonzero(taking_part[windows.asset])
 
-def _threshold(
-    fleet: Fleet, model: RiskModel, history: WindowSource, later: Replayed, until_ms: int
-) -> tuple[float, dict[str, float]]:
-    """Return the alert threshold and what the later slice says of the model that was tuned on it."""
-    asset, end_ms, raw = later.columns()
-    risk = model.calibrated(np.asarray(raw, np.float64))[:, fleet.horizon]
-    if fleet.alerting.daily_share is not None:
-        return float(np.quantile(risk, 1 - fleet.alerting.daily_share)), {}
-    series = RiskSeries(later.assets, asset, end_ms, risk)
-    threshold = learn_threshold(fleet.alerting, series, history.events)
-    wait_ms = time_to_next(later.assets, asset, end_ms, history.events)
-    seen = known(end_ms, fleet.alerting.horizon_d, until_ms)
-    label = within(wait_ms[seen], fleet.alerting.horizon_d)
-    figures = {
-        "calibration_brier": brier(risk[seen], label),
-        "calibration_log_loss": log_loss(risk[seen], label),
-        "calibration_roc_auc": roc_auc(risk[seen], label),
-    }
-    return threshold, {name: value for name, value in figures.items() if value is not None}
+    def _up(self, windows: Replayed, asset: Int32, end_ms: Int64) -> Int64:
+        return np.flatnonzero(~is_down(windows.assets, asset, end_ms, self.history.events))
+
+    def _observed(self, windows: Replayed, asset: Int32, end_ms: Int64, until_ms: int) -> Int64:
+        kinds, events = self.fleet.training.censor, self.history.events
+        return observed_until(windows.assets, asset, end_ms, events, kinds=kinds, until_ms=until_ms)

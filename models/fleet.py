@@ -110,17 +110,33 @@ class Training(_Table, frozen=True):
     """How the risk model is fitted.
 
     ``features`` are patterns (as in a shell) of the feature names it may use; ``parameters`` go to LightGBM
-    as they are; ``rule`` names the sensors whose sum is the baseline to beat.
+    as they are; ``rule`` names the sensors whose sum is the baseline to beat. Where ``early_stopping`` is
+    given, the number of trees, ``rounds`` at most, is that after which the log-loss on the end of the
+    training slice did not fall for so many trees. After an event of the kinds in ``censor`` a machine's
+    future is not what it would have been, and teaches nothing.
     """
 
     features: Annotated[tuple[str, ...], Meta(min_length=1)] = ("*",)
 
     rounds: Positive = 200
+    early_stopping: Positive | None = None
+    censor: tuple[str, ...] = ()
     stride_s: Positive | None = None
     calibration_share: Annotated[float, Meta(ge=0, lt=1)] = 0.25
     negatives_per_positive: Positive = 20
     parameters: dict[str, float | int | str] = {}
     rule: tuple[Key, ...] = ()
+
+
+class Rule(_Table, frozen=True):
+    """What an experienced hand would watch: a warning level of a sensor, before the level at which it trips.
+
+    A sensor that trips above is watched above, one that trips below its warning level below.
+    """
+
+    sensor: Key
+    warn: float
+    trip: float
 
 
 class Column(_Table, frozen=True):
@@ -167,6 +183,7 @@ class Fleet(_Table, frozen=True, dict=True):
     running: Running | None = None
     expectation: tuple[Expected, ...] = ()
     advice: tuple[Advice, ...] = ()
+    rules: tuple[Rule, ...] = ()
     recording: Recording | None = None
 
     @functools.cached_property
@@ -242,6 +259,10 @@ def _rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
         for i, w in enumerate(sampling.windows_s)
     ]
     rules += [
+        (f"rules[{i}].trip", r.trip, r.trip != r.warn, f"another level than warn = {r.warn}")
+        for i, r in enumerate(fleet.rules)
+    ]
+    rules += [
         (f"sensors[{i}].low", s.low, s.low < s.high, f"below high = {s.high}")
         for i, s in enumerate(fleet.sensors)
     ]
@@ -256,6 +277,7 @@ def _references(fleet: Fleet) -> list[tuple[str, str]]:
     """Return every place that names a sensor, with the name it gives."""
     named = [(f"advice[{i}].sensors", key) for i, a in enumerate(fleet.advice) for key in a.sensors]
     named += [(f"advice[{i}].falls", key) for i, a in enumerate(fleet.advice) for key in a.falls]
+    named += [(f"rules[{i}].sensor", rule.sensor) for i, rule in enumerate(fleet.rules)]
     named += [("training.rule", key) for key in fleet.training.rule]
     for i, group in enumerate(fleet.expectation):
         named += [(f"expectation[{i}]", key) for key in (*group.drivers, *group.sensors)]

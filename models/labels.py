@@ -67,7 +67,7 @@ def within(wait_ms: Int64, horizon_d: float) -> Bools:
     return wait_ms <= horizon_d * DAY_MS
 
 
-def known(end_ms: Int64, horizon_d: float, until_ms: int) -> Bools:
+def known(end_ms: Int64, horizon_d: float, until_ms: int | Int64) -> Bools:
     """Return whether all of (end, end + horizon] lies in what was observed, up to ``until_ms``."""
     return end_ms + horizon_d * DAY_MS <= until_ms
 
@@ -81,11 +81,45 @@ class HazardRows:
     outcome: Bools
 
 
-def hazard_rows(wait_ms: Int64, end_ms: Int64, horizons_d: Sequence[float], until_ms: int) -> HazardRows:
+def observed_until(
+    assets: Sequence[str],
+    asset: Int32,
+    end_ms: Int64,
+    events: Sequence[Event],
+    *,
+    kinds: Sequence[str],
+    until_ms: int,
+) -> Int64:
+    """Return (n,) up to when each window's machine was left to itself: an event of ``kinds``, or the end.
+
+    What would have happened without a planned stop, or without whoever acted on an alert, nobody knows: a
+    window's future is censored there, or prevention would be learnt as health.
+
+    >>> work = [Event(10, "a", "maintenance")]
+    >>> ends = np.array([5, 10])
+    >>> observed_until(("a",), np.zeros(2, int), ends, work, kinds=("maintenance",), until_ms=99).tolist()
+    [10, 99]
+    """
+    observed = np.full(len(end_ms), until_ms, np.int64)
+    times: dict[str, list[int]] = defaultdict(list)
+    for event in sorted(events):
+        if event.kind in kinds and event.time_ms < until_ms:
+            times[event.asset].append(event.time_ms)
+    for code, name in enumerate(assets):
+        if name in times:
+            rows = np.flatnonzero(asset == code)
+            ends = np.array([*times[name], until_ms], np.int64)
+            observed[rows] = ends[np.searchsorted(ends[:-1], end_ms[rows], side="right")]
+    return observed
+
+
+def hazard_rows(
+    wait_ms: Int64, end_ms: Int64, horizons_d: Sequence[float], until_ms: int | Int64
+) -> HazardRows:
     """Expand windows to one row per interval (h[j-1], h[j]] that is observed whole and entered at risk.
 
-    A window whose interval reaches beyond ``until_ms`` is censored there, whatever its outcome: keeping only
-    the outcomes that came early would overstate the risk (Singer & Willett 1993).
+    A window whose interval reaches beyond ``until_ms``, (n,) or one for all, is censored there, whatever its
+    outcome: keeping only the outcomes that came early would overstate the risk (Singer & Willett 1993).
     """
     rows, intervals, outcome = [], [], []
     for j, horizon_d in enumerate(horizons_d):

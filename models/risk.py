@@ -80,15 +80,20 @@ class RiskModel:
         return chosen if self.spread_d else _with_interval(chosen, interval)
 
     def uncalibrated(self, features: Float32) -> Float64:
-        """Return (n, H) risks as the hazards alone give them."""
+        """Return (n, H) risks of (n, F) features as the hazards alone give them."""
+        return self.of_columns(features[:, self.columns])
+
+    def of_columns(self, picked: Float32) -> Float64:
+        """Return the uncalibrated risks where (n, C) holds the model's ``columns`` only."""
         if self.spread_d:
-            raw = np.asarray(self.booster.predict(self._input(features, 0), raw_score=True, num_threads=1))
+            raw = np.asarray(self.booster.predict(picked, raw_score=True, num_threads=1))
             share = np.array(self.horizons_d) / self.spread_d
             return 1.0 - (1.0 - sigmoid(raw + self.offset))[:, None] ** share
-        survival = np.ones(len(features))
-        out = np.empty((len(features), len(self.horizons_d)))
+        survival = np.ones(len(picked))
+        out = np.empty((len(picked), len(self.horizons_d)))
         for j in range(len(self.horizons_d)):
-            raw = np.asarray(self.booster.predict(self._input(features, j), raw_score=True, num_threads=1))
+            inputs = _with_interval(picked, j)
+            raw = np.asarray(self.booster.predict(inputs, raw_score=True, num_threads=1))
             survival = survival * (1.0 - sigmoid(raw + self.offset))
             out[:, j] = 1.0 - survival
         return out
@@ -127,11 +132,13 @@ def train(
     horizons_d: Sequence[float],
     training: Training,
     seed: int,
+    later: HazardRows | None = None,
 ) -> RiskModel:
-    """Fit the hazard on ``columns`` of (n, F) features and their at-risk rows.
+    """Fit the hazard on (n, C) features, which stand in ``columns`` of the vector, and their at-risk rows.
 
     Negatives are thinned to ``training.negatives_per_positive`` and the odds corrected by the share kept;
-    there are no class weights. Raises ModelError where there are too few outcomes to learn from.
+    there are no class weights. With ``later`` rows, ``training.early_stopping`` watches the log-loss on them.
+    Raises ModelError where there are too few outcomes to learn from.
     """
     positives = int(rows.outcome.sum())
     if positives < _FEWEST_OUTCOMES:
@@ -139,24 +146,33 @@ def train(
             f"{positives} at-risk windows end in an outcome: expected {_FEWEST_OUTCOMES} or more; "
             "train on a longer range or more assets"
         )
-    chosen, offset = _thin(rows, training.negatives_per_positive, seed)
-    picked = features[np.ix_(rows.row[chosen], columns)]
-    inputs = np.concatenate([picked, rows.interval[chosen, None].astype(np.float32)], axis=1)
-    data = lgb.Dataset(
-        inputs, rows.outcome[chosen].astype(np.float32), feature_name=_safe_names(len(columns))
-    )
-    parameters = {**_FIXED, **training.parameters, "seed": seed}
-    booster = lgb.train(parameters, data, num_boost_round=training.rounds)
+    data, offset = _thinned(features, rows, training.negatives_per_positive, seed)
+    parameters: dict[str, Any] = {**_FIXED, **training.parameters, "seed": seed}
+    watched = []
+    if later is not None:
+        watched = [_thinned(features, later, training.negatives_per_positive, seed)[0]]
+        parameters |= {"metric": "binary_logloss", "early_stopping_round": training.early_stopping or 0}
+    booster = lgb.train(parameters, data, num_boost_round=training.rounds, valid_sets=watched)
     return RiskModel(booster, tuple(names), fingerprint, tuple(horizons_d), columns, offset)
 
 
-def calibrate(model: RiskModel, risks: Float64, wait_ms: Int64, end_ms: Int64, until_ms: int) -> RiskModel:
+def calibrate(
+    model: RiskModel, risks: Float64, wait_ms: Int64, end_ms: Int64, until_ms: int | Int64
+) -> RiskModel:
     """Fit one line per horizon on the (n, H) uncalibrated risks of a later slice, where labels are known."""
     lines = []
     for j, horizon_d in enumerate(model.horizons_d):
         seen = known(end_ms, horizon_d, until_ms)
         lines.append(fit_line(risks[seen, j], within(wait_ms[seen], horizon_d)))
     return replace(model, lines=tuple(lines))
+
+
+def _thinned(features: Float32, rows: HazardRows, per_positive: int, seed: int) -> tuple[lgb.Dataset, float]:
+    chosen, offset = _thin(rows, per_positive, seed)
+    interval = rows.interval[chosen, None].astype(np.float32)
+    inputs = np.concatenate([features[rows.row[chosen]], interval], axis=1)
+    label = rows.outcome[chosen].astype(np.float32)
+    return lgb.Dataset(inputs, label, feature_name=_safe_names(features.shape[1])), offset
 
 
 def _thin(rows: HazardRows, per_positive: int, seed: int) -> tuple[Int64, float]:

@@ -25,6 +25,7 @@ TABLES = [
     fleet.Running,
     fleet.Expected,
     fleet.Advice,
+    fleet.Rule,
     fleet.Recording,
     fleet.Column,
     fleet.EventRule,

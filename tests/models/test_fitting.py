@@ -202,3 +202,63 @@ def test_a_history_goes_on_where_it_stopped_and_keeps_a_slice_that_is_not_due() 
     assert ends == [w.end_ms.max() for w in once.until(20 * DAY_MS)]
     assert twice.tally.samples == once.tally.samples
     assert twice.events == once.events
+
+
+def trained(toy: Fleet, **changes: object) -> Fleet:
+    return msgspec.structs.replace(toy, training=msgspec.structs.replace(toy.training, **changes))
+
+
+def test_early_stopping_takes_fewer_trees_and_sees_only_the_training_slice(learnt: Fitted) -> None:
+    toy = trained(fleet(), rounds=400, early_stopping=10)
+    found = fitted(slices(EVENTS), toy)
+    assert 1 <= found.training.rounds < 400
+    assert found.model.booster.num_trees() == found.training.rounds
+    split_ms = int(0.75 * UNTIL * DAY_MS)
+    again = fitted(slices([e for e in EVENTS if e.time_ms < split_ms + DAY_MS]), toy)
+    assert again.model.booster.model_to_string() == found.model.booster.model_to_string()
+
+
+def test_early_stopping_without_an_outcome_to_watch_is_refused() -> None:
+    early = [e for e in EVENTS if e.time_ms < 40 * DAY_MS]
+    with pytest.raises(ModelError, match="no outcome in the last 20% of the training slice"):
+        fitted(slices(early), trained(fleet(), early_stopping=10))
+
+
+def test_held_out_machines_change_nothing(learnt: Fitted, tmp_path: Path) -> None:
+    held_out = frozenset(ASSETS[:5])
+    found = []
+    for name, events in (("a", EVENTS), ("b", [e for e in EVENTS if e.asset not in held_out])):
+        history = History(fleet(), slices(events))
+        made = fit(
+            fleet(), history, start_ms=0, until_ms=UNTIL * DAY_MS, seed=7, progress=ignore, held_out=held_out
+        )
+        found.append(written(made, tmp_path / name))
+    assert found[0] == found[1] != written(learnt, tmp_path / "learnt")
+
+
+def test_a_sensor_without_a_value_is_left_out_and_named() -> None:
+    parts = slices(EVENTS)
+    for part in parts:
+        part.frames.values[:, 1] = np.nan
+    found = fitted(parts, fleet())
+    silent = [name for name in found.model.feature_names if name.startswith("s1.") and "missing" not in name]
+    assert set(silent) == set(found.unused)
+    assert not {found.model.feature_names[i] for i in found.model.columns} & set(found.unused)
+
+
+def test_a_range_in_which_no_allowed_feature_has_a_value_is_refused() -> None:
+    parts = slices(EVENTS)
+    for part in parts:
+        part.frames.values[:, 1] = np.nan
+    with pytest.raises(ModelError, match="no feature that training.features allows has a value"):
+        fitted(parts, trained(fleet(), features=("s1.*.mean",)))
+
+
+def test_work_on_a_machine_censors_its_past() -> None:
+    """Without the shutdowns that work forestalled, the windows before it are not learnt as healthy."""
+    work = [Event(e.time_ms - 1, e.asset, "maintenance") for e in EVENTS[::2]]
+    kept = sorted([*EVENTS[1::2], *work])
+    plain = fitted(slices(kept), fleet())
+    careful = fitted(slices(kept), trained(fleet(), censor=("maintenance",)))
+    assert careful.dataset_sha256 != plain.dataset_sha256
+    assert careful.metrics["calibration_roc_auc"] > plain.metrics["calibration_roc_auc"]

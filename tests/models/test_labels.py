@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.frames import Event
-from models.labels import DAY_MS, hazard_rows, is_down, known, time_to_next, within
+from models.labels import DAY_MS, hazard_rows, is_down, known, observed_until, time_to_next, within
 
 
 def trip(asset: str, day: float) -> Event:
@@ -71,3 +71,19 @@ def test_a_machine_is_down_from_its_shutdown_until_its_restart() -> None:
     events = [trip("a", 2), Event(3 * DAY_MS, "a", "restart")]
     down = is_down(("a", "b"), np.array([0, 0, 0, 0, 1], np.int32), days(1, 2, 2.5, 3, 2.5), events)
     assert down.tolist() == [False, True, True, False, False]
+
+
+def test_planned_work_censors_what_would_have_followed() -> None:
+    """Prevention must not be learnt as health: the windows before it have no label."""
+    wait_ms, end_ms = np.array([1 << 62, 2 * DAY_MS]), np.array([DAY_MS, DAY_MS])
+    work = [Event(2 * DAY_MS, "a", "maintenance"), Event(2 * DAY_MS, "b", "restart")]
+    observed = observed_until(
+        ("a", "b"), np.arange(2, dtype=np.int32), end_ms, work, kinds=("maintenance",), until_ms=9 * DAY_MS
+    )
+    assert observed.tolist() == [2 * DAY_MS, 9 * DAY_MS]
+    rows = hazard_rows(wait_ms, end_ms, (1.0, 3.0), observed)
+    assert list(zip(rows.row.tolist(), rows.interval.tolist(), rows.outcome.tolist(), strict=True)) == [
+        (0, 0, False),
+        (1, 0, False),
+        (1, 1, True),
+    ]
