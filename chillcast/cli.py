@@ -127,20 +127,20 @@ def replay(
 
 @app.command()
 def train(
-    recording: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet recording of a fleet.")],
+    config: Annotated[str, typer.Argument(help=f"Training {SHIPPED}")],
     *,
-    train_until: Annotated[str, typer.Option(help="Date (UTC): learn from what lies before it.")],
-    fleet: FleetName = None,
-    seed: Seed = 1,
+    promote: Annotated[bool, typer.Option("--promote", help="Make it the champion, too.")] = False,
+    tune: Annotated[int, typer.Option(help="Try so many sets of parameters (needs chillcast[tuning]).")] = 0,
     home: Home = None,
     json: AsJson = False,
 ) -> None:
-    """Learn from a recording, register the model and promote it."""
-    from chillcast.recorded import Request, train_on_recording  # noqa: PLC0415
+    """Learn from the feature store, judge by event beside every baseline, and register the model."""
+    from chillcast.enrolment import train_and_register  # noqa: PLC0415
+    from chillcast.training_config import load_config  # noqa: PLC0415
 
-    settings = read_settings(home=home, fleet=fleet)
-    request = Request(recording, load_fleet(settings.fleet_path), train_until, seed)
-    show(train_on_recording(settings, request, Reporter()), json=json)
+    chosen = load_config(find_file(config, "fleets/training", ".toml"))
+    settings = read_settings(home=home, fleet=chosen.fleet)
+    show(train_and_register(settings, chosen, Reporter(), promoted=promote, trials=tune), json=json)
 
 
 @app.command()

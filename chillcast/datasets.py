@@ -15,6 +15,7 @@ from chillcast.learning import expect
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings, find_file
 from chillcast.stages import feature_store
+from chillcast.truth import keep_truth
 from models.bundle import champion, load_expectation
 from models.dataset import Catalogue, Dataset, StoredHistory, select, verify
 from models.errors import ConfigError, ModelError
@@ -24,24 +25,29 @@ from models.fitting import History
 from models.fleet import Fleet
 from models.frames import Slice, utc
 from models.labels import DAY_MS, outcomes
-from simulators.playable import open_recording
+from simulators.playable import Playable, open_recording
 from simulators.scenario import load_scenario
 from simulators.simulation import Simulation
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Slices that can be had again and again, and a name for where they come from."""
+    """A recording or a scenario, and a name for it."""
 
     name: str
     path: Path
     fleet: Fleet
 
-    def slices(self) -> Iterable[Slice]:
-        """Return them from the first."""
+    def open(self) -> Simulation | Playable:
+        """Return what its slices come from."""
         if self.path.suffix == ".toml":
-            return Simulation(load_scenario(self.path), self.fleet).delivered()
-        return open_recording(self.path, self.fleet).slices()
+            return Simulation(load_scenario(self.path), self.fleet)
+        return open_recording(self.path, self.fleet)
+
+
+def _arriving(source: Simulation | Playable) -> Iterable[Slice]:
+    """Return what a past sends, with a scenario's dirt on it."""
+    return source.delivered() if isinstance(source, Simulation) else source.slices()
 
 
 def past_of(name: str, fleet: Fleet) -> Past:
@@ -65,15 +71,17 @@ def backfill(settings: Settings, past: Past, expect_until: str | None, reporter:
     history = History(fleet, (), _expectation(settings, past, expect_until, reporter))
     schema = stored_schema(history.schema)
     store.describe(schema, history.expectation)
-    windows = events = 0
+    source, windows, events = past.open(), 0, 0
     with reporter.step(f"landing {past.path.name}") as advance:
-        for number, part in enumerate(past.slices()):
+        for number, part in enumerate(_arriving(source)):
             origin, found = Origin(past.name, number, number), list(history.see(part))
             if found:
                 store.land(schema, found, origin)
             store.land_events(part.events, origin)
             windows, events = windows + sum(map(len, found)), events + len(part.events)
             advance(0.0, utc(part.end_ms))
+    if isinstance(source, Simulation):
+        keep_truth(store, past.name, source.shutdowns)
     return {
         "fleet": fleet.name,
         "fingerprint": schema.fingerprint,
@@ -95,7 +103,7 @@ def _expectation(
         except ModelError as error:
             expected = f"a date up to which what is normal is learnt ({error})"
             raise ConfigError("command line", "--expect-until", None, expected) from error
-    return expect(past.fleet, past.slices(), parse_date(expect_until, "--expect-until"), reporter)
+    return expect(past.fleet, _arriving(past.open()), parse_date(expect_until, "--expect-until"), reporter)
 
 
 def contents(store: FeatureStore) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _stands_on(settings: Settings, fleet: Fleet | None) -> list[Finding]:
     if fleet is None:
         return [*skipped(["model"], _UNREADABLE), store, *skipped(["registry"], _UNREADABLE)]
     return [
-        guarded("model", "chillcast train RECORDING promotes one", lambda: _model(settings, fleet)),
+        guarded("model", "chillcast train CONFIG --promote promotes one", lambda: _model(settings, fleet)),
         store,
         guarded("registry", "start it, or mend CHILLCAST_REGISTRY_URI", lambda: _registry(settings, fleet)),
     ]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import getpass
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version as installed_version
 from itertools import takewhile
+from pathlib import Path
 
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from models.bundle import write_bundle
 from models.expectation import Expectation, fit_expectation
-from models.fitting import Fitted, WindowSource, fit
+from models.fitting import Chosen, Fitted, Search, WindowSource, fit, nobody
 from models.fleet import Fleet
 from models.frames import Slice
 from models.labels import DAY_MS
@@ -45,7 +46,15 @@ def expect(fleet: Fleet, slices: Iterable[Slice], until_ms: int, reporter: Repor
 
 
 def learn(
-    fleet: Fleet, history: WindowSource, *, start_ms: int, until_ms: int, seed: int, reporter: Reporter
+    fleet: Fleet,
+    history: WindowSource,
+    *,
+    start_ms: int,
+    until_ms: int,
+    seed: int,
+    reporter: Reporter,
+    held_out: Chosen = nobody,
+    search: Search | None = None,
 ) -> Fitted:
     """Fit a model on [start, until), showing how far it is."""
     days = (until_ms - start_ms) / DAY_MS
@@ -57,6 +66,8 @@ def learn(
             until_ms=until_ms,
             seed=seed,
             progress=lambda step, share: advance(share, step),
+            held_out=held_out,
+            search=search,
         )
 
 
@@ -64,26 +75,16 @@ def enrol(
     fitted: Fitted, fleet: Fleet, settings: Settings, *, source: str, seed: int, reporter: Reporter
 ) -> str:
     """Write the bundle, register it, make it the champion; return its version."""
-    folder = settings.home_path / "run" / "bundle"
-    with reporter.step("registering the model") as advance:
-        lineage = {
-            "dataset_sha256": fitted.dataset_sha256,
-            "source": source,
-            "seed": str(seed),
-            "code": installed_version("chillcast"),
-            "who": getpass.getuser(),
-        }
-        write_bundle(
-            folder,
-            fitted.model,
-            fitted.expectation,
-            fleet=fleet.name,
-            metrics=fitted.metrics,
-            lineage=lineage,
-        )
-        advance(0.3, "MLflow")
+    lineage = {
+        "dataset_sha256": fitted.dataset_sha256,
+        "source": source,
+        "seed": str(seed),
+        "code": installed_version("chillcast"),
+    }
+    bundle = write(fitted, fleet, settings, lineage=lineage)
+    with reporter.step("registering the model"):
         registry = create_registry(settings)
-        version = registry.register(fleet.name, folder)
+        version = registry.register(fleet.name, bundle, {"who": getpass.getuser()})
         registry.promote(
             Promotion(
                 fleet=fleet.name,
@@ -95,6 +96,27 @@ def enrol(
             )
         )
     return version
+
+
+def write(
+    fitted: Fitted,
+    fleet: Fleet,
+    settings: Settings,
+    *,
+    lineage: Mapping[str, str],
+    metrics: Mapping[str, float] | None = None,
+) -> Path:
+    """Write the bundle of a model under the home folder; ``metrics`` replaces those of its making."""
+    folder = settings.home_path / "run" / "bundle"
+    write_bundle(
+        folder,
+        fitted.model,
+        fitted.expectation,
+        fleet=fleet.name,
+        metrics=fitted.metrics if metrics is None else metrics,
+        lineage=lineage,
+    )
+    return folder
 
 
 def create_registry(settings: Settings) -> Registry:

@@ -93,23 +93,6 @@ def publish_recording(settings: Settings, request: Request, reporter: Reporter) 
     }
 
 
-def train_on_recording(settings: Settings, request: Request, reporter: Reporter) -> dict[str, Any]:
-    """Learn from a recording, register the model and make it the champion."""
-    recorded = _read(request, reporter)
-    fitted = _fitted(request, recorded, reporter)
-    if fitted is None:
-        raise ConfigError("command line", "--train-until", None, "a date, as 2013-04-24")
-    version = enrol(
-        fitted, request.fleet, settings, source=request.path.name, seed=request.seed, reporter=reporter
-    )
-    return {
-        "fleet": request.fleet.name,
-        "version": version,
-        "threshold": fitted.model.threshold,
-        **fitted.metrics,
-    }
-
-
 def backtest_recording(request: Request, reporter: Reporter) -> dict[str, Any]:
     """Do the same offline, through the same kernel."""
     recorded = _read(request, reporter)

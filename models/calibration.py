@@ -10,6 +10,7 @@ from models.frames import Float64
 from models.labels import Bools
 
 _STEPS = 50
+_FLATTEST = 0.05
 
 
 def log_odds(probability: Float64) -> Float64:
@@ -49,16 +50,35 @@ def fit_line(probability: Float64, outcome: Bools, prior: float = 1.0) -> Line:
     """
     if not len(outcome) or not outcome.any():
         return Line()
-    x = np.stack([log_odds(probability), np.ones(len(probability))], axis=1)
-    identity = np.array([1.0, 0.0])
-    weights = identity.copy()
-    penalty = prior * np.diag([float(np.var(x[:, 0])) + 1e-6, 1.0])
+    logit = log_odds(probability)
+    ones = np.ones(len(logit))
+    penalty = prior * np.array([float(np.var(logit)) + 1e-6, 1.0])
+    slope, intercept = _fit(np.stack([logit, ones], axis=1), outcome, penalty, np.array([1.0, 0.0]))
+    if slope < _FLATTEST:
+        (intercept,) = _fit(ones[:, None], outcome, penalty[1:], np.zeros(1), _FLATTEST * logit)
+        slope = _FLATTEST
+    return Line(float(slope), float(intercept))
+
+
+def _fit(
+    x: Float64, outcome: Bools, penalty: Float64, start: Float64, offset: Float64 | float = 0.0
+) -> Float64:
+    """Return the weights (d,) of (n, d) columns, pulled towards ``start``, beside a fixed ``offset``."""
+
+    def loss(at: Float64) -> float:
+        logit, away = x @ at + offset, at - start
+        return float(np.logaddexp(0.0, np.where(outcome, -logit, logit)).sum() + away @ (penalty * away) / 2)
+
+    weights = start
     for _ in range(_STEPS):
-        p = sigmoid(x @ weights)
-        gradient = x.T @ (p - outcome) + penalty @ (weights - identity)
-        hessian = (x * (p * (1 - p))[:, None]).T @ x + penalty
-        step = np.clip(np.linalg.solve(hessian, gradient), -1.0, 1.0)
+        p = sigmoid(x @ weights + offset)
+        gradient = x.T @ (p - outcome) + penalty * (weights - start)
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + np.diag(penalty)
+        step, before = np.linalg.solve(hessian, gradient), loss(weights)
+        # Risks that hardly differ make slope and intercept exchangeable, and a full step may go astray.
+        while float(np.abs(step).max()) > 1e-8 and loss(weights - step) > before:
+            step = step / 2
         weights = weights - step
         if float(np.abs(step).max()) < 1e-8:
             break
-    return Line(max(float(weights[0]), 0.05), float(weights[1]))
+    return weights

@@ -122,7 +122,10 @@ class StoredHistory:
     first scored (revision 0): what late samples mended later was not known then.
     """
 
-    def __init__(self, store: FeatureStore, dataset: Dataset, fleet: Fleet) -> None:
+    def __init__(
+        self, store: FeatureStore, dataset: Dataset, fleet: Fleet, extra: Sequence[str] = ()
+    ) -> None:
+        """Read the features that ``fleet.training`` allows, and the ``extra`` ones."""
         self.store, self.dataset, self.fleet = store, dataset, fleet
         self.expectation = store.expectation(dataset.fingerprint)
         self.schema = FeatureSchema(fleet, identity_of(self.expectation))
@@ -133,7 +136,7 @@ class StoredHistory:
             )
         self.assets: list[str] = []
         self.events: list[Event] = []
-        self.wanted = self.schema.matching(fleet.training.features)
+        self.wanted = self.schema.matching((*fleet.training.features, *extra))
         self._index: dict[str, int] = {}
         self._known = sorted({e for f in _files(dataset.events) for e in store.read_events(f)})
         self._days = itertools.groupby(_files(dataset.windows), key=lambda f: f.day_ms)

@@ -101,7 +101,7 @@ def evaluate_budget(
     tested = (series.end_ms >= start_ms) & (series.end_ms < end_ms)
     score = np.nan_to_num(series.risk[tested], nan=-np.inf)
     series = RiskSeries(series.assets, series.asset[tested], series.end_ms[tested], score)
-    cases = _flagged(series, share)
+    cases = flagged(series, share)
     report = evaluate_cases(
         cases, events, horizon_d=horizon_d, start_ms=start_ms, end_ms=end_ms, asset_years=0.0
     )
@@ -118,7 +118,8 @@ def evaluate_budget(
     )
 
 
-def _flagged(series: RiskSeries, share: float) -> list[tuple[str, int]]:
+def flagged(series: RiskSeries, share: float) -> list[tuple[str, int]]:
+    """Return (asset, window end) of the ``share`` with the highest score at each window end."""
     out: list[tuple[str, int]] = []
     for end in np.unique(series.end_ms).tolist():
         rows = np.flatnonzero(series.end_ms == end)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -191,7 +191,13 @@ class Examples:
         return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
+Chosen = Callable[[str], bool]
 Search = Callable[[Examples, int, int], Training]
+
+
+def nobody(_: str) -> bool:
+    """Hold no machine out."""
+    return False
 
 
 def fit(
@@ -202,18 +208,17 @@ def fit(
     until_ms: int,
     seed: int,
     progress: Progress,
-    held_out: Container[str] = frozenset(),
+    held_out: Chosen = nobody,
     search: Search | None = None,
 ) -> Fitted:
     """Train on [start, split), calibrate and set the threshold on [split + embargo, until).
 
     The split leaves ``training.calibration_share`` of the time for the later slice; the embargo is the
     longest window. Labels that are not known by the end of a slice are left out of it (the purge).
-    ``held_out`` machines take no part. ``search`` (examples, start, split) may choose other parameters.
+    Machines that are ``held_out`` take no part. ``search`` (examples, start, split) may choose parameters.
     Raises ModelError where there is too little to learn from.
     """
-    share = fleet.training.calibration_share
-    split_ms = until_ms - int(share * (until_ms - start_ms))
+    split_ms = split_of(fleet, start_ms, until_ms)
     report = _reporter(progress, start_ms, until_ms)
     past = _Past(fleet, history, held_out)
     training = past.gather(split_ms, report)
@@ -224,7 +229,7 @@ def fit(
     model = examples.fit(examples.at_risk(start_ms, split_ms), settled, seed)
     embargo_ms = fleet.sampling.windows_s[-1] * 1000
     later = past.score(model, (split_ms + embargo_ms, until_ms), report)
-    if share:
+    if fleet.training.calibration_share:
         model = past.calibrated(model, later, until_ms)
     else:
         later = past.unlabelled(model, training, until_ms)
@@ -238,6 +243,11 @@ def fit(
         settled,
         tuple(history.schema.names[i] for i in unused),
     )
+
+
+def split_of(fleet: Fleet, start_ms: int, until_ms: int) -> int:
+    """Return where the training slice of [start, until) ends, and the calibration slice begins."""
+    return until_ms - int(fleet.training.calibration_share * (until_ms - start_ms))
 
 
 def stop_early(examples: Examples, training: Training, seed: int, start_ms: int, split_ms: int) -> Training:
@@ -276,7 +286,7 @@ class _Past:
 
     fleet: Fleet
     history: WindowSource
-    held_out: Container[str]
+    held_out: Chosen
 
     @property
     def allowed(self) -> Int64:
@@ -362,7 +372,7 @@ class _Past:
 
     def _ours(self, windows: Windows) -> Int64:
         """Return the rows of machines that were not held out."""
-        taking_part = np.array([name not in self.held_out for name in windows.assets])
+        taking_part = np.array([not self.held_out(name) for name in windows.assets])
         return np.flatnonzero(taking_part[windows.asset])
 
     def _up(self, windows: Replayed, asset: Int32, end_ms: Int64) -> Int64:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import logging
 import os
 import shutil
@@ -52,17 +53,30 @@ class Registry:
         folder.mkdir(parents=True, exist_ok=True)
         self._client = _client(uri)
 
-    def register(self, fleet: str, bundle: Path, tags: Mapping[str, str] | None = None) -> str:
-        """Log a bundle as a run and register it as the next version of the fleet's model, with ``tags``."""
+    def register(
+        self,
+        fleet: str,
+        bundle: Path,
+        tags: Mapping[str, str] | None = None,
+        documents: Path | None = None,
+    ) -> str:
+        """Log a bundle as a run and register it as the next version of the fleet's model, with ``tags``.
+
+        Who does this, and when, stands with the run: in the bundle it would make each one another. A folder
+        of ``documents`` for people, report and card, is kept with the run.
+        """
         manifest = read_manifest(bundle)
         with _available(self.uri):
-            run = self._client.create_run(self._experiment(fleet))
+            who = {"mlflow.user": getpass.getuser()}
+            run = self._client.create_run(self._experiment(fleet), tags=who)
             run_id = run.info.run_id
             for name, value in manifest.metrics.items():
                 self._client.log_metric(run_id, name, value)
             for name, text in {**manifest.lineage, "threshold": f"{manifest.threshold:.6g}"}.items():
                 self._client.log_param(run_id, name, text)
             self._client.log_artifacts(run_id, str(bundle), "bundle")
+            if documents is not None:
+                self._client.log_artifacts(run_id, str(documents), "documents")
             self._client.set_terminated(run_id)
             self._ensure_model(fleet)
             source = f"{run.info.artifact_uri}/bundle"

@@ -41,3 +41,10 @@ def test_without_outcomes_the_line_is_the_identity() -> None:
 def test_a_slice_that_contradicts_the_ranking_does_not_turn_it_round() -> None:
     p = np.linspace(0.05, 0.95, 500)
     assert fit_line(p, p < 0.4).slope >= 0.05
+
+
+def test_risks_that_hardly_differ_are_still_brought_to_the_observed_rate() -> None:
+    rng = np.random.default_rng(5)
+    risks = sigmoid(rng.normal(-6.0, 0.02, 20_000))
+    outcome = rng.random(20_000) < 0.05
+    assert fit_line(risks, outcome).apply(risks).mean() == pytest.approx(outcome.mean(), rel=0.02)

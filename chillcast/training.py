@@ -1,0 +1,214 @@
+"""A training run: a dataset, a model, its judgement beside every baseline, and its bundle in the registry."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import distributions, version
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from chillcast.learning import learn
+from chillcast.reporter import Advance, Reporter
+from chillcast.training_config import TrainingConfig
+from chillcast.truth import ceiling_of, read_truth
+from models.baselines import Watched, baselines, day_columns
+from models.dataset import Catalogue, Dataset, StoredHistory, select
+from models.errors import ConfigError
+from models.feature_store import FeatureStore
+from models.features import FeatureSchema
+from models.fitting import Fitted, Replayed, Search
+from models.fleet import Fleet
+from models.frames import Event, Float32, Float64, Int32, Int64
+from models.judgement import Exam, Judgement, figures, of_assets
+from models.labels import is_down, known, observed_until, time_to_next, within
+from models.policy import RiskSeries
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run; ``unseen`` judges the held-out machines alone, ``ceiling`` is of a simulated fleet."""
+
+    config: TrainingConfig
+    fleet: Fleet
+    dataset: Dataset
+    fitted: Fitted
+    model: Judgement | None = None
+    baselines: tuple[Judgement, ...] = ()
+    unseen: Judgement | None = None
+    ceiling: float | None = None
+
+    @property
+    def judgements(self) -> list[Judgement]:
+        """Every judgement, the model's first."""
+        return [j for j in (self.model, *self.baselines, self.unseen) if j is not None]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All figures, flat."""
+        own = {} if self.ceiling is None else {"no_precursor_ceiling": self.ceiling}
+        return {**self.fitted.metrics, **figures(self.judgements), **own}
+
+    @property
+    def lineage(self) -> dict[str, str]:
+        """What went into the bundle. Who made it, and when, stand with its registration."""
+        training = msgspec.json.encode(self.fitted.training, order="deterministic").decode()
+        return {
+            "dataset": self.dataset.digest,
+            "slice": self.config.slice_of(self.dataset.digest),
+            "examples_sha256": self.fitted.dataset_sha256,
+            "config_sha256": self.config.sha256,
+            "seed": str(self.config.seed),
+            "training": training,
+            "code": f"{version('chillcast')} {code_digest()}",
+            "dependencies": dependency_digest(),
+        }
+
+
+def train(
+    store: FeatureStore,
+    fleet: Fleet,
+    config: TrainingConfig,
+    reporter: Reporter,
+    search: Search | None = None,
+) -> Run:
+    """Fit on what lies before the test days, then judge the model and every baseline on them.
+
+    Raises ModelError where the data do not suffice, with what is missing.
+    """
+    dataset = _dataset(store, fleet, config)
+    fitted = learn(
+        fleet,
+        StoredHistory(store, dataset, fleet),
+        start_ms=config.from_ms,
+        until_ms=config.test_ms,
+        seed=config.seed,
+        reporter=reporter,
+        held_out=config.held_out,
+        search=search,
+    )
+    for name in _silent(fitted.unused, fleet):
+        reporter.line(f"sensor {name} has no value in the training range: left out")
+    with reporter.step("judging") as advance:
+        seen = _see(store, dataset, fleet, fitted, config, advance)
+    exam = Exam(
+        fleet.alerting,
+        seen.events,
+        earlier_ms=(config.split_ms(fleet) + fleet.sampling.windows_s[-1] * 1000, config.test_ms),
+        later_ms=(config.test_ms, config.until_ms),
+        top_k=config.evaluation.top_k,
+    )
+    return _judged(Run(config, fleet, dataset, fitted), seen, exam, store)
+
+
+def _dataset(store: FeatureStore, fleet: Fleet, config: TrainingConfig) -> Dataset:
+    """Name the data, and refuse other data than the configuration pins."""
+    wanted = config.data
+    dataset = select(store, fleet.name, config.from_ms, config.until_ms, wanted.fingerprint)
+    if wanted.dataset is not None and not dataset.digest.startswith(wanted.dataset):
+        expected = f"{dataset.digest[:16]}, as the store is now (chillcast data diff says what changed)"
+        raise ConfigError("training configuration", "data.dataset", wanted.dataset, expected)
+    Catalogue(store).keep(dataset)
+    return dataset
+
+
+def _silent(unused: Sequence[str], fleet: Fleet) -> list[str]:
+    """Return the sensors of which the mean of any window is among the features without a value."""
+    return [key for key in fleet.keys if any(n.startswith(f"{key}.") and n.endswith(".mean") for n in unused)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Windows from the first on: risks over the alerting horizon, NaN within the training slice; sensors."""
+
+    assets: list[str]
+    asset: Int32
+    end_ms: Int64
+    risk: Float64
+    sensors: Float32
+    events: list[Event]
+
+    def series(self, scores: Float64) -> RiskSeries:
+        """Return scores of these windows as a series."""
+        return RiskSeries(self.assets, self.asset, self.end_ms, scores)
+
+
+def _see(
+    store: FeatureStore,
+    dataset: Dataset,
+    fleet: Fleet,
+    fitted: Fitted,
+    config: TrainingConfig,
+    advance: Advance,
+) -> _Seen:
+    """Go through the windows once more: on the stride up to the split, then all, and score these."""
+    names = day_columns(FeatureSchema(fleet))
+    history = StoredHistory(store, dataset, fleet, names)
+    columns = [history.schema.names.index(name) for name in names]
+    risks, sensors = Replayed(history.assets), Replayed(history.assets)
+    split_ms = config.split_ms(fleet)
+    for until_ms, emit_s in ((split_ms - 1, fleet.training.stride_s), (config.until_ms, None)):
+        for part in history.until(until_ms, emit_s):
+            advance((int(part.end_ms[-1]) - config.from_ms) / (config.until_ms - config.from_ms), "")
+            risk = np.full(len(part), np.nan)
+            if until_ms >= split_ms:
+                risk = fitted.model.score(part.values)[:, fleet.horizon]
+            codes = history.codes(part)
+            risks.add(codes, part.end_ms, risk)
+            sensors.add(codes, part.end_ms, part.values[:, columns])
+    asset, end_ms, risk = risks.columns()
+    return _Seen(history.assets, asset, end_ms, risk, sensors.columns()[2], history.events)
+
+
+def _judged(run: Run, seen: _Seen, exam: Exam, store: FeatureStore) -> Run:
+    """Judge the model, every baseline, and the machines that were held out."""
+    config, fleet, own = run.config, run.fleet, seen.series(seen.risk)
+    threshold = run.fitted.model.threshold
+    model = exam.judge("model", "LightGBM hazard, calibrated", own, is_probability=True, threshold=threshold)
+    found = baselines(fleet, _watched(run, seen), seen.events, config.seed)
+    others = tuple(exam.judge(b.name, b.text, seen.series(b.score)) for b in found)
+    unseen = None
+    if config.split.held_out_share:
+        mine = replace(exam, events=[e for e in seen.events if config.held_out(e.asset)])
+        of_held_out = of_assets(own, config.held_out)
+        unseen = mine.judge(
+            "unseen",
+            "the model on machines that were held out",
+            of_held_out,
+            is_probability=True,
+            threshold=threshold,
+        )
+    ceiling = ceiling_of(read_truth(store), exam.later_ms)
+    return replace(run, model=model, baselines=others, unseen=unseen, ceiling=ceiling)
+
+
+def _watched(run: Run, seen: _Seen) -> Watched:
+    """Label the windows of the training slice for the baselines, as the model's are."""
+    fleet, config, names = run.fleet, run.config, seen.assets
+    split_ms, horizon_d = config.split_ms(fleet), fleet.alerting.horizon_d
+    taught = np.array([not config.held_out(name) for name in names], bool)[seen.asset]
+    taught &= ~is_down(names, seen.asset, seen.end_ms, seen.events) & (seen.end_ms <= split_ms)
+    observed_ms = observed_until(
+        names, seen.asset, seen.end_ms, seen.events, kinds=fleet.training.censor, until_ms=split_ms
+    )
+    label = within(time_to_next(names, seen.asset, seen.end_ms, seen.events), horizon_d)
+    taught &= known(seen.end_ms, horizon_d, observed_ms)
+    return Watched(names, seen.asset, seen.end_ms, seen.sensors, label, taught)
+
+
+def code_digest() -> str:
+    """Return the beginning of a SHA-256 over the sources of chillcast, as they are run."""
+    root, total = Path(__file__).parent.parent, hashlib.sha256()
+    for package in ("chillcast", "models", "simulators", "streams"):
+        for path in sorted((root / package).rglob("*.py")):
+            total.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def dependency_digest() -> str:
+    """Return the beginning of a SHA-256 over the names and versions of what is installed."""
+    installed = sorted({f"{d.metadata['Name']}=={d.version}".lower() for d in distributions()})
+    return hashlib.sha256("\n".join(installed).encode()).hexdigest()[:16]

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from models.baselines import Watched, age, baselines, best_sensor, rules
+from models.fleet import Rule, Training
+from models.frames import Event
+from models.labels import DAY_MS
+from tests.models.test_kernel import fleet_of
+
+
+def watched(n: int = 400) -> Watched:
+    """Sensor 1 falls where an outcome follows, sensor 0 is noise."""
+    rng = np.random.default_rng(1)
+    label = rng.random(n) < 0.3
+    sensors = np.stack([rng.normal(0, 1, n), -3.0 * label + rng.normal(0, 1, n)], axis=1).astype(np.float32)
+    end_ms = np.arange(1, n + 1) * DAY_MS
+    return Watched(["a"], np.zeros(n, np.int32), end_ms, sensors, label, np.arange(n) < n // 2)
+
+
+def test_the_best_sensor_is_found_with_its_direction_where_it_is_taught() -> None:
+    found = best_sensor(fleet_of(), watched())
+    assert found.text == "s1 below a threshold"
+    assert found.score[watched().label].mean() > found.score[~watched().label].mean() + 2
+
+
+def test_rules_rank_by_how_far_a_sensor_has_come_to_its_trip() -> None:
+    toy = msgspec.structs.replace(
+        fleet_of(), rules=(Rule(sensor="s0", warn=10.0, trip=20.0), Rule(sensor="s1", warn=4.0, trip=2.0))
+    )
+    sensors = np.array([[10, 9], [20, 9], [0, 3], [np.nan, 9]], np.float32)
+    assert rules(toy, sensors).score.tolist() == [0.0, 1.0, 0.5, -1.0]
+
+
+def test_without_rules_the_sum_of_the_fleets_rule_counts() -> None:
+    toy = msgspec.structs.replace(fleet_of(), training=Training(rule=("s0", "s1")))
+    assert rules(toy, np.array([[1, 2], [np.nan, 5]], np.float32)).score.tolist() == [3.0, 5.0]
+
+
+def test_age_counts_from_the_last_stop_or_work() -> None:
+    given = watched()
+    given.label[:] = (np.arange(400) % 100) > 80
+    work = [Event(day * DAY_MS, "a", "maintenance") for day in (101, 201, 301)]
+    score = age(given, work).score
+    assert score[90] > score[10]
+    assert score[390] > score[310]
+
+
+def test_every_baseline_scores_every_window_and_the_same_again() -> None:
+    first, second = (baselines(fleet_of(), watched(), [], 3) for _ in range(2))
+    assert [b.name for b in first] == ["best sensor", "rules", "age", "random"]
+    for one, other in zip(first, second, strict=True):
+        assert np.isfinite(one.score).all()
+        assert one.score.tolist() == other.score.tolist()

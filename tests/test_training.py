@@ -1,0 +1,68 @@
+"""A training run from the feature store, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from chillcast.training_config import load_config
+from models.bundle import read_manifest
+from models.errors import ConfigError
+from tests.test_end_to_end import chillcast, drives
+
+CONFIG = """
+fleet = "backblaze"
+seed = 5
+[data]
+from = 2020-03-01
+until = 2020-03-27
+[split]
+test_from = 2020-03-16
+held_out_share = 0.2
+"""
+
+
+def test_two_runs_give_the_same_bundle_and_figures_for_the_model_and_every_baseline(tmp_path: Path) -> None:
+    recording, config = drives(tmp_path / "drives.parquet"), tmp_path / "training.toml"
+    config.write_text(CONFIG, encoding="utf-8")
+    done = chillcast("data", "backfill", str(recording), "--fleet", "backblaze", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    runs = [chillcast("train", str(config), "--json", home=tmp_path) for _ in range(2)]
+    assert [r.returncode for r in runs] == [0, 0], runs[0].stderr
+    first, second = (json.loads(r.stdout) for r in runs)
+    assert first["bundle_sha256"] == second["bundle_sha256"]
+    assert (first["version"], second["version"]) == ("1", "2")
+    assert set(first["metrics"]) == {"model", "best sensor", "rules", "age", "random", "unseen"}
+    assert first["metrics"]["model"]["alerted"] > first["metrics"]["random"]["alerted"]
+    manifest = read_manifest(tmp_path / "run" / "bundle")
+    assert manifest.lineage["slice"] == f"{first['dataset'][:12]} 2020-03-16..2020-03-27"
+    wanted = {"recall", "false_alarms_per_asset_year", "log_loss", "brier"}
+    assert {f"model_{name}" for name in wanted} <= set(manifest.metrics)
+    report = (tmp_path / "run" / "documents" / "report.html").read_text()
+    assert report.count("<svg") == 2
+    assert first["dataset"] in (tmp_path / "run" / "documents" / "card.md").read_text()
+
+
+def test_a_pinned_dataset_is_insisted_on(tmp_path: Path) -> None:
+    recording, config = drives(tmp_path / "drives.parquet"), tmp_path / "training.toml"
+    config.write_text(CONFIG.replace("[split]", 'dataset = "0000"\n[split]'), encoding="utf-8")
+    chillcast("data", "backfill", str(recording), "--fleet", "backblaze", home=tmp_path)
+    done = chillcast("train", str(config), home=tmp_path)
+    assert done.returncode == 1
+    assert "data.dataset = '0000': expected" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("2020-03-16", "2020-04-16"), "split.test_from = '2020-04-16': expected a date between"),
+        (("seed", "sede"), "sede = 5: expected one of"),
+    ],
+)
+def test_a_bad_configuration_is_refused_by_key(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    path = tmp_path / "training.toml"
+    path.write_text(CONFIG.replace(*change), encoding="utf-8")
+    with pytest.raises(ConfigError, match=message.replace(".", r"\.")):
+        load_config(path)
