@@ -12,6 +12,7 @@ from chillcast.publishing import BackgroundReplay, Playing, ahead_of
 from chillcast.reporter import Advance, Reporter
 from chillcast.settings import Settings
 from chillcast.stages import create_store
+from models.bundle import champion
 from models.errors import UnavailableError
 from models.fleet import Fleet
 from models.frames import utc
@@ -43,8 +44,11 @@ def stream(
 ) -> Gathered:
     """Run the pipeline over a source; without a model (``scored``) only its features stage.
 
-    Returns when every partition has come to its end and the store has what was scored.
+    Returns when every partition has come to its end and the store has what was scored. Raises ModelError
+    where workers would ask for a champion, and there is none: they would be restarted for ever.
     """
+    if scored or fleet.expectation:
+        champion(settings.home_path / "bundles" / fleet.name)
     with ExitStack() as stack:
         pipeline = stack.enter_context(running(settings, fleet, SCORING if scored else SCORING[:1], reporter))
         gathered = Gathered(pipeline.topics, pipeline.partitions, on_alert, reporter.alarm)
