@@ -44,7 +44,7 @@ def fleet() -> Fleet:
 
 def windows(store: FeatureStore) -> dict[tuple[str, int], bytes]:
     """Return every window of a store that training would see, to the bit."""
-    if not store.fingerprints():
+    if not any(store.window_files(fingerprint) for fingerprint in store.fingerprints()):
         return {}
     history = StoredHistory(store, select(store, "backblaze", 0, 1 << 42), fleet())
     return {
