@@ -17,6 +17,7 @@ from chillcast.stages import feature_store
 from models.dataset import StoredHistory, select
 from models.feature_store import FeatureStore
 from models.fleet import Fleet, load_fleet
+from models.frames import Event
 from models.labels import DAY_MS
 from simulators.recording import Recorded, read_recording
 from tests.test_end_to_end import ROOT, Alarms, chillcast, drives
@@ -54,6 +55,11 @@ def windows(store: FeatureStore) -> dict[tuple[str, int], bytes]:
     }
 
 
+def events(store: FeatureStore) -> set[Event]:
+    """Return every event of a store."""
+    return {event for file in store.event_files() for event in store.read_events(file)}
+
+
 def reached_ms(store: FeatureStore) -> int:
     """Return the end of the last day of which something has landed."""
     days = [f.day_ms + DAY_MS for name in store.fingerprints() for f in store.window_files(name)]
@@ -77,7 +83,7 @@ def stream(recorded: Recorded, home: Path, expected: int, kills: int) -> tuple[F
             ahead_ms=3 * DAY_MS,
         ) as source,
     ):
-        while len(windows(store)) < expected:
+        while len(windows(store)) < expected or len(events(store)) < len(set(recorded.events)):
             assert time.monotonic() < deadline, f"{len(windows(store))} windows, {alarms}"
             source.raise_failure()
             pipeline.supervisor.watch()
@@ -99,8 +105,7 @@ def test_what_was_streamed_equals_the_backfill_to_the_bit(
     store, alarms = stream(recorded, tmp_path, len(expected), kills)
     assert [a.partition(";")[0] for a in alarms] == ["worker landing ended with -9"] * kills
     assert windows(store) == expected
-    events = {e for file in store.event_files() for e in store.read_events(file)}
-    assert events == set(recorded.events)
+    assert events(store) == set(recorded.events)
 
 
 def test_a_dataset_is_named_shown_and_compared(backfilled: Path) -> None:
