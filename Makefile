@@ -8,11 +8,12 @@ LOCK := requirements/all.txt
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11 $(UPGRADE)
 STAMP := $(VENV)/.installed
+MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench notebook lock clean
+.PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench notebook simulator-report lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## create .venv and install from the lock
 
@@ -69,6 +70,9 @@ bench: setup ## kernel, recordings, stream, rivals and fleet, each beside a base
 
 notebook: setup ## run docs/own_model.py and write what it prints as a Jupyter notebook
 	@exec $(BIN)/python scripts/notebook.py docs/own_model.py
+
+simulator-report: setup ## simulate a year and write docs/simulator-report.md with its pictures
+	@exec env PYTHONPATH=. $(BIN)/python scripts/simulator_report.py $(MONASH)
 
 lock: setup ## resolve the locks; pins stay where they can, UPGRADE=--upgrade moves them all
 	@$(UV_COMPILE) --all-extras pyproject.toml requirements/build.in -o $(LOCK)

@@ -22,7 +22,7 @@ _PASSES = 3
 _LEAST_LOAD = 0.1
 _LEAST_RISE_KJ = 2.0
 _FIRST_REJECTION = 1.15
-# Fitted to the published power penalties over the 27 conditions; docs/simulator.md states the error.
+# Fitted to the published power penalties over the 27 conditions; docs/simulator-report.md states the error.
 _FOULING_LOAD = 1.7
 _OIL_FILM = 0.19
 _FLOODED, _FLOODED_LOAD, _SUBCOOLS = 0.5, 0.7, 0.2

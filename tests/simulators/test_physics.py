@@ -1,6 +1,5 @@
 """The machine at its rated point, and the signs of the faults tested in ASHRAE RP-1043."""
 
-from collections.abc import Callable
 from dataclasses import fields, replace
 
 import numpy as np
@@ -8,74 +7,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.frames import Float64
-from simulators.machines import MODELS, RATED_ENTERING_C, RATED_LEAVING_C, Model, draw_machines, rated
-from simulators.physics import Steady, Wear, steady
-
-# The corners and middles of the 27 RP-1043 conditions: leaving chilled water, entering condenser water, load.
-LEAVING_C, ENTERING_C, LOAD = (
-    axis.ravel() for axis in np.meshgrid([4.0, 7.8, 11.6], [17.8, 23.9, 30.0], [0.27, 0.6, 1.0])
+from simulators.laboratory import (
+    ENTERING_C,
+    LEAVING_C,
+    LOAD,
+    QUANTITIES,
+    SIGNS,
+    agrees,
+    laboratory_states,
+    wear,
 )
+from simulators.machines import MODELS, RATED_ENTERING_C, RATED_LEAVING_C, Model, draw_machines, rated
+from simulators.physics import Steady, steady
+
 FULL = {"fouling": 0.8, "charge_lost": 0.4, "excess_oil": 0.68, "condenser_flow_lost": 0.4}
 FULL |= {"evaporator_flow_lost": 0.4, "overcharge": 0.4, "air": 0.05}
-
-
-def wear(**faults: float) -> Wear:
-    return Wear(**{f.name: np.array(faults.get(f.name, 0.0)) for f in fields(Wear)})
 
 
 def states(**faults: float) -> Steady:
     """Return states of 50 machines (rows) under the 27 conditions (columns)."""
     machines = draw_machines(np.random.default_rng(7), 50)
     column = type(machines)(*(getattr(machines, f.name)[:, None] for f in fields(machines)))
-    return steady(column, LOAD, LEAVING_C, ENTERING_C, wear(**faults))
-
-
-def condenser_approach(s: Steady) -> Float64:
-    return s.condensing_c - s.condenser_leaving_c
-
-
-def evaporator_approach(s: Steady) -> Float64:
-    return s.chilled_leaving_c - s.evaporating_c
-
-
-def condenser_rise(s: Steady) -> Float64:
-    return s.condenser_leaving_c - s.condenser_entering_c
-
-
-SIGNS: list[tuple[str, str, Callable[[Steady], Float64], int]] = [
-    ("condenser_flow_lost", "water ΔT", condenser_rise, 1),
-    ("condenser_flow_lost", "condensing", lambda s: s.condensing_c, 1),
-    ("condenser_flow_lost", "discharge", lambda s: s.discharge_c, 1),
-    ("condenser_flow_lost", "power", lambda s: s.power_kw, 1),
-    ("charge_lost", "evaporator approach", evaporator_approach, 1),
-    ("charge_lost", "power", lambda s: s.power_kw, 1),
-    ("charge_lost", "subcooling", lambda s: s.subcooling_k, -1),
-    ("charge_lost", "condenser approach", condenser_approach, -1),
-    ("charge_lost", "evaporating", lambda s: s.evaporating_c, -1),
-    ("fouling", "condenser approach", condenser_approach, 1),
-    ("fouling", "condensing", lambda s: s.condensing_c, 1),
-    ("fouling", "discharge", lambda s: s.discharge_c, 1),
-    ("fouling", "power", lambda s: s.power_kw, 1),
-    ("evaporator_flow_lost", "chilled ΔT", lambda s: s.chilled_entering_c - s.chilled_leaving_c, 1),
-    ("overcharge", "subcooling", lambda s: s.subcooling_k, 1),
-    ("overcharge", "condensing", lambda s: s.condensing_c, 1),
-    ("overcharge", "condenser approach", condenser_approach, 1),
-    ("overcharge", "power", lambda s: s.power_kw, 1),
-    ("air", "condensing", lambda s: s.condensing_c, 1),
-    ("air", "condenser approach", condenser_approach, 1),
-    ("air", "apparent subcooling", lambda s: s.subcooling_k, 1),
-    ("air", "discharge", lambda s: s.discharge_c, 1),
-    ("air", "power", lambda s: s.power_kw, 1),
-    ("excess_oil", "evaporator approach", evaporator_approach, 1),
-    ("excess_oil", "power", lambda s: s.power_kw, 1),
-]
-STEADY = [
-    ("condenser_flow_lost", condenser_approach),
-    ("evaporator_flow_lost", evaporator_approach),
-    ("fouling", lambda s: s.subcooling_k),
-]
-STEADY_IDS = ["flow-approach", "chilled-flow-approach", "fouling-subcooling"]
+    return laboratory_states(column, **faults)
 
 
 def test_the_rated_point_is_that_of_the_reference_machine() -> None:
@@ -85,21 +38,18 @@ def test_the_rated_point_is_that_of_the_reference_machine() -> None:
     assert s.discharge_c[0] == pytest.approx(45.4, abs=1.2)
 
 
-@pytest.mark.parametrize(("fault", "name", "value", "sign"), SIGNS, ids=[f"{f}-{n}" for f, n, _, _ in SIGNS])
-def test_a_fault_moves_what_it_moved_in_the_laboratory(
-    fault: str, name: str, value: Callable[[Steady], Float64], sign: int
-) -> None:
-    change = value(states(**{fault: FULL[fault]})) - value(states())
-    assert (np.sign(change) == sign).all()
+# Less chilled water lowers the power of the machine that was tested; with a flatter efficiency it need not.
+OF_EVERY_MACHINE = [sign for sign in SIGNS if sign[:2] != ("evaporator_flow_lost", "power")]
 
 
 @pytest.mark.parametrize(
-    ("fault", "value"), STEADY, ids=["flow-approach", "chilled-flow-approach", "fouling-subcooling"]
+    ("fault", "quantity", "sign"), OF_EVERY_MACHINE, ids=[f"{f}-{q}" for f, q, _ in OF_EVERY_MACHINE]
 )
-def test_a_fault_leaves_alone_what_it_left_alone_in_the_laboratory(
-    fault: str, value: Callable[[Steady], Float64]
+def test_a_fault_moves_what_it_moved_in_the_laboratory_and_leaves_the_rest(
+    fault: str, quantity: str, sign: int
 ) -> None:
-    assert np.abs(value(states(**{fault: FULL[fault]})) - value(states())).max() < 0.5
+    value = QUANTITIES[quantity]
+    assert agrees(value(states(**{fault: FULL[fault]})) - value(states()), sign).all()
 
 
 @pytest.mark.parametrize("model", MODELS, ids=[m.name for m in MODELS])
@@ -127,7 +77,7 @@ def test_heat_rejected_is_the_cooling_and_the_work_on_the_refrigerant(fault: str
     machines = rated(MODELS[1])
     s = steady(machines, LOAD, LEAVING_C, ENTERING_C, wear(**{fault: FULL[fault]}))
     flow = 1.0 - (FULL[fault] if fault == "condenser_flow_lost" else 0.0)
-    rejected = condenser_rise(s) * machines.stream_condenser * flow
+    rejected = QUANTITIES["condenser rise"](s) * machines.stream_condenser * flow
     np.testing.assert_allclose(rejected, LOAD * machines.capacity_kw + s.power_kw * machines.motor_efficiency)
 
 
