@@ -98,12 +98,15 @@ def test_a_day_in_which_nothing_arrived_is_empty(tmp_path: Path) -> None:
     assert set(rows[1:-1]) == {0}
 
 
-def test_the_truth_lies_apart_and_is_needed_for_nothing(folder: Path) -> None:
+def test_the_truth_lies_apart_and_only_an_evaluations_ceiling_reads_one(folder: Path) -> None:
     assert pq.read_table(folder / "truth" / "faults.parquet").to_pylist()[0]["kind"] == "leak"
     readers = [
         p for name in ("simulators", "chillcast", "models", "streams") for p in Path(name).glob("*.py")
     ]
-    assert [p.name for p in readers if '"truth"' in p.read_text(encoding="utf-8")] == ["archiver.py"]
+    named = {str(p) for p in readers if '"truth"' in p.read_text(encoding="utf-8")}
+    assert named == {"simulators/archiver.py", "chillcast/truth.py"}
+    users = {str(p) for p in readers if "read_truth" in p.read_text(encoding="utf-8")}
+    assert users == {"chillcast/truth.py", "chillcast/training.py"}
 
 
 def test_a_folder_with_something_in_it_is_not_written_into(tmp_path: Path) -> None:
