@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +13,7 @@ from msgspec import Meta
 from models.errors import ConfigError
 from models.fitting import split_of
 from models.fleet import Fleet, Training
-from models.tables import read_table
+from models.tables import read_table, read_toml
 
 Share = Annotated[float, Meta(ge=0, lt=1)]
 
@@ -105,12 +104,7 @@ def load_config(path: Path) -> TrainingConfig:
 
     Raises ConfigError with the file, the key, its value and what was expected.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), "file", str(path), f"a readable training file ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(str(path), "file", str(path), f"TOML ({error})") from error
+    raw = read_toml(path, "training")
     config = read_table(raw, TrainingConfig, str(path))
     if not config.from_ms < config.test_ms < config.until_ms:
         expected = f"a date between data.from {config.data.from_} and data.until {config.data.until}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import pathlib
 import re
+import tomllib
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -26,6 +28,16 @@ class MissingKeyError(ConfigError):
     def __init__(self, source: str, key: str, expected: str) -> None:
         super().__init__(source, key, None, expected)
         self.args = (f"{source}: {key} is missing: expected {expected}",)
+
+
+def read_toml(path: pathlib.Path, kind: str) -> dict[str, Any]:
+    """Parse a TOML file; ConfigError names it, and says that it is no readable ``kind`` file, or no TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), "file", str(path), f"a readable {kind} file ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(path), "file", str(path), f"TOML ({error})") from error
 
 
 def read_table(raw: Any, table: type[T], source: str) -> T:

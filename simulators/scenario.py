@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from models.errors import ConfigError
-from models.tables import read_table
+from models.tables import read_table, read_toml
 from simulators.climate import Climate
 from simulators.clock import DAY_S, Clock
 from simulators.dirt import CLEAN, Dirt
@@ -51,12 +50,7 @@ def load_scenario(path: Path) -> Scenario:
 
     Raises ConfigError with the file, the key, its value and what was expected.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), "file", str(path), f"a readable scenario file ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(str(path), "file", str(path), f"TOML ({error})") from error
+    raw = read_toml(path, "scenario")
     return parse_scenario(raw, str(path))
 
 
