@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.record import record
 from models.fleet import load_fleet
 from simulators.laboratory import wear
-from simulators.machines import draw_machines
+from simulators.machines import draw_machines, draw_models
 from simulators.physics import steady
 from simulators.scenario import load_scenario
 from simulators.simulation import Simulation
@@ -23,7 +23,7 @@ STEPS, ASSETS, REPEATS, DAYS = 96, 128, 40, 7
 def physics() -> float:
     """Measure steady states of a day of 128 machines; return ``numpy.exp`` values per second."""
     rng = np.random.default_rng(1)
-    machines, load = draw_machines(rng, ASSETS), rng.uniform(0.2, 1.0, (STEPS, ASSETS))
+    machines, load = draw_machines(rng, draw_models(rng, ASSETS)), rng.uniform(0.2, 1.0, (STEPS, ASSETS))
     arguments = machines, load, machines.setpoint_c, 20.0 + 8.0 * load, wear(fouling=0.3)
     steady(*arguments)
     started = time.perf_counter()

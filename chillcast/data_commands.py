@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,6 +37,23 @@ def backfill(
     settings = read_settings(home=home, fleet=fleet)
     past = past_of(source, load_fleet(settings.fleet_path))
     show(backfill(settings, past, expect_until, Reporter()), json=json)
+
+
+@app.command("inventory")
+def inventory(
+    file: Annotated[Path, typer.Argument(help="CSV with a column asset, and one per attribute.")],
+    *,
+    fleet: FleetName = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Say what the machines are (model, site, …): models can be trained for segments by these."""
+    from chillcast.datasets import inventorise  # noqa: PLC0415
+    from chillcast.stages import feature_store  # noqa: PLC0415
+
+    settings = read_settings(home=home, fleet=fleet)
+    machines = load_fleet(settings.fleet_path)
+    show(inventorise(feature_store(settings, machines), machines, file), json=json)
 
 
 @app.command("list")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,13 +18,14 @@ from chillcast.settings import Settings, find_file
 from chillcast.stages import feature_store
 from chillcast.truth import keep_truth
 from models.bundle import champion, load_expectation
-from models.dataset import Catalogue, Dataset, StoredHistory, select, verify
+from models.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select, verify
 from models.errors import ConfigError, ModelError
 from models.expectation import Expectation
 from models.feature_store import FeatureStore, Origin, stored_schema
 from models.fitting import History
 from models.fleet import Fleet
 from models.frames import Slice, utc
+from models.inventory import Inventory, read_inventory
 from models.labels import DAY_MS, outcomes
 from simulators.playable import Playable, open_recording
 from simulators.scenario import load_scenario
@@ -80,6 +82,8 @@ def backfill(settings: Settings, past: Past, expect_until: str | None, reporter:
             store.land_events(part.events, origin)
             windows, events = windows + sum(map(len, found)), events + len(part.events)
             advance(0.0, utc(part.end_ms))
+    if source.inventory.machines:
+        store.keep_inventory(source.inventory)
     if isinstance(source, Simulation):
         keep_truth(store, past.name, source.shutdowns)
     return {
@@ -147,6 +151,7 @@ def define(store: FeatureStore, fleet: Fleet, span: tuple[str, str], fingerprint
 def describe(store: FeatureStore, fleet: Fleet, dataset: Dataset) -> dict[str, Any]:
     """Return what a dataset holds, having checked every file: windows, machines, outcomes, gaps."""
     verify(store, dataset)
+    inventory = inventory_of(store, dataset)
     history = StoredHistory(store, dataset, fleet)
     windows, missing, values = 0, 0, 0
     days: list[int] = []
@@ -164,15 +169,29 @@ def describe(store: FeatureStore, fleet: Fleet, dataset: Dataset) -> dict[str, A
         "missing_share": missing / values if values else None,
         "days_without_windows": (max(days) - min(days) + 1 - len(set(days))) if days else 0,
         "outcomes": len(happened),
+        "inventory": {key: sizes_of(history.assets, inventory, key) for key in inventory.keys},
         "outcomes_by_code": {code: happened.count(code) for code in sorted(set(happened))},
     }
+
+
+def sizes_of(assets: Iterable[str], inventory: Inventory, key: str) -> dict[str, int]:
+    """Return how many of these machines each segment by ``key`` has; ``fleet`` where it is not known."""
+    return dict(sorted(Counter(map(inventory.segments_by(key), assets)).items()))
+
+
+def inventorise(store: FeatureStore, fleet: Fleet, path: Path) -> dict[str, Any]:
+    """Take what a CSV file says of the machines into the store; return what is known now."""
+    store.keep_inventory(read_inventory(path, fleet))
+    known = store.read_inventory(store.inventory_files()[-1])
+    sizes = {key: len(set(map(known.segments_by(key), known.machines))) for key in known.keys}
+    return {"fleet": fleet.name, "machines": len(known.machines), "segments": sizes}
 
 
 def difference(store: FeatureStore, one: Dataset, other: Dataset) -> dict[str, Any]:
     """Return how two datasets differ: in their questions, their features and their files."""
     query = {
         name: [getattr(one, name), getattr(other, name)]
-        for name in ("fleet", "fingerprint", "from_ms", "until_ms")
+        for name in ("fleet", "fingerprint", "from_ms", "until_ms", "inventory")
         if getattr(one, name) != getattr(other, name)
     }
     first, second = (store.schema(d.fingerprint).feature_names for d in (one, other))

@@ -72,7 +72,7 @@ def simulate(settings: Settings, fleet: Fleet, request: Request, reporter: Repor
         if archiver:
             archiver.write_truth("faults", run.faults, FaultRecord)
             archiver.write_truth("shutdowns", run.shutdowns, ShutdownRecord)
-            archiver.finish(f"scenario {scenario.name}, seed {scenario.seed}", sha256)
+            archiver.finish(f"scenario {scenario.name}, seed {scenario.seed}", sha256, run.inventory)
     if request.plot:
         _draw(fleet, run, request, request.plot, reporter)
     return {

@@ -18,14 +18,16 @@ from models.feature_store import FeatureStore, StoredFile, file_sha256
 from models.features import FeatureSchema
 from models.fleet import Fleet
 from models.frames import Event, Int32, Int64, utc
+from models.inventory import NOTHING, Inventory
 from models.kernel import Windows
 from models.labels import DAY_MS
 
 
-class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The windows of one fingerprint that end in (from, until], and the events in it, as files hold them.
 
-    A file's name begins its SHA-256, so that the digest is over the content, too.
+    ``inventory`` is the file that says what the machines are, empty where nobody said it. A file's name holds
+    the beginning of its SHA-256, so that the digest is over the content, too.
     """
 
     fleet: str
@@ -34,6 +36,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     until_ms: int
     windows: tuple[str, ...]
     events: tuple[str, ...]
+    inventory: str = ""
 
     @property
     def digest(self) -> str:
@@ -67,6 +70,7 @@ def select(
         until_ms=until_ms,
         windows=tuple(f.path for f in files),
         events=tuple(f.path for f in _within(store.event_files(), from_ms, until_ms)),
+        inventory=next(reversed(store.inventory_files()), ""),
     )
 
 
@@ -80,6 +84,12 @@ def verify(store: FeatureStore, dataset: Dataset) -> None:
             )
         if file_sha256(store.folder / path) != known[path].sha256:
             raise ModelError(f"{store.folder / path}: damaged: its content is not what was landed")
+    inventory_of(store, dataset)
+
+
+def inventory_of(store: FeatureStore, dataset: Dataset) -> Inventory:
+    """Return what was known of the machines when the dataset was named."""
+    return store.read_inventory(dataset.inventory) if dataset.inventory else NOTHING
 
 
 class Catalogue:

@@ -1,7 +1,8 @@
 """The feature store: windows as they were scored, and the events beside them, in partitioned Parquet.
 
 Under a folder per fleet lie ``windows/fingerprint=…/day=…`` and ``events/day=…``; a window belongs to the day
-in which it ends, midnight to the day before. A file's name says where its rows come from and what it holds:
+in which it ends, midnight to the day before. ``inventory`` holds every state of the inventory, numbered, each
+whole. A file's name says where its rows come from and what it holds:
 source, first and last offset, both included, and the beginning of its SHA-256. Landing the same rows again
 overwrites a file with itself; rows that come in two files, since a crash cut them otherwise, are equal bit
 for bit, and a reader takes one of them.
@@ -26,6 +27,8 @@ from models.errors import ModelError
 from models.expectation import Expectation, parse_expectation, to_json
 from models.features import FeatureSchema
 from models.frames import Event, Float32, Int32, Int64, utc
+from models.inventory import NOTHING, Inventory
+from models.inventory import to_json as inventory_json
 from models.kernel import Windows
 from models.labels import DAY_MS
 
@@ -126,6 +129,31 @@ class FeatureStore:
             _land(
                 self.folder / "events" / _day_folder(day_ms), pa.table(columns), origin, list(_EVENT_COLUMNS)
             )
+
+    def keep_inventory(self, inventory: Inventory) -> None:
+        """Add to what is known of the machines; what was known before stays in a file of its own."""
+        files = self.inventory_files()
+        known = self.read_inventory(files[-1]) if files else NOTHING
+        data = inventory_json(known.merged(inventory))
+        sha = hashlib.sha256(data).hexdigest()[:16]
+        if not files or not files[-1].endswith(f"-{sha}.json"):
+            _write(self.folder / "inventory" / f"{len(files) + 1:06d}-{sha}.json", data)
+
+    def inventory_files(self) -> list[str]:
+        """Return the states of the inventory, oldest first; the last holds what is known now."""
+        found = (self.folder / "inventory").glob("*-*.json")
+        return [str(path.relative_to(self.folder)) for path in sorted(found)]
+
+    def read_inventory(self, file: str) -> Inventory:
+        """Read a state of the inventory; ModelError names a file that is gone or damaged."""
+        path = self.folder / file
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path}: no such file: it was part of the dataset") from error
+        if not path.stem.endswith(f"-{hashlib.sha256(data).hexdigest()[:16]}"):
+            raise ModelError(f"{path}: damaged: its content is not what was landed")
+        return msgspec.json.decode(data, type=Inventory)
 
     def window_files(self, fingerprint: str) -> list[StoredFile]:
         """Return the files of a fingerprint's windows, in order of day and name."""

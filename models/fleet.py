@@ -159,12 +159,16 @@ class EventRule(_Table, frozen=True):
 
 
 class Recording(_Table, frozen=True, kw_only=True):
-    """How the rows of a wide CSV or Parquet recording become frames and events."""
+    """How the rows of a wide CSV or Parquet recording become frames and events.
+
+    ``inventory`` names the columns that say what a machine is: its model, its site, …
+    """
 
     asset: str
     time: str
     timezone: str = "UTC"
     columns: dict[Key, Column]
+    inventory: dict[Key, str] = {}
     events: tuple[EventRule, ...] = ()
 
 
@@ -257,6 +261,10 @@ def _rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
     rules += [
         (f"sampling.windows_s[{i}]", w, w % hop == 0, "a multiple of sampling.hop_s")
         for i, w in enumerate(sampling.windows_s)
+    ]
+    rules += [
+        (f"recording.inventory.{key}", key, key not in ("asset", "fleet"), "another name: this one is taken")
+        for key in (fleet.recording.inventory if fleet.recording else ())
     ]
     rules += [
         (f"rules[{i}].trip", r.trip, r.trip != r.warn, f"another level than warn = {r.warn}")

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from models.errors import RecordingError
 from models.fleet import Fleet
 from models.frames import Event, Frames, Int32, Int64, Slice, join
+from models.inventory import NOTHING, Inventory
 from models.labels import DAY_MS
 from simulators.digest import Digest
 
@@ -29,7 +30,10 @@ _CHUNK_ROWS = 65_536
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``recording.json`` says; ``readings`` are rows × sensors, the range is half-open."""
+    """What ``recording.json`` says; ``readings`` are rows × sensors, the range is half-open.
+
+    ``inventory`` says what the machines are, where the recorder knew it.
+    """
 
     format: str
     fleet: str
@@ -44,6 +48,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     shutdowns: int
     sha256: str
+    inventory: Inventory = NOTHING
 
 
 class Archive:

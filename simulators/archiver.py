@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from models.errors import ConfigError
 from models.fleet import Fleet
 from models.frames import Event, Float32, Frames, Int64, Slice
+from models.inventory import NOTHING, Inventory
 from models.labels import DAY_MS
 from simulators.archive import FORMAT, MANIFEST, Archive, Manifest, date_of
 
@@ -66,7 +67,7 @@ class Archiver:
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(columns), path)
 
-    def finish(self, source: str, sha256: str = "") -> Manifest:
+    def finish(self, source: str, sha256: str = "", inventory: Inventory = NOTHING) -> Manifest:
         """Close the files, write the manifest and return it; without ``sha256`` they are read once more."""
         self.__exit__()
         manifest = Manifest(
@@ -83,6 +84,7 @@ class Archiver:
             events=self.events,
             shutdowns=self.shutdowns,
             sha256=sha256,
+            inventory=inventory,
         )
         self.folder.mkdir(parents=True, exist_ok=True)
         self._keep(manifest)

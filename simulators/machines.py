@@ -57,6 +57,12 @@ class Model:
     has_drive: bool = False
     refrigerant: str = "R134a"
 
+    @property
+    def nameplate(self) -> dict[str, str]:
+        """What the inventory says of a machine of this model."""
+        drive = "variable speed" if self.has_drive else "fixed speed"
+        return {"model": self.name, "refrigerant": self.refrigerant, "drive": drive}
+
 
 _YORK = (gauge(180.0), gauge(160.0), gauge(25.0), 3)
 _CARRIER = (gauge(215.0), gauge(195.0), 2.99, 1)
@@ -126,10 +132,14 @@ def rated(model: Model) -> Machines:
     return _build((model,), lambda _sigma: np.ones(1), np.zeros(1))
 
 
-def draw_machines(rng: np.random.Generator, count: int) -> Machines:
-    """Draw ``count`` machines: model by share, then the spread of manufacture and site."""
-    chosen = rng.choice(len(MODELS), count, p=[m.share for m in MODELS])
-    models = tuple(MODELS[i] for i in chosen)
+def draw_models(rng: np.random.Generator, count: int) -> tuple[Model, ...]:
+    """Draw the models of ``count`` machines, each by its share."""
+    return tuple(MODELS[i] for i in rng.choice(len(MODELS), count, p=[m.share for m in MODELS]))
+
+
+def draw_machines(rng: np.random.Generator, models: tuple[Model, ...]) -> Machines:
+    """Draw a machine of each model, with the spread of manufacture and site."""
+    count = len(models)
     return _build(models, lambda sigma: np.exp(rng.normal(0.0, sigma, count)), rng.normal(0.0, 0.6, count))
 
 

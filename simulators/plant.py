@@ -16,7 +16,7 @@ from simulators.counters import Counters
 from simulators.faults import GRADUAL, Change, Faults, Int8, Severity, Strikes
 from simulators.instruments import InstrumentFaults
 from simulators.load import Buildings, Flags
-from simulators.machines import draw_machines
+from simulators.machines import draw_machines, draw_models
 from simulators.points import Reading
 from simulators.scenario import Scenario
 from simulators.sensors import Sensors
@@ -73,7 +73,8 @@ class Plant:
         count = len(assets)
         self.assets, self.truth = assets, Truth()
         self._clock = scenario.clock
-        self._machines = draw_machines(build, count)
+        self.models = draw_models(build, count)
+        self._machines = draw_machines(build, self.models)
         self._weather = Weather(scenario.climate, regional, air, count)
         self._buildings = Buildings(use, count)
         self._policy = policy = scenario.maintenance

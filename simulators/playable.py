@@ -12,6 +12,7 @@ import numpy as np
 from models.errors import RecordingError
 from models.fleet import Fleet
 from models.frames import Event, Slice, limits, utc
+from models.inventory import NOTHING, Inventory
 from simulators.archive import Archive
 from simulators.dirt import CLEAN, Dirt, soil
 from simulators.player import Open, since
@@ -47,6 +48,7 @@ class Playable:
     seed: int = 1
     span: Span = EVER
     read: Quality | None = None
+    inventory: Inventory = NOTHING
 
     def slices(self, from_ms: int | None = None) -> Iterator[Slice]:
         """Yield what arrives from a moment on, or from the beginning."""
@@ -80,14 +82,20 @@ def open_recording(
 def _folder(path: Path, fleet: Fleet) -> Playable:
     archive = Archive(path, fleet)
     held = archive.manifest
-    return Playable(fleet, tuple(archive.events()), archive.slices, (held.start_ms, held.end_ms))
+    span_ms = held.start_ms, held.end_ms
+    return Playable(fleet, tuple(archive.events()), archive.slices, span_ms, inventory=held.inventory)
 
 
 def _table(path: Path, fleet: Fleet) -> Playable:
     table = read_recording(path, fleet)
     found = table.quality
     return Playable(
-        fleet, table.events, lambda _: table.slices(), (found.from_ms, found.until_ms + 1), read=found
+        fleet,
+        table.events,
+        lambda _: table.slices(),
+        (found.from_ms, found.until_ms + 1),
+        read=found,
+        inventory=table.inventory,
     )
 
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from models.errors import ConfigError, RecordingError
 from models.fleet import Column, EventRule, Fleet, Recording
 from models.frames import Event, Float32, Frames, Int32, Int64, Slice
+from models.inventory import NOTHING, Inventory, of_columns
 from models.labels import DAY_MS, Bools
 from streams.checks import LATEST_MS
 
@@ -47,6 +48,7 @@ class Recorded:
     frames: Frames
     events: tuple[Event, ...]
     quality: Quality
+    inventory: Inventory = NOTHING
 
     def slices(self) -> Iterator[Slice]:
         """Yield one slice per day, or per hop where that is longer."""
@@ -97,7 +99,8 @@ def read_recording(path: Path, fleet: Fleet) -> Recorded:
         missing=missing,
         implausible=implausible,
     )
-    return Recorded(fleet, frames, tuple(sorted(events)), quality)
+    inventory = _inventory(table, mapping, assets, asset, order)
+    return Recorded(fleet, frames, tuple(sorted(events)), quality, inventory)
 
 
 def repeats(frames: Frames) -> int:
@@ -120,7 +123,7 @@ def missing_samples(frames: Frames, period_ms: int) -> int:
 def _columns_of(mapping: Recording) -> list[str]:
     """Return the columns that a mapping names, each once."""
     named = [mapping.asset, mapping.time, *(c.column for c in mapping.columns.values())]
-    return list(dict.fromkeys([*named, *(rule.column for rule in mapping.events)]))
+    return list(dict.fromkeys([*named, *mapping.inventory.values(), *(r.column for r in mapping.events)]))
 
 
 def _table(path: Path, wanted: Sequence[str]) -> pa.Table:
@@ -272,6 +275,20 @@ def _events(
             moment = int(time_ms[row]) + rule.after_s * 1000
             found.append(Event(moment, str(named[row]), rule.kind, rule.code))
     return found
+
+
+def _inventory(
+    table: pa.Table, mapping: Recording, assets: tuple[str, ...], asset: Int32, order: Int64
+) -> Inventory:
+    """Return what the last row of each machine says that it is."""
+    last = dict(zip(asset[order].tolist(), order.tolist(), strict=True))
+    rows = pa.array(last.values(), pa.int64())
+    columns = {
+        key: table[name].take(rows).cast(pa.string()).to_pylist() for key, name in mapping.inventory.items()
+    }
+    return of_columns(
+        {assets[code]: {key: values[i] for key, values in columns.items()} for i, code in enumerate(last)}
+    )
 
 
 def _matches(column: pa.ChunkedArray, rule: EventRule) -> Bools:

@@ -9,6 +9,7 @@ import numpy as np
 from models.errors import ConfigError
 from models.fleet import Fleet
 from models.frames import Event, Float32, Frames, Int32, Int64, Slice
+from models.inventory import Inventory
 from simulators.dirt import soil
 from simulators.plant import LARGEST, Plant
 from simulators.scenario import Scenario
@@ -55,6 +56,12 @@ class Simulation:
         """The safety shutdowns up to now and their causes, for evaluation alone, by time."""
         found = (s for p in self._plants for s in p.truth.shutdowns)
         return tuple(sorted(found, key=lambda s: (s.time_ms, s.asset)))
+
+    @property
+    def inventory(self) -> Inventory:
+        """What the machines are, as their nameplates say."""
+        models = (model for plant in self._plants for model in plant.models)
+        return Inventory({name: m.nameplate for name, m in zip(self.assets, models, strict=True)})
 
     def _frames(self, day: int, values: Float32) -> Frames:
         assets, steps, sensors = values.shape

@@ -6,13 +6,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.dataset import Catalogue, Dataset, StoredHistory, select, verify
+from models.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select, verify
 from models.errors import ModelError
 from models.feature_store import FeatureStore, Origin, stored_schema
 from models.features import FeatureSchema
 from models.fitting import History
 from models.fleet import Fleet
 from models.frames import Event
+from models.inventory import Inventory
 from models.kernel import Windows
 from models.labels import DAY_MS
 from tests.models.test_fitting import DAYS, EVENTS, UNTIL, fitted, fleet, slices, written
@@ -176,3 +177,17 @@ def test_the_catalogue_finds_a_dataset_by_the_beginning_of_its_digest(tmp_path: 
     for wrong in ("", "0" * 16):
         with pytest.raises(ModelError, match=f"0 digests begin so: there are {dataset.digest[:16]}"):
             catalogue.find(wrong)
+
+
+def test_a_dataset_names_the_state_of_the_inventory_it_was_drawn_with(tmp_path: Path) -> None:
+    store = landed(tmp_path, fleet())
+    before = whole(store)
+    assert inventory_of(store, before) == Inventory()
+    store.keep_inventory(Inventory({"a00": {"model": "X"}}))
+    drawn = whole(store)
+    store.keep_inventory(Inventory({"a00": {"model": "Y"}}))
+    assert len({before.digest, drawn.digest, whole(store).digest}) == 3
+    assert inventory_of(store, drawn).machines == {"a00": {"model": "X"}}
+    (store.folder / drawn.inventory).write_bytes(b"{}")
+    with pytest.raises(ModelError, match="damaged"):
+        verify(store, drawn)

@@ -11,6 +11,7 @@ import pytest
 
 from models.errors import ConfigError, RecordingError
 from models.frames import Event, Slice
+from models.inventory import Inventory
 from models.labels import DAY_MS
 from simulators import archive
 from simulators.archive import Archive
@@ -37,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             digest.add(part)
             archiver.write(part)
         archiver.write_truth("faults", [FaultRecord("a", "leak", 1)], FaultRecord)
-        archiver.finish("test", digest.hexdigest())
+        archiver.finish("test", digest.hexdigest(), Inventory({"a": {"model": "X"}}))
     return path
 
 
@@ -149,3 +150,7 @@ def test_a_folder_and_a_part_of_it_can_be_played_with_dirt_and_counted(folder: P
     assert dirty.quality.rows < whole.quality.rows
     with pytest.raises(RecordingError, match="nothing between --from and --until"):
         open_recording(folder, FLEET, Span(100 * DAY_MS, 101 * DAY_MS))
+
+
+def test_what_the_machines_are_comes_back(folder: Path) -> None:
+    assert open_recording(folder, FLEET).inventory == Inventory({"a": {"model": "X"}})

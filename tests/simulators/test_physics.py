@@ -17,7 +17,15 @@ from simulators.laboratory import (
     laboratory_states,
     wear,
 )
-from simulators.machines import MODELS, RATED_ENTERING_C, RATED_LEAVING_C, Model, draw_machines, rated
+from simulators.machines import (
+    MODELS,
+    RATED_ENTERING_C,
+    RATED_LEAVING_C,
+    Model,
+    draw_machines,
+    draw_models,
+    rated,
+)
 from simulators.physics import Steady, steady
 
 FULL = {"fouling": 0.8, "charge_lost": 0.4, "excess_oil": 0.68, "condenser_flow_lost": 0.4}
@@ -26,7 +34,8 @@ FULL |= {"evaporator_flow_lost": 0.4, "overcharge": 0.4, "air": 0.05}
 
 def states(**faults: float) -> Steady:
     """Return states of 50 machines (rows) under the 27 conditions (columns)."""
-    machines = draw_machines(np.random.default_rng(7), 50)
+    rng = np.random.default_rng(7)
+    machines = draw_machines(rng, draw_models(rng, 50))
     column = type(machines)(*(getattr(machines, f.name)[:, None] for f in fields(machines)))
     return laboratory_states(column, **faults)
 

@@ -208,3 +208,13 @@ def test_a_whole_number_is_found_where_it_stands_as_a_fraction(tmp_path: Path) -
     counted = msgspec.structs.replace(fleet(), recording=msgspec.structs.replace(mapping, events=(rule,)))
     (tmp_path / "r.csv").write_text(HEAD + "m1,2025-01-01,50,7,1.0\nm1,2025-01-02,50,7,\n")
     assert len(read_recording(tmp_path / "r.csv", counted).events) == 1
+
+
+def test_the_last_row_of_a_machine_says_what_it_is(tmp_path: Path) -> None:
+    rows = "m1,2025-01-01,50,7,old\nm2,2025-01-01,50,7,\nm1,2025-01-02,50,7,new\nother,2025-01-01,50,7,x\n"
+    (tmp_path / "r.csv").write_text(HEAD + rows)
+    mapping = fleet().recording
+    assert mapping is not None
+    known = msgspec.structs.replace(mapping, inventory={"model": "state"}, events=())
+    found = read_recording(tmp_path / "r.csv", msgspec.structs.replace(fleet(), recording=known))
+    assert found.inventory.machines == {"m1": {"model": "new"}}

@@ -13,6 +13,7 @@ from models.frames import Event, Float32, Slice
 from simulators.controller import SAFETY_CODES
 from simulators.dirt import Dirt
 from simulators.faults import SUDDEN
+from simulators.machines import MODELS
 from simulators.scenario import Scenario, load_scenario, parse_scenario
 from simulators.simulation import Simulation, simulate
 
@@ -286,3 +287,13 @@ def test_a_scenario_with_other_rates_climate_and_noise_works_the_same() -> None:
     downs = {(e.asset, e.code): e.time_ms for e in events if e.kind == "shutdown"}
     backs = [e for e in events if e.kind == "restart" and e.time_ms - downs[e.asset, e.code] > 0]
     assert all(e.time_ms - downs[e.asset, e.code] == 30 * 3_600_000 for e in backs)
+
+
+def test_the_inventory_is_what_the_nameplates_say(year: tuple[Simulation, list[Event], list[Slice]]) -> None:
+    run, _, _ = year
+    known = run.inventory.machines
+    assert tuple(known) == run.assets
+    assert {m["model"] for m in known.values()} <= {m.name for m in MODELS}
+    drives = {name: m["drive"] for name, m in known.items()}
+    driven = {name for name, drive in drives.items() if drive == "variable speed"}
+    assert driven == {name for name, m in known.items() if m["model"][0] == "V" or m["model"][:2] == "ZV"}
