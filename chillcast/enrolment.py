@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from chillcast.learning import write
 from chillcast.modelling import Models
 from chillcast.reporter import Reporter
@@ -69,6 +71,7 @@ def said(run: Run) -> dict[str, Any]:
         "trees": run.fitted.model.booster.num_trees(),
         "features_without_a_value": len(run.fitted.unused),
         "no_precursor_ceiling": run.ceiling,
+        "causes": {n.when: msgspec.to_builtins(n) for n in run.naming} or None,
         "metrics": {j.name: shown(j) for j in run.judgements},
     }
 

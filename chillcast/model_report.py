@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from chillcast.training import Run
+from chillcast.training import Run, without_causes
 from models.judgement import Judgement
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -34,6 +34,7 @@ def write_report(run: Run, path: Path) -> None:
             budget=budget,
             lead=_svg(draw_lead(run.judgements[0], alerting.horizon_d)),
             calibration=_svg(draw_calibration(run.judgements[0])),
+            without_causes=without_causes(run.fitted.causes, run.fitted.training.cause_outcomes),
         )
     )
     path.write_text(text, encoding="utf-8")

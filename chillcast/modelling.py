@@ -35,7 +35,7 @@ from models.expectation import Expectation, identity_of
 from models.features import FeatureSchema
 from models.fleet import Fleet, load_fleet
 from models.frames import utc
-from models.gate import Evidence, Verdict, judge
+from models.gate import DEFAULT, Evidence, Verdict, judge
 from models.promotion import CHALLENGER, CHAMPION, Promotion, Promotions
 from models.registry import Registry, Version
 from models.risk import RiskModel
@@ -127,7 +127,8 @@ class Models:
             candidate = _evidence(version, folder)
         if champion is None or champion.version == version:
             return judge(candidate, None)
-        return judge(candidate, _evidence(champion.version, self._promoted(champion)))
+        limits = msgspec.structs.replace(DEFAULT, segment_shutdowns=self.settings.gate_segment_shutdowns)
+        return judge(candidate, _evidence(champion.version, self._promoted(champion)), limits)
 
     def compare(self, version: str, other: str | None = None) -> dict[str, Any]:
         """Return the figures of two versions side by side, what the gate says, and the shadow."""

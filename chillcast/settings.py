@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     influx_org: str = "chillcast"
     influx_bucket: str = "chillcast"
     registry_uri: str = ""
+    gate_segment_shutdowns: Annotated[int, Meta(ge=1)] = 10
     page_host: str = "127.0.0.1"
     page_port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "warning"
@@ -99,7 +100,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return {PREFIX + k.upper(): str(v) for k, v in msgspec.structs.asdict(self).items()}
 
 
-_WHOLE = ("partitions", "page_port", "metrics_port", "session_timeout_s", "state_interval_s")
+_WHOLE = (
+    "partitions",
+    "page_port",
+    "metrics_port",
+    "session_timeout_s",
+    "state_interval_s",
+    "gate_segment_shutdowns",
+)
 
 
 def read_settings(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:

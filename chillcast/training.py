@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import distributions, version
 from pathlib import Path
@@ -16,7 +16,7 @@ from chillcast.reporter import Advance, Reporter
 from chillcast.training_config import TrainingConfig
 from chillcast.truth import ceiling_of, read_truth
 from models.baselines import Watched, baselines, day_columns
-from models.dataset import Catalogue, Dataset, StoredHistory, select
+from models.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select
 from models.errors import ConfigError
 from models.feature_store import FeatureStore
 from models.features import FeatureSchema
@@ -24,7 +24,8 @@ from models.fitting import Fitted, Replayed, Search
 from models.fleet import Fleet
 from models.frames import Event, Float32, Float64, Int32, Int64
 from models.judgement import Exam, Judgement, figures, of_assets
-from models.labels import is_down, known, observed_until, time_to_next, within
+from models.labels import DAY_MS, is_down, known, observed_until, outcomes, time_to_next, within
+from models.naming import Hints, Naming, judge_naming, naming_figures
 from models.policy import RiskSeries
 
 
@@ -39,6 +40,7 @@ class Run:
     model: Judgement | None = None
     baselines: tuple[Judgement, ...] = ()
     unseen: Judgement | None = None
+    naming: tuple[Naming, ...] = ()
     ceiling: float | None = None
 
     @property
@@ -50,7 +52,7 @@ class Run:
     def metrics(self) -> dict[str, float]:
         """All figures, flat."""
         own = {} if self.ceiling is None else {"no_precursor_ceiling": self.ceiling}
-        return {**self.fitted.metrics, **figures(self.judgements), **own}
+        return {**self.fitted.metrics, **figures(self.judgements), **naming_figures(self.naming), **own}
 
     @property
     def lineage(self) -> dict[str, str]:
@@ -92,6 +94,8 @@ def train(
     )
     for name in _silent(fitted.unused, fleet):
         reporter.line(f"sensor {name} has no value in the training range: left out")
+    if fitted.model.causes is None:
+        reporter.line(without_causes(fitted.causes, fitted.training.cause_outcomes))
     with reporter.step("judging") as advance:
         seen = _see(store, dataset, fleet, fitted, config, advance)
     exam = Exam(
@@ -100,6 +104,7 @@ def train(
         earlier_ms=(config.split_ms(fleet) + fleet.sampling.windows_s[-1] * 1000, config.test_ms),
         later_ms=(config.test_ms, config.until_ms),
         top_k=config.evaluation.top_k,
+        segment_of=inventory_of(store, dataset).segments_by(config.evaluation.segments_by),
     )
     return _judged(Run(config, fleet, dataset, fitted), seen, exam, store)
 
@@ -122,7 +127,10 @@ def _silent(unused: Sequence[str], fleet: Fleet) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Windows from the first on: risks over the alerting horizon, NaN within the training slice; sensors."""
+    """Windows from the first on: risks over the alerting horizon, NaN within the training slice; sensors.
+
+    ``hints`` at the causes, where the model has any, are of the windows before an outcome of the judged days.
+    """
 
     assets: list[str]
     asset: Int32
@@ -130,6 +138,7 @@ class _Seen:
     risk: Float64
     sensors: Float32
     events: list[Event]
+    hints: Hints | None
 
     def series(self, scores: Float64) -> RiskSeries:
         """Return scores of these windows as a series."""
@@ -148,7 +157,7 @@ def _see(
     names = day_columns(FeatureSchema(fleet))
     history = StoredHistory(store, dataset, fleet, names)
     columns = [history.schema.names.index(name) for name in names]
-    risks, sensors = Replayed(history.assets), Replayed(history.assets)
+    risks, sensors, hints = (Replayed(history.assets) for _ in range(3))
     split_ms = config.split_ms(fleet)
     for until_ms, emit_s in ((split_ms - 1, fleet.training.stride_s), (config.until_ms, None)):
         for part in history.until(until_ms, emit_s):
@@ -159,8 +168,18 @@ def _see(
             codes = history.codes(part)
             risks.add(codes, part.end_ms, risk)
             sensors.add(codes, part.end_ms, part.values[:, columns])
+            if until_ms > split_ms and fitted.model.causes is not None:
+                wait_ms = time_to_next(history.assets, codes, part.end_ms, history.all_events)
+                rows = np.flatnonzero(within(wait_ms, fleet.alerting.horizon_d))
+                hints.add(codes[rows], part.end_ms[rows], fitted.model.causes.score(part.values[rows]))
     asset, end_ms, risk = risks.columns()
-    return _Seen(history.assets, asset, end_ms, risk, sensors.columns()[2], history.events)
+    values = sensors.columns()[2]
+    return _Seen(history.assets, asset, end_ms, risk, values, history.events, _hints(fitted, hints))
+
+
+def _hints(fitted: Fitted, kept: Replayed) -> Hints | None:
+    causes = fitted.model.causes
+    return Hints(causes.codes, kept.assets, *kept.columns()) if causes and kept.asset else None
 
 
 def _judged(run: Run, seen: _Seen, exam: Exam, store: FeatureStore) -> Run:
@@ -182,7 +201,34 @@ def _judged(run: Run, seen: _Seen, exam: Exam, store: FeatureStore) -> Run:
             threshold=threshold,
         )
     ceiling = ceiling_of(read_truth(store), exam.later_ms)
-    return replace(run, model=model, baselines=others, unseen=unseen, ceiling=ceiling)
+    naming = _naming(run, model, seen, exam)
+    return replace(run, model=model, baselines=others, unseen=unseen, naming=naming, ceiling=ceiling)
+
+
+def _naming(run: Run, model: Judgement, seen: _Seen, exam: Exam) -> tuple[Naming, ...]:
+    """Judge the causes where a case was opened, and for every outcome a day before it."""
+    if seen.hints is None:
+        return ()
+    first_ms, last_ms = exam.later_ms
+    happened = [e for e in outcomes(seen.events) if first_ms < e.time_ms <= last_ms]
+    moments: dict[str, Sequence[tuple[Event, int]]] = {
+        "as the case opened": model.announced,
+        "a day before": [(event, event.time_ms - DAY_MS) for event in happened],
+    }
+    taught, horizon_d = run.fitted.causes, run.fleet.alerting.horizon_d
+    return tuple(judge_naming(when, at, seen.hints, taught, horizon_d) for when, at in moments.items())
+
+
+def without_causes(counts: Mapping[str, int], fewest: int) -> str:
+    """Say why a model names no causes.
+
+    >>> without_causes({"oil": 9, "ice": 2, "": 1}, 5)
+    'no causes are learnt: expected two with 5 outcomes or more in the training slice, there are oil 9, ice 2'
+    """
+    named = sorted((-n, code) for code, n in counts.items() if code)
+    there = ", ".join(f"{code} {-n}" for n, code in named) or "none with a code"
+    wanted = f"expected two with {fewest} outcomes or more in the training slice"
+    return f"no causes are learnt: {wanted}, there are {there}"
 
 
 def _watched(run: Run, seen: _Seen) -> Watched:

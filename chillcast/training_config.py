@@ -45,9 +45,10 @@ class Split(_Table, frozen=True):
 
 
 class Evaluation(_Table, frozen=True):
-    """``top_k`` machines are looked at each week."""
+    """``top_k`` machines are looked at each week; figures are also given per segment by an inventory key."""
 
     top_k: Annotated[int, Meta(gt=0)] = 10
+    segments_by: str = "model"
 
 
 class TrainingConfig(_Table, frozen=True):

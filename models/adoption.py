@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import lightgbm as lgb
 import numpy as np
 
-from models.bundle import check_booster
+from models.booster import check_booster
 from models.errors import ModelError
 from models.features import FeatureSchema
 from models.frames import Int64

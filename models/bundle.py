@@ -8,7 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,16 +18,21 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from models.booster import check_booster
+from models.causes import CauseModel
 from models.errors import ModelError
 from models.expectation import Expectation, parse_expectation, to_json
-from models.frames import Float64
 from models.promotion import Promotions
 from models.risk import RiskModel, restore
 
 FORMAT = 1
-_MANIFEST, _BOOSTER, _EXPECTATION = "manifest.json", "booster.txt", "expectation.json"
+_MANIFEST, _BOOSTER, _CAUSES, _EXPECTATION = (
+    "manifest.json",
+    "booster.txt",
+    "causes.txt",
+    "expectation.json",
+)
 _SMOKE_S = 60.0
-_MOST_LEAVES = 131_072  # LightGBM takes no more
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +42,14 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     lines: tuple[tuple[float, float], ...]
     columns: tuple[Annotated[int, Meta(ge=0)], ...]
     spread_d: Annotated[float, Meta(gt=0)] | None = None
+
+
+class Causes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a `CauseModel` needs beside its booster."""
+
+    codes: Annotated[tuple[str, ...], Meta(min_length=2)]
+    columns: tuple[Annotated[int, Meta(ge=0)], ...]
+    temperature: Annotated[float, Meta(gt=0)]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +65,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     files: dict[str, str]
     metrics: dict[str, float]
     lineage: dict[str, str]
+    causes: Causes | None = None
 
 
 def write_bundle(
@@ -64,6 +79,8 @@ def write_bundle(
 ) -> str:
     """Write a model as a bundle and return the bundle's SHA-256; the folder appears whole or not at all."""
     files = {_BOOSTER: model.booster.model_to_string().encode()}
+    if model.causes is not None:
+        files[_CAUSES] = model.causes.booster.model_to_string().encode()
     if expectation is not None:
         files[_EXPECTATION] = to_json(expectation)
     manifest = Manifest(
@@ -77,10 +94,18 @@ def write_bundle(
         files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         metrics=dict(metrics),
         lineage=dict(lineage),
+        causes=_described(model.causes),
     )
     text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
     _write_whole(folder, {**files, _MANIFEST: text})
     return hashlib.sha256(text).hexdigest()
+
+
+def _described(causes: CauseModel | None) -> Causes | None:
+    if causes is None:
+        return None
+    columns = tuple(causes.columns.tolist())
+    return Causes(codes=causes.codes, columns=columns, temperature=causes.temperature)
 
 
 def _write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -111,8 +136,10 @@ def read_manifest(folder: Path) -> Manifest:
     if manifest.format != FORMAT:
         raise ModelError(f"{path}: format {manifest.format}: expected {FORMAT}")
     _check_parameters(manifest, path)
-    if not {_BOOSTER} <= set(manifest.files) <= {_BOOSTER, _EXPECTATION}:
-        raise ModelError(f"{path}: files {sorted(manifest.files)}: expected {_BOOSTER}, {_EXPECTATION}")
+    needed = {_BOOSTER} if manifest.causes is None else {_BOOSTER, _CAUSES}
+    if not needed <= set(manifest.files) <= needed | {_EXPECTATION}:
+        expected = ", ".join(sorted(needed | {_EXPECTATION}))
+        raise ModelError(f"{path}: files {sorted(manifest.files)}: expected {expected}")
     for name, expected in manifest.files.items():
         found = hashlib.sha256(_read(folder / name)).hexdigest()
         if found != expected:
@@ -122,10 +149,11 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _check_parameters(manifest: Manifest, path: Path) -> None:
     """Refuse columns that no feature has, and a calibration of other horizons."""
-    columns, lines = manifest.parameters.columns, manifest.parameters.lines
+    lines, causes = manifest.parameters.lines, manifest.causes
     features, horizons = len(manifest.feature_names), len(manifest.horizons_d)
-    if not columns or max(columns) >= features:
-        raise ModelError(f"{path}: column {max(columns, default=None)}: expected 0 to {features - 1}")
+    for columns in (manifest.parameters.columns, *([causes.columns] if causes else [])):
+        if not columns or max(columns) >= features:
+            raise ModelError(f"{path}: column {max(columns, default=None)}: expected 0 to {features - 1}")
     if len(lines) not in (0, horizons):
         raise ModelError(f"{path}: {len(lines)} calibration lines: expected {horizons}, one per horizon")
 
@@ -142,9 +170,11 @@ def load_bundle(folder: Path, fingerprint: str, *, smoke: bool = True) -> RiskMo
     text = _text(folder / _BOOSTER)
     parameters = manifest.parameters
     check_booster(text, len(parameters.columns) + (parameters.spread_d is None))
+    if (causes := manifest.causes) is not None:
+        check_booster(_text(folder / _CAUSES), len(causes.columns), outputs=len(causes.codes), name=_CAUSES)
     if smoke:
         _smoke(folder)
-    return _restored(text, manifest)
+    return _restored(folder, manifest)
 
 
 def load_expectation(folder: Path) -> Expectation | None:
@@ -152,65 +182,6 @@ def load_expectation(folder: Path) -> Expectation | None:
     if _EXPECTATION not in read_manifest(folder).files:
         return None
     return parse_expectation(_read(folder / _EXPECTATION), str(folder / _EXPECTATION))
-
-
-def check_booster(text: str, features: int) -> None:
-    """Check that the trees of a LightGBM text model are whole and point only at what exists.
-
-    ``features`` counts the columns of the input. Raises ModelError with the tree and the array.
-    """
-    head = re.search(r"^max_feature_idx=(\d+)$", text, re.MULTILINE)
-    if head is None or int(head[1]) != features - 1:
-        raise ModelError(f"{_BOOSTER}: max_feature_idx {head and head[1]}: expected {features - 1}")
-    for number, tree in enumerate(_trees(text)):
-        _check_tree(number, dict(re.findall(r"^(\w+)=(.*)$", tree, re.MULTILINE)), features)
-
-
-def _trees(text: str) -> Iterator[str]:
-    """Cut the text as LightGBM does, by ``tree_sizes``, making sure that a tree begins at every cut."""
-    sizes = re.search(r"^tree_sizes=([\d ]+)$", text, re.MULTILINE)
-    at = text.find("\nTree=0\n") + 1
-    if sizes is None or not at or not text.isascii():
-        raise ModelError(f"{_BOOSTER}: no tree, or no tree_sizes, in ASCII")
-    for number, size in enumerate(map(int, sizes[1].split())):
-        tree = text[at : at + size]
-        if not tree.startswith(f"Tree={number}\n"):
-            raise ModelError(f"{_BOOSTER}: tree {number}: expected at character {at}")
-        yield tree
-        at += size
-    if not text.startswith("end of trees\n", at):
-        raise ModelError(f"{_BOOSTER}: end of trees: expected at character {at}")
-
-
-def _check_tree(number: int, fields: dict[str, str], features: int) -> None:
-    where = f"{_BOOSTER}: tree {number}"
-    leaves = int(_array(where, fields, "num_leaves", (1, 1, _MOST_LEAVES))[0])
-    splits = leaves - 1
-    _array(where, fields, "num_cat", (1, 0, 0))
-    _array(where, fields, "is_linear", (1, 0, 0))
-    _array(where, fields, "leaf_value", (leaves, -np.inf, np.inf))
-    if not splits:
-        return
-    _array(where, fields, "split_feature", (splits, 0, features - 1))
-    _array(where, fields, "threshold", (splits, -np.inf, np.inf))
-    if (_array(where, fields, "decision_type", (splits, 0, 15)) % 2).any():
-        raise ModelError(f"{where}: decision_type: expected numerical splits only")
-    for side in ("left_child", "right_child"):
-        child = _array(where, fields, side, (splits, -leaves, splits - 1))
-        if ((child >= 0) & (child <= np.arange(splits))).any():
-            raise ModelError(f"{where}: {side}: expected splits below their own, or this tree has no end")
-
-
-def _array(where: str, fields: dict[str, str], name: str, bounds: tuple[int, float, float]) -> Float64:
-    """Return the numbers of one array, of which there are ``length`` in [low, high]; NaN is in no range."""
-    length, low, high = bounds
-    try:
-        values = np.array(fields[name].split(), np.float64)
-    except (KeyError, ValueError) as error:
-        raise ModelError(f"{where}: {name}: {error}") from error
-    if len(values) != length or not ((low <= values) & (values <= high)).all():
-        raise ModelError(f"{where}: {name}: expected {length} numbers in [{low}, {high}]")
-    return values
 
 
 def promoted_bundle(folder: Path, version: str, sha256: str) -> Path:
@@ -249,15 +220,22 @@ def _text(path: Path) -> str:
         raise ModelError(f"{path}: not UTF-8 text: {error}") from error
 
 
-def _restored(text: str, manifest: Manifest) -> RiskModel:
-    return restore(
-        text,
+def _restored(folder: Path, manifest: Manifest) -> RiskModel:
+    """Rebuild the model of a bundle whose texts have been checked."""
+    model = restore(
+        _text(folder / _BOOSTER),
         parameters=msgspec.structs.asdict(manifest.parameters),
         feature_names=manifest.feature_names,
         fingerprint=manifest.fingerprint,
         horizons_d=manifest.horizons_d,
         threshold=manifest.threshold,
     )
+    return replace(model, causes=_restored_causes(folder, manifest.causes)) if manifest.causes else model
+
+
+def _restored_causes(folder: Path, causes: Causes) -> CauseModel:
+    booster = lgb.Booster(model_str=_text(folder / _CAUSES))
+    return CauseModel(booster, causes.codes, np.array(causes.columns, np.int64), causes.temperature)
 
 
 def _smoke(folder: Path) -> None:
@@ -275,12 +253,12 @@ def _smoke(folder: Path) -> None:
 
 def _score_once(folder: Path) -> None:
     manifest = read_manifest(folder)
-    model = _restored(_text(folder / _BOOSTER), manifest)
+    model = _restored(folder, manifest)
     width = len(manifest.feature_names)
     rows = np.stack([np.zeros(width, np.float32), np.full(width, np.nan, np.float32)])
-    risks = model.score(rows)
-    if not (np.isfinite(risks).all() and (risks >= 0).all() and (risks <= 1).all()):
-        raise ModelError(f"{folder}: scores {risks.tolist()}: expected probabilities")
+    for found in (model.score(rows), *([model.causes.score(rows)] if model.causes else [])):
+        if not (np.isfinite(found).all() and (found >= 0).all() and (found <= 1).all()):
+            raise ModelError(f"{folder}: scores {found.tolist()}: expected probabilities")
 
 
 if __name__ == "__main__":

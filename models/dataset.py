@@ -172,9 +172,13 @@ class StoredHistory:
                 self.assets.append(name)
         return np.array([self._index[name] for name in windows.assets], np.int32)[windows.asset]
 
+    @property
+    def all_events(self) -> list[Event]:
+        """The events of the whole dataset, whatever was read so far: for judging, never for learning."""
+        return [e for e in self._known if self.dataset.from_ms <= e.time_ms <= self.dataset.until_ms]
+
     def _learn_events(self, until_ms: int) -> None:
-        low, high = self.dataset.from_ms, min(until_ms, self.dataset.until_ms)
-        self.events = [e for e in self._known if low <= e.time_ms <= high]
+        self.events = [e for e in self.all_events if e.time_ms <= until_ms]
 
     def _take(self, end_ms: int) -> Iterator[tuple[int, list[StoredFile]]]:
         while True:

@@ -17,15 +17,29 @@ from models.policy import RiskSeries, highest
 class EventReport:
     """Cases against outcomes.
 
-    ``lead_days`` has one entry per alerted outcome; ``false_alarms`` are cases, ``missed`` outcomes.
+    ``announced`` holds each alerted outcome with the time at which the case that announced it was opened;
+    ``false_alarms`` are cases, ``missed`` outcomes.
     """
 
-    shutdowns: int
-    alerted: int
-    lead_days: tuple[float, ...]
+    announced: tuple[tuple[Event, int], ...]
     false_alarms: tuple[tuple[str, int], ...]
     asset_years: float
     missed: tuple[Event, ...]
+
+    @property
+    def shutdowns(self) -> int:
+        """How many outcomes there were."""
+        return len(self.announced) + len(self.missed)
+
+    @property
+    def alerted(self) -> int:
+        """How many of them were alerted."""
+        return len(self.announced)
+
+    @property
+    def lead_days(self) -> tuple[float, ...]:
+        """How long before each alerted outcome its case was opened."""
+        return tuple((event.time_ms - opened_ms) / DAY_MS for event, opened_ms in self.announced)
 
     @property
     def lead_days_median(self) -> float | None:
@@ -58,17 +72,17 @@ def evaluate_cases(
     opened: dict[str, list[int]] = defaultdict(list)
     for asset, opened_ms in sorted(cases):
         opened[asset].append(opened_ms)
-    leads, missed = [], []
+    announced, missed = [], []
     for event in judged:
         before = [t for t in opened[event.asset] if 0 < event.time_ms - t <= horizon_ms]
         if before:
-            leads.append((event.time_ms - before[0]) / DAY_MS)
+            announced.append((event, before[0]))
         else:
             missed.append(event)
     settled = [case for case in cases if start_ms <= case[1] <= end_ms - horizon_ms]
     times = outcome_times(judged)
     false = tuple(case for case in settled if not follows(times[case[0]], case[1], horizon_ms))
-    return EventReport(len(judged), len(leads), tuple(leads), false, asset_years, tuple(missed))
+    return EventReport(tuple(announced), false, asset_years, tuple(missed))
 
 
 @dataclass(frozen=True, slots=True)

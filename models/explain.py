@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.causes import OTHER
 from models.expectation import Expectation
 from models.features import FeatureSchema
 from models.fleet import Advice, Fleet
@@ -34,14 +35,23 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """What the controller may name, and how probable that is should the outcome come."""
+
+    code: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a case says beside its number."""
+    """What a case says beside its number; no ``causes`` where the model has not learnt any."""
 
     text: str
     severity: str
     fault: str
     check: str
     reasons: tuple[Reason, ...]
+    causes: tuple[Cause, ...] = ()
 
 
 class Explainer:
@@ -63,28 +73,43 @@ class Explainer:
         self._sigma = dict(zip(expectation.sensors, expectation.sigma, strict=True)) if expectation else {}
 
     def explain(self, vector: Float32, risks: Float64, top: int = 3) -> Explanation:
-        """Explain one feature vector (F,) and its risks (H,) with the ``top`` strongest sensors."""
+        """Explain a feature vector (F,) and its risks (H,) with the ``top`` strongest sensors and causes."""
         contributions = self.model.contributions(vector[None, :], self.horizon)[0]
         by_sensor = np.zeros(len(self.fleet.sensors))
         owned = self._owner >= 0
         np.add.at(by_sensor, self._owner[owned], contributions[owned])
         order = np.argsort(-by_sensor, kind="stable")[:top]
-        fault, check = self._advice(by_sensor, vector)
+        causes = self._causes(vector, top)
+        fault, check = self._advice(by_sensor, vector, causes)
         soonest, latest = expected_days(risks[: self.horizon + 1], self.fleet.horizons_d)
-        text = f"Likely {self.fleet.outcome} {in_words(soonest, latest)}"
+        text = f"Likely {self.fleet.outcome} {in_words(soonest, latest)}{_by(causes)}"
         severity = self._severity(float(risks[self.horizon]), latest)
         reasons = tuple(self._reason(int(i), float(by_sensor[i]), vector) for i in order)
-        return Explanation(text, severity, fault, check, reasons)
+        return Explanation(text, severity, fault, check, reasons, causes)
+
+    def _causes(self, vector: Float32, top: int) -> tuple[Cause, ...]:
+        """Return the ``top`` most probable causes, most first."""
+        model = self.model.causes
+        if model is None:
+            return ()
+        probability = model.score(vector[None, :])[0]
+        order = np.argsort(-probability, kind="stable")[:top]
+        return tuple(Cause(model.codes[i], float(probability[i])) for i in order)
 
     def _severity(self, risk: float, latest_d: float) -> str:
         return "critical" if risk >= _CRITICAL_RISK or latest_d <= _CRITICAL_DAYS else "warning"
 
-    def _advice(self, by_sensor: Float64, vector: Float32) -> tuple[str, str]:
-        """Return the fault and check whose sensors contribute most, empty where none does."""
-        totals = [self._support(advice, by_sensor, vector) for advice in self.fleet.advice]
-        if not totals or max(totals) <= 0:
+    def _advice(self, by_sensor: Float64, vector: Float32, causes: tuple[Cause, ...]) -> tuple[str, str]:
+        """Return the fault and check whose sensors contribute most, empty where none does.
+
+        Where the fleet file has advice for the most probable cause, it is one of that.
+        """
+        fitting = [a for a in self.fleet.advice if causes and causes[0].code in a.codes]
+        among = fitting or self.fleet.advice
+        totals = [self._support(advice, by_sensor, vector) for advice in among]
+        if not totals or (max(totals) <= 0 and not fitting):
             return "", ""
-        best = self.fleet.advice[int(np.argmax(totals))]
+        best = among[int(np.argmax(totals))]
         return best.fault, best.check
 
     def _support(self, advice: Advice, by_sensor: Float64, vector: Float32) -> float:
@@ -110,6 +135,13 @@ class Explainer:
         if math.isnan(baseline):
             baseline = float(vector[self.schema.index(sensor.key, self._baseline, "mean")])
         return Reason(sensor.key, sensor.label, sensor.unit, value, baseline, contribution)
+
+
+def _by(causes: tuple[Cause, ...]) -> str:
+    """Say what the controller will most probably name; nothing where no cause of its own stands out."""
+    if not causes or causes[0].code == OTHER:
+        return ""
+    return f", most probably {causes[0].code} ({causes[0].probability:.0%})"
 
 
 def expected_days(risks: Float64, horizons_d: tuple[float, ...]) -> tuple[float, float]:

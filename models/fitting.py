@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -13,28 +12,29 @@ import numpy.typing as npt
 
 from models.errors import ModelError
 from models.evaluation import brier, log_loss, roc_auc
+from models.examples import Examples, inner_split
 from models.expectation import Expectation
 from models.features import FeatureSchema
 from models.fleet import Fleet, Training
-from models.frames import Event, Float32, Int32, Int64, Slice
+from models.frames import Event, Int32, Int64, Slice
 from models.kernel import Kernel, KernelState, Tally, Windows
 from models.labels import (
     DAY_MS,
-    HazardRows,
-    hazard_rows,
+    Bools,
     is_down,
     known,
+    next_outcome,
     observed_until,
+    outcomes,
     time_to_next,
     within,
 )
 from models.policy import RiskSeries, learn_threshold
-from models.risk import RiskModel, calibrate, train
+from models.risk import RiskModel, calibrate
 
 Progress = Callable[[str, float], None]
 Report = Callable[[str, Windows], None]
 Numbers = npt.NDArray[Any]
-_INNER_SHARE = 0.2
 
 
 @dataclass
@@ -65,7 +65,8 @@ class Replayed:
 class Fitted:
     """A model and what is to be known about its making.
 
-    ``training`` holds the parameters as they were used, ``unused`` the features that never had a value.
+    ``training`` holds the parameters as they were used, ``unused`` the features that never had a value;
+    ``causes`` counts the outcomes of the training slice by the controller's word for them.
     """
 
     model: RiskModel
@@ -74,6 +75,7 @@ class Fitted:
     metrics: dict[str, float]
     training: Training
     unused: tuple[str, ...]
+    causes: Mapping[str, int]
 
 
 class WindowSource(Protocol):
@@ -146,51 +148,6 @@ class History:
             yield part
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Windows of the training slice: ``features`` (n, C) in ``columns`` of the vector, and what followed.
-
-    ``wait_ms`` (n,) to the next outcome; ``observed_ms`` (n,) up to when the machine was left to itself.
-    """
-
-    fleet: Fleet
-    schema: FeatureSchema
-    columns: Int64
-    features: Float32
-    end_ms: Int64
-    wait_ms: Int64
-    observed_ms: Int64
-
-    def at_risk(self, from_ms: int, until_ms: int) -> HazardRows:
-        """Return the at-risk rows of the windows that end in (from, until], as known at ``until_ms``."""
-        inside = np.flatnonzero((self.end_ms > from_ms) & (self.end_ms <= until_ms))
-        observed_ms = np.minimum(self.observed_ms[inside], until_ms)
-        rows = hazard_rows(self.wait_ms[inside], self.end_ms[inside], self.fleet.horizons_d, observed_ms)
-        return replace(rows, row=inside[rows.row])
-
-    def fit(
-        self, rows: HazardRows, training: Training, seed: int, later: HazardRows | None = None
-    ) -> RiskModel:
-        """Fit a model on at-risk rows."""
-        return train(
-            self.features,
-            rows,
-            names=self.schema.names,
-            columns=self.columns,
-            fingerprint=self.schema.fingerprint,
-            horizons_d=self.fleet.horizons_d,
-            training=training,
-            seed=seed,
-            later=later,
-        )
-
-    @property
-    def digest(self) -> str:
-        """The SHA-256 of features, times and labels."""
-        parts = (self.features, self.end_ms, self.wait_ms, self.observed_ms)
-        return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
-
-
 Chosen = Callable[[str], bool]
 Search = Callable[[Examples, int, int], Training]
 
@@ -227,10 +184,11 @@ def fit(
         examples, search(examples, start_ms, split_ms) if search else fleet.training, seed, start_ms, split_ms
     )
     model = examples.fit(examples.at_risk(start_ms, split_ms), settled, seed)
+    model = replace(model, causes=examples.fit_causes(split_ms, settled, seed))
     embargo_ms = fleet.sampling.windows_s[-1] * 1000
-    later = past.score(model, (split_ms + embargo_ms, until_ms), report)
+    later, hints = past.score(model, (split_ms + embargo_ms, until_ms), report)
     if fleet.training.calibration_share:
-        model = past.calibrated(model, later, until_ms)
+        model = past.tempered(past.calibrated(model, later, until_ms), hints, until_ms)
     else:
         later = past.unlabelled(model, training, until_ms)
     threshold, metrics = past.threshold(model, later, until_ms)
@@ -242,6 +200,7 @@ def fit(
         metrics,
         settled,
         tuple(history.schema.names[i] for i in unused),
+        examples.causes(split_ms),
     )
 
 
@@ -257,20 +216,6 @@ def stop_early(examples: Examples, training: Training, seed: int, start_ms: int,
     earlier, later = inner_split(examples, start_ms, split_ms)
     rounds = examples.fit(earlier, training, seed, later).booster.best_iteration
     return msgspec.structs.replace(training, rounds=max(rounds, 1), early_stopping=None)
-
-
-def inner_split(examples: Examples, start_ms: int, split_ms: int) -> tuple[HazardRows, HazardRows]:
-    """Split the training slice once more: rows of its first 80 %, and of the end, a window's length later."""
-    inner_ms = split_ms - int(_INNER_SHARE * (split_ms - start_ms))
-    embargo_ms = examples.fleet.sampling.windows_s[-1] * 1000
-    earlier = examples.at_risk(start_ms, inner_ms)
-    later = examples.at_risk(inner_ms + embargo_ms, split_ms)
-    if not later.outcome.any():
-        raise ModelError(
-            f"no outcome in the last {_INNER_SHARE:.0%} of the training slice: early stopping and tuning "
-            "need one; train on a longer range or leave training.early_stopping out"
-        )
-    return earlier, later
 
 
 def _reporter(progress: Progress, start_ms: int, until_ms: int) -> Report:
@@ -319,19 +264,27 @@ class _Past:
             end_ms[up],
             time_to_next(training.assets, asset[up], end_ms[up], self.history.events),
             self._observed(training, asset[up], end_ms[up], until_ms),
+            next_outcome(training.assets, asset[up], end_ms[up], self.history.events),
+            outcomes(self.history.events),
         )
 
-    def score(self, model: RiskModel, span_ms: tuple[int, int], report: Report) -> Replayed:
-        """Keep the uncalibrated risks of the windows that end in [from, until], scored as they come."""
-        kept = Replayed(self.history.assets)
+    def score(self, model: RiskModel, span_ms: tuple[int, int], report: Report) -> tuple[Replayed, Replayed]:
+        """Keep the uncalibrated risks of the windows that end in [from, until], scored as they come.
+
+        And the log-odds of the causes of those on the training stride, where the model has causes.
+        """
+        risks, hints = Replayed(self.history.assets), Replayed(self.history.assets)
+        stride_ms = 1000 * (self.fleet.training.stride_s or 1)
         for windows in self.history.until(span_ms[1]):
             report("calibration", windows)
-            rows = self._ours(windows)
+            codes, rows = self.history.codes(windows), self._ours(windows)
             rows = rows[windows.end_ms[rows] >= span_ms[0]]
             if len(rows):
-                risks = model.uncalibrated(windows.values[rows])
-                kept.add(self.history.codes(windows)[rows], windows.end_ms[rows], risks)
-        return kept
+                risks.add(codes[rows], windows.end_ms[rows], model.uncalibrated(windows.values[rows]))
+            rows = rows[windows.end_ms[rows] % stride_ms == 0]
+            if len(rows) and model.causes is not None:
+                hints.add(codes[rows], windows.end_ms[rows], model.causes.raw(windows.values[rows]))
+        return risks, hints
 
     def unlabelled(self, model: RiskModel, training: Replayed, until_ms: int) -> Replayed:
         """Score the windows whose labels the purge left out: the model has not seen them."""
@@ -350,6 +303,19 @@ class _Past:
         wait_ms = time_to_next(later.assets, asset[up], end_ms[up], self.history.events)
         observed_ms = self._observed(later, asset[up], end_ms[up], until_ms)
         return calibrate(model, np.asarray(risks[up], np.float64), wait_ms, end_ms[up], observed_ms)
+
+    def tempered(self, model: RiskModel, hints: Replayed, until_ms: int) -> RiskModel:
+        """Return the model with the temperature of its causes, from the later windows before an outcome."""
+        if model.causes is None or not hints.asset:
+            return model
+        asset, end_ms, raw = hints.columns()
+        horizon_d, happened = self.fleet.alerting.horizon_d, self.history.events
+        wait_ms = time_to_next(hints.assets, asset, end_ms, happened)
+        seen = known(end_ms, horizon_d, self._observed(hints, asset, end_ms, until_ms))
+        rows = np.flatnonzero(seen & within(wait_ms, horizon_d) & ~self._down(hints, asset, end_ms))
+        number, ordered = next_outcome(hints.assets, asset, end_ms, happened)[rows], outcomes(happened)
+        truth = [ordered[i].code for i in number]
+        return replace(model, causes=model.causes.calibrated(np.asarray(raw[rows], np.float64), truth))
 
     def threshold(self, model: RiskModel, later: Replayed, until_ms: int) -> tuple[float, dict[str, float]]:
         """Return the alert threshold and what the later slice says of the model that was tuned on it."""
@@ -376,7 +342,10 @@ class _Past:
         return np.flatnonzero(taking_part[windows.asset])
 
     def _up(self, windows: Replayed, asset: Int32, end_ms: Int64) -> Int64:
-        return np.flatnonzero(~is_down(windows.assets, asset, end_ms, self.history.events))
+        return np.flatnonzero(~self._down(windows, asset, end_ms))
+
+    def _down(self, windows: Replayed, asset: Int32, end_ms: Int64) -> Bools:
+        return is_down(windows.assets, asset, end_ms, self.history.events)
 
     def _observed(self, windows: Replayed, asset: Int32, end_ms: Int64, until_ms: int) -> Int64:
         kinds, events = self.fleet.training.censor, self.history.events

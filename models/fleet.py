@@ -65,13 +65,15 @@ class Advice(_Table, frozen=True):
     """What to suspect, and to check, when these sensors drive the risk.
 
     Those in ``falls`` speak for the fault when they read lower than expected, the others when they read
-    higher; a sensor without an expectation speaks for it either way.
+    higher; a sensor without an expectation speaks for it either way. ``codes`` are the controller's words for
+    a shutdown that it leads to.
     """
 
     fault: str
     sensors: Annotated[tuple[Key, ...], Meta(min_length=1)]
     check: str
     falls: tuple[Key, ...] = ()
+    codes: tuple[str, ...] = ()
 
 
 class Running(_Table, frozen=True):
@@ -124,6 +126,8 @@ class Training(_Table, frozen=True):
     stride_s: Positive | None = None
     calibration_share: Annotated[float, Meta(ge=0, lt=1)] = 0.25
     negatives_per_positive: Positive = 20
+    cause_outcomes: Positive = 5
+    cause_rounds: Positive = 50
     parameters: dict[str, float | int | str] = {}
     rule: tuple[Key, ...] = ()
 

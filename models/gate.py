@@ -10,8 +10,8 @@ import msgspec
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a version.
 
-    ``metrics`` are figures by event on a later slice, which ``slice`` names; ``recall@site-a`` is that of one
-    segment, and ``shutdowns@site-a`` how many outcomes it had. ``latency_ms`` is the time to score a thousand
+    ``metrics`` are figures by event on a later slice, which ``slice`` names; ``recall/site-a`` is that of one
+    segment, and ``shutdowns/site-a`` how many outcomes it had. ``latency_ms`` is the time to score a thousand
     windows, ``nbytes`` the size of the bundle.
     """
 
@@ -100,12 +100,12 @@ def _against(candidate: Evidence, champion: Evidence, limits: Limits) -> Iterato
     for name in ("log_loss", "brier"):
         yield _no_higher(name, new, old, old.get(name, 0.0) * (limits.calibration - 1.0))
     for segment in _segments(old, limits.segment_shutdowns):
-        yield _no_lower(f"recall@{segment}", new, old, limits.segment_recall)
+        yield _no_lower(f"recall/{segment}", new, old, limits.segment_recall)
 
 
 def _segments(metrics: Mapping[str, float], fewest: int) -> list[str]:
     """Return the segments with outcomes enough to say anything."""
-    prefix = "shutdowns@"
+    prefix = "shutdowns/"
     return sorted(
         name.removeprefix(prefix)
         for name, value in metrics.items()

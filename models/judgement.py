@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,6 +20,7 @@ from models.evaluation import (
 )
 from models.fleet import Alerting
 from models.frames import Event, Float64
+from models.inventory import FLEET
 from models.labels import DAY_MS, YEAR_MS, Bools, follows, known, outcome_times, time_to_next, within
 from models.policy import RiskSeries, create_policy, learn_threshold, open_cases
 
@@ -46,7 +48,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
     ``recall`` and ``false_alarms_per_asset_year`` are with the ``threshold`` that was learnt before;
     ``recall_at_budget`` with the one that would have kept to the budget on these days. ``prevented`` counts
-    those false alarms that work on the machine followed within the horizon. The last five are over windows.
+    those false alarms that work on the machine followed within the horizon; ``announced`` says when the case
+    was opened that announced an outcome. The last five are over windows.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     false_alarms: int
     false_alarms_per_asset_year: float
     prevented: int
+    announced: tuple[tuple[Event, int], ...]
     lead_days: tuple[float, ...]
     lead_days_median: float | None
     top_k_precision: float | None
@@ -86,7 +90,7 @@ class Exam:
     earlier_ms: tuple[int, int]
     later_ms: tuple[int, int]
     top_k: int = 10
-    segment_of: Callable[[str], str] = lambda _: "all"
+    segment_of: Callable[[str], str] = lambda _: FLEET
 
     def judge(
         self,
@@ -117,6 +121,7 @@ class Exam:
             false_alarms=len(false),
             false_alarms_per_asset_year=len(false) / report.asset_years if report.asset_years else 0.0,
             prevented=self._prevented(false),
+            announced=report.announced,
             lead_days=tuple(round(d, 3) for d in report.lead_days),
             lead_days_median=report.lead_days_median,
             top_k_precision=self._top_k(tested),
@@ -225,10 +230,29 @@ def figures(judgements: Sequence[Judgement]) -> dict[str, float]:
         "brier",
         "log_loss",
     )
-    found: Mapping[str, float | None] = {
-        f"{j.name.replace(' ', '_')}_{figure}": getattr(j, figure) for j in judgements for figure in wanted
-    }
+    found: dict[str, float | None] = {}
+    for judgement in judgements:
+        name = judgement.name.replace(" ", "_")
+        found |= {f"{name}_{figure}": getattr(judgement, figure) for figure in wanted}
+        found |= {f"{name}_{figure}": value for figure, value in _of_segments(judgement)}
     return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def _of_segments(judgement: Judgement) -> Iterator[tuple[str, float]]:
+    """Yield recall and outcomes by segment, of probabilities alone: those are what the gate judges."""
+    if judgement.brier is not None and len(judgement.by_segment) > 1:
+        for segment, tally in judgement.by_segment.items():
+            yield f"recall/{metric_name(segment)}", tally.alerted / tally.shutdowns
+            yield f"shutdowns/{metric_name(segment)}", tally.shutdowns
+
+
+def metric_name(segment: str) -> str:
+    """Return a segment's name as a registry takes it in a metric's: without ``/`` and what is no word.
+
+    >>> metric_name("site:Nürnberg / Süd")
+    'site:Nürnberg _ Süd'
+    """
+    return re.sub(r"[^\w .:-]", "_", segment)
 
 
 def _by(report: EventReport, events: Sequence[Event], name: Callable[[Event], str]) -> dict[str, Tally]:

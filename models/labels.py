@@ -51,15 +51,25 @@ def time_to_next(assets: Sequence[str], asset: Int32, end_ms: Int64, events: Seq
     >>> waits[:2].tolist(), bool(waits[2] == np.iinfo(np.int64).max)
     ([5, 20], True)
     """
-    wait = np.full(len(end_ms), _NEVER, np.int64)
-    times = outcome_times(events)
+    number = next_outcome(assets, asset, end_ms, events)
+    times = np.array([e.time_ms for e in outcomes(events)] + [_NEVER], np.int64)
+    return np.where(number < 0, _NEVER, times[number] - end_ms)
+
+
+def next_outcome(assets: Sequence[str], asset: Int32, end_ms: Int64, events: Sequence[Event]) -> Int64:
+    """Return (n,) the number, in `outcomes`, of each window's first later outcome; -1 where none follows."""
+    found = np.full(len(end_ms), -1, np.int64)
+    own: dict[str, list[int]] = defaultdict(list)
+    happened = outcomes(events)
+    for number, event in enumerate(happened):
+        own[event.asset].append(number)
     for code, name in enumerate(assets):
-        if name in times:
+        if name in own:
             rows = np.flatnonzero(asset == code)
-            padded = np.array([*times[name], _NEVER], np.int64)
-            following = padded[np.searchsorted(padded, end_ms[rows], side="right")]
-            wait[rows] = np.where(following == _NEVER, _NEVER, following - end_ms[rows])
-    return wait
+            times = np.array([happened[i].time_ms for i in own[name]], np.int64)
+            padded = np.array([*own[name], -1], np.int64)
+            found[rows] = padded[np.searchsorted(times, end_ms[rows], side="right")]
+    return found
 
 
 def within(wait_ms: Int64, horizon_d: float) -> Bools:

@@ -9,20 +9,14 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
+from models.booster import FIXED
 from models.calibration import Line, fit_line, sigmoid
+from models.causes import CauseModel
 from models.errors import ModelError
 from models.fleet import Training
 from models.frames import Float32, Float64, Int64
 from models.labels import HazardRows, known, within
 
-_FIXED: dict[str, Any] = {
-    "objective": "binary",
-    "verbose": -1,
-    "deterministic": True,
-    "force_row_wise": True,
-    "feature_pre_filter": False,
-    "num_threads": 2,
-}
 _FEWEST_OUTCOMES = 5
 
 
@@ -33,7 +27,8 @@ class RiskModel:
     The booster's input is the chosen ``columns`` of the feature vector, then the number of the interval; its
     output, corrected by ``offset`` for the negatives left out in training, is the hazard of that interval.
     With ``spread_d`` there is no interval in its input, and its output is the risk over these days, which is
-    spread evenly over them: ``risk(h) = 1 - (1 - risk)^(h / spread_d)``.
+    spread evenly over them: ``risk(h) = 1 - (1 - risk)^(h / spread_d)``. ``causes`` says, where there were
+    outcomes enough to learn it from, what the controller will name.
     """
 
     booster: lgb.Booster
@@ -45,6 +40,7 @@ class RiskModel:
     lines: tuple[Line, ...] = ()
     threshold: float = 0.5
     spread_d: float | None = None
+    causes: CauseModel | None = None
 
     def score(self, features: Float32) -> Float64:
         """Return (n, H) probabilities of an outcome within each horizon, rising along the horizons."""
@@ -147,7 +143,7 @@ def train(
             "train on a longer range or more assets"
         )
     data, offset = _thinned(features, rows, training.negatives_per_positive, seed)
-    parameters: dict[str, Any] = {**_FIXED, **training.parameters, "seed": seed}
+    parameters: dict[str, Any] = {**FIXED, "objective": "binary", **training.parameters, "seed": seed}
     watched = []
     if later is not None:
         watched = [_thinned(features, later, training.negatives_per_positive, seed)[0]]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from models.errors import ModelError
-from models.fitting import Examples, inner_split
+from models.examples import Examples, inner_split
 from models.fleet import Training
 
 _PATIENCE = 20

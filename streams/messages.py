@@ -93,6 +93,13 @@ class SensorReason(_Message, frozen=True):
     contribution: float
 
 
+class ProbableCause(_Message, frozen=True):
+    """What the controller may name, and how probable that is should the outcome come."""
+
+    code: str
+    probability: float
+
+
 class Alert(_Message, frozen=True):
     """A case as it opens, is explained again each day, and closes: ``stage`` open, update or closed."""
 
@@ -111,6 +118,7 @@ class Alert(_Message, frozen=True):
     sensors: list[SensorReason]
     model: str
     reason: str = ""
+    causes: list[ProbableCause] = []
 
 
 class Drift(_Message, frozen=True):

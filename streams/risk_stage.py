@@ -27,7 +27,7 @@ from models.policy import Decision, Remembered, create_policy
 from models.promotion import CHALLENGER, CHAMPION
 from streams import messages
 from streams.bench import ROLES, Bench, Candidate
-from streams.messages import Alert, DeadLetter, Drift, Scores, SensorReason, Tenure, Watermark
+from streams.messages import Alert, DeadLetter, Drift, ProbableCause, Scores, SensorReason, Tenure, Watermark
 from streams.snapshots import parsed
 from streams.stage import Counts, Incoming, Outgoing
 from streams.tenure import Schedule
@@ -335,6 +335,7 @@ class RiskStage:
             sensors=[_sensor(r) for r in why.reasons],
             model=self.champion.version,
             reason=reason,
+            causes=[ProbableCause(code=c.code, probability=c.probability) for c in why.causes],
         )
         return messages.alert(self.topics.alerts, alert)
 

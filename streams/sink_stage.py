@@ -115,6 +115,7 @@ def alert_points(alert: Alert) -> list[Point]:
         "opened_ms": float(alert.opened_ms),
         "case": alert.case,
         "reason": alert.reason,
+        "causes": msgspec.json.encode(alert.causes).decode(),
     }
     tags = {"asset": alert.asset, "severity": alert.severity, "stage": alert.stage}
     return [Point("alerts", tags, fields, alert.time_ms), explanation]

@@ -27,6 +27,7 @@ RECORDS: list[tuple[str, tuple[str, ...]]] = [
     (messages.SCORES, messages.ScoreBlock.__struct_fields__),
     (messages.ALERT, messages.Alert.__struct_fields__),
     (messages.ALERT, messages.SensorReason.__struct_fields__),
+    (messages.ALERT, messages.ProbableCause.__struct_fields__),
     (messages.DRIFT, messages.Drift.__struct_fields__),
     (messages.DEAD_LETTER, messages.DeadLetter.__struct_fields__),
     (messages.PROMOTION, Promotion.__struct_fields__),

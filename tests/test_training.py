@@ -40,6 +40,8 @@ def test_two_runs_give_the_same_bundle_and_figures_for_the_model_and_every_basel
     assert manifest.lineage["slice"] == f"{first['dataset'][:12]} 2020-03-16..2020-03-27"
     wanted = {"recall", "false_alarms_per_asset_year", "log_loss", "brier"}
     assert {f"model_{name}" for name in wanted} <= set(manifest.metrics)
+    assert "no causes are learnt: expected two with 5 outcomes or more" in runs[0].stderr
+    assert first["causes"] is None
     report = (tmp_path / "run" / "documents" / "report.html").read_text()
     assert report.count("<svg") == 2
     assert first["dataset"] in (tmp_path / "run" / "documents" / "card.md").read_text()

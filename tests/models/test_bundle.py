@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import pytest
 from models.bundle import (
     bundle_sha256,
     champion,
-    check_booster,
     load_bundle,
     load_expectation,
     read_manifest,
@@ -24,6 +24,7 @@ from models.errors import ModelError
 from models.expectation import Expectation
 from models.promotion import CHAMPION, Promotion, Promotions
 from models.risk import RiskModel
+from tests.models.test_causes import trained as trained_causes
 from tests.models.test_risk import fitted, history
 
 PRINT = "f" * 16
@@ -108,37 +109,6 @@ def test_a_bundle_of_another_feature_schema_is_refused(folder: Path) -> None:
         load_bundle(folder, "0" * 16)
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("split_feature=0", "split_feature=7777777"),
-        ("left_child=1", "left_child=99999"),
-        ("num_leaves=", "num_leaves=9"),
-        ("max_feature_idx=2", "max_feature_idx=9"),
-        ("leaf_value=", "leaf_value=x "),
-        ("threshold=", "threshold=nan "),
-        ("\nTree=", "\nShrub="),
-        ("num_leaves=4", "num_leaves=0"),
-        ("left_child=-1 2", "left_child=-1 1"),
-        ("right_child=1", "right_child=0"),
-        ("num_cat=0", "num_cat=1"),
-        ("decision_type=2", "decision_type=3"),
-        ("is_linear=0", "is_linear=1"),
-        ("tree_sizes=", "tree_sizes=9999999 "),
-        ("end of trees", "and so on"),
-        ("binary", "binär"),
-    ],
-)
-def test_a_booster_that_points_nowhere_is_refused_before_it_is_loaded(
-    model: RiskModel, old: str, new: str
-) -> None:
-    text = model.booster.model_to_string()
-    check_booster(text, 3)
-    assert old in text
-    with pytest.raises(ModelError, match=r"booster\.txt: "):
-        check_booster(text.replace(old, new), 3)
-
-
 def replace_booster(folder: Path, data: bytes) -> None:
     """Put another booster into a bundle, with a manifest that vouches for it."""
     (folder / "booster.txt").write_bytes(data)
@@ -174,14 +144,6 @@ def test_a_booster_that_is_no_model_text_is_refused(folder: Path, data: bytes, r
     replace_booster(folder, data)
     with pytest.raises(ModelError, match=reason):
         load_bundle(folder, PRINT)
-
-
-def test_a_truncated_booster_is_refused_wherever_it_was_cut(model: RiskModel) -> None:
-    text = model.booster.model_to_string()
-    end = text.index("end of trees")
-    for at in np.linspace(1, end, 60).astype(int).tolist():
-        with pytest.raises(ModelError, match=r"booster\.txt: "):
-            check_booster(text[:at], 3)
 
 
 def test_a_bundle_without_an_expectation_has_none(model: RiskModel, tmp_path: Path) -> None:
@@ -230,3 +192,52 @@ def test_a_version_that_is_a_path_is_refused(tmp_path: Path, version: str) -> No
 def test_scores_are_probabilities_also_for_a_row_of_nan(folder: Path) -> None:
     scores = load_bundle(folder, PRINT, smoke=False).score(np.full((1, 2), np.nan, np.float32))
     assert ((scores > 0) & (scores < 1)).all()
+
+
+@pytest.fixture
+def naming(model: RiskModel, tmp_path: Path) -> Path:
+    """Return a bundle whose model names causes."""
+    causes = trained_causes()
+    named = replace(model, causes=replace(causes, columns=np.array([0, 1]), temperature=2.0))
+    write_bundle(tmp_path / "n", named, None, fleet="toy", metrics={}, lineage={})
+    return tmp_path / "n"
+
+
+def test_causes_come_back_bit_for_bit(naming: Path) -> None:
+    loaded, features = load_bundle(naming, PRINT).causes, history(9)[0]
+    expected = replace(trained_causes(), columns=np.array([0, 1]), temperature=2.0)
+    assert loaded is not None
+    assert loaded.codes == expected.codes
+    assert loaded.score(features).tobytes() == expected.score(features).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"columns": [0, 9]}, "column 9: expected 0 to 1"),
+        ({"codes": ["ice", "oil"]}, r"causes\.txt: num_class 3: expected 2"),
+        ({"columns": [0]}, r"causes\.txt: max_feature_idx 1: expected 0"),
+        ({"temperature": 0.0}, r"at `\$\.causes\.temperature`"),
+    ],
+)
+def test_causes_that_do_not_fit_their_booster_are_refused(
+    naming: Path, changes: dict[str, object], reason: str
+) -> None:
+    rewrite(naming, causes={**content(naming)["causes"], **changes})
+    with pytest.raises(ModelError, match=reason):
+        load_bundle(naming, PRINT, smoke=False)
+
+
+def test_a_booster_of_causes_that_nothing_describes_is_refused(naming: Path) -> None:
+    rewrite(naming, causes=None)
+    with pytest.raises(ModelError, match=r"files .*causes\.txt.*: expected booster\.txt, expectation\.json"):
+        read_manifest(naming)
+
+
+def test_a_booster_of_causes_that_the_library_refuses_is_found_in_another_process(naming: Path) -> None:
+    text = (naming / "causes.txt").read_bytes().replace(b"objective=multiclass", b"objective=bogus")
+    (naming / "causes.txt").write_bytes(text)
+    sums = {**content(naming)["files"], "causes.txt": hashlib.sha256(text).hexdigest()}
+    rewrite(naming, files=sums)
+    with pytest.raises(ModelError, match="does not score"):
+        load_bundle(naming, PRINT)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.causes import train_causes
 from models.expectation import Expectation
 from models.explain import Explainer, expected_days, in_words
 from models.features import FeatureSchema
@@ -190,3 +191,40 @@ def test_with_an_expectation_the_baseline_is_what_the_machine_would_show_at_the_
     _, value, baseline = judged((), 3.0)
     assert value == 2.5
     assert baseline == pytest.approx(2.5 - 3.0 * 2.0)
+
+
+def naming(toy: Fleet) -> Trained:
+    """Add causes to the model: oil where s0 is high, ice where it is low."""
+    found, rng = trained(toy), np.random.default_rng(4)
+    column = np.array([found.schema.index("s0", "1d", "mean")])
+    values = rng.normal(0, 2, (400, 1)).astype(np.float32)
+    truth = ["oil" if value > 0 else "ice" for value in values[:, 0]]
+    causes = train_causes(
+        values, truth, codes=("ice", "oil"), columns=column, rounds=40, parameters={}, seed=1
+    )
+    model = replace(found.model, causes=causes)
+    return replace(found, model=model, explainer=Explainer(toy, model, found.schema))
+
+
+def test_the_most_probable_cause_is_said_and_decides_which_advice_is_given() -> None:
+    toy = fleet()
+    fouling, leak = toy.advice
+    spoken = msgspec.structs.replace(leak, codes=("oil",))
+    found = naming(msgspec.structs.replace(toy, advice=(fouling, spoken)))
+    why = found.explainer.explain(found.vector(s0=3.0), np.array([0.1, 0.2, 0.4]))
+    assert [cause.code for cause in why.causes] == ["oil", "ice"]
+    assert sum(cause.probability for cause in why.causes) == pytest.approx(1.0)
+    assert f", most probably oil ({why.causes[0].probability:.0%})" in why.text
+    assert (why.fault, why.check) == ("leak", "look for oil")
+
+
+def test_without_advice_for_the_cause_the_sensors_decide() -> None:
+    found = naming(fleet())
+    assert found.explainer.explain(found.vector(s0=3.0), np.array([0.1, 0.2, 0.4])).fault == "fouling"
+
+
+def test_a_model_without_causes_names_none() -> None:
+    found = trained(fleet())
+    why = found.explainer.explain(found.vector(s0=3.0), np.array([0.1, 0.2, 0.4]))
+    assert why.causes == ()
+    assert "probably" not in why.text

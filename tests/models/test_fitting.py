@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -268,3 +269,69 @@ def test_work_on_a_machine_censors_its_past() -> None:
     careful = fitted(slices(kept), trained(fleet(), censor=("maintenance",)))
     assert careful.dataset_sha256 != plain.dataset_sha256
     assert careful.metrics["calibration_roc_auc"] > plain.metrics["calibration_roc_auc"]
+
+
+def coded(events: list[Event]) -> list[Event]:
+    """Let the controller name oil on the machines with an even number, ice on the others."""
+    return [replace(e, code=word(e.asset)) for e in events]
+
+
+def word(asset: str) -> str:
+    return "ice" if int(asset[1:]) % 2 else "oil"
+
+
+def telling(parts: list[Slice]) -> list[Slice]:
+    """Let sensor s1 rise with s0 where the cause is oil."""
+    oil = np.array([word(asset) == "oil" for asset in ASSETS])
+    for part in parts:
+        rising = part.frames.values[:, 0] > 26
+        part.frames.values[:, 1] += 10 * (rising & oil[part.frames.asset])
+    return parts
+
+
+@pytest.fixture(scope="module")
+def named() -> Fitted:
+    return fitted(telling(slices(coded(EVENTS))), fleet())
+
+
+def test_the_cause_that_the_controller_named_is_learnt_beside_the_risk(named: Fitted, learnt: Fitted) -> None:
+    causes = named.model.causes
+    assert causes is not None
+    assert causes.codes == ("ice", "oil")
+    history = History(fleet(), telling(slices(coded(EVENTS))))
+    right = []
+    for windows in history.until(DAYS * DAY_MS):
+        near = [
+            i
+            for i, a in enumerate(ASSETS)
+            if any(0 < t * DAY_MS - windows.end_ms[0] <= DAY_MS for t in TRIPS[a])
+        ]
+        if windows.end_ms[0] > UNTIL * DAY_MS and near:
+            said = causes.score(windows.values)
+            right += [causes.codes[said[i].argmax()] == word(windows.assets[windows.asset[i]]) for i in near]
+    assert np.mean(right) > 0.7
+    assert learnt.model.causes is None
+    assert learnt.causes == {"": sum(learnt.causes.values())}
+
+
+def test_outcomes_of_the_later_slice_change_the_temperature_of_the_causes_but_not_their_trees(
+    named: Fitted,
+) -> None:
+    split_ms = int(0.75 * UNTIL * DAY_MS)
+    swapped = [
+        replace(e, code="ice" if e.code == "oil" else "oil") if e.time_ms > split_ms else e
+        for e in coded(EVENTS)
+    ]
+    again = fitted(telling(slices(swapped)), fleet()).model.causes
+    assert again is not None
+    assert named.model.causes is not None
+    assert again.booster.model_to_string() == named.model.causes.booster.model_to_string()
+    assert again.temperature > named.model.causes.temperature
+
+
+def test_causes_that_came_too_seldom_are_left_out() -> None:
+    toy = fleet()
+    strict = msgspec.structs.replace(toy.training, cause_outcomes=1000)
+    found = fitted(telling(slices(coded(EVENTS))), msgspec.structs.replace(toy, training=strict))
+    assert found.model.causes is None
+    assert set(found.causes) == {"ice", "oil"}

@@ -10,15 +10,15 @@ GOOD = {
     "false_alarms_per_asset_year": 0.8,
     "log_loss": 0.10,
     "brier": 0.02,
-    "recall@north": 0.5,
-    "shutdowns@north": 20.0,
-    "recall@south": 0.5,
-    "shutdowns@south": 3.0,
+    "recall/north": 0.5,
+    "shutdowns/north": 20.0,
+    "recall/south": 0.5,
+    "shutdowns/south": 3.0,
 }
 
 
 def evidence(**changes: float) -> Evidence:
-    metrics = {**GOOD, **{name.replace("__", "@"): value for name, value in changes.items()}}
+    metrics = {**GOOD, **{name.replace("__", "/"): value for name, value in changes.items()}}
     return Evidence(version="2", slice="s", metrics=metrics, latency_ms=60.0, nbytes=10_000)
 
 
@@ -37,7 +37,7 @@ def test_a_version_that_is_as_good_as_the_champion_passes() -> None:
         ({"false_alarms_per_asset_year": 0.81}, "false_alarms_per_asset_year: 0.81, at most 0.8 is wanted"),
         ({"log_loss": 0.106}, "log_loss: 0.106, at most 0.105 is wanted"),
         ({"brier": 0.0211}, "brier: 0.0211, at most 0.021 is wanted"),
-        ({"recall__north": 0.44}, "recall@north: 0.44, at least 0.45 is wanted"),
+        ({"recall__north": 0.44}, "recall/north: 0.44, at least 0.45 is wanted"),
     ],
 )
 def test_one_figure_that_is_worse_is_an_objection_of_its_own(
@@ -49,7 +49,7 @@ def test_one_figure_that_is_worse_is_an_objection_of_its_own(
 def test_a_segment_with_few_outcomes_says_nothing() -> None:
     assert judge(evidence(recall__south=0.0), CHAMPION).passed
     strict = Limits(segment_shutdowns=3)
-    assert judge(evidence(recall__south=0.0), CHAMPION, strict).objections.startswith("recall@south: 0,")
+    assert judge(evidence(recall__south=0.0), CHAMPION, strict).objections.startswith("recall/south: 0,")
 
 
 def test_figures_of_another_slice_are_no_figures() -> None:
