@@ -15,7 +15,7 @@ from chillcast.learning import learn
 from chillcast.reporter import Advance, Reporter
 from chillcast.training_config import TrainingConfig
 from chillcast.truth import ceiling_of, read_truth
-from models.baselines import Watched, baselines, day_columns
+from models.baselines import Watched, baselines, day_columns, newest_columns, while_running
 from models.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select
 from models.errors import ConfigError
 from models.feature_store import FeatureStore
@@ -127,7 +127,8 @@ def _silent(unused: Sequence[str], fleet: Fleet) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Windows from the first on: risks over the alerting horizon, NaN within the training slice; sensors.
+    """Windows from the first on: risks over the alerting horizon, NaN within the training slice; and what
+    baselines look at.
 
     ``hints`` at the causes, where the model has any, are of the windows before an outcome of the judged days.
     """
@@ -137,6 +138,7 @@ class _Seen:
     end_ms: Int64
     risk: Float64
     sensors: Float32
+    newest: Float32
     events: list[Event]
     hints: Hints | None
 
@@ -154,10 +156,11 @@ def _see(
     advance: Advance,
 ) -> _Seen:
     """Go through the windows once more: on the stride up to the split, then all, and score these."""
-    names = day_columns(FeatureSchema(fleet))
-    history = StoredHistory(store, dataset, fleet, names)
-    columns = [history.schema.names.index(name) for name in names]
-    risks, sensors, hints = (Replayed(history.assets) for _ in range(3))
+    plain = FeatureSchema(fleet)
+    daily, newest = day_columns(plain), newest_columns(plain)
+    history = StoredHistory(store, dataset, fleet, (*daily, *newest))
+    places = {name: i for i, name in enumerate(history.schema.names)}
+    risks, sensors, levels, hints = (Replayed(history.assets) for _ in range(4))
     split_ms = config.split_ms(fleet)
     for until_ms, emit_s in ((split_ms - 1, fleet.training.stride_s), (config.until_ms, None)):
         for part in history.until(until_ms, emit_s):
@@ -167,14 +170,16 @@ def _see(
                 risk = fitted.model.score(part.values)[:, fleet.horizon]
             codes = history.codes(part)
             risks.add(codes, part.end_ms, risk)
-            sensors.add(codes, part.end_ms, part.values[:, columns])
+            sensors.add(codes, part.end_ms, part.values[:, [places[name] for name in daily]])
+            running = while_running(fleet, part.values[:, [places[name] for name in newest]])
+            levels.add(codes, part.end_ms, running)
             if until_ms > split_ms and fitted.model.causes is not None:
                 wait_ms = time_to_next(history.assets, codes, part.end_ms, history.all_events)
                 rows = np.flatnonzero(within(wait_ms, fleet.alerting.horizon_d))
                 hints.add(codes[rows], part.end_ms[rows], fitted.model.causes.score(part.values[rows]))
     asset, end_ms, risk = risks.columns()
-    values = sensors.columns()[2]
-    return _Seen(history.assets, asset, end_ms, risk, values, history.events, _hints(fitted, hints))
+    values, now = sensors.columns()[2], levels.columns()[2]
+    return _Seen(history.assets, asset, end_ms, risk, values, now, history.events, _hints(fitted, hints))
 
 
 def _hints(fitted: Fitted, kept: Replayed) -> Hints | None:
@@ -242,7 +247,7 @@ def _watched(run: Run, seen: _Seen) -> Watched:
     )
     label = within(time_to_next(names, seen.asset, seen.end_ms, seen.events), horizon_d)
     taught &= known(seen.end_ms, horizon_d, observed_ms)
-    return Watched(names, seen.asset, seen.end_ms, seen.sensors, label, taught)
+    return Watched(names, seen.asset, seen.end_ms, seen.sensors, seen.newest, label, taught)
 
 
 def code_digest() -> str:

@@ -22,6 +22,7 @@ _RENEWED = (OUTCOME, "restart", "maintenance")
 class Watched:
     """What baselines look at: ``n`` windows, in order of time, and each sensor's mean over a day (n, S).
 
+    ``newest`` (n, S) are the means of the shortest window, NaN unless the machine ran all through it.
     ``label`` (n,) says whether an outcome follows within the alerting horizon, and counts where ``taught``
     (n,): within the training slice, and known by its end.
     """
@@ -30,6 +31,7 @@ class Watched:
     asset: Int32
     end_ms: Int64
     sensors: Float32
+    newest: Float32
     label: Bools
     taught: Bools
 
@@ -50,11 +52,26 @@ def day_columns(schema: FeatureSchema) -> tuple[str, ...]:
     return tuple(f"{key}.{window}.mean" for key in schema.fleet.keys)
 
 
+def newest_columns(schema: FeatureSchema) -> tuple[str, ...]:
+    """Return the names of each sensor's mean over the shortest window, then of what tells of standing."""
+    window, running = schema.windows[0], schema.fleet.running
+    means = tuple(f"{key}.{window}.mean" for key in schema.fleet.keys)
+    return (*means, f"{running.sensor}.{window}.min") if running else means
+
+
+def while_running(fleet: Fleet, newest: Float32) -> Float32:
+    """Return the means (n, S) of the `newest_columns`, NaN where the machine stood at any time in it."""
+    if fleet.running is None:
+        return newest
+    ran = newest[:, -1] > fleet.running.above
+    return np.where(ran[:, None], newest[:, :-1], np.float32(np.nan))
+
+
 def baselines(fleet: Fleet, watched: Watched, events: Sequence[Event], seed: int) -> list[Baseline]:
     """Return every baseline's scores of the same windows; what they learn, they learn where it is taught."""
     return [
         best_sensor(fleet, watched),
-        rules(fleet, watched.sensors),
+        rules(fleet, watched),
         age(watched, events),
         Baseline("random", "a coin for each window", np.random.default_rng(seed).random(len(watched.end_ms))),
     ]
@@ -76,18 +93,19 @@ def best_sensor(fleet: Fleet, watched: Watched) -> Baseline:
     )
 
 
-def rules(fleet: Fleet, sensors: Float32) -> Baseline:
+def rules(fleet: Fleet, watched: Watched) -> Baseline:
     """Take the sensor that has come furthest from its warning level (0) to its trip (1); see `[[rules]]`.
 
-    A fleet without such rules has the sum of ``training.rule``, missing values counting nothing.
+    It is looked at while the machine runs, as an operator would. A fleet without such rules has the sum of
+    ``training.rule`` over a day, missing values counting nothing.
     """
     keys = fleet.keys
     if not fleet.rules:
         columns = [keys.index(key) for key in fleet.training.rule]
         text = f"the sum of {', '.join(fleet.training.rule) or 'nothing'}"
-        return Baseline("rules", text, np.nansum(sensors[:, columns].astype(np.float64), axis=1))
+        return Baseline("rules", text, np.nansum(watched.sensors[:, columns].astype(np.float64), axis=1))
     risen = [
-        (sensors[:, keys.index(rule.sensor)].astype(np.float64) - rule.warn) / (rule.trip - rule.warn)
+        (watched.newest[:, keys.index(rule.sensor)].astype(np.float64) - rule.warn) / (rule.trip - rule.warn)
         for rule in fleet.rules
     ]
     return Baseline(

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from models.errors import ModelError
 from models.expectation import residual_sensors
 from models.fleet import Fleet
 from models.frames import Float32, Float64, Int64
@@ -80,7 +81,15 @@ class FeatureSchema:
         return self.names.index(f"{key}.{window}.{stat}")
 
     def matching(self, patterns: Sequence[str]) -> Int64:
-        """Return the numbers of the features whose names match any of the shell patterns."""
+        """Return the numbers of the features whose names match any of the shell patterns.
+
+        Raises ModelError that names a pattern which no feature matches.
+        """
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in self.names):
+                raise ModelError(
+                    f"feature pattern {pattern!r}: no feature of {self.fleet.name} has such a name"
+                )
         return np.array(
             [i for i, n in enumerate(self.names) if any(fnmatchcase(n, p) for p in patterns)], np.int64
         )
