@@ -131,6 +131,9 @@ def train(
     *,
     promote: Annotated[bool, typer.Option("--promote", help="Make it the champion, too.")] = False,
     tune: Annotated[int, typer.Option(help="Try so many sets of parameters (needs chillcast[tuning]).")] = 0,
+    processes: Annotated[
+        int | None, typer.Option(help="For models of segments; else as many as there are cores.", min=1)
+    ] = None,
     home: Home = None,
     json: AsJson = False,
 ) -> None:
@@ -140,7 +143,10 @@ def train(
 
     chosen = load_config(find_file(config, "fleets/training", ".toml"))
     settings = read_settings(home=home, fleet=chosen.fleet)
-    show(train_and_register(settings, chosen, Reporter(), promoted=promote, trials=tune), json=json)
+    done = train_and_register(
+        settings, chosen, Reporter(), promoted=promote, trials=tune, processes=processes
+    )
+    show(done, json=json)
 
 
 @app.command()

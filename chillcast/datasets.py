@@ -183,7 +183,8 @@ def inventorise(store: FeatureStore, fleet: Fleet, path: Path) -> dict[str, Any]
     """Take what a CSV file says of the machines into the store; return what is known now."""
     store.keep_inventory(read_inventory(path, fleet))
     known = store.read_inventory(store.inventory_files()[-1])
-    sizes = {key: len(set(map(known.segments_by(key), known.machines))) for key in known.keys}
+    values = {key: {m[key] for m in known.machines.values() if key in m} for key in known.keys}
+    sizes = {key: len(found) for key, found in values.items()}
     return {"fleet": fleet.name, "machines": len(known.machines), "segments": sizes}
 
 

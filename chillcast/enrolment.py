@@ -16,11 +16,12 @@ from chillcast.modelling import Models
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from chillcast.stages import feature_store
-from chillcast.training import Run, train
+from chillcast.training import Packing, Run, train
 from chillcast.training_config import TrainingConfig
 from models.bundle import bundle_sha256
 from models.fleet import load_fleet
 from models.judgement import Judgement
+from models.model_set import summary
 
 _SHOWN = (
     "shutdowns",
@@ -42,16 +43,22 @@ _SHOWN = (
 
 
 def train_and_register(
-    settings: Settings, config: TrainingConfig, reporter: Reporter, *, promoted: bool, trials: int
+    settings: Settings,
+    config: TrainingConfig,
+    reporter: Reporter,
+    *,
+    promoted: bool,
+    trials: int,
+    processes: int | None = None,
 ) -> dict[str, Any]:
     """Run a training, register what it made, and return what there is to say of it.
 
     Raises ModelError where it is to be ``promoted`` and the gate refuses it; it is registered all the same.
     """
     fleet = config.applied_to(load_fleet(settings.fleet_path), "training configuration")
-    run = train(
-        feature_store(settings, fleet), fleet, config, reporter, _search(trials, config.seed, reporter)
-    )
+    packing = Packing(settings.home_path / "run" / "segments.pack", processes or os.cpu_count() or 1)
+    search = _search(trials, config.seed, reporter)
+    run = train(feature_store(settings, fleet), fleet, config, reporter, search, packing)
     bundle = write(run.fitted, fleet, settings, lineage=run.lineage, metrics=run.metrics)
     documents = _documents(settings, run, bundle)
     models = Models(settings, fleet)
@@ -72,6 +79,7 @@ def said(run: Run) -> dict[str, Any]:
         "features_without_a_value": len(run.fitted.unused),
         "no_precursor_ceiling": run.ceiling,
         "causes": {n.when: msgspec.to_builtins(n) for n in run.naming} or None,
+        "segments": summary(run.fitted.models.index),
         "metrics": {j.name: shown(j) for j in run.judgements},
     }
 

@@ -20,6 +20,7 @@ from models.frames import Slice
 from models.labels import DAY_MS
 from models.promotion import Promotion
 from models.registry import Registry
+from models.segments import Division
 
 
 class Remembering:
@@ -55,6 +56,7 @@ def learn(
     reporter: Reporter,
     held_out: Chosen = nobody,
     search: Search | None = None,
+    division: Division | None = None,
 ) -> Fitted:
     """Fit a model on [start, until), showing how far it is."""
     days = (until_ms - start_ms) / DAY_MS
@@ -68,6 +70,7 @@ def learn(
             progress=lambda step, share: advance(share, step),
             held_out=held_out,
             search=search,
+            division=division,
         )
 
 
@@ -110,7 +113,7 @@ def write(
     folder = settings.home_path / "run" / "bundle"
     write_bundle(
         folder,
-        fitted.model,
+        fitted.models,
         fitted.expectation,
         fleet=fleet.name,
         metrics=fitted.metrics if metrics is None else metrics,

@@ -23,10 +23,12 @@ from chillcast.shadowing import judge_shadow
 from chillcast.stages import promotions_of
 from models.adoption import adopt
 from models.bundle import (
+    PACK,
     Manifest,
     load_bundle,
     load_expectation,
     promoted_bundle,
+    read_index,
     read_manifest,
     write_bundle,
 )
@@ -36,9 +38,9 @@ from models.features import FeatureSchema
 from models.fleet import Fleet, load_fleet
 from models.frames import utc
 from models.gate import DEFAULT, Evidence, Verdict, judge
+from models.model_set import ModelSet, summary
 from models.promotion import CHALLENGER, CHAMPION, Promotion, Promotions
 from models.registry import Registry, Version
-from models.risk import RiskModel
 from streams import messages
 from streams.cluster import connected
 from streams.publisher import Publisher
@@ -80,7 +82,7 @@ class Models:
         """Return all that is known of a version."""
         known = {v.version: v for v in self.versions()}
         with self._bundle(version) as folder:
-            manifest = read_manifest(folder)
+            manifest, index = read_manifest(folder), read_index(folder)
         found = known[version]
         return {
             "version": version,
@@ -91,6 +93,7 @@ class Models:
             "threshold": manifest.threshold,
             "metrics": manifest.metrics,
             "lineage": manifest.lineage,
+            "segments": summary(index),
             "tags": {k: v for k, v in sorted(found.tags.items()) if k not in ("sha256", "fingerprint")},
         }
 
@@ -352,13 +355,14 @@ def _text_of(model: str | Path | lgb.Booster) -> tuple[str, str]:
 def _evidence(version: str, folder: Path) -> Evidence:
     """Return what the gate looks at; scoring is timed here and now, so that two versions are timed alike."""
     manifest = read_manifest(folder)
-    model = load_bundle(folder, manifest.fingerprint)
+    models = load_bundle(folder, manifest.fingerprint)
     return Evidence(
         version=version,
         slice=manifest.lineage.get("slice", ""),
         metrics=_judged(manifest),
-        latency_ms=_latency_ms(model),
-        nbytes=sum(path.stat().st_size for path in folder.iterdir()),
+        latency_ms=_latency_ms(models),
+        # Of a pack a worker holds no more than it has room for.
+        nbytes=sum(path.stat().st_size for path in folder.iterdir() if path.name != PACK),
     )
 
 
@@ -368,13 +372,15 @@ def _judged(manifest: Manifest) -> dict[str, float]:
     return {name.removeprefix(_JUDGED): value for name, value in named if name.startswith(_JUDGED)}
 
 
-def _latency_ms(model: RiskModel) -> float:
-    """Return the shortest of three times to score a thousand windows."""
-    rows = np.zeros((_TIMED_ROWS, len(model.feature_names)), np.float32)
+def _latency_ms(models: ModelSet) -> float:
+    """Return the shortest of three times to score a thousand windows, each of another machine."""
+    rows = np.zeros((_TIMED_ROWS, len(models.fleet.feature_names)), np.float32)
+    machines = [*models.index.routes, *map(str, range(_TIMED_ROWS))][:_TIMED_ROWS]
+    asset = np.arange(_TIMED_ROWS, dtype=np.int32)
     took = []
     for _ in range(3):
         started = time.perf_counter()
-        model.score(rows)
+        models.score(machines, asset, rows)
         took.append(time.perf_counter() - started)
     return 1000 * min(took)
 

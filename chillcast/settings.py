@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     influx_bucket: str = "chillcast"
     registry_uri: str = ""
     gate_segment_shutdowns: Annotated[int, Meta(ge=1)] = 10
+    segment_memory_mb: Annotated[int, Meta(ge=1, le=1_048_576)] = 256
     page_host: str = "127.0.0.1"
     page_port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "warning"
@@ -107,6 +108,7 @@ _WHOLE = (
     "session_timeout_s",
     "state_interval_s",
     "gate_segment_shutdowns",
+    "segment_memory_mb",
 )
 
 

@@ -84,7 +84,8 @@ def _features(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
 
 
 def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
-    bench = PromotedModels(promotions_of(settings, fleet), fleet)
+    memory_bytes = settings.segment_memory_mb * 1024 * 1024
+    bench = PromotedModels(promotions_of(settings, fleet), fleet, memory_bytes=memory_bytes)
     turns_topic = topics.promotions if _has_promotions(settings, topics) else None
     Watch(bench, settings.connection, turns_topic).start()
 

@@ -27,6 +27,15 @@ from models.judgement import Exam, Judgement, figures, of_assets
 from models.labels import DAY_MS, is_down, known, observed_until, outcomes, time_to_next, within
 from models.naming import Hints, Naming, judge_naming, naming_figures
 from models.policy import RiskSeries
+from models.segments import Division
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """Where the models of segments are packed before they are a bundle, and by how many processes."""
+
+    path: Path
+    processes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +85,12 @@ def train(
     config: TrainingConfig,
     reporter: Reporter,
     search: Search | None = None,
+    packing: Packing | None = None,
 ) -> Run:
     """Fit on what lies before the test days, then judge the model and every baseline on them.
 
-    Raises ModelError where the data do not suffice, with what is missing.
+    ``packing`` is needed where the configuration divides the fleet. Raises ModelError where the data do not
+    suffice, with what is missing.
     """
     dataset = _dataset(store, fleet, config)
     fitted = learn(
@@ -91,6 +102,7 @@ def train(
         reporter=reporter,
         held_out=config.held_out,
         search=search,
+        division=_division(store, dataset, config, packing),
     )
     for name in _silent(fitted.unused, fleet):
         reporter.line(f"sensor {name} has no value in the training range: left out")
@@ -120,6 +132,17 @@ def _dataset(store: FeatureStore, fleet: Fleet, config: TrainingConfig) -> Datas
     return dataset
 
 
+def _division(
+    store: FeatureStore, dataset: Dataset, config: TrainingConfig, packing: Packing | None
+) -> Division | None:
+    """Return how the fleet is divided, None where it is not; ConfigError for an attribute nobody knows."""
+    if config.segments is None or packing is None:
+        return None
+    inventory = inventory_of(store, dataset)
+    config.segments.check(inventory, "training configuration")
+    return Division(config.segments, inventory, packing.path, packing.processes)
+
+
 def _silent(unused: Sequence[str], fleet: Fleet) -> list[str]:
     """Return the sensors of which the mean of any window is among the features without a value."""
     return [key for key in fleet.keys if any(n.startswith(f"{key}.") and n.endswith(".mean") for n in unused)]
@@ -131,12 +154,14 @@ class _Seen:
     baselines look at.
 
     ``hints`` at the causes, where the model has any, are of the windows before an outcome of the judged days.
+    ``undivided`` is what the fleet's model alone would say: the same where it has no segments.
     """
 
     assets: list[str]
     asset: Int32
     end_ms: Int64
     risk: Float64
+    undivided: Float64
     sensors: Float32
     newest: Float32
     events: list[Event]
@@ -165,9 +190,12 @@ def _see(
     for until_ms, emit_s in ((split_ms - 1, fleet.training.stride_s), (config.until_ms, None)):
         for part in history.until(until_ms, emit_s):
             advance((int(part.end_ms[-1]) - config.from_ms) / (config.until_ms - config.from_ms), "")
-            risk = np.full(len(part), np.nan)
+            risk = np.full((len(part), 2), np.nan)
             if until_ms >= split_ms:
-                risk = fitted.model.score(part.values)[:, fleet.horizon]
+                risk[:, 0] = fitted.models.score(part.assets, part.asset, part.values)[:, fleet.horizon]
+                risk[:, 1] = risk[:, 0]
+                if fitted.models.index.routes:
+                    risk[:, 1] = fitted.model.score(part.values)[:, fleet.horizon]
             codes = history.codes(part)
             risks.add(codes, part.end_ms, risk)
             sensors.add(codes, part.end_ms, part.values[:, [places[name] for name in daily]])
@@ -178,8 +206,9 @@ def _see(
                 rows = np.flatnonzero(within(wait_ms, fleet.alerting.horizon_d))
                 hints.add(codes[rows], part.end_ms[rows], fitted.model.causes.score(part.values[rows]))
     asset, end_ms, risk = risks.columns()
-    values, now = sensors.columns()[2], levels.columns()[2]
-    return _Seen(history.assets, asset, end_ms, risk, values, now, history.events, _hints(fitted, hints))
+    told, alone = risk[:, 0], risk[:, 1]
+    values, now, named = sensors.columns()[2], levels.columns()[2], _hints(fitted, hints)
+    return _Seen(history.assets, asset, end_ms, told, alone, values, now, history.events, named)
 
 
 def _hints(fitted: Fitted, kept: Replayed) -> Hints | None:
@@ -194,6 +223,9 @@ def _judged(run: Run, seen: _Seen, exam: Exam, store: FeatureStore) -> Run:
     model = exam.judge("model", "LightGBM hazard, calibrated", own, is_probability=True, threshold=threshold)
     found = baselines(fleet, _watched(run, seen), seen.events, config.seed)
     others = tuple(exam.judge(b.name, b.text, seen.series(b.score)) for b in found)
+    if run.fitted.models.index.routes:
+        alone = seen.series(seen.undivided)
+        others += (exam.judge("fleet", "one model for the whole fleet", alone, is_probability=True),)
     unseen = None
     if config.split.held_out_share:
         mine = replace(exam, events=[e for e in seen.events if config.held_out(e.asset)])

@@ -13,6 +13,7 @@ from msgspec import Meta
 from models.errors import ConfigError
 from models.fitting import split_of
 from models.fleet import Fleet, Training
+from models.segments import Segments
 from models.tables import read_table, read_toml
 
 Share = Annotated[float, Meta(ge=0, lt=1)]
@@ -52,7 +53,7 @@ class Evaluation(_Table, frozen=True):
 
 
 class TrainingConfig(_Table, frozen=True):
-    """One run; what ``training`` gives replaces the fleet file's."""
+    """One run; what ``training`` gives replaces the fleet file's; ``segments`` get models of their own."""
 
     fleet: str
     data: Data
@@ -60,6 +61,7 @@ class TrainingConfig(_Table, frozen=True):
     seed: Annotated[int, Meta(ge=0)] = 1
     training: dict[str, Any] = {}
     evaluation: Evaluation = Evaluation()
+    segments: Segments | None = None
 
     @property
     def from_ms(self) -> int:

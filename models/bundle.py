@@ -22,6 +22,9 @@ from models.booster import check_booster
 from models.causes import CauseModel
 from models.errors import ModelError
 from models.expectation import Expectation, parse_expectation, to_json
+from models.frames import Float64
+from models.model_set import NO_SEGMENTS, Index, ModelSet
+from models.pack import Pack, Recent
 from models.promotion import Promotions
 from models.risk import RiskModel, restore
 
@@ -32,7 +35,8 @@ _MANIFEST, _BOOSTER, _CAUSES, _EXPECTATION = (
     "causes.txt",
     "expectation.json",
 )
-_SMOKE_S = 60.0
+_SEGMENTS, PACK = "segments.json", "segments.pack"
+_SMOKE_S, _SMOKE_SEGMENT_S = 60.0, 0.02
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,19 +74,29 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def write_bundle(
     folder: Path,
-    model: RiskModel,
+    given: RiskModel | ModelSet,
     expectation: Expectation | None,
     *,
     fleet: str,
     metrics: Mapping[str, float],
     lineage: Mapping[str, str],
 ) -> str:
-    """Write a model as a bundle and return the bundle's SHA-256; the folder appears whole or not at all."""
+    """Write a model set as a bundle and return the bundle's SHA-256; the folder appears whole or not at all.
+
+    A model alone is a set without segments.
+    """
+    models = given if isinstance(given, ModelSet) else ModelSet(given)
+    model, packs = models.fleet, {}
     files = {_BOOSTER: model.booster.model_to_string().encode()}
     if model.causes is not None:
         files[_CAUSES] = model.causes.booster.model_to_string().encode()
     if expectation is not None:
         files[_EXPECTATION] = to_json(expectation)
+    if models.pack is not None:
+        files[_SEGMENTS] = msgspec.json.encode(models.index, order="deterministic") + b"\n"
+        packs[PACK] = models.pack.path
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    sums |= {name: _file_sha256(path) for name, path in packs.items()}
     manifest = Manifest(
         format=FORMAT,
         fleet=fleet,
@@ -91,13 +105,13 @@ def write_bundle(
         horizons_d=model.horizons_d,
         threshold=model.threshold,
         parameters=msgspec.convert(model.parameters(), Parameters),
-        files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+        files=sums,
         metrics=dict(metrics),
         lineage=dict(lineage),
         causes=_described(model.causes),
     )
     text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
-    _write_whole(folder, {**files, _MANIFEST: text})
+    _write_whole(folder, {**files, _MANIFEST: text}, packs)
     return hashlib.sha256(text).hexdigest()
 
 
@@ -108,12 +122,14 @@ def _described(causes: CauseModel | None) -> Causes | None:
     return Causes(codes=causes.codes, columns=columns, temperature=causes.temperature)
 
 
-def _write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
+def _write_whole(folder: Path, files: Mapping[str, bytes], copies: Mapping[str, Path]) -> None:
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     for name, data in files.items():
         (partial / name).write_bytes(data)
+    for name, path in copies.items():
+        shutil.copyfile(path, partial / name)
     shutil.rmtree(folder, ignore_errors=True)
     partial.replace(folder)
 
@@ -136,15 +152,23 @@ def read_manifest(folder: Path) -> Manifest:
     if manifest.format != FORMAT:
         raise ModelError(f"{path}: format {manifest.format}: expected {FORMAT}")
     _check_parameters(manifest, path)
-    needed = {_BOOSTER} if manifest.causes is None else {_BOOSTER, _CAUSES}
-    if not needed <= set(manifest.files) <= needed | {_EXPECTATION}:
-        expected = ", ".join(sorted(needed | {_EXPECTATION}))
-        raise ModelError(f"{path}: files {sorted(manifest.files)}: expected {expected}")
+    _check_files(manifest, path)
     for name, expected in manifest.files.items():
-        found = hashlib.sha256(_read(folder / name)).hexdigest()
+        found = _file_sha256(folder / name)
         if found != expected:
             raise ModelError(f"{folder / name}: sha256 {found[:12]}…: the manifest says {expected[:12]}…")
     return manifest
+
+
+def _check_files(manifest: Manifest, path: Path) -> None:
+    """Refuse a bundle without the fleet's model, with a part of what belongs together, or with more."""
+    needed = {_BOOSTER} if manifest.causes is None else {_BOOSTER, _CAUSES}
+    segments = {_SEGMENTS, PACK}
+    if segments & set(manifest.files):
+        needed |= segments
+    if not needed <= set(manifest.files) <= needed | {_EXPECTATION}:
+        expected = ", ".join(sorted(needed | {_EXPECTATION}))
+        raise ModelError(f"{path}: files {sorted(manifest.files)}: expected {expected}")
 
 
 def _check_parameters(manifest: Manifest, path: Path) -> None:
@@ -158,11 +182,14 @@ def _check_parameters(manifest: Manifest, path: Path) -> None:
         raise ModelError(f"{path}: {len(lines)} calibration lines: expected {horizons}, one per horizon")
 
 
-def load_bundle(folder: Path, fingerprint: str, *, smoke: bool = True) -> RiskModel:
+def load_bundle(
+    folder: Path, fingerprint: str, *, smoke: bool = True, recent: Recent | None = None
+) -> ModelSet:
     """Load a bundle that was trained on the feature schema with the given fingerprint.
 
-    Hashes, schema and structure are checked first, then another process loads and scores it: LightGBM's text
-    loader is not memory-safe, and a crash there must not take a worker along. Raises ModelError.
+    Hashes, schema and structure are checked first, then another process loads and scores every model of it:
+    LightGBM's text loader is not memory-safe, and a crash there must not take a worker along. Models of
+    segments are loaded when they score, and held in ``recent``. Raises ModelError.
     """
     manifest = read_manifest(folder)
     if manifest.fingerprint != fingerprint:
@@ -173,8 +200,14 @@ def load_bundle(folder: Path, fingerprint: str, *, smoke: bool = True) -> RiskMo
     if (causes := manifest.causes) is not None:
         check_booster(_text(folder / _CAUSES), len(causes.columns), outputs=len(causes.codes), name=_CAUSES)
     if smoke:
-        _smoke(folder)
-    return _restored(folder, manifest)
+        _smoke(folder, len(_index(folder, manifest).members))
+    models = _restored(folder, manifest)
+    return models if recent is None else replace(models, recent=recent)
+
+
+def read_index(folder: Path) -> Index:
+    """Return what a bundle knows of its segments: nothing where it has none."""
+    return _index(folder, read_manifest(folder))
 
 
 def load_expectation(folder: Path) -> Expectation | None:
@@ -220,8 +253,43 @@ def _text(path: Path) -> str:
         raise ModelError(f"{path}: not UTF-8 text: {error}") from error
 
 
-def _restored(folder: Path, manifest: Manifest) -> RiskModel:
-    """Rebuild the model of a bundle whose texts have been checked."""
+def _file_sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+
+
+def _index(folder: Path, manifest: Manifest) -> Index:
+    """Read and check the index of the segments."""
+    if _SEGMENTS not in manifest.files:
+        return NO_SEGMENTS
+    path, horizons = folder / _SEGMENTS, len(manifest.horizons_d)
+    try:
+        index = msgspec.json.decode(_read(path), type=Index)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not an index: {error}") from error
+    for machine, name in index.routes.items():
+        if name not in index.members:
+            raise ModelError(
+                f"{path}: routes: {machine}: {name}: expected one of its {len(index.members)} members"
+            )
+    for level, lines in index.lines.items():
+        if len(lines) not in (0, horizons):
+            raise ModelError(f"{path}: lines: {level}: {len(lines)}: expected {horizons}, one per horizon")
+    return index
+
+
+def _restored(folder: Path, manifest: Manifest) -> ModelSet:
+    """Rebuild the set of a bundle; those of its segments are loaded when they are needed."""
+    index = _index(folder, manifest)
+    pack = Pack(folder / PACK, index.members) if index is not NO_SEGMENTS else None
+    return ModelSet(_restored_fleet(folder, manifest), index, pack)
+
+
+def _restored_fleet(folder: Path, manifest: Manifest) -> RiskModel:
+    """Rebuild the fleet's model, whose texts have been checked."""
     model = restore(
         _text(folder / _BOOSTER),
         parameters=msgspec.structs.asdict(manifest.parameters),
@@ -238,27 +306,39 @@ def _restored_causes(folder: Path, causes: Causes) -> CauseModel:
     return CauseModel(booster, causes.codes, np.array(causes.columns, np.int64), causes.temperature)
 
 
-def _smoke(folder: Path) -> None:
-    """Load and score in another process."""
+def _smoke(folder: Path, segments: int) -> None:
+    """Load and score in another process; each segment's model gives it more time."""
+    limit_s = _SMOKE_S + segments * _SMOKE_SEGMENT_S
     command = [sys.executable, "-m", "models.bundle", str(folder)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_SMOKE_S, check=False, env=dict(os.environ)
+            command, capture_output=True, text=True, timeout=limit_s, check=False, env=dict(os.environ)
         )
     except subprocess.TimeoutExpired as error:
-        raise ModelError(f"{folder}: no score within {_SMOKE_S:g} s") from error
+        raise ModelError(f"{folder}: no score within {limit_s:g} s") from error
     if done.returncode:
         raise ModelError(f"{folder}: does not score (exit {done.returncode}): {done.stderr.strip()[-300:]}")
 
 
 def _score_once(folder: Path) -> None:
     manifest = read_manifest(folder)
-    model = _restored(folder, manifest)
-    width = len(manifest.feature_names)
+    models = _restored(folder, manifest)
+    model, width = models.fleet, len(manifest.feature_names)
     rows = np.stack([np.zeros(width, np.float32), np.full(width, np.nan, np.float32)])
-    for found in (model.score(rows), *([model.causes.score(rows)] if model.causes else [])):
-        if not (np.isfinite(found).all() and (found >= 0).all() and (found <= 1).all()):
-            raise ModelError(f"{folder}: scores {found.tolist()}: expected probabilities")
+    _expect_probabilities(folder, model.score(rows))
+    if model.causes:
+        _expect_probabilities(folder, model.causes.score(rows))
+    inputs = len(model.columns) + (model.spread_d is None)
+    if models.pack is not None:
+        for name in models.pack.entries:
+            where = f"{PACK}: {name}"
+            check_booster(models.pack.text(name), inputs, name=where)
+            _expect_probabilities(where, models.member(name).score(rows))
+
+
+def _expect_probabilities(where: object, found: Float64) -> None:
+    if not (np.isfinite(found).all() and (found >= 0).all() and (found <= 1).all()):
+        raise ModelError(f"{where}: scores {found.tolist()}: expected probabilities")
 
 
 if __name__ == "__main__":

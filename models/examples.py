@@ -13,7 +13,7 @@ from models.causes import CauseModel, classes, train_causes
 from models.errors import ModelError
 from models.features import FeatureSchema
 from models.fleet import Fleet, Training
-from models.frames import Event, Float32, Int64
+from models.frames import Event, Float32, Int32, Int64
 from models.labels import HazardRows, hazard_rows, known, within
 from models.risk import RiskModel, train
 
@@ -25,7 +25,7 @@ class Examples:
     """Windows of the training slice: ``features`` (n, C) in ``columns`` of the vector, and what followed.
 
     ``wait_ms`` (n,) to the next outcome, the ``outcome``-th of ``outcomes`` (n,), -1 where there is none;
-    ``observed_ms`` (n,) up to when the machine was left to itself.
+    ``observed_ms`` (n,) up to when the machine was left to itself; ``asset`` (n,) its number in ``assets``.
     """
 
     fleet: Fleet
@@ -37,6 +37,8 @@ class Examples:
     observed_ms: Int64
     outcome: Int64
     outcomes: Sequence[Event]
+    assets: Sequence[str]
+    asset: Int32
 
     def at_risk(self, from_ms: int, until_ms: int) -> HazardRows:
         """Return the at-risk rows of the windows that end in (from, until], as known at ``until_ms``."""

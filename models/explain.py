@@ -72,9 +72,14 @@ class Explainer:
         self._owner = schema.sensor_index
         self._sigma = dict(zip(expectation.sensors, expectation.sigma, strict=True)) if expectation else {}
 
-    def explain(self, vector: Float32, risks: Float64, top: int = 3) -> Explanation:
-        """Explain a feature vector (F,) and its risks (H,) with the ``top`` strongest sensors and causes."""
-        contributions = self.model.contributions(vector[None, :], self.horizon)[0]
+    def explain(
+        self, vector: Float32, risks: Float64, top: int = 3, model: RiskModel | None = None
+    ) -> Explanation:
+        """Explain a feature vector (F,) and its risks (H,) with the ``top`` strongest sensors and causes.
+
+        ``model`` is the one that scored it, where that was not the fleet's.
+        """
+        contributions = (model or self.model).contributions(vector[None, :], self.horizon)[0]
         by_sensor = np.zeros(len(self.fleet.sensors))
         owned = self._owner >= 0
         np.add.at(by_sensor, self._owner[owned], contributions[owned])

@@ -29,8 +29,10 @@ from models.labels import (
     time_to_next,
     within,
 )
+from models.model_set import ModelSet, level_of
 from models.policy import RiskSeries, learn_threshold
 from models.risk import RiskModel, calibrate
+from models.segments import Division, train_segments, with_lines
 
 Progress = Callable[[str, float], None]
 Report = Callable[[str, Windows], None]
@@ -63,19 +65,24 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model and what is to be known about its making.
+    """A model, that of the fleet with those of its segments, and what is to be known about its making.
 
     ``training`` holds the parameters as they were used, ``unused`` the features that never had a value;
     ``causes`` counts the outcomes of the training slice by the controller's word for them.
     """
 
-    model: RiskModel
+    models: ModelSet
     expectation: Expectation | None
     dataset_sha256: str
     metrics: dict[str, float]
     training: Training
     unused: tuple[str, ...]
     causes: Mapping[str, int]
+
+    @property
+    def model(self) -> RiskModel:
+        """The model of the fleet."""
+        return self.models.fleet
 
 
 class WindowSource(Protocol):
@@ -167,12 +174,14 @@ def fit(
     progress: Progress,
     held_out: Chosen = nobody,
     search: Search | None = None,
+    division: Division | None = None,
 ) -> Fitted:
     """Train on [start, split), calibrate and set the threshold on [split + embargo, until).
 
     The split leaves ``training.calibration_share`` of the time for the later slice; the embargo is the
     longest window. Labels that are not known by the end of a slice are left out of it (the purge).
     Machines that are ``held_out`` take no part. ``search`` (examples, start, split) may choose parameters.
+    A ``division`` of the fleet gives its segments models of their own.
     Raises ModelError where there is too little to learn from.
     """
     split_ms = split_of(fleet, start_ms, until_ms)
@@ -185,16 +194,28 @@ def fit(
     )
     model = examples.fit(examples.at_risk(start_ms, split_ms), settled, seed)
     model = replace(model, causes=examples.fit_causes(split_ms, settled, seed))
+    models = ModelSet(model)
+    if division is not None:
+        at_split = (split_ms - start_ms) / (until_ms - start_ms)
+        models = train_segments(
+            division,
+            examples,
+            model,
+            training=settled,
+            seed=seed,
+            span_ms=(start_ms, split_ms),
+            progress=lambda done, total: progress(f"{done} of {total} segments", at_split),
+        )
     embargo_ms = fleet.sampling.windows_s[-1] * 1000
-    later, hints = past.score(model, (split_ms + embargo_ms, until_ms), report)
+    later, hints = past.score(models, (split_ms + embargo_ms, until_ms), report)
     if fleet.training.calibration_share:
-        model = past.tempered(past.calibrated(model, later, until_ms), hints, until_ms)
+        models = past.tempered(past.calibrated(models, later, until_ms), hints, until_ms)
     else:
-        later = past.unlabelled(model, training, until_ms)
-    threshold, metrics = past.threshold(model, later, until_ms)
+        later = past.unlabelled(models, training, until_ms)
+    threshold, metrics = past.threshold(models, later, until_ms)
     unused = tuple(sorted(set(past.allowed.tolist()) - set(examples.columns.tolist())))
     return Fitted(
-        replace(model, threshold=threshold),
+        replace(models, fleet=replace(models.fleet, threshold=threshold)),
         history.expectation,
         examples.digest,
         metrics,
@@ -266,13 +287,17 @@ class _Past:
             self._observed(training, asset[up], end_ms[up], until_ms),
             next_outcome(training.assets, asset[up], end_ms[up], self.history.events),
             outcomes(self.history.events),
+            tuple(training.assets),
+            asset[up],
         )
 
-    def score(self, model: RiskModel, span_ms: tuple[int, int], report: Report) -> tuple[Replayed, Replayed]:
+    def score(self, models: ModelSet, span_ms: tuple[int, int], report: Report) -> tuple[Replayed, Replayed]:
         """Keep the uncalibrated risks of the windows that end in [from, until], scored as they come.
 
-        And the log-odds of the causes of those on the training stride, where the model has causes.
+        Of a set with segments, (n, 2H): those of the fleet's model after those of the set. And the log-odds
+        of the causes of those on the training stride, where the model has causes.
         """
+        model = models.fleet
         risks, hints = Replayed(self.history.assets), Replayed(self.history.assets)
         stride_ms = 1000 * (self.fleet.training.stride_s or 1)
         for windows in self.history.until(span_ms[1]):
@@ -280,34 +305,53 @@ class _Past:
             codes, rows = self.history.codes(windows), self._ours(windows)
             rows = rows[windows.end_ms[rows] >= span_ms[0]]
             if len(rows):
-                risks.add(codes[rows], windows.end_ms[rows], model.uncalibrated(windows.values[rows]))
+                values, asset = windows.values[rows], windows.asset[rows]
+                found = [models.uncalibrated(windows.assets, asset, values)]
+                found += [model.uncalibrated(values)] if models.index.routes else []
+                risks.add(codes[rows], windows.end_ms[rows], np.concatenate(found, axis=1))
             rows = rows[windows.end_ms[rows] % stride_ms == 0]
             if len(rows) and model.causes is not None:
                 hints.add(codes[rows], windows.end_ms[rows], model.causes.raw(windows.values[rows]))
         return risks, hints
 
-    def unlabelled(self, model: RiskModel, training: Replayed, until_ms: int) -> Replayed:
+    def unlabelled(self, models: ModelSet, training: Replayed, until_ms: int) -> Replayed:
         """Score the windows whose labels the purge left out: the model has not seen them."""
         asset, end_ms, values = training.columns()
         fresh = np.flatnonzero(end_ms > until_ms - self.fleet.horizons_d[-1] * DAY_MS)
         kept = Replayed(training.assets)
         if len(fresh):
-            columns = np.searchsorted(self.allowed, model.columns)
-            kept.add(asset[fresh], end_ms[fresh], model.of_columns(values[np.ix_(fresh, columns)]))
+            picked = values[np.ix_(fresh, np.searchsorted(self.allowed, models.fleet.columns))]
+            risks = models.of_columns(training.assets, asset[fresh], picked)
+            kept.add(asset[fresh], end_ms[fresh], risks)
         return kept
 
-    def calibrated(self, model: RiskModel, later: Replayed, until_ms: int) -> RiskModel:
-        """Return the model with a line per horizon, from the later slice."""
+    def calibrated(self, models: ModelSet, later: Replayed, until_ms: int) -> ModelSet:
+        """Return the set with a line per horizon and level, from the later slice.
+
+        Segments of a level share their lines: a single one seldom has outcomes enough there. The fleet's are
+        from all machines, since those are its own that nobody knows yet.
+        """
         asset, end_ms, risks = later.columns()
         up = self._up(later, asset, end_ms)
         wait_ms = time_to_next(later.assets, asset[up], end_ms[up], self.history.events)
         observed_ms = self._observed(later, asset[up], end_ms[up], until_ms)
-        return calibrate(model, np.asarray(risks[up], np.float64), wait_ms, end_ms[up], observed_ms)
+        risks, ends_ms, horizons = np.asarray(risks[up], np.float64), end_ms[up], len(self.fleet.horizons_d)
+        fleet = calibrate(models.fleet, risks[:, -horizons:], wait_ms, ends_ms, observed_ms)
+        level = np.array([level_of(name) for name in models.scored_by(later.assets)], object)[asset[up]]
+        lines = {}
+        for name in models.index.levels:
+            rows = level == name
+            own = calibrate(
+                models.fleet, risks[rows, :horizons], wait_ms[rows], ends_ms[rows], observed_ms[rows]
+            )
+            lines[name] = [(line.slope, line.intercept) for line in own.lines]
+        return with_lines(replace(models, fleet=fleet), lines) if lines else replace(models, fleet=fleet)
 
-    def tempered(self, model: RiskModel, hints: Replayed, until_ms: int) -> RiskModel:
-        """Return the model with the temperature of its causes, from the later windows before an outcome."""
+    def tempered(self, models: ModelSet, hints: Replayed, until_ms: int) -> ModelSet:
+        """Return the set with the temperature of its causes, from the later windows before an outcome."""
+        model = models.fleet
         if model.causes is None or not hints.asset:
-            return model
+            return models
         asset, end_ms, raw = hints.columns()
         horizon_d, happened = self.fleet.alerting.horizon_d, self.history.events
         wait_ms = time_to_next(hints.assets, asset, end_ms, happened)
@@ -315,13 +359,15 @@ class _Past:
         rows = np.flatnonzero(seen & within(wait_ms, horizon_d) & ~self._down(hints, asset, end_ms))
         number, ordered = next_outcome(hints.assets, asset, end_ms, happened)[rows], outcomes(happened)
         truth = [ordered[i].code for i in number]
-        return replace(model, causes=model.causes.calibrated(np.asarray(raw[rows], np.float64), truth))
+        causes = model.causes.calibrated(np.asarray(raw[rows], np.float64), truth)
+        return replace(models, fleet=replace(model, causes=causes))
 
-    def threshold(self, model: RiskModel, later: Replayed, until_ms: int) -> tuple[float, dict[str, float]]:
-        """Return the alert threshold and what the later slice says of the model that was tuned on it."""
+    def threshold(self, models: ModelSet, later: Replayed, until_ms: int) -> tuple[float, dict[str, float]]:
+        """Return the alert threshold and what the later slice says of the models that were tuned on it."""
         fleet, events = self.fleet, self.history.events
         asset, end_ms, raw = later.columns()
-        risk = model.calibrated(np.asarray(raw, np.float64))[:, fleet.horizon]
+        raw = np.asarray(raw[:, : len(fleet.horizons_d)], np.float64)
+        risk = models.calibrated(later.assets, asset, raw)[:, fleet.horizon]
         if fleet.alerting.daily_share is not None:
             return float(np.quantile(risk, 1 - fleet.alerting.daily_share)), {}
         series = RiskSeries(later.assets, asset, end_ms, risk)

@@ -14,8 +14,9 @@ from models.errors import ModelError
 from models.expectation import Expectation, identity_of
 from models.features import FeatureSchema
 from models.fleet import Fleet
+from models.model_set import MEMORY_BYTES, ModelSet
+from models.pack import Recent
 from models.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, Role
-from models.risk import RiskModel
 from streams.alarms import alarm
 from streams.messages import Tenure
 
@@ -31,7 +32,7 @@ class Candidate:
 
     version: str
     sha256: str
-    model: RiskModel
+    models: ModelSet
     expectation: Expectation | None = None
     number: int = 0
 
@@ -58,7 +59,8 @@ class PromotedModels:
     """The bench of one worker, shared by its partitions.
 
     The newest champion that passes gives the feature schema; one that was promoted after it and does not pass
-    is an alarm, and leaves the last good one in place. Raises ModelError where no champion passes.
+    is an alarm, and leaves the last good one in place. Models of segments, whichever version's, share
+    ``memory_bytes``. Raises ModelError where no champion passes.
     """
 
     def __init__(
@@ -68,7 +70,9 @@ class PromotedModels:
         *,
         cry: Callable[[str], None] = alarm,
         clock: Callable[[], float] = time.monotonic,
+        memory_bytes: int = MEMORY_BYTES,
     ) -> None:
+        self.recent = Recent(memory_bytes)
         self.promotions, self.fleet, self.cry, self.clock = promotions, fleet, cry, clock
         self._loaded: dict[tuple[str, str], Candidate] = {}
         self._ready: dict[Role, Candidate] = {}
@@ -124,11 +128,11 @@ class PromotedModels:
 
     def _verified(self, version: str, sha256: str) -> Candidate:
         folder = promoted_bundle(self.promotions.folder, version, sha256)
-        model = load_bundle(folder, self.schema.fingerprint)
-        if model.horizons_d != self.fleet.horizons_d:
-            expected = list(self.fleet.horizons_d)
-            raise ModelError(f"{folder}: horizons {list(model.horizons_d)}: expected {expected}")
-        return Candidate(version, sha256, model, load_expectation(folder))
+        models = load_bundle(folder, self.schema.fingerprint, recent=self.recent)
+        if models.fleet.horizons_d != self.fleet.horizons_d:
+            found, expected = list(models.fleet.horizons_d), list(self.fleet.horizons_d)
+            raise ModelError(f"{folder}: horizons {found}: expected {expected}")
+        return Candidate(version, sha256, models, load_expectation(folder))
 
 
 def last_good(promotions: Promotions, cry: Callable[[str], None]) -> Expectation | None:

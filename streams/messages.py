@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from models.errors import RecordError
 from models.frames import Event, Float64, Frames, Int32, Int64
+from models.inventory import FLEET
 from models.kernel import Windows
 from models.promotion import Promotion, Role
 from streams import blocks, checks
@@ -70,7 +71,10 @@ class WindowBlock(_Message, frozen=True):
 
 
 class ScoreBlock(_Message, frozen=True):
-    """Scores: as `WindowBlock`, with ``risk`` float64 of (n, horizons) and ``adapted`` float64 of (n,)."""
+    """Scores: as `WindowBlock`, with ``risk`` float64 of (n, horizons) and ``adapted`` float64 of (n,).
+
+    ``scored_by`` names the member of the model set for each of ``assets``; the fleet's where it is left out.
+    """
 
     model: str
     horizons_d: list[float]
@@ -80,6 +84,7 @@ class ScoreBlock(_Message, frozen=True):
     revision: bytes
     risk: bytes
     adapted: bytes
+    scored_by: list[str] = []
 
 
 class SensorReason(_Message, frozen=True):
@@ -186,7 +191,10 @@ class Tenure(_Message, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Risks (n, H) of ``n`` windows by one model version, and the online-adapted risk (n,)."""
+    """Risks (n, H) of ``n`` windows by one model version, and the online-adapted risk (n,).
+
+    ``scored_by`` is, for each of ``assets``, the member of the version's set that scored it.
+    """
 
     model: str
     horizons_d: tuple[float, ...]
@@ -196,9 +204,14 @@ class Scores:
     revision: Int32
     risk: Float64
     adapted: Float64
+    scored_by: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.asset)
+
+    def member(self, asset: int) -> str:
+        """Return which member of the set scored the machine with this number."""
+        return self.scored_by[asset] if self.scored_by else FLEET
 
 
 def decode_features(value: bytes | None, content_type: str, fingerprint: str) -> Windows | Event | Watermark:
@@ -281,6 +294,7 @@ def scores(topic: str, record: Scores) -> Outgoing:
         revision=record.revision.astype("<i4").tobytes(),
         risk=record.risk.astype("<f8").tobytes(),
         adapted=record.adapted.astype("<f8").tobytes(),
+        scored_by=list(record.scored_by),
     )
     return Outgoing(topic, record.assets[0].encode(), msgspec.msgpack.encode(head), SCORES)
 
@@ -367,7 +381,10 @@ def _scores(head: ScoreBlock) -> Scores:
         raise RecordError("risk: expected probabilities from 0 to 1")
     adapted = checks.array(head.adapted, "<f8", rows, "adapted").astype(np.float64)
     risk = risk.reshape(rows, len(horizons))
-    return Scores(head.model, horizons, tuple(head.assets), asset, end_ms, revision, risk, adapted)
+    if len(head.scored_by) not in (0, len(head.assets)):
+        raise RecordError(f"scored_by: {len(head.scored_by)} names for {len(head.assets)} assets")
+    members = tuple(checks.clip(name) for name in head.scored_by)
+    return Scores(head.model, horizons, tuple(head.assets), asset, end_ms, revision, risk, adapted, members)
 
 
 def _keys(head: WindowBlock | ScoreBlock) -> tuple[Int32, Int64, Int32]:

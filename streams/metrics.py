@@ -35,6 +35,7 @@ class Families:
         self.readings = self._counter("readings_total", "Values of sensors in those messages.", _PLACE)
         self.late = self._counter("late_total", "Samples that came late, but in time to count.", _PLACE)
         self.dropped = self._counter("dropped_total", "Samples that do not count.", (*_PLACE, "reason"))
+        self.scored = self._counter("scored_total", "Windows scored, by the level.", (*_PLACE, "level"))
         self.dead_letters = self._counter("dead_letters_total", "Messages nobody could use.", _PLACE)
         self.holes = self._counter("holes_total", "Messages passed over and read again.", _PLACE)
         self.step = self._histogram("step_seconds", "Time to process one batch.")
@@ -116,6 +117,10 @@ class Metrics:
     def dropped(self, partition: int, samples: int, reason: Reason) -> None:
         """Count samples that do not count, by the reason."""
         self.families.dropped.labels(*self._place(partition), reason).inc(samples)
+
+    def scored(self, partition: int, windows: int, level: str) -> None:
+        """Count windows that the champion scored, by the level of its set: of a segment, or ``fleet``."""
+        self.families.scored.labels(*self._place(partition), level).inc(windows)
 
     def dead_letters(self, partition: int, messages: int) -> None:
         """Count messages that went to the dead letters."""

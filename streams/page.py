@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from models.errors import UnavailableError
 from models.fleet import Fleet
 from models.frames import utc
+from models.inventory import FLEET
 from models.labels import DAY_MS
 from streams.chart import Chart, draw
 from streams.store import Reader, Row
@@ -92,6 +93,8 @@ class Page:
             "days": days,
             "as_of_ms": own[-1].time_ms,
             "risk": _number(own[-1], self.risk_field),
+            "model": own[-1].fields.get("model", ""),
+            "scored_by": own[-1].fields.get("scored_by", FLEET),
             "case": open_cases(self.reader.latest("alerts")).get(asset),
             "scores": [
                 (r.time_ms, r.fields[self.risk_field], r.fields["adapted"])

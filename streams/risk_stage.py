@@ -7,6 +7,7 @@ scores them as they were scored before: see `streams.tenure`.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from models.fleet import Fleet
 from models.frames import Event, Float32, Float64
 from models.kernel import Windows
 from models.labels import DAY_MS, OUTCOME
+from models.model_set import level_of
 from models.online import OnlineRisk, Pending
 from models.policy import Decision, Remembered, create_policy
 from models.promotion import CHALLENGER, CHAMPION
@@ -108,6 +110,7 @@ class RiskStage:
         self.cases: dict[str, Case] = {}
         self.watermark_ms = 0
         self._changed: set[str] = set()
+        self._scored: Counter[str] = Counter()
         self._restoring: dict[str, _Asset] = {}
         self._learnt: tuple[float, float] | None = None
         self._seat: tuple[Candidate, Explainer] | None = None
@@ -149,10 +152,10 @@ class RiskStage:
         """Make another version the champion; what was learnt of the last one's scores is of no use to it."""
         before, self.tenure = self._seat, tenure
         found = self.bench.of(tenure) if tenure else self.bench.ready(CHAMPION)
-        if found is None or (before is not None and found.model is before[0].model):
+        if found is None or (before is not None and found.models is before[0].models):
             return
-        self._seat = found, Explainer(self.fleet, found.model, self.schema, found.expectation)
-        self.policy.hold_to(found.model.threshold)
+        self._seat = found, Explainer(self.fleet, found.models.fleet, self.schema, found.expectation)
+        self.policy.hold_to(found.models.fleet.threshold)
         if before is not None:
             self.online, self.drift = OnlineRisk(), ScoreDrift()
             self.pending = Pending(self.pending.horizon_ms)
@@ -218,7 +221,8 @@ class RiskStage:
 
     def counts(self) -> Counts:
         """Return how far the partition has come."""
-        return Counts(watermark_ms=self.watermark_ms)
+        scored, self._scored = self._scored, Counter()
+        return Counts(watermark_ms=self.watermark_ms, scored=scored)
 
     def _remembered(self, asset: str) -> _Asset:
         newest, case = self.latest.get(asset), self.cases.get(asset)
@@ -246,11 +250,14 @@ class RiskStage:
             self.latest[asset] = _Latest(known.end_ms, vector, np.array(known.risks))
 
     def _score(self, windows: Windows) -> Iterator[Outgoing]:
-        risks = self.champion.model.score(windows.values)
+        models = self.champion.models
+        risks = models.score(windows.assets, windows.asset, windows.values)
+        scored_by = models.scored_by(windows.assets)
+        self._scored.update(level_of(scored_by[code]) for code in windows.asset.tolist())
         logits = log_odds(risks[:, self.horizon])
         adapted = np.array([self.online.score(x) for x in logits.tolist()])
         keys = (windows.assets, windows.asset, windows.end_ms, windows.revision)
-        record = Scores(self.champion.version, self.fleet.horizons_d, *keys, risks, adapted)
+        record = Scores(self.champion.version, self.fleet.horizons_d, *keys, risks, adapted, scored_by)
         yield messages.scores(self.topics.scores, record)
         yield from self._shadow(windows)
         for i in np.flatnonzero(windows.revision == 0).tolist():
@@ -262,9 +269,10 @@ class RiskStage:
         rival = self._challenger
         if rival is None or rival.version == self.champion.version or not self.records:
             return
-        risks = rival.model.score(windows.values)
+        risks = rival.models.score(windows.assets, windows.asset, windows.values)
         keys = (windows.assets, windows.asset, windows.end_ms, windows.revision)
-        record = Scores(rival.version, self.fleet.horizons_d, *keys, risks, risks[:, self.horizon])
+        scored_by = rival.models.scored_by(windows.assets)
+        record = Scores(rival.version, self.fleet.horizons_d, *keys, risks, risks[:, self.horizon], scored_by)
         yield messages.scores(self.topics.shadow, record)
 
     def _follow(self, asset: str, newest: _Latest) -> Iterator[Outgoing]:
@@ -315,8 +323,8 @@ class RiskStage:
             yield self._alert(case, decision.time_ms, decision.stage, decision.reason, why)
 
     def _why(self, asset: str) -> Explanation:
-        newest = self.latest[asset]
-        return self._seated()[1].explain(newest.vector, newest.risks)
+        newest, (champion, explainer) = self.latest[asset], self._seated()
+        return explainer.explain(newest.vector, newest.risks, model=champion.models.of(asset))
 
     def _alert(self, case: Case, time_ms: int, stage: str, reason: str, why: Explanation) -> Outgoing:
         alert = Alert(
@@ -327,7 +335,7 @@ class RiskStage:
             time_ms=time_ms,
             opened_ms=case.opened_ms,
             risk=float(self.latest[case.asset].risks[self.horizon]),
-            threshold=self.champion.model.threshold,
+            threshold=self.champion.models.fleet.threshold,
             horizon_d=self.fleet.alerting.horizon_d,
             text=why.text,
             fault=why.fault,

@@ -94,7 +94,8 @@ def score_points(scores: Scores) -> Iterator[Point]:
         strict=True,
     )
     for asset, end_ms, risks, adapted in rows:
-        fields = {**dict(zip(names, risks, strict=True)), "adapted": adapted, "model": scores.model}
+        who = {"model": scores.model, "scored_by": scores.member(asset)}
+        fields = {**dict(zip(names, risks, strict=True)), "adapted": adapted, **who}
         yield Point("scores", {"asset": scores.assets[asset]}, fields, end_ms)
 
 

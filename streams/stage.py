@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -31,13 +31,17 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a stage has seen since it was last asked, in samples and their values; and its watermark."""
+    """What a stage has seen since it was last asked, in samples and their values; and its watermark.
+
+    ``scored`` counts windows by the level of the model set that scored them.
+    """
 
     readings: int = 0
     late: int = 0
     too_late: int = 0
     duplicates: int = 0
     watermark_ms: int = 0
+    scored: Mapping[str, int] = field(default_factory=dict)
 
 
 class Stage(Protocol):

@@ -182,6 +182,8 @@ class Lane:
         metrics.late(partition, counts.late)
         metrics.dropped(partition, counts.too_late, "too_late")
         metrics.dropped(partition, counts.duplicates, "duplicate")
+        for level, windows in counts.scored.items():
+            metrics.scored(partition, windows, level)
         metrics.holes(partition, runner.reread)
         runner.reread = 0
         metrics.dead_letters(partition, sum(o.content_type == DEAD_LETTER for o in outputs))

@@ -56,7 +56,7 @@ def drives(path: Path, assets: int = 400, days: int = 26, seed: int = 3) -> Path
                 {
                     "date": f"2020-03-{d + 1:02d}",
                     "serial_number": f"DRIVE{i:05d}",
-                    "model": "M",
+                    "model": f"M{i % 2}",
                     "capacity_bytes": 4_000_000_000_000,
                     "failure": int(d == fails[i]),
                     "smart_1_raw": float(rng.integers(0, 100_000_000)),

@@ -17,7 +17,9 @@ from chillcast.pipeline import Pipeline, running
 from chillcast.settings import Settings
 from models.bundle import write_bundle
 from models.kernel import Windows
+from models.model_set import ModelSet
 from models.promotion import CHAMPION, Promotion, Promotions
+from models.risk import RiskModel
 from streams import messages
 from streams.feed import Feed
 from streams.messages import Scores, Tenure
@@ -25,6 +27,7 @@ from streams.publisher import Publisher
 from streams.stage import Outgoing
 from streams.tenure import Schedule
 from tests.models.test_explain import Trained, fleet, trained
+from tests.streams.benches import divided
 from tests.test_end_to_end import Alarms
 
 HOUR_MS = 3_600_000
@@ -48,10 +51,16 @@ class Desk:
     def __post_init__(self) -> None:
         self.promotions = Promotions(self.folder)
 
+    def models(self, version: str, model: RiskModel) -> RiskModel | ModelSet:
+        """Return the model of a version; the third is a set, in which ``a`` has a model of its own."""
+        if version != "3":
+            return model
+        return divided(model, self.toy.model, self.folder / "run" / "segments.pack")
+
     def claim(self, version: str, offset: float) -> Promotion:
         sha256 = write_bundle(
             self.folder / version,
-            replace(self.toy.model, offset=offset),
+            self.models(version, replace(self.toy.model, offset=offset)),
             None,
             fleet="toy",
             metrics={},
@@ -77,6 +86,7 @@ class Heard:
     fingerprint: str
     offsets: dict[Key, tuple[int, int]] = field(default_factory=dict)
     scored: dict[Key, set[tuple[str, bytes]]] = field(default_factory=lambda: defaultdict(set))
+    members: set[tuple[str, str, str]] = field(default_factory=set)
     tenures: dict[int, list[Tenure]] = field(default_factory=lambda: defaultdict(list))
 
     def read(self, feed: Feed) -> None:
@@ -93,6 +103,7 @@ class Heard:
                 assert isinstance(scores, Scores)
                 key = (scores.assets[0], int(scores.end_ms[0]))
                 self.scored[key].add((scores.model, scores.risk.tobytes()))
+                self.members.add((scores.model, key[0], scores.member(0)))
 
     def versions(self) -> set[str]:
         return {version for said in self.scored.values() for version, _ in said}
@@ -151,6 +162,7 @@ def check_swaps(toy: Trained, settings: Settings) -> None:
     schedules = {partition: Schedule(found) for partition, found in heard.tenures.items()}
     assert set(schedules) == set(range(pipeline.partitions))
     assert heard.versions() == {"1", "2", "3"}
+    assert {m for m in heard.members if m[2] != "fleet"} == {("3", "a", "model:X")}
     for key, said in heard.scored.items():
         partition, offset = heard.offsets[key]
         tenure = schedules[partition].at(offset, CHAMPION)

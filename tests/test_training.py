@@ -68,3 +68,52 @@ def test_a_bad_configuration_is_refused_by_key(tmp_path: Path, change: tuple[str
     path.write_text(CONFIG.replace(*change), encoding="utf-8")
     with pytest.raises(ConfigError, match=message.replace(".", r"\.")):
         load_config(path)
+
+
+SEGMENTS = """
+[segments]
+by = "model"
+group = "site"
+minimum_instances = 100
+minimum_failures = 5
+rounds = 20
+"""
+
+
+def test_a_set_is_trained_packed_as_one_version_promoted_shown_and_verified(tmp_path: Path) -> None:
+    recording, config = drives(tmp_path / "drives.parquet"), tmp_path / "training.toml"
+    config.write_text(CONFIG + SEGMENTS, encoding="utf-8")
+    chillcast("data", "backfill", str(recording), "--fleet", "backblaze", home=tmp_path)
+    refused = chillcast("train", str(config), home=tmp_path)
+    assert refused.returncode == 1
+    assert "segments.group = 'site': expected one of asset, model" in refused.stderr
+    (tmp_path / "sites.csv").write_text("asset,site\nDRIVE00001,north\n")
+    given = chillcast(
+        "data", "inventory", str(tmp_path / "sites.csv"), "--fleet", "backblaze", "--json", home=tmp_path
+    )
+    assert json.loads(given.stdout) == {
+        "fleet": "backblaze",
+        "machines": 400,
+        "segments": {"model": 2, "site": 1},
+    }
+    runs = [
+        chillcast("train", str(config), "--processes", n, "--json", *more, home=tmp_path)
+        for n, more in (("1", []), ("2", ["--promote"]))
+    ]
+    assert [r.returncode for r in runs] == [0, 0], runs[0].stderr + runs[1].stderr
+    first, second = (json.loads(r.stdout) for r in runs)
+    assert first["bundle_sha256"] == second["bundle_sha256"]
+    assert first["segments"]["model"]["trained"] == 2
+    assert first["segments"]["site"]["trained"] == 0
+    assert first["segments"]["site"]["without"] == ["site:north: 12 instances: expected 100"]
+    assert "fleet" in first["metrics"]
+    named = ["--fleet", "backblaze", "--json"]
+    told = json.loads(chillcast("models", "show", "2", *named, home=tmp_path).stdout)
+    assert told["segments"] == first["segments"]
+    assert told["roles"] == ["champion"]
+    verified = json.loads(chillcast("models", "verify", *named, home=tmp_path).stdout)
+    assert [(v["version"], v["ok"]) for v in verified] == [("2", True), ("1", True)]
+    with (tmp_path / "bundles" / "backblaze" / "2" / "segments.pack").open("r+b") as pack:
+        pack.write(b"!")
+    found = json.loads(chillcast("doctor", *named, home=tmp_path).stdout)
+    assert "segments.pack: sha256" in json.dumps(found)

@@ -68,7 +68,8 @@ def test_a_worker_takes_the_packaged_version(context: Path, toy: Trained) -> Non
     assert found is not None
     assert found.version == "7"
     assert (
-        found.model.score(toy.vector()[None, :]).tobytes() == toy.model.score(toy.vector()[None, :]).tobytes()
+        found.models.fleet.score(toy.vector()[None, :]).tobytes()
+        == toy.model.score(toy.vector()[None, :]).tobytes()
     )
 
 

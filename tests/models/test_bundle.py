@@ -46,7 +46,7 @@ def folder(model: RiskModel, tmp_path: Path) -> Path:
 
 def test_a_loaded_bundle_scores_bit_for_bit_the_same(folder: Path, model: RiskModel) -> None:
     features = history(9)[0]
-    assert load_bundle(folder, PRINT).score(features).tobytes() == model.score(features).tobytes()
+    assert load_bundle(folder, PRINT).fleet.score(features).tobytes() == model.score(features).tobytes()
     assert load_expectation(folder) == EXPECTATION
 
 
@@ -190,7 +190,7 @@ def test_a_version_that_is_a_path_is_refused(tmp_path: Path, version: str) -> No
 
 
 def test_scores_are_probabilities_also_for_a_row_of_nan(folder: Path) -> None:
-    scores = load_bundle(folder, PRINT, smoke=False).score(np.full((1, 2), np.nan, np.float32))
+    scores = load_bundle(folder, PRINT, smoke=False).fleet.score(np.full((1, 2), np.nan, np.float32))
     assert ((scores > 0) & (scores < 1)).all()
 
 
@@ -204,7 +204,7 @@ def naming(model: RiskModel, tmp_path: Path) -> Path:
 
 
 def test_causes_come_back_bit_for_bit(naming: Path) -> None:
-    loaded, features = load_bundle(naming, PRINT).causes, history(9)[0]
+    loaded, features = load_bundle(naming, PRINT).fleet.causes, history(9)[0]
     expected = replace(trained_causes(), columns=np.array([0, 1]), temperature=2.0)
     assert loaded is not None
     assert loaded.codes == expected.codes

@@ -51,13 +51,13 @@ class Trained:
         return out
 
 
-def trained(fleet: Fleet) -> Trained:
+def trained(fleet: Fleet, steep: tuple[float, ...] = (2.0, 1.0, 0.0)) -> Trained:
     """Fit a model whose risk rises with the daily means of s0 and, less steeply, of s1; s2 says nothing."""
     schema, rng, n = FeatureSchema(fleet), np.random.default_rng(1), 4000
     daily = [schema.index(key, "1d", "mean") for key in fleet.keys]
     features = np.zeros((n, len(schema)), np.float32)
     features[:, daily] = rng.normal(0, 1, (n, 3))
-    slopes = np.array([2.0, 1.0, 0.0])
+    slopes = np.array(steep)
     chance = 1 / (1 + np.exp(4 - features[:, daily] @ slopes))
     rows = HazardRows(np.arange(n), np.zeros(n, np.int32), rng.random(n) < chance)
     model = train(

@@ -79,7 +79,7 @@ def learnt() -> Fitted:
 
 def written(found: Fitted, folder: Path) -> dict[str, bytes]:
     lineage = {"dataset_sha256": found.dataset_sha256}
-    write_bundle(folder, found.model, found.expectation, fleet="toy", metrics=found.metrics, lineage=lineage)
+    write_bundle(folder, found.models, found.expectation, fleet="toy", metrics=found.metrics, lineage=lineage)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -147,7 +147,7 @@ def test_another_history_has_another_digest(learnt: Fitted) -> None:
 
 def test_a_fitted_model_passes_the_checks_of_a_bundle(learnt: Fitted, tmp_path: Path) -> None:
     written(learnt, tmp_path / "b")
-    assert load_bundle(tmp_path / "b", learnt.model.fingerprint).threshold == learnt.model.threshold
+    assert load_bundle(tmp_path / "b", learnt.model.fingerprint).fleet.threshold == learnt.model.threshold
 
 
 def test_too_few_shutdowns_are_refused_with_what_to_do() -> None:

@@ -1,13 +1,23 @@
-"""A bench that holds what a test puts on it."""
+"""A bench that holds what a test puts on it, and a model set that is quickly made."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from models.model_set import Index, ModelSet
+from models.pack import packed, write_pack
 from models.promotion import CHAMPION, Role
 from models.risk import RiskModel
 from streams.bench import Candidate
 from streams.messages import Tenure
+
+
+def divided(fleet: RiskModel, member: RiskModel, path: Path, machine: str = "a") -> ModelSet:
+    """Return a set in which one machine is scored by a member for its chiller model."""
+    pack = write_pack(path, [("model:X", packed(member.booster), member.offset)])
+    index = Index(levels=("model",), members=dict(pack.entries), routes={machine: "model:X"})
+    return ModelSet(fleet, index, pack)
 
 
 @dataclass
@@ -17,8 +27,9 @@ class Held:
     known: dict[str, Candidate] = field(default_factory=dict)
     promoted: dict[Role, Candidate] = field(default_factory=dict)
 
-    def promote(self, version: str, model: RiskModel, role: Role = CHAMPION) -> Candidate:
-        found = self.known.setdefault(version, Candidate(version, version * 64, model))
+    def promote(self, version: str, model: RiskModel | ModelSet, role: Role = CHAMPION) -> Candidate:
+        models = model if isinstance(model, ModelSet) else ModelSet(model)
+        found = self.known.setdefault(version, Candidate(version, version * 64, models))
         self.promoted[role] = found
         return found
 

@@ -8,15 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from models.bundle import bundle_sha256, write_bundle
 from models.errors import ModelError
+from models.model_set import ModelSet
 from models.promotion import CHAMPION, Promotion, Promotions
 from models.risk import RiskModel
 from streams.bench import PromotedModels
 from streams.messages import Tenure
 from tests.models.test_explain import Trained, fleet, trained
+from tests.streams.benches import divided
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ class Home:
             self.promotions, self.toy.fleet, cry=self.alarms.append, clock=lambda: self.now_s
         )
 
-    def write(self, version: str, model: RiskModel) -> Path:
+    def write(self, version: str, model: RiskModel | ModelSet) -> Path:
         write_bundle(
             self.folder / version, model, None, fleet="toy", metrics={}, lineage={"version": version}
         )
@@ -167,3 +170,32 @@ def test_a_version_that_scored_before_is_given_and_where_it_is_lost_the_present_
     assert lost is not None
     assert lost.is_of(second)
     assert "champion 0, which scored before, is of no use" in home.alarms[0]
+
+
+def test_a_set_follows_a_single_model_and_its_members_share_the_memory_of_the_worker(
+    home: Home, toy: Trained
+) -> None:
+    bench = PromotedModels(home.promotions, toy.fleet, cry=home.alarms.append, memory_bytes=1)
+    for version, offset in (("2", 0.0), ("3", 0.5)):
+        member = replace(toy.model, offset=offset)
+        home.write(version, divided(toy.model, member, home.folder / "run" / version))
+        bench.consider(home.promote(version))
+        found = bench.ready(CHAMPION)
+        assert found is not None
+        assert found.version == version
+        row = toy.vector()[None, :]
+        risk = found.models.score(("a",), np.zeros(1, np.int32), row)
+        assert risk.tobytes() == member.score(row).tobytes()
+        assert len(bench.recent) == 1
+    assert home.alarms == []
+
+
+def test_a_set_with_a_corrupt_pack_leaves_the_last_good_one_in_place(home: Home, toy: Trained) -> None:
+    bench = home.bench()
+    folder = home.write("2", divided(toy.model, toy.model, home.folder / "run" / "2"))
+    promotion = home.promote("2")
+    data = (folder / "segments.pack").read_bytes()
+    (folder / "segments.pack").write_bytes(data[:-1] + b"!")
+    bench.consider(promotion)
+    assert ready(bench) == "1"
+    assert re.search(r"champion 2 was promoted and is refused: .*segments\.pack: sha256", home.alarms[0])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -319,3 +320,21 @@ def test_no_bytes_whatever_raise_anything_but_a_short_reason(
     topic: str, value: bytes, content_type: str
 ) -> None:
     assert len(refusal(DECODERS[topic], value, content_type)) < 2_500
+
+
+def test_scores_name_the_member_that_gave_them_and_without_a_name_it_is_the_fleets() -> None:
+    keys = np.zeros(2, np.int32), np.array([5, 6]), np.zeros(2, np.int32)
+    sent = Scores("1", (1.0,), ("a", "b"), *keys, np.zeros((2, 1)), np.zeros(2), ("model:X", "fleet"))
+    found = messages.decode_scores(messages.scores("t", sent).value, messages.SCORES)
+    assert isinstance(found, Scores)
+    assert [found.member(i) for i in (0, 1)] == ["model:X", "fleet"]
+    plain = messages.decode_scores(messages.scores("t", replace(sent, scored_by=())).value, messages.SCORES)
+    assert isinstance(plain, Scores)
+    assert plain.member(0) == "fleet"
+
+
+def test_names_of_members_that_do_not_fit_the_machines_are_refused() -> None:
+    keys = np.zeros(1, np.int32), np.array([5]), np.zeros(1, np.int32)
+    sent = Scores("1", (1.0,), ("a", "b"), *keys, np.zeros((1, 1)), np.zeros(1), ("fleet",))
+    with pytest.raises(RecordError, match="scored_by: 1 names for 2 assets"):
+        messages.decode_scores(messages.scores("t", sent).value, messages.SCORES)

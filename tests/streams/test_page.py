@@ -251,3 +251,18 @@ def test_a_case_that_closed_and_one_that_opened_at_the_same_time_is_open() -> No
     tags = {"asset": "a", "severity": "warning"}
     rows = [Row(5, {**tags, "stage": "open"}, {}), Row(5, {**tags, "stage": "closed"}, {})]
     assert set(open_cases(rows)) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"scored_by": "model:C-350"}, "Scored by version 3, its model for model C-350."),
+        ({"scored_by": "fleet"}, "Scored by version 3, its model for the whole fleet."),
+        ({}, "Scored by version 3, its model for the whole fleet."),
+    ],
+)
+def test_a_machine_says_which_model_scored_it(tmp_path: Path, fields: dict[str, str], words: str) -> None:
+    store, plain = SqliteStore(tmp_path / "s.db"), score("CH-0001", 0, 0.1)
+    store.add([Point(plain.measurement, plain.tags, {**plain.fields, **fields}, plain.time_ms)])
+    store.flush()
+    assert words in TestClient(create_app(store, FLEET)).get("/assets/CH-0001").text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -15,13 +16,14 @@ from models.fleet import Alerting
 from models.frames import Event, Float32
 from models.kernel import Windows
 from models.labels import DAY_MS
+from models.promotion import CHALLENGER
 from streams import messages
 from streams.messages import Alert, DeadLetter, Drift, Scores, Watermark
 from streams.risk_stage import RiskStage
 from streams.stage import Incoming, Outgoing
 from streams.topics import Topics
 from tests.models.test_explain import Trained, fleet, trained
-from tests.streams.benches import Held
+from tests.streams.benches import Held, divided
 
 TOPICS = Topics("t.")
 HOUR_MS = 3_600_000
@@ -277,3 +279,48 @@ def test_a_window_of_another_width_is_refused(toy: Trained, stage: RiskStage) ->
 def test_two_stages_that_see_the_same_log_say_the_same_bytes(toy: Trained) -> None:
     log = [*days_of(toy, range(1, 30), s0=2.5), trip(30), watermark(31), *days_of(toy, range(32, 300))]
     assert feed(stage_of(toy), *log) == feed(stage_of(toy), *log)
+
+
+@pytest.fixture(scope="module")
+def stranger() -> Trained:
+    """A model of another kind of machine, on which s1 tells what s0 tells on the others."""
+    return trained(fleet(), (0.0, 2.0, 0.0))
+
+
+def test_each_machine_is_scored_by_its_segments_model_which_the_score_names(
+    toy: Trained, stranger: Trained, tmp_path: Path
+) -> None:
+    bench = Held()
+    models = bench.promote("3", divided(toy.model, stranger.model, tmp_path / "p")).models
+    stage = RiskStage(toy.fleet, TOPICS, toy.schema, bench)
+    vectors = {"b": toy.vector(s0=1.0), "a": toy.vector(s1=1.0), "c": toy.vector(s1=1.0)}
+    rows = np.stack(list(vectors.values()))
+    (found,) = scores(feed(stage, window(toy, 1, vectors)))
+    assert found.scored_by == ("fleet", "model:X", "fleet")
+    assert found.risk[[0, 2]].tobytes() == toy.model.score(rows[[0, 2]]).tobytes()
+    assert found.risk[1].tobytes() == replace(stranger.model, lines=()).score(rows[[1]]).tobytes()
+    batch = models.score(found.assets, found.asset, rows)
+    assert found.risk.tobytes() == batch.tobytes()
+    assert stage.counts().scored == {"fleet": 2, "model": 1}
+    assert stage.counts().scored == {}
+
+
+def test_a_case_is_explained_by_the_model_that_scored_it(
+    toy: Trained, stranger: Trained, tmp_path: Path
+) -> None:
+    bench = Held()
+    bench.promote("3", divided(replace(toy.model, threshold=0.2), stranger.model, tmp_path / "p"))
+    stage = RiskStage(toy.fleet, TOPICS, toy.schema, bench)
+    hot = {"a": toy.vector(s0=2.5, s1=2.5), "b": toy.vector(s0=2.5, s1=2.5)}
+    opened = {a.asset: a for a in alerts(feed(stage, *(window(toy, hour, hot) for hour in (1, 2, 3))))}
+    assert {asset: a.sensors[0].key for asset, a in opened.items()} == {"a": "s1", "b": "s0"}
+
+
+def test_the_shadow_of_a_set_names_its_members_too(toy: Trained, stranger: Trained, tmp_path: Path) -> None:
+    bench = Held()
+    bench.promote("1", toy.model)
+    bench.promote("2", divided(toy.model, stranger.model, tmp_path / "p"), CHALLENGER)
+    stage = RiskStage(toy.fleet, TOPICS, toy.schema, bench)
+    stage.turn(7, seen=False)
+    said = scores(feed(stage, window(toy, 1, {"a": toy.vector(), "b": toy.vector()})))
+    assert [(s.model, s.scored_by) for s in said] == [("1", ("fleet",) * 2), ("2", ("model:X", "fleet"))]
