@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import getpass
 import os
 import shutil
@@ -19,6 +18,7 @@ from chillcast.stages import feature_store
 from chillcast.training import Packing, Run, train
 from chillcast.training_config import TrainingConfig
 from models.bundle import bundle_sha256
+from models.errors import UnavailableError
 from models.fleet import load_fleet
 from models.judgement import Judgement
 from models.model_set import summary
@@ -54,16 +54,20 @@ def train_and_register(
     """Run a training, register what it made, and return what there is to say of it.
 
     Raises ModelError where it is to be ``promoted`` and the gate refuses it; it is registered all the same.
+    Raises UnavailableError, which says where the bundle lies, where the registry is away.
     """
     fleet = config.applied_to(load_fleet(settings.fleet_path), "training configuration")
     packing = Packing(settings.home_path / "run" / "segments.pack", processes or os.cpu_count() or 1)
-    search = _search(trials, config.seed, reporter)
-    run = train(feature_store(settings, fleet), fleet, config, reporter, search, packing)
+    run = train(feature_store(settings, fleet), fleet, config, reporter, trials=trials, packing=packing)
     bundle = write(run.fitted, fleet, settings, lineage=run.lineage, metrics=run.metrics)
     documents = _documents(settings, run, bundle)
     models = Models(settings, fleet)
-    with reporter.step("registering the model"):
-        version = models.registry.register(fleet.name, bundle, {"who": getpass.getuser()}, documents)
+    try:
+        with reporter.step("registering the model"):
+            version = models.registry.register(fleet.name, bundle, {"who": getpass.getuser()}, documents)
+    except UnavailableError as error:
+        kept = f"nothing is lost: chillcast models register {bundle} --fleet {settings.fleet}"
+        raise UnavailableError(f"{error}; {kept}") from error
     reporter.line(f"report: {documents / 'report.html'}")
     if promoted:
         models.promote(version, reason=f"trained on dataset {run.dataset.digest[:16]}")
@@ -101,11 +105,3 @@ def _documents(settings: Settings, run: Run, bundle: Path) -> Path:
     write_report(run, folder / "report.html")
     write_card(run, bundle_sha256(bundle), folder / "card.md")
     return folder
-
-
-def _search(trials: int, seed: int, reporter: Reporter) -> Any:
-    if not trials:
-        return None
-    from models.tuning import tune  # noqa: PLC0415
-
-    return functools.partial(tune, trials=trials, seed=seed, say=reporter.line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,9 @@ from models.labels import DAY_MS, is_down, known, observed_until, outcomes, time
 from models.naming import Hints, Naming, judge_naming, naming_figures
 from models.policy import RiskSeries
 from models.segments import Division
+from models.tuning import tune
+
+ROOT, LOCK = Path(__file__).parent.parent, "requirements/all.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Run:
     fleet: Fleet
     dataset: Dataset
     fitted: Fitted
+    trials: int = 0
     model: Judgement | None = None
     baselines: tuple[Judgement, ...] = ()
     unseen: Judgement | None = None
@@ -74,6 +79,7 @@ class Run:
             "config_sha256": self.config.sha256,
             "seed": str(self.config.seed),
             "training": training,
+            "tuning": f"{self.trials} trials" if self.trials else "none",
             "code": f"{version('chillcast')} {code_digest()}",
             "dependencies": dependency_digest(),
         }
@@ -84,13 +90,13 @@ def train(
     fleet: Fleet,
     config: TrainingConfig,
     reporter: Reporter,
-    search: Search | None = None,
+    trials: int = 0,
     packing: Packing | None = None,
 ) -> Run:
     """Fit on what lies before the test days, then judge the model and every baseline on them.
 
-    ``packing`` is needed where the configuration divides the fleet. Raises ModelError where the data do not
-    suffice, with what is missing.
+    So many ``trials`` of parameters come first, where there are any. ``packing`` is needed where the
+    configuration divides the fleet. Raises ModelError where the data do not suffice, with what is missing.
     """
     dataset = _dataset(store, fleet, config)
     fitted = learn(
@@ -101,7 +107,7 @@ def train(
         seed=config.seed,
         reporter=reporter,
         held_out=config.held_out,
-        search=search,
+        search=_search(trials, config.seed, reporter),
         division=_division(store, dataset, config, packing),
     )
     for name in _silent(fitted.unused, fleet):
@@ -118,7 +124,11 @@ def train(
         top_k=config.evaluation.top_k,
         segment_of=inventory_of(store, dataset).segments_by(config.evaluation.segments_by),
     )
-    return _judged(Run(config, fleet, dataset, fitted), seen, exam, store)
+    return _judged(Run(config, fleet, dataset, fitted, trials), seen, exam, store)
+
+
+def _search(trials: int, seed: int, reporter: Reporter) -> Search | None:
+    return functools.partial(tune, trials=trials, seed=seed, say=reporter.line) if trials else None
 
 
 def _dataset(store: FeatureStore, fleet: Fleet, config: TrainingConfig) -> Dataset:
@@ -284,14 +294,21 @@ def _watched(run: Run, seen: _Seen) -> Watched:
 
 def code_digest() -> str:
     """Return the beginning of a SHA-256 over the sources of chillcast, as they are run."""
-    root, total = Path(__file__).parent.parent, hashlib.sha256()
+    total = hashlib.sha256()
     for package in ("chillcast", "models", "simulators", "streams"):
-        for path in sorted((root / package).rglob("*.py")):
-            total.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+        for path in sorted((ROOT / package).rglob("*.py")):
+            total.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return total.hexdigest()[:16]
 
 
-def dependency_digest() -> str:
-    """Return the beginning of a SHA-256 over the names and versions of what is installed."""
+def dependency_digest(root: Path = ROOT) -> str:
+    """Return the beginning of a SHA-256 over what this runs on, and of what.
+
+    That is the lock of a checkout; an installed chillcast has none, and takes the names and versions of what
+    is installed.
+    """
+    lock = root / LOCK
+    if lock.exists():
+        return f"{LOCK} {hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}"
     installed = sorted({f"{d.metadata['Name']}=={d.version}".lower() for d in distributions()})
-    return hashlib.sha256("\n".join(installed).encode()).hexdigest()[:16]
+    return f"installed {hashlib.sha256(chr(10).join(installed).encode()).hexdigest()[:16]}"
