@@ -57,17 +57,35 @@ class Residuals:
         self._surfaces = [_Fitted(fleet, surface) for surface in expectation.surfaces]
         self._sigma = np.array(expectation.sigma, np.float32)
         self._none = np.zeros(len(expectation.sensors), np.float32)
+        self._levels = _Levels(fleet) if has_nearest(fleet) else None
 
     def of(self, assets: Sequence[str], asset: Int32, values: Float32) -> Float32:
         """Return (n, R) residuals of (n, S) values, NaN while standing or where a driver is missing.
 
-        Each row is computed by itself, in one order of operations: the bits do not depend on the batch.
+        Where the fleet has rules, a last column says how near any sensor is to its trip. Each row is computed
+        by itself, in one order of operations: the bits do not depend on the batch.
         """
         raw = np.concatenate([surface.residual(values) for surface in self._surfaces], axis=1)
         offsets = self.expectation.offsets
         table = np.array([offsets.get(name, self._none) for name in assets], np.float32)
-        out = (raw - table[asset]) / self._sigma
+        out: Float32 = (raw - table[asset]) / self._sigma
+        if self._levels is not None:
+            out = np.concatenate([out, self._levels.nearest(values)[:, None]], axis=1)
         out[~is_running(self.fleet, values)] = np.nan
+        return out
+
+
+class _Levels:
+    """The warning levels and trips of a fleet's rules, as arrays."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.sensors = [fleet.keys.index(rule.sensor) for rule in fleet.rules]
+        self.warn = np.array([rule.warn for rule in fleet.rules], np.float32)
+        self.span = np.array([rule.trip - rule.warn for rule in fleet.rules], np.float32)
+
+    def nearest(self, values: Float32) -> Float32:
+        """Return (n,) how far the sensor next to its trip has come: 0 at its warning level, 1 at the trip."""
+        out: Float32 = np.fmax.reduce((values[:, self.sensors] - self.warn) / self.span, axis=1)
         return out
 
 
@@ -101,6 +119,11 @@ def terms(scaled: Float32) -> list[Float32]:
 def residual_sensors(fleet: Fleet) -> tuple[str, ...]:
     """Return the keys of the sensors that have an expectation, in order."""
     return tuple(key for group in fleet.expectation for key in group.sensors)
+
+
+def has_nearest(fleet: Fleet) -> bool:
+    """Return whether it is computed how near a machine is to a trip: beside residuals, given rules."""
+    return bool(fleet.expectation and fleet.rules)
 
 
 def is_running(fleet: Fleet, values: Float32) -> Bools:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from models.errors import ModelError
-from models.expectation import residual_sensors
+from models.expectation import has_nearest, residual_sensors
 from models.fleet import Fleet
 from models.frames import Float32, Float64, Int64
 from models.panes import B_CROSS, B_M2, B_MAX, B_MEAN, B_MIN, B_N, B_SPREAD, compiled
@@ -18,7 +18,7 @@ from models.panes import B_CROSS, B_M2, B_MAX, B_MEAN, B_MIN, B_N, B_SPREAD, com
 STATS = ("mean", "sd", "min", "max", "slope", "missing")
 _MEAN, _SD, _MIN, _MAX, _SLOPE, _MISSING = range(len(STATS))
 _FEW = ("mean", "slope")
-_STRONGEST = "strongest_residual"
+_STRONGEST, _NEAREST = "strongest_residual", "nearest_trip"
 _DAY_S = 86400
 
 
@@ -41,8 +41,8 @@ class FeatureSchema:
     and the share missing; then per sensor the mean of every shorter window minus that of the longest. The
     slope of one pane is over its samples, that of a longer window over the means of its panes, weighted by
     their numbers of samples. Per residual and window: mean and slope; and per window the largest absolute
-    mean of any residual, since few failures must teach one lesson for all sensors. ``identity`` distinguishes
-    the expectations.
+    mean of any residual, since few failures must teach one lesson for all sensors; and, where the fleet has
+    rules, the mean of how near any sensor was to its trip. ``identity`` distinguishes the expectations.
     """
 
     def __init__(self, fleet: Fleet, identity: str = "") -> None:
@@ -55,6 +55,9 @@ class FeatureSchema:
         ]
         if self.residuals:
             names += [f"{_STRONGEST}.{w}.mean" for w in self.windows]
+        self.channels = len(self.residuals) + has_nearest(fleet)
+        if has_nearest(fleet):
+            names += [f"{_NEAREST}.{w}.mean" for w in self.windows]
         self.names = tuple(names)
         self._identity = identity
 
@@ -66,7 +69,8 @@ class FeatureSchema:
         """Identity of the vector: 16 hexadecimal digits over names, units, sampling and expectation."""
         sampling = self.fleet.sampling
         timing = f"{sampling.period_s} {sampling.hop_s} {sampling.windows_s}"
-        parts = (*self.names, self.fleet.schema, timing, self._identity)
+        levels = [f"{r.sensor} {r.warn} {r.trip}" for r in self.fleet.rules if has_nearest(self.fleet)]
+        parts = (*self.names, self.fleet.schema, timing, *levels, self._identity)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     @property
@@ -145,7 +149,9 @@ def _finish(moments: Float64, expected: float, per_day: float) -> None:
 
 @compiled
 def _write_residuals(statistics: Float64, out: Float32) -> None:
-    windows, residuals = statistics.shape[0], statistics.shape[2]
+    """Write the features of the residuals, and of the nearest trip, whose channel is the last where it is."""
+    windows, channels = statistics.shape[0], statistics.shape[2]
+    residuals = channels if len(out) == (2 * channels + 1) * windows else channels - 1
     for w in range(windows):
         strongest = np.nan
         for r in range(residuals):
@@ -155,3 +161,5 @@ def _write_residuals(statistics: Float64, out: Float32) -> None:
             if size == size and not size <= strongest:  # noqa: PLR0124  (also where strongest is NaN)
                 strongest = size
         out[2 * residuals * windows + w] = strongest
+        if channels > residuals:
+            out[(2 * residuals + 1) * windows + w] = statistics[w, _MEAN, residuals]

@@ -137,7 +137,7 @@ class Kernel:
         none = np.empty(0, np.int64)
         width = np.empty((0, len(self.schema)), np.float32)
         self._nothing = Windows((), none.astype(np.int32), none, none.astype(np.int32), width)
-        self.plan = plan_of(fleet, len(self.schema), self.sensors + len(self.schema.residuals), emit_s)
+        self.plan = plan_of(fleet, len(self.schema), self.sensors + self.schema.channels, emit_s)
         self.limits = limits(fleet.sensors)
 
     def start(self) -> KernelState:

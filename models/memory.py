@@ -21,7 +21,7 @@ class Plan(NamedTuple):
     """The numbers of a fleet that the compiled steps need; ``lengths`` (W,) are windows in panes, rising.
 
     ``slots`` samples a pane, ``kept`` panes that late samples may still change, ``ring`` panes in all,
-    ``blocks`` blocks of ``group`` panes. A channel is a sensor or a residual.
+    ``blocks`` blocks of ``group`` panes. A channel is a sensor, a residual, or how near a trip is.
     """
 
     hop_ms: int

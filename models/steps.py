@@ -25,7 +25,7 @@ _NO_BLOCKS = 1 << 60
 def prepare(
     plan: Plan, memory: Memory, raw: Float32, limits: Float32, samples: Samples, wrong: Int64
 ) -> bool:
-    """Fill all of ``samples`` but its residuals, and ``wrong`` (S,); return whether they come in order."""
+    """Fill all of ``samples`` but what is derived, and ``wrong`` (S,); return whether they come in order."""
     plausible(raw, limits[0], limits[1], samples.values, wrong)
     classify(plan, memory, samples)
     return is_ordered(samples)

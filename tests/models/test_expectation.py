@@ -20,7 +20,7 @@ from models.expectation import (
     terms,
     to_json,
 )
-from models.fleet import Expected, Fleet, Running, Sensor
+from models.fleet import Expected, Fleet, Rule, Running, Sensor
 from models.frames import Float32, Float64, Frames, Int32, Slice
 from tests.models.test_kernel import fleet_of
 
@@ -115,6 +115,19 @@ def test_a_standing_machine_and_a_missing_driver_give_no_residual(fitted: Expect
     found.values[2, 0] = np.nan
     residual = Residuals(machines(), fitted).of(NAMES, found.asset, found.values)
     assert np.isnan(residual[:, 0]).tolist() == [True, True, True, False]
+
+
+def test_with_rules_a_last_column_says_how_near_any_sensor_is_to_its_trip(fitted: Expectation) -> None:
+    """From its warning level, 0, to the trip, 1; a missing sensor says nothing, and a machine that stands."""
+    levels = (Rule(sensor="head", warn=500.0, trip=600.0), Rule(sensor="load", warn=20.0, trip=10.0))
+    watched = msgspec.structs.replace(machines(), rules=levels)
+    given = np.array(
+        [[50, 20, 550, 50], [12, 20, 500, 50], [50, 20, np.nan, 50], [50, 20, 550, 1]], np.float32
+    )
+    asset = np.zeros(len(given), np.int32)
+    found = Residuals(watched, fitted).of(NAMES, asset, given)
+    assert found[:, -1].tolist() == [0.5, pytest.approx(0.8), -3.0, pytest.approx(np.nan, nan_ok=True)]
+    assert found[:, :-1].tobytes() == Residuals(machines(), fitted).of(NAMES, asset, given).tobytes()
 
 
 def test_a_machine_that_was_never_seen_has_no_offset(fitted: Expectation) -> None:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.features import STATS, FeatureSchema, write_features
-from models.fleet import Expected, Fleet, parse_fleet
+from models.fleet import Expected, Fleet, Rule, parse_fleet
 from models.frames import Frames
 from models.kernel import Kernel, KernelState, Tally
-from models.panes import BLOCK
+from models.panes import B_MEAN, BLOCK
 from tests.collected import Final, collect
 
 MINUTE = 60_000
@@ -234,12 +234,35 @@ def test_the_fingerprint_changes_with_unit_window_and_sampling() -> None:
     assert len(prints) == 3
 
 
-def test_every_number_of_a_vector_has_its_name() -> None:
-    fleet = msgspec.structs.replace(fleet_of(), expectation=(Expected(drivers=("s1",), sensors=("s0",)),))
+LEVELS = (Rule(sensor="s1", warn=1.0, trip=2.0),)
+
+
+@pytest.mark.parametrize("rules", [(), LEVELS])
+def test_every_number_of_a_vector_has_its_name(rules: tuple[Rule, ...]) -> None:
+    group = Expected(drivers=("s1",), sensors=("s0",))
+    fleet = msgspec.structs.replace(fleet_of(), expectation=(group,), rules=rules)
     schema = FeatureSchema(fleet)
-    moments = np.zeros((len(schema.windows), BLOCK, len(fleet.sensors) + 1))
+    moments = np.zeros((len(schema.windows), BLOCK, len(fleet.sensors) + schema.channels))
     vector = np.zeros(len(schema.names) + 1, np.float32)
     write_features(moments, np.ones(len(schema.windows)), 24.0, len(fleet.sensors), vector[:-1])
     assert len(schema) == len(schema.names) == len(set(schema.names)) == len(schema.sensor_index)
     assert np.isnan(vector[:-1])[[not name.endswith("missing") for name in schema.names]].all()
     assert vector[-1] == 0.0
+
+
+def test_how_near_a_machine_is_to_a_trip_stands_in_its_vector_and_in_nothing_else() -> None:
+    group = Expected(drivers=("s1",), sensors=("s0",))
+    plain = msgspec.structs.replace(fleet_of(), expectation=(group,))
+    watched = msgspec.structs.replace(plain, rules=LEVELS)
+    old, new = FeatureSchema(plain), FeatureSchema(watched)
+    assert new.names == (*old.names, *(f"nearest_trip.{w}.mean" for w in new.windows))
+    moments = np.random.default_rng(1).uniform(1, 2, (len(new.windows), BLOCK, 4))
+    vectors = []
+    for schema in (old, new):
+        vectors.append(np.zeros(len(schema), np.float32))
+        given = moments[:, :, : len(plain.sensors) + schema.channels].copy()
+        write_features(given, np.ones(len(new.windows)), 24.0, len(plain.sensors), vectors[-1])
+    assert vectors[1][: len(old)].tobytes() == vectors[0].tobytes()
+    assert vectors[1][len(old) :].tolist() == moments[:, B_MEAN, 3].astype(np.float32).tolist()
+    other = msgspec.structs.replace(plain, rules=(Rule(sensor="s1", warn=1.0, trip=3.0),))
+    assert len({FeatureSchema(f).fingerprint for f in (plain, watched, other)}) == 3
