@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,22 +10,26 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from models.frames import Float64
+from models.frames import Float64, Int64
 from simulators.clock import YEAR_D, Clock
 
 _PERSISTENCE_PER_HOUR = 0.985
 _HOTTEST_HOUR = 15.0
 _REGIONAL_SHARE = 0.85
+_STEADY = 0.3
 NotNegative = Annotated[float, Meta(ge=0)]
 
 
 class Climate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Parameters of the outdoor air; amplitudes and standard deviations in K.
+    """One climate of a scenario; amplitudes and standard deviations in K.
 
-    ``hottest_day`` is a day of the year. A heat wave of ``heat_wave_k`` lasts ``heat_wave_days`` from day
-    ``heat_wave_start_day`` of the scenario (0 is the first); it builds up and ends over a day each.
+    ``share`` is that of the plants, against the shares of the other climates. ``hottest_day`` is a day of the
+    year. A heat wave of ``heat_wave_k`` lasts ``heat_wave_days`` from day ``heat_wave_start_day`` of the
+    scenario (0 is the first); it builds up and ends over a day each.
     """
 
+    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,63}$")]
+    share: Annotated[float, Meta(gt=0)] = 1.0
     wet_bulb_mean_c: float
     season_k: NotNegative
     day_k: NotNegative
@@ -37,10 +42,14 @@ class Climate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 @dataclass(frozen=True, slots=True)
 class Air:
-    """Wet-bulb and dry-bulb temperature, °C, shapes (T, A)."""
+    """Wet-bulb and dry-bulb temperature, °C, shapes (T, n)."""
 
     wet_bulb_c: Float64
     dry_bulb_c: Float64
+
+    def take(self, columns: Int64) -> Air:
+        """Return the air at ``columns``, which may name one more than once."""
+        return Air(self.wet_bulb_c[:, columns], self.dry_bulb_c[:, columns])
 
 
 class Persistent:
@@ -64,33 +73,46 @@ class Persistent:
 
 
 class Weather:
-    """The outdoor air of ``assets`` sites: a regional part that all share and a local part.
+    """The outdoor air of ``P`` sites: a part that all of one climate share, and a local part.
 
-    ``regional`` must start from the same seed wherever the same region is meant. Wet bulb = season + day +
-    first-order autoregressive weather with a correlation of 0.985 an hour.
+    ``which`` (P,) is the climate of each site. ``regional`` must start from the same seed wherever the same
+    regions are meant. Wet bulb = season + day + first-order autoregressive weather with a correlation of
+    0.985 an hour, which is 30 % stronger in winter and weaker in summer.
     """
 
     def __init__(
-        self, climate: Climate, regional: np.random.Generator, local: np.random.Generator, assets: int
+        self,
+        climates: Sequence[Climate],
+        which: Int64,
+        regional: np.random.Generator,
+        local: np.random.Generator,
     ) -> None:
-        self._climate = climate
-        self._region = Persistent(regional, (2, 1), _PERSISTENCE_PER_HOUR)
-        self._sites = Persistent(local, (2, assets), _PERSISTENCE_PER_HOUR)
-        self._offset_k = local.normal(0.0, 0.7, assets)
+        self._climates, self._which = climates, which
+        self._regions = Persistent(regional, (2, len(climates)), _PERSISTENCE_PER_HOUR)
+        self._sites = Persistent(local, (2, len(which)), _PERSISTENCE_PER_HOUR)
+        self._mean_c = self._of("wet_bulb_mean_c") + local.normal(0.0, 0.7, len(which))
+        self._season_k, self._day_k, self._weather_k, self._hottest_day, self._heat_k = (
+            self._of(key) for key in ("season_k", "day_k", "weather_k", "hottest_day", "heat_wave_k")
+        )
 
     def day(self, clock: Clock, day: int) -> Air:
-        """Return the air of one day; days are asked for in order."""
-        climate, hours = self._climate, clock.hours[:, None]
-        season = np.cos(2 * np.pi * (clock.day_of_year(day) + hours / 24 - climate.hottest_day) / YEAR_D)
+        """Return the air of one day, shapes (T, P); days are asked for in order."""
+        hours = clock.hours[:, None]
+        season = np.cos(2 * np.pi * (clock.day_of_year(day) + hours / 24 - self._hottest_day) / YEAR_D)
         daily = np.cos(2 * np.pi * (hours - _HOTTEST_HOUR) / 24)
-        noise = np.sqrt(_REGIONAL_SHARE) * self._region.day(clock)
+        noise = np.sqrt(_REGIONAL_SHARE) * self._regions.day(clock)[..., self._which]
         noise = noise + np.sqrt(1 - _REGIONAL_SHARE) * self._sites.day(clock)
-        heat_k = climate.heat_wave_k * _heat_wave(climate, day + clock.hours / 24)[:, None]
-        wet_bulb_c = climate.wet_bulb_mean_c + self._offset_k + climate.season_k * season
-        wet_bulb_c = wet_bulb_c + climate.day_k * daily + climate.weather_k * noise[:, 0] + heat_k
+        waves = np.array([_heat_wave(c, day + clock.hours / 24) for c in self._climates])
+        heat_k = self._heat_k * waves.T[:, self._which]
+        wet_bulb_c = self._mean_c + self._season_k * season + self._day_k * daily
+        wet_bulb_c = wet_bulb_c + self._weather_k * (1.0 - _STEADY * season) * noise[:, 0] + heat_k
         # Air is driest on summer afternoons; the depression never falls below saturation.
         depression_k = np.maximum(3.5 + 1.5 * season + 2.2 * daily + 1.2 * noise[:, 1] + 0.5 * heat_k, 0.1)
         return Air(wet_bulb_c, wet_bulb_c + depression_k)
+
+    def _of(self, key: str) -> Float64:
+        """Return a parameter of each site's climate, shape (P,)."""
+        return np.array([float(getattr(c, key)) for c in self._climates])[self._which]
 
 
 def _heat_wave(climate: Climate, day: Float64) -> Float64:

@@ -7,7 +7,7 @@ shutdown lets it start again by itself after half an hour.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -16,8 +16,7 @@ from models.frames import Float64, Int64
 from models.panes import compiled
 from simulators.channels import Channel, lags
 from simulators.clock import Clock
-from simulators.faults import SUDDEN, Int8
-from simulators.load import Flags
+from simulators.faults import SUDDEN, Flags, Int8
 from simulators.machines import Machines, gauge
 from simulators.maintenance import Maintenance
 
@@ -63,28 +62,24 @@ LIMITS = (
     Limit("high-motor-current", Channel.MOTOR_LOAD, 110.0),
     Limit("surge", Channel.SURGE, 20.0),
 )
-# An alert shows on the panel and stops nothing. Published: oil differential pressure 18 psid; the rest, ours.
-WARNINGS = (
-    Limit("low-oil-pressure", Channel.OIL_PRESSURE, gauge(18.0) - gauge(0.0), is_high=False),
-    Limit("high-bearing-temperature", Channel.BEARING, celsius(170.0)),
-    Limit("high-winding-temperature", Channel.WINDING, celsius(200.0)),
-    Limit("high-heat-sink-temperature", Channel.HEAT_SINK, 66.0),
-    Limit("high-discharge-temperature", Channel.DISCHARGE, celsius(200.0)),
-    Limit("surge", Channel.SURGE, 8.0),
-)
 SAFETY_CODES = tuple(dict.fromkeys([x.code for x in LIMITS] + [s.code for s in SUDDEN]))
 CYCLING_CODES = (LOW_EVAPORATOR,)
 
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """A shutdown of machine ``column`` at ``step`` of the day; ``is_sudden`` when a part simply failed."""
+    """A safety shutdown of machine ``column`` at ``step`` of the day.
+
+    ``is_sudden`` when a part simply failed; ``back_step`` is when the machine is free to start again, which
+    may lie beyond the day.
+    """
 
     time_ms: int
     step: int
     column: int
     code: str
     is_sudden: bool = False
+    back_step: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +121,7 @@ class Orders:
     failures: Int8
 
 
-Repair = Callable[[Trip], Float64]
+Respond = Callable[[Trip], None]
 
 
 class Controller:
@@ -151,11 +146,16 @@ class Controller:
         self._restarts: list[Logged] = []
         self._state = np.empty((0, assets))
 
-    def day(self, day: int, orders: Orders, repair: Repair) -> Day:
+    def locked_out(self, day: int) -> Flags:
+        """Return (T, A) which machines a safety shutdown of an earlier day keeps from starting."""
+        step = day * self._clock.steps + np.arange(self._clock.steps)[:, None]
+        return np.asarray((step < self._until) & (self._held_by[0] > 0), np.bool_)
+
+    def day(self, day: int, orders: Orders, respond: Respond) -> Day:
         """Run the machines for one day; days are asked for in order.
 
-        ``repair`` is told of every safety shutdown and returns the (T, K) goal of the repaired machine, which
-        replaces the one in ``orders``.
+        ``respond`` is told of every safety shutdown as it happens; it changes ``orders`` in place, from the
+        step after it on: for the machine, once it is repaired, and for those that take over its load.
         """
         if not len(self._state):
             self._state = np.where(orders.wanted[0], orders.goal[0], orders.rest[0])
@@ -168,7 +168,7 @@ class Controller:
             for column in np.flatnonzero(hit).tolist():
                 trip = self._trip(day, step, column, int(hit[column]))
                 self._stop(trip, orders.rest[step])
-                log.append(self._lock_out(trip, day, orders, repair))
+                log.append(self._lock_out(trip, day, respond))
                 channels[step, :, column], running[step, column] = self._state[:, column], False
                 held[:, step, column] = self._held_by[:, column]
         return Day(channels, running, held[0], held[1], (*log, *self._restarted(day)))
@@ -190,7 +190,7 @@ class Controller:
         state = self._state[:, trip.column]
         state += self._relax * (rest[:, trip.column] - state)
 
-    def _lock_out(self, trip: Trip, day: int, orders: Orders, repair: Repair) -> Logged:
+    def _lock_out(self, trip: Trip, day: int, respond: Respond) -> Logged:
         now = day * self._clock.steps + trip.step
         if trip.code == LOW_EVAPORATOR and not self._struck_out(trip.column, now):
             self._until[trip.column] = now + ceil(_RECYCLE_S / self._clock.period_s)
@@ -203,7 +203,7 @@ class Controller:
         self._held_by[:, trip.column] = 1 + SAFETY_CODES.index(trip.code), 0
         back_ms = trip.time_ms + int(hours * _HOUR_S * 1000)
         self._restarts.append(Logged(back_ms, trip.column, "restart", trip.code))
-        orders.goal[:, :, trip.column] = repair(trip)
+        respond(replace(trip, back_step=trip.step + down))
         return Logged(trip.time_ms, trip.column, "shutdown", trip.code)
 
     def _struck_out(self, column: int, now: int) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.frames import Float64
 from simulators.clock import Clock
-from simulators.load import Flags
+from simulators.faults import Flags
 
 _HALF_DAY_S = 43_200
 _RECYCLE_MIN = 30.0

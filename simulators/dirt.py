@@ -7,7 +7,6 @@ asset and its time alone: not on how the stream is cut, nor on other assets, nor
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from models.fleet import Fleet
 from models.frames import Float32, Frames, Int64, Slice, join
 from models.labels import DAY_MS, YEAR_MS
 from models.quality import UNITS
-from models.tables import read_table
+from models.tables import read_table, read_toml
 from simulators.chance import Bursts, Lines, covering, crossed, hits, lines_of, overwrite, uniform
 
 _EPISODE_MS = 7 * DAY_MS
@@ -62,10 +61,7 @@ def load_dirt(path: Path) -> Dirt:
 
     Raises ConfigError with the file, the key, its value and what was expected.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(str(path), "file", str(path), f"a readable TOML file ({error})") from error
+    raw = read_toml(path, "dirt")
     if "dirt" not in raw:
         raise ConfigError(str(path), "dirt", None, "a table")
     return read_table(raw["dirt"], Dirt, f"{path} [dirt]")

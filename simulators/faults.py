@@ -19,10 +19,14 @@ from simulators.instruments import OF_SENSORS
 from simulators.physics import Wear
 
 Int8 = npt.NDArray[np.int8]
+Flags = npt.NDArray[np.bool_]
 _WORST = 1.8
 _NOTICED = 1.75
 _UNDER_WAY_DAYS = 60.0
 _SHARE_ARRESTED = 0.35
+_ARRESTED = (0.2, 0.6)
+_LONG_UNDER_WAY = 0.5
+_FULL_USE = 0.5
 _BACKGROUND_FOULING_PER_YEAR = 0.30
 
 
@@ -30,13 +34,15 @@ _BACKGROUND_FOULING_PER_YEAR = 0.30
 class Gradual:
     """A kind of fault that develops over ``days`` (a range, log-uniform) as progress to the power ``bend``.
 
-    Durations are judgement: strainer and oil filter 4–30 days, bearing 1–6 weeks, winding 1–4 weeks, leak
-    weeks to months, scale months.
+    With ``by_use`` it stands still on days on which the machine does not run. Durations are judgement:
+    strainer and oil filter 4–30 days, bearing 1–6 weeks, winding 1–4 weeks, leak weeks to months, scale
+    months.
     """
 
     key: str
     days: tuple[float, float]
     bend: float
+    by_use: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +57,14 @@ GRADUAL = (
     Gradual("fouling", (40.0, 120.0), 1.0),
     Gradual("tower", (4.0, 30.0), 1.0),
     Gradual("strainer", (4.0, 30.0), 1.3),
-    Gradual("leak", (25.0, 90.0), 1.0),
+    Gradual("leak", (25.0, 90.0), 1.0, by_use=False),
     Gradual("oil_filter", (4.0, 30.0), 1.3),
     Gradual("excess_oil", (20.0, 60.0), 1.0),
     Gradual("bearing", (7.0, 42.0), 1.6),
     Gradual("winding", (7.0, 28.0), 1.5),
     Gradual("heat_sink", (8.0, 30.0), 1.3),
-    Gradual("air", (15.0, 60.0), 1.0),
-    Gradual("overcharge", (1.0, 3.0), 1.0),
+    Gradual("air", (15.0, 60.0), 1.0, by_use=False),
+    Gradual("overcharge", (1.0, 3.0), 1.0, by_use=False),
     Gradual("evaporator_flow", (4.0, 30.0), 1.3),
     Gradual("surge_line", (10.0, 40.0), 1.2),
 )
@@ -68,6 +74,7 @@ SUDDEN = (
     Sudden("power", "power-loss"),
 )
 KINDS = (*(k.key for k in GRADUAL), *(k.key for k in SUDDEN), *(k.key for k in OF_SENSORS))
+_BY_USE = np.array([k.by_use for k in GRADUAL])[:, None]
 _INDEX = {kind.key: i for i, kind in enumerate(GRADUAL)}
 
 
@@ -92,7 +99,7 @@ class Severity:
     def wear(self) -> Wear:
         """Return where these faults act on the refrigerant cycle."""
         return Wear(
-            fouling=2.8 * self.of("fouling") + self.scale,
+            fouling=3.6 * self.of("fouling") + self.scale,
             charge_lost=0.55 * self.of("leak"),
             excess_oil=0.68 * self.of("excess_oil"),
             condenser_flow_lost=0.5 * np.minimum(self.of("strainer"), 1.2),
@@ -114,27 +121,29 @@ class Change:
 class Faults:
     """The gradual faults of ``A`` machines, at most one of a kind on each at a time."""
 
-    def __init__(
-        self, rng: np.random.Generator, rates: Mapping[str, float], assets: int, found_share: float = 0.3
-    ) -> None:
+    def __init__(self, rng: np.random.Generator, per_year: Float64, found_share: float = 0.3) -> None:
+        """``per_year`` (F, A), as from ``rates_of``, is how often each kind begins on each machine."""
         self._rng, self._found_share = rng, found_share
-        per_year = np.array([rates.get(k.key, 0.0) for k in GRADUAL])
+        shape = per_year.shape
         with np.errstate(divide="ignore"):
-            self._mean_wait_d = (YEAR_D / per_year)[:, None]
-        shape = (len(GRADUAL), assets)
+            self._mean_wait_d = YEAR_D / per_year
         # Faults may be under way on the first day: waiting starts two months before it.
-        self._onset_d = self._wait(rng.standard_exponential(shape)) - _UNDER_WAY_DAYS
+        self._onset_d = rng.standard_exponential(shape) * self._mean_wait_d - _UNDER_WAY_DAYS
         self.active = np.zeros(shape, bool)
         self._progress, self._per_day = np.zeros(shape), np.zeros(shape)
         self._ceiling, self._found_at = np.zeros(shape), np.zeros(shape)
-        self._scale = rng.uniform(0.0, _BACKGROUND_FOULING_PER_YEAR, assets)
-        self._scale_per_day = _BACKGROUND_FOULING_PER_YEAR / YEAR_D * rng.uniform(0.4, 1.6, assets)
+        self._scale: Float64 = np.asarray(rng.uniform(0.0, _BACKGROUND_FOULING_PER_YEAR, shape[1]))
+        self._scale_per_day = _BACKGROUND_FOULING_PER_YEAR / YEAR_D * rng.uniform(0.4, 1.6, shape[1])
 
-    def advance(self, clock: Clock, day: int) -> tuple[Severity, list[Change]]:
-        """Let one day pass; return its severities, and the faults that began or were found and must end."""
+    def advance(self, clock: Clock, day: int, use: Float64) -> tuple[Severity, list[Change]]:
+        """Let one day pass; return its severities, and the faults that began or were found and must end.
+
+        ``use`` (A,) is the share of the day before that each machine ran; half a day wears like a whole one.
+        """
         begun = self._begin(day)
         before, scale = self._progress.copy(), self._scale
         pace = np.exp(self._rng.normal(-0.18, 0.6, before.shape)) * self._per_day
+        pace = pace * np.where(_BY_USE, np.minimum(use / _FULL_USE, 1.0), 1.0)
         self._progress = np.where(self.active, np.minimum(before + pace, self._ceiling), 0.0)
         self._scale = scale + self._scale_per_day
         found = np.argwhere(self.active & (self._progress >= self._found_at))
@@ -150,35 +159,35 @@ class Faults:
         for kind in kinds:
             self.active[kind, column] = False
             self._progress[kind, column] = 0.0
-            wait = self._wait(np.full_like(self._mean_wait_d, self._rng.standard_exponential()))
-            self._onset_d[kind, column] = day + 1 + wait[kind, 0]
+            wait_d = self._rng.standard_exponential() * self._mean_wait_d[kind, column]
+            self._onset_d[kind, column] = day + 1 + wait_d
 
     def clean(self, column: int) -> None:
         """Brush the condenser tubes of one machine."""
         self._scale[column] = 0.0
 
     def _begin(self, day: int) -> list[Change]:
-        new = np.argwhere(~self.active & (self._onset_d < day + 1))
-        for kind, column in new:
-            self._start(kind, column, day)
-        return [Change(int(c), int(k)) for k, c in new]
+        new = np.argwhere(~self.active & (self._onset_d < day + 1)).tolist()
+        return [Change(column, kind) for kind, column in new if self._start(kind, column, day)]
 
-    def _start(self, kind: int, column: int, day: int) -> None:
+    def _start(self, kind: int, column: int, day: int) -> bool:
+        """Begin a fault, unless it was far on before the first day: then it has been mended by now."""
         rng, at = self._rng, (kind, column)
         low, high = np.log(GRADUAL[kind].days)
         duration_d = np.exp(rng.uniform(low, high))
         fate, found, arrested = rng.uniform(0.0, 1.0, 3)
+        progress = max(-self._onset_d[at], 0.0) / duration_d if day == 0 else 0.0
+        if progress > _LONG_UNDER_WAY:
+            self.mend(column, [kind], day)
+            return False
         self.active[at] = True
         self._per_day[at] = 1.0 / duration_d
-        self._ceiling[at] = 0.25 + 0.7 * arrested if fate < _SHARE_ARRESTED else _WORST
+        low, high = _ARRESTED
+        self._ceiling[at] = low + (high - low) * arrested if fate < _SHARE_ARRESTED else _WORST
+        self._progress[at] = min(progress, self._ceiling[at])
         is_found = _SHARE_ARRESTED <= fate < _SHARE_ARRESTED + self._found_share
         self._found_at[at] = 0.35 + 0.65 * found if is_found else _NOTICED
-        if day == 0:
-            under_way = max(-self._onset_d[at], 0.0) / duration_d
-            self._progress[at] = min(under_way, 0.5 * self._ceiling[at])
-
-    def _wait(self, exponential: Float64) -> Float64:
-        return exponential * self._mean_wait_d
+        return True
 
     def _over_the_day(self, clock: Clock, before: Float64, scale: Float64) -> Severity:
         share = np.arange(clock.steps)[:, None] / clock.steps
@@ -186,6 +195,16 @@ class Faults:
         first, last = before**bend, self._progress**bend
         faults = first[:, None] + share * (last - first)[:, None]
         return Severity(faults, scale + share * (self._scale - scale))
+
+
+def rates_of(rates: Mapping[str, float], draws_air: Flags) -> Float64:
+    """Return how often each gradual fault begins on each machine, per year, shape (F, A).
+
+    Air gets only into machines whose evaporator is below the pressure of the air: ``draws_air`` (A,).
+    """
+    out = np.array([np.full(len(draws_air), rates.get(k.key, 0.0)) for k in GRADUAL])
+    out[_INDEX["air"]] *= draws_air
+    return out
 
 
 class Strikes:

@@ -63,14 +63,14 @@ class InstrumentFaults:
         self._active: list[_Fault] = []
 
     def day(self, clock: Clock, day: int, values: Float32, truth: Truth) -> None:
-        """Change the readings (A, T, P) of one day in place; days are given in order."""
+        """Change the readings (n, T, P) of the first machines in place; days are given in order."""
         for fault in self._begun(day):
             self._active.append(fault)
             truth.begin(self._assets[fault.column], fault.kind, self._ms(clock, fault.begin_d))
         at_d = day + clock.hours / 24
         for fault in self._active:
             steps = np.flatnonzero((at_d >= fault.begin_d) & (at_d < fault.end_d))
-            if len(steps):
+            if len(steps) and fault.column < len(values):
                 self._spoil(fault, at_d[steps], values[fault.column, steps[0] : steps[-1] + 1, fault.sensor])
         for fault in (f for f in self._active if f.end_d < day + 1):
             truth.end(self._assets[fault.column], fault.kind, self._ms(clock, fault.end_d), "found")

@@ -38,7 +38,7 @@ TRIALS = {
     "evaporator_flow_lost": Trial("FWE", FLOW_LEVELS),
     "charge_lost": Trial("RL", FLOW_LEVELS),
     "overcharge": Trial("RO", FLOW_LEVELS),
-    "fouling": Trial("CF", (0.12, 0.2, 0.3, 0.45), lambda share: 1.41 * share**1.95),
+    "fouling": Trial("CF", (0.12, 0.2, 0.3, 0.45), lambda share: 1.48 * share**2.03),
     "excess_oil": Trial("EO", (0.14, 0.32, 0.5, 0.68)),
     "air": Trial("NC", (0.01, 0.02, 0.03, 0.05)),
 }

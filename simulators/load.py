@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from models.frames import Float64
+from models.frames import Float64, Int64
 from simulators.climate import Persistent
 from simulators.clock import Clock
 
-Flags = npt.NDArray[np.bool_]
 _PERSISTENCE_PER_HOUR = 0.93
-_START_LOAD = 0.20
-_STOP_LOAD = 0.11
-_LARGEST_LOAD = 1.08
+_NOISE = 0.09
 
 
 @dataclass(frozen=True, slots=True)
 class Building:
-    """``share`` of the fleet; load = occupancy × (``base`` + ``slope_per_k`` × (dry bulb − 14 °C))."""
+    """``share`` of the plants; load = occupancy × (``base`` + ``slope_per_k`` × (dry bulb − 14 °C)).
+
+    The load is a share of what the building was designed for. With ``has_spare``, a plant of two chillers or
+    more can do without one of them.
+    """
 
     name: str
     share: float
@@ -28,49 +28,36 @@ class Building:
     slope_per_k: float
     night: float
     weekend: float
+    has_spare: bool
 
 
 BUILDINGS = (
-    Building("office", 0.40, 0.38, 0.036, 0.0, 0.15),
-    Building("hospital", 0.35, 0.50, 0.027, 0.70, 0.85),
-    Building("data-centre", 0.25, 0.75, 0.010, 1.0, 1.0),
+    Building("office", 0.40, 0.38, 0.036, 0.0, 0.15, has_spare=False),
+    Building("hospital", 0.35, 0.50, 0.027, 0.70, 0.85, has_spare=True),
+    Building("data-centre", 0.25, 0.75, 0.010, 1.0, 1.0, has_spare=True),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """``load`` (T, A) is a share of rated capacity; ``wanted`` (T, A): the plant calls for the chiller."""
-
-    load: Float64
-    wanted: Flags
-
-
 class Buildings:
-    """The buildings of ``assets`` chillers."""
+    """The buildings of ``P`` plants, each an index into ``BUILDINGS``.
 
-    def __init__(self, rng: np.random.Generator, assets: int) -> None:
-        chosen = rng.choice(len(BUILDINGS), assets, p=[b.share for b in BUILDINGS])
-        table = np.array([(b.base, b.slope_per_k, b.night, b.weekend) for b in BUILDINGS])[chosen]
-        self._base, self._slope, self._night, self._weekend = table.T
-        self._size = rng.uniform(0.85, 1.12, assets)
-        self._noise = Persistent(rng, (assets,), _PERSISTENCE_PER_HOUR)
-        self._running = np.zeros(assets, bool)
+    ``capacity_kw`` (P,) is that of all chillers of a plant, ``size`` (P,) how many they are.
+    """
 
-    def day(self, clock: Clock, day: int, dry_bulb_c: Float64) -> Demand:
-        """Return the demand of one day; days are asked for in order."""
+    def __init__(self, rng: np.random.Generator, kinds: Int64, capacity_kw: Float64, size: Int64) -> None:
+        table = np.array([(b.base, b.slope_per_k, b.night, b.weekend, b.has_spare) for b in BUILDINGS])
+        self._base, self._slope, self._night, self._weekend, has_spare = table[kinds].T
+        needed = np.where((has_spare > 0) & (size > 1), (size - 1) / size, 1.0)
+        self._design_kw = capacity_kw * needed * rng.uniform(0.85, 1.12, len(kinds))
+        self._noise = Persistent(rng, (len(kinds),), _PERSISTENCE_PER_HOUR)
+
+    def day(self, clock: Clock, day: int, dry_bulb_c: Float64) -> Float64:
+        """Return the load of one day, kW, shape (T, P); days are asked for in order."""
         busy = _occupancy(clock.hours)[:, None] * (self._weekend if clock.is_day_off(day) else 1.0)
         occupancy = self._night + (1.0 - self._night) * busy
-        load = occupancy * self._size * (self._base + self._slope * (dry_bulb_c - 14.0))
-        load = np.clip(load * (1.0 + 0.09 * self._noise.day(clock)), 0.0, _LARGEST_LOAD)
-        return Demand(load, self._called(load))
-
-    def _called(self, load: Float64) -> Flags:
-        """Start above one load and stop below a lower one, so that noise does not short-cycle a chiller."""
-        wanted = np.empty(load.shape, bool)
-        for now, enough, low in zip(wanted, load >= _START_LOAD, load >= _STOP_LOAD, strict=True):
-            np.logical_and(low, enough | self._running, out=now)
-            self._running = now
-        return wanted
+        load = occupancy * (self._base + self._slope * (dry_bulb_c - 14.0))
+        load = np.maximum(load * (1.0 + _NOISE * self._noise.day(clock)), 0.0)
+        return np.asarray(load * self._design_kw, np.float64)
 
 
 def _occupancy(hours: Float64) -> Float64:

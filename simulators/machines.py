@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from models.frames import Float64, Int64
 from simulators.refrigerant import NAMES, Refrigerant, refrigerant_of
@@ -21,8 +23,9 @@ _RATED_NTU_CONDENSER = 1.57
 _EFFICIENCY_PER_COP = 0.805 / 5.85
 _DRIVE_EFFICIENCY = 0.97
 _REJECTION = 1.16
-_FULL_LOAD_MARGIN = 1.35
+_FULL_LOAD_MARGIN = 1.2
 _RATED_POWER_FACTOR = 0.9
+_COLDEST_CONDENSER_C = 18.3
 _PSI_BAR = 0.0689476
 _ATMOSPHERE_BAR = 1.01325
 
@@ -90,8 +93,9 @@ MODELS = (
 class Machines:
     """``A`` chillers; every field has shape (A,).
 
-    Conductances ``ua_*`` and heat capacity rates ``stream_*`` are in kW/K, ``rise_kj`` is the isentropic rise
-    at the rated point, ``*_c`` and ``*_k`` are °C and K, pressures bar absolute.
+    Conductances ``ua_*`` and heat capacity rates ``stream_*`` are in kW/K. ``rise_kj`` is the isentropic rise
+    at the rated point; a compressor is at its best at ``best_head`` of it. ``*_c`` and ``*_k`` are °C and K,
+    pressures bar absolute.
     """
 
     capacity_kw: Float64
@@ -120,7 +124,14 @@ class Machines:
     refrigerant: Float64
     part_loss: Float64
     lift_loss: Float64
+    best_head: Float64
     hot_phase: Float64
+    coldest_condenser_c: Float64
+
+    @property
+    def draws_air(self) -> npt.NDArray[np.bool_]:
+        """Whether the evaporator is below the pressure of the air, shape (A,)."""
+        return np.asarray(self.refrigerant == NAMES.index("R1233zd(E)"), np.bool_)
 
     def take(self, columns: Int64) -> Machines:
         """Return the machines at ``columns``."""
@@ -129,21 +140,34 @@ class Machines:
 
 def rated(model: Model) -> Machines:
     """Return one machine of ``model`` exactly as designed, every field of shape (1,)."""
-    return _build((model,), lambda _sigma: np.ones(1), np.zeros(1))
+    return _build((model,), lambda _sigma: np.ones(1), _Site(np.zeros(1), np.full(1, _COLDEST_CONDENSER_C)))
 
 
 def draw_models(rng: np.random.Generator, count: int) -> tuple[Model, ...]:
-    """Draw the models of ``count`` machines, each by its share."""
+    """Draw the models of ``count`` plants, each by its share."""
     return tuple(MODELS[i] for i in rng.choice(len(MODELS), count, p=[m.share for m in MODELS]))
 
 
-def draw_machines(rng: np.random.Generator, models: tuple[Model, ...]) -> Machines:
-    """Draw a machine of each model, with the spread of manufacture and site."""
+def draw_machines(
+    rng: np.random.Generator, models: tuple[Model, ...], of: Int64, coldest_condenser_c: Float64
+) -> Machines:
+    """Draw a machine of each model (A,), with the spread of manufacture and site.
+
+    ``of`` (A,) is the plant of each machine, ``coldest_condenser_c`` (P,) that of its condenser water.
+    """
     count = len(models)
-    return _build(models, lambda sigma: np.exp(rng.normal(0.0, sigma, count)), rng.normal(0.0, 0.6, count))
+    site = _Site(rng.normal(0.0, 0.6, len(coldest_condenser_c))[of], coldest_condenser_c[of])
+    return _build(models, lambda sigma: np.exp(rng.normal(0.0, sigma, count)), site)
 
 
-def _build(models: tuple[Model, ...], factor: Callable[[float], Float64], setpoint_k: Float64) -> Machines:
+class _Site(NamedTuple):
+    """What the plant sets, shapes (A,): chilled water above the rated, and the coldest condenser water."""
+
+    setpoint_k: Float64
+    coldest_condenser_c: Float64
+
+
+def _build(models: tuple[Model, ...], factor: Callable[[float], Float64], site: _Site) -> Machines:
     capacity = np.array([m.capacity_kw for m in models]) * factor(0.03)
     stream_e = capacity / RATED_CHILLED_K
     stream_c = capacity * _REJECTION / RATED_CONDENSER_K
@@ -161,11 +185,11 @@ def _build(models: tuple[Model, ...], factor: Callable[[float], Float64], setpoi
         full_load_kw=full_load_kw,
         rise_kj=np.array([_rated_rise_kj(m) for m in models]),
         subcooler_ntu=0.85 * factor(0.08),
-        setpoint_c=np.clip(np.round((RATED_LEAVING_C + setpoint_k) * 2.0) / 2.0 + 0.2, 5.7, 8.7),
+        setpoint_c=np.clip(np.round((RATED_LEAVING_C + site.setpoint_k) * 2.0) / 2.0 + 0.2, 5.7, 8.7),
         oil_bar=2.28 * factor(0.06),
         sump_c=53.0 * factor(0.035),
         bearing_k=6.0 * factor(0.2),
-        winding_k=42.0 * factor(0.08),
+        winding_k=42.0 * factor(0.14),
         sink_k=17.0 * factor(0.1),
         surge_head=1.0 * factor(0.02),
         full_load_a=full_load_kw * 1e3 / (np.sqrt(3.0) * SUPPLY_V * _RATED_POWER_FACTOR),
@@ -173,9 +197,11 @@ def _build(models: tuple[Model, ...], factor: Callable[[float], Float64], setpoi
         refrigerant=np.array([float(NAMES.index(m.refrigerant)) for m in models]),
         # A drive slows the compressor where vanes would throttle it: part load and low lift cost less.
         part_loss=np.where(driven > 0, 0.15, 0.30),
-        lift_loss=np.where(driven > 0, 0.10, 0.18),
+        lift_loss=np.where(driven > 0, 0.4, 0.7),
+        best_head=np.where(driven > 0, 0.55, 0.75),
         # The winding that runs hottest: any of the three, as good as drawn.
         hot_phase=np.floor(capacity) % 3,
+        coldest_condenser_c=site.coldest_condenser_c,
         **_setpoints(models),
     )
 

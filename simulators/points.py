@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.frames import Float64
+from simulators.alerts import warned
 from simulators.channels import Channel
 from simulators.climate import Air
-from simulators.controller import WARNINGS, Day
+from simulators.controller import Day
 from simulators.counters import Counts
-from simulators.faults import Int8
-from simulators.load import Flags
+from simulators.faults import Flags, Int8
 from simulators.machines import SUPPLY_V, WATER_KJ, Machines
 from simulators.refrigerant import refrigerant_of
 
@@ -24,11 +24,16 @@ _FLOW_PROVEN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One day of true values: what the machines did, overrides (T, A), counters and the outdoor air."""
+    """One day of true values: what the machines did, counters and the outdoor air.
+
+    ``limited`` and ``nuisance`` (T, A) are overrides and alerts without a reason, as from ``operate`` and
+    ``Nuisances.day``.
+    """
 
     machines: Machines
     done: Day
     limited: Int8
+    nuisance: Int8
     counts: Counts
     air: Air
 
@@ -135,16 +140,6 @@ def _mode(r: Reading) -> Float64:
     return np.where(r.done.safety > 0, 4.0, np.where(r.done.cycling > 0, 3.0, mode))
 
 
-def _warning(r: Reading) -> Float64:
-    """Return the first alert that is on, counted from 1: a quantity beyond its alert limit."""
-    out = np.zeros(r.running.shape)
-    for number, alert in reversed(list(enumerate(WARNINGS, start=1))):
-        value = r.of(alert.channel)
-        limit = float(alert.value)
-        out[(value > limit) if alert.is_high else (value < limit)] = number
-    return out * r.running
-
-
 # Noise is judgement: temperatures 0.05–0.3 K, pressures 0.01 bar, flow and electrical quantities 1 %.
 POINTS = (
     Point("chw_leaving_temp", _channel(Channel.CHILLED_LEAVING), 0.05),
@@ -187,9 +182,7 @@ POINTS = (
     Point("oil_pump_speed", lambda r: np.where(r.running, 100.0, 0.0), relative=0.005),
     _state("oil_heater", lambda r: ~r.running),
     Point("bearing_temp", _channel(Channel.BEARING), 0.4, wander=5.0),
-    Point(
-        "thrust_oil_temp", lambda r: 0.6 * r.of(Channel.BEARING) + 0.4 * r.of(Channel.SUMP), 0.3, wander=5.0
-    ),
+    Point("thrust_oil_temp", _thrust_oil, 0.3, wander=5.0),
     Point("motor_load", _channel(Channel.MOTOR_LOAD), relative=0.01),
     Point("current_a", _current, relative=0.01),
     Point("current_b", _current, relative=0.01),
@@ -209,7 +202,7 @@ POINTS = (
     _state("control_mode", _mode),
     _state("safety_code", lambda r: r.done.safety),
     _state("cycling_code", lambda r: r.done.cycling),
-    _state("warning_code", _warning),
+    _state("warning_code", lambda r: warned(r.done.channels, r.running, r.nuisance)),
     _state("capacity_limit", lambda r: (r.limited > 0) & r.running),
     Point("current_limit", _of_machine(lambda m: np.full(m.capacity_kw.shape, 100.0))),
     _state("recycle_timer", lambda r: r.counts.recycle_min),

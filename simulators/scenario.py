@@ -1,4 +1,4 @@
-"""A scenario says which fleet to simulate: how many machines, when, in which climate, with which faults."""
+"""A scenario says which fleet to simulate: how many machines, when, in which climates, with which faults."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ Rate = Annotated[float, Meta(ge=0, le=100)]
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A simulated fleet; ``start`` is a day in UTC, ``faults`` are rates per chiller-year by kind.
 
+    Plants are spread over ``climates`` by their shares. A fleet of fewer ``assets`` has the first of them.
     ``dirt`` is what happens to the telemetry on its way. ``msgspec.structs.replace`` makes a variant.
     """
 
@@ -33,11 +34,12 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     start: date
     seed: Annotated[int, Meta(ge=0)]
     period_s: Positive
-    climate: Climate
+    climates: Annotated[tuple[Climate, ...], Meta(min_length=1)]
     faults: dict[str, Rate] = {}
     dirt: Dirt = CLEAN
     maintenance: Maintenance = Maintenance()
     noise: Annotated[float, Meta(ge=0, le=100)] = 1.0
+    nuisance_warnings: Rate = 6.0
 
     @property
     def clock(self) -> Clock:
@@ -63,6 +65,10 @@ def parse_scenario(raw: dict[str, Any], source: str) -> Scenario:
     if policy.service_until_day <= policy.service_from_day:
         expected = f"above service_from_day = {policy.service_from_day}"
         raise ConfigError(source, "maintenance.service_until_day", policy.service_until_day, expected)
+    names = [climate.name for climate in scenario.climates]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise ConfigError(source, f"climates[{i}].name", name, "a name that no other climate has")
     for kind, rate in scenario.faults.items():
         if kind not in KINDS:
             raise ConfigError(source, f"faults.{kind}", rate, f"a kind of fault: {', '.join(KINDS)}")

@@ -43,15 +43,15 @@ class Sensors:
         self._slow = rng.standard_normal((len(points), assets), dtype=np.float32)
         self._wander = np.array([p.wander for p in points], np.float32)[:, None]
 
-    def publish(self, reading: Reading) -> Float32:
-        """Return the values (A, T, P) as instruments show them."""
+    def publish(self, reading: Reading, shown: int) -> Float32:
+        """Return the values (``shown``, T, P) of the first machines as their instruments show them."""
         steps, assets = reading.running.shape
         shape = len(self._points), steps, assets
         true = np.empty(shape, np.float32)
         for row, point in zip(true, self._points, strict=True):
             row[:] = point.read(reading)
         draws = self._rng.integers(0, 1 << 16, shape, np.uint16)
-        out = np.empty((assets, steps, len(self._points)), np.float32)
+        out = np.empty((shown, steps, len(self._points)), np.float32)
         _measure(true, draws, _quantiles(), *self._drift(), self.scale, out)
         return out
 
@@ -83,12 +83,12 @@ def _measure(
     scale: Float32,
     out: Float32,
 ) -> None:
-    """Write readings (A, T, P) of the true values (P, T, A).
+    """Write readings (n, T, P) of the true values (P, T, A), of which the first n machines are wanted.
 
     The error of an instrument goes from ``before`` to ``after`` (P, A) over the day; ``scale`` (P, 5) holds
     noise in units, noise as a share of the value, resolution, and the ends of the transmitter's range.
     """
-    points, steps, assets = true.shape
+    assets, steps, points = out.shape
     for t in range(steps):
         share = np.float32(t / steps)
         for p in range(points):

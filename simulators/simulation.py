@@ -11,7 +11,7 @@ from models.fleet import Fleet
 from models.frames import Event, Float32, Frames, Int32, Int64, Slice
 from models.inventory import Inventory
 from simulators.dirt import soil
-from simulators.plant import LARGEST, Plant
+from simulators.group import SIZE, Group
 from simulators.scenario import Scenario
 from simulators.truth import FaultRecord, ShutdownRecord
 
@@ -19,22 +19,27 @@ from simulators.truth import FaultRecord, ShutdownRecord
 class Simulation:
     """A run of a scenario: iterate ``slices`` once, then ask what really happened.
 
-    The same scenario and fleet give the same bytes. Machines are simulated in plants of up to 128, so a run
-    holds one day of telemetry however long it is.
+    The same scenario and fleet give the same bytes. Machines are simulated in groups of 128, and a fleet of
+    fewer is the first of them, byte for byte: the others run on unseen. A run holds one day of telemetry
+    however long it is.
     """
 
     def __init__(self, scenario: Scenario, fleet: Fleet) -> None:
         """Raise ConfigError when the scenario and the fleet file do not fit together."""
         self.scenario, self._fleet = scenario, fleet
-        self.assets = tuple(f"CH-{i:04d}" for i in range(1, scenario.assets + 1))
+        groups = -(-scenario.assets // SIZE)
+        names = tuple(f"CH-{i:04d}" for i in range(1, groups * SIZE + 1))
+        self.assets = names[: scenario.assets]
         _check(scenario, fleet, self.assets[-1])
-        cuts = range(0, scenario.assets, LARGEST)
-        self._plants = [Plant(scenario, fleet, n, self.assets[c : c + LARGEST]) for n, c in enumerate(cuts)]
+        self._groups = [
+            Group(scenario, fleet, n, names[n * SIZE : (n + 1) * SIZE], min(scenario.assets - n * SIZE, SIZE))
+            for n in range(groups)
+        ]
 
     def slices(self) -> Iterator[Slice]:
         """Yield one slice per day, free of dirt: rows by asset, by time within each, and events by time."""
         for day in range(self.scenario.days):
-            parts = [plant.day(day) for plant in self._plants]
+            parts = [group.day(day) for group in self._groups]
             events = sorted(e for _, log in parts for e in log)
             frames = self._frames(day, np.concatenate([values for values, _ in parts]))
             clock = self.scenario.clock
@@ -47,21 +52,18 @@ class Simulation:
     @property
     def faults(self) -> tuple[FaultRecord, ...]:
         """The gradual faults up to now, for evaluation alone, by the time they began."""
-        return tuple(
-            sorted((f for p in self._plants for f in p.truth.faults), key=lambda f: (f.begin_ms, f.asset))
-        )
+        return tuple(sorted((f for g in self._groups for f in g.faults), key=lambda f: (f.begin_ms, f.asset)))
 
     @property
     def shutdowns(self) -> tuple[ShutdownRecord, ...]:
         """The safety shutdowns up to now and their causes, for evaluation alone, by time."""
-        found = (s for p in self._plants for s in p.truth.shutdowns)
+        found = (s for g in self._groups for s in g.shutdowns)
         return tuple(sorted(found, key=lambda s: (s.time_ms, s.asset)))
 
     @property
     def inventory(self) -> Inventory:
-        """What the machines are, as their nameplates say."""
-        models = (model for plant in self._plants for model in plant.models)
-        return Inventory({name: m.nameplate for name, m in zip(self.assets, models, strict=True)})
+        """What the machines are: what their nameplates say, their plants, buildings and climates."""
+        return Inventory({name: known for g in self._groups for name, known in g.inventory.items()})
 
     def _frames(self, day: int, values: Float32) -> Frames:
         assets, steps, sensors = values.shape

@@ -37,7 +37,7 @@ class ShutdownRecord:
 
 @dataclass(slots=True)
 class Truth:
-    """The record of one plant, written as the simulation goes."""
+    """The record of one group, written as the simulation goes."""
 
     shutdowns: list[ShutdownRecord] = field(default_factory=list)
     ended: list[FaultRecord] = field(default_factory=list)

@@ -45,15 +45,19 @@ def orders(**changes: float) -> Orders:
     return Orders(goal, constant(REST), np.ones((STEPS, 1), bool), np.zeros((STEPS, 1), np.int8))
 
 
+def repaired(orders: Orders) -> None:
+    orders.goal[:] = constant(NORMAL)
+
+
 def run(orders: Orders, machines: Machines | None = None, days: int = 1) -> tuple[list[Day], list[Trip]]:
     controller = Controller(machines or rated(MODELS[0]), CLOCK, np.random.default_rng(3))
     trips: list[Trip] = []
 
-    def repair(trip: Trip) -> Float64:
+    def respond(trip: Trip) -> None:
         trips.append(trip)
-        return constant(NORMAL)[:, :, 0]
+        repaired(orders)
 
-    return [controller.day(day, orders, repair) for day in range(days)], trips
+    return [controller.day(day, orders, respond) for day in range(days)], trips
 
 
 def beyond(index: int) -> float:
@@ -130,10 +134,14 @@ def test_a_repaired_machine_starts_again_and_the_log_says_when() -> None:
     plan = orders()
     plan.failures[40, 0] = 1
     controller = Controller(rated(MODELS[0]), CLOCK, np.random.default_rng(3))
-    first = controller.day(0, plan, lambda _: constant(NORMAL)[:, :, 0])
-    days = [first, *(controller.day(d, orders(), lambda _: constant(NORMAL)[:, :, 0]) for d in range(1, 5))]
+    first = controller.day(0, plan, lambda _: repaired(plan))
+    days, locked = [first], [controller.locked_out(0)[:, 0]]
+    for d in range(1, 5):
+        locked.append(controller.locked_out(d)[:, 0])
+        days.append(controller.day(d, orders(), lambda _: None))
     running = np.concatenate([d.running[:, 0] for d in days])
     back = 40 + int(np.argmax(running[40:]))
     (restart,) = [x for d in days for x in d.log if x.kind == "restart"]
     assert running[back:].all()
+    np.testing.assert_array_equal(np.concatenate(locked)[STEPS:], ~running[STEPS:])
     assert abs(restart.time_ms - (CLOCK.start_ms(0) + back * 900_000)) <= 1_800_000

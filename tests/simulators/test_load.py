@@ -1,41 +1,41 @@
-"""Buildings ask for cooling when they are warm and in use, and do not short-cycle their chillers."""
+"""Buildings ask for cooling when they are warm and in use."""
 
 from datetime import date
 
 import numpy as np
 
+from models.frames import Float64
 from simulators.clock import Clock
-from simulators.load import Buildings, Demand
+from simulators.load import BUILDINGS, Buildings
 
 CLOCK = Clock(date(2025, 6, 2), 900)
+KINDS = np.arange(len(BUILDINGS)).repeat(20)
+NAMES = np.array([b.name for b in BUILDINGS])[KINDS]
 
 
-def demands(dry_bulb_c: float, days: int = 7) -> list[Demand]:
-    buildings = Buildings(np.random.default_rng(1), 80)
-    return [buildings.day(CLOCK, d, np.full((CLOCK.steps, 80), dry_bulb_c)) for d in range(days)]
+def loads(dry_bulb_c: float, days: int = 7, machines: int = 1) -> Float64:
+    """Return loads (T, P) of plants of 1,000 kW."""
+    size = np.full(len(KINDS), machines)
+    buildings = Buildings(np.random.default_rng(1), KINDS, np.full(len(KINDS), 1000.0), size)
+    air = np.full((CLOCK.steps, len(KINDS)), dry_bulb_c)
+    return np.concatenate([buildings.day(CLOCK, d, air) for d in range(days)])
 
 
 def test_a_warm_day_asks_for_more_than_a_cool_one() -> None:
-    warm, cool = demands(30.0), demands(8.0)
-    assert all((w.load >= c.load).all() for w, c in zip(warm, cool, strict=True))
-    assert warm[0].load.mean() > 1.3 * cool[0].load.mean()
+    warm, cool = loads(30.0), loads(8.0)
+    assert (warm >= cool).all()
+    assert warm.mean() > 1.3 * cool.mean()
 
 
-def test_load_is_a_share_of_capacity_and_small_loads_are_not_served() -> None:
-    for demand in demands(20.0):
-        assert demand.load.min() >= 0
-        assert demand.load.max() <= 1.08
-        assert (demand.load[demand.wanted] >= 0.11).all()
+def test_an_office_rests_at_night_and_a_data_centre_never_does() -> None:
+    load = loads(24.0).reshape(7, CLOCK.steps, len(KINDS))
+    night, day = load[:, : 4 * 5].mean(axis=(0, 1)), load[:, 4 * 11 : 4 * 15].mean(axis=(0, 1))
+    assert (night[NAMES == "office"] == 0).all()
+    assert (day[NAMES == "office"] > 300.0).all()
+    assert night[NAMES == "data-centre"].mean() > 0.9 * day[NAMES == "data-centre"].mean()
 
 
-def test_some_chillers_rest_at_night_and_some_never_do() -> None:
-    wanted = np.concatenate([d.wanted for d in demands(24.0)])
-    share = wanted.mean(axis=0)
-    assert (share == 1.0).any()
-    assert ((share > 0.1) & (share < 0.6)).any()
-
-
-def test_a_chiller_starts_a_few_times_a_day_at_most() -> None:
-    wanted = np.concatenate([d.wanted for d in demands(16.0)])
-    starts = (wanted[1:] & ~wanted[:-1]).sum(axis=0) / 7
-    assert starts.max() <= 4
+def test_a_hospital_of_several_chillers_can_do_without_one_and_an_office_cannot() -> None:
+    alone, four = loads(24.0).mean(axis=0), loads(24.0, machines=4).mean(axis=0)
+    np.testing.assert_allclose(four[NAMES == "hospital"], 0.75 * alone[NAMES == "hospital"])
+    np.testing.assert_allclose(four[NAMES == "office"], alone[NAMES == "office"])

@@ -35,7 +35,7 @@ FULL |= {"evaporator_flow_lost": 0.4, "overcharge": 0.4, "air": 0.05}
 def states(**faults: float) -> Steady:
     """Return states of 50 machines (rows) under the 27 conditions (columns)."""
     rng = np.random.default_rng(7)
-    machines = draw_machines(rng, draw_models(rng, 50))
+    machines = draw_machines(rng, draw_models(rng, 50), np.arange(50), np.full(50, 18.3))
     column = type(machines)(*(getattr(machines, f.name)[:, None] for f in fields(machines)))
     return laboratory_states(column, **faults)
 

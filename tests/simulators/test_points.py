@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from models.frames import Float64
+from simulators.alerts import NUISANCES, WARNING_CODES, WARNINGS
 from simulators.channels import Channel
 from simulators.climate import Air
-from simulators.controller import WARNINGS, Day
+from simulators.controller import Day, Limit
 from simulators.counters import Counts
 from simulators.machines import MODELS, rated
 from simulators.points import POINTS, Reading
@@ -21,6 +22,7 @@ def reading(
     running: bool = True,
     limited: int = 0,
     held: tuple[int, int] = (0, 0),
+    nuisance: str = "",
 ) -> Reading:
     values = np.zeros((1, len(Channel), 1))
     values[:, Channel.OIL_PRESSURE] = 2.2
@@ -30,7 +32,8 @@ def reading(
     done = Day(values, np.full(SHAPE, running), safety, cycling, ())
     none = np.zeros(SHAPE)
     counts = Counts(none, none, none, none, none)
-    return Reading(rated(MODELS[0]), done, np.full(SHAPE, limited, np.int8), counts, Air(none, none))
+    alert = np.full(SHAPE, 1 + WARNING_CODES.index(nuisance) if nuisance else 0, np.int8)
+    return Reading(rated(MODELS[0]), done, np.full(SHAPE, limited, np.int8), alert, counts, Air(none, none))
 
 
 def value(key: str, at: Reading) -> float:
@@ -53,14 +56,20 @@ def test_the_mode_says_what_the_machine_is_doing(at: Reading, mode: int) -> None
     assert value("control_mode", at) == mode
 
 
-@pytest.mark.parametrize("number", range(len(WARNINGS)), ids=[x.code for x in WARNINGS])
-def test_an_alert_shows_while_its_quantity_is_beyond_and_the_machine_runs(number: int) -> None:
-    alert = WARNINGS[number]
+@pytest.mark.parametrize("alert", WARNINGS, ids=[x.code for x in WARNINGS])
+def test_an_alert_shows_while_its_quantity_is_beyond_and_the_machine_runs(alert: Limit) -> None:
     assert isinstance(alert.value, float)
     beyond = {alert.channel: alert.value + (0.1 if alert.is_high else -0.1)}
-    assert value("warning_code", reading(beyond)) == number + 1
+    number = 1 + WARNING_CODES.index(alert.code)
+    assert value("warning_code", reading(beyond)) == number
+    assert value("warning_code", reading(beyond, nuisance="line-voltage")) == number
     assert value("warning_code", reading(beyond, running=False)) == 0
     assert value("warning_code", reading()) == 0
+
+
+@pytest.mark.parametrize("code", NUISANCES)
+def test_a_nuisance_shows_as_an_alert_does(code: str) -> None:
+    assert value("warning_code", reading(nuisance=code)) == 1 + WARNING_CODES.index(code)
 
 
 def test_one_winding_is_hotter_than_the_other_two_by_the_spread() -> None:

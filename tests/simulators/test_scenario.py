@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from models.errors import ConfigError
+from simulators.alerts import WARNING_CODES
 from simulators.climate import Climate
 from simulators.controller import LIMITS
 from simulators.dirt import Dirt
@@ -17,6 +18,7 @@ from simulators.scenario import Scenario, load_scenario, parse_scenario
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "fleets" / "scenarios").glob("*.toml"))
+TEMPERATE = {"name": "mild", "wet_bulb_mean_c": 12.0, "season_k": 8.0, "day_k": 1.5, "weather_k": 2.5}
 GOOD: dict[str, Any] = {
     "name": "small",
     "assets": 2,
@@ -24,7 +26,7 @@ GOOD: dict[str, Any] = {
     "start": "2025-06-01",
     "seed": 1,
     "period_s": 900,
-    "climate": {"wet_bulb_mean_c": 12.0, "season_k": 8.0, "day_k": 1.5, "weather_k": 2.5},
+    "climates": [TEMPERATE],
     "faults": {"leak": 0.5},
 }
 
@@ -63,10 +65,22 @@ def test_the_demo_is_a_year_of_a_hundred_chillers() -> None:
         ),
         ({"maintenance": {"repair_median_h": 0.0}}, "small.toml: maintenance.repair_median_h = 0.0"),
         (
-            {"climate": {**GOOD["climate"], "day_k": -1.0}},
-            "small.toml: climate.day_k = -1.0: expected a number at least 0",
+            {"climates": [{**TEMPERATE, "day_k": -1.0}]},
+            "small.toml: climates[0].day_k = -1.0: expected a number at least 0",
         ),
-        ({"climate": {}}, "small.toml: climate.wet_bulb_mean_c is missing: expected a number"),
+        (
+            {"climates": [{"name": "mild"}]},
+            "small.toml: climates[0].wet_bulb_mean_c is missing: expected a number",
+        ),
+        ({"climates": []}, "small.toml: climates = []: expected a list of at least 1, each a table"),
+        (
+            {"climates": [{**TEMPERATE, "share": 0.0}]},
+            "small.toml: climates[0].share = 0.0: expected a number above 0",
+        ),
+        (
+            {"climates": [TEMPERATE, TEMPERATE]},
+            "small.toml: climates[1].name = 'mild': expected a name that no other climate has",
+        ),
     ],
 )
 def test_a_bad_value_is_refused_by_file_key_and_value(change: dict[str, Any], message: str) -> None:
@@ -87,7 +101,7 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, text: str
 def test_a_variant_keeps_everything_else() -> None:
     scenario = parse_scenario(GOOD, "small.toml")
     variant = msgspec.structs.replace(scenario, assets=5, seed=9)
-    assert (variant.assets, variant.seed, variant.climate) == (5, 9, scenario.climate)
+    assert (variant.assets, variant.seed, variant.climates) == (5, 9, scenario.climates)
 
 
 def test_the_manual_names_every_key_fault_code_and_model() -> None:
@@ -95,5 +109,11 @@ def test_the_manual_names_every_key_fault_code_and_model() -> None:
     words = [
         f.name for struct in (Scenario, Climate, Dirt, Maintenance) for f in msgspec.structs.fields(struct)
     ]
-    words += [*KINDS, *(x.code for x in LIMITS), *(s.code for s in SUDDEN), *(m.name for m in MODELS)]
+    words += [
+        *KINDS,
+        *WARNING_CODES,
+        *(x.code for x in LIMITS),
+        *(s.code for s in SUDDEN),
+        *(m.name for m in MODELS),
+    ]
     assert [w for w in words if f"`{w}`" not in manual] == []

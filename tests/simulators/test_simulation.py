@@ -40,8 +40,8 @@ def fingerprint(slices: Iterator[Slice]) -> list[tuple[bytes, bytes, bytes, tupl
 
 @pytest.fixture(scope="module")
 def year() -> tuple[Simulation, list[Event], list[Slice]]:
-    """Run 60 chillers for a year; keep the events, and the telemetry of every 20th day."""
-    run = Simulation(variant(assets=60, seed=5), FLEET)
+    """Run 128 chillers for a year; keep the events, and the telemetry of every 20th day."""
+    run = Simulation(variant(assets=128, seed=5), FLEET)
     events: list[Event] = []
     kept: list[Slice] = []
     for i, s in enumerate(run.slices()):
@@ -62,11 +62,51 @@ def test_a_longer_run_begins_with_the_shorter_one() -> None:
     assert longer[:2] == fingerprint(simulate(variant(assets=3, days=2), FLEET))
 
 
-def test_a_larger_fleet_begins_with_the_machines_of_a_full_plant() -> None:
-    (full,) = simulate(variant(assets=128, days=1, dirt=Dirt()), FLEET)
-    (larger,) = simulate(variant(assets=130, days=1, dirt=Dirt()), FLEET)
-    assert len(larger.frames) == 130 * 96
-    np.testing.assert_array_equal(larger.frames.values[: 128 * 96], full.frames.values)
+@pytest.mark.parametrize("assets", [3, 128])
+def test_a_fleet_of_fewer_is_the_first_of_a_larger_one(assets: int) -> None:
+    rates = dict.fromkeys(DEMO.faults, 20.0) | {"sensor_bias": 20.0}
+    few, many = (variant(assets=n, days=5, dirt=Dirt(), faults=rates) for n in (assets, 130))
+    fewer, larger = Simulation(few, FLEET), Simulation(many, FLEET)
+    for part, whole in zip(fewer.slices(), larger.slices(), strict=True):
+        np.testing.assert_array_equal(part.frames.values, whole.frames.values[: assets * 96])
+        assert part.events == tuple(e for e in whole.events if e.asset in fewer.assets)
+    assert fewer.faults == tuple(f for f in larger.faults if f.asset in fewer.assets)
+    assert fewer.shutdowns == tuple(s for s in larger.shutdowns if s.asset in fewer.assets)
+    assert fewer.inventory.machines.items() <= larger.inventory.machines.items()
+
+
+def test_several_climates_have_machines_and_weather_of_their_own() -> None:
+    cold, hot = (
+        msgspec.structs.replace(DEMO.climates[0], name=name, wet_bulb_mean_c=c, weather_k=0.0)
+        for name, c in (("cold", -5.0), ("hot", 17.0))
+    )
+    run = Simulation(variant(assets=60, days=2, climates=(cold, hot)), FLEET)
+    days = np.concatenate([column(s.frames.values, "wet_bulb").reshape(60, -1) for s in run.slices()], 1)
+    is_hot = np.array([m["climate"] == "hot" for m in run.inventory.machines.values()])
+    assert 5 < is_hot.sum() < 55
+    assert np.nanmean(days[is_hot]) - np.nanmean(days[~is_hot]) == pytest.approx(22.0, abs=1.5)
+
+
+def test_sisters_are_alike_and_carry_the_load_of_one_that_is_locked_out() -> None:
+    base = variant(assets=128, days=20, dirt=Dirt(), start=DEMO.start.replace(month=7))
+    struck = msgspec.structs.replace(base, faults={"power": 20.0})
+    run, calm = Simulation(struck, FLEET), Simulation(msgspec.structs.replace(base, faults={}), FLEET)
+    known = list(run.inventory.machines.values())
+    plants, taken = [m["plant"] for m in known], 0
+    for part, sound in zip(run.slices(), calm.slices(), strict=True):
+        loads = [column(s.frames.values, "motor_load").reshape(128, -1) for s in (part, sound)]
+        out = column(part.frames.values, "safety_code").reshape(128, -1) > 0
+        for down in np.flatnonzero(out.any(axis=1)):
+            when = out[down] & (loads[1][down] > 30.0)
+            mates = [
+                i
+                for i, plant in enumerate(plants)
+                if plant == plants[down] and i != down and not out[i].any()
+            ]
+            more = (loads[0] - loads[1])[mates][:, when]
+            taken += int(more.sum() > 20.0 * when.sum() > 0)
+    assert taken > 5
+    assert len({tuple(m.values()) for m in known}) == len(set(plants))
 
 
 def test_a_slice_is_a_day_of_rows_by_asset_and_time_and_of_sorted_events(
@@ -121,7 +161,7 @@ def test_shutdowns_come_at_the_rate_of_a_real_fleet_and_about_a_third_are_sudden
 ) -> None:
     run, events, _ = year
     shutdowns = [e for e in events if e.kind == "shutdown"]
-    assert 0.4 < len(shutdowns) / 60 < 1.2
+    assert 0.4 < len(shutdowns) / 128 < 1.1
     assert 0.2 < np.mean([s.is_sudden for s in run.shutdowns]) < 0.5
     assert len({e.code for e in shutdowns}) >= 6
 
@@ -218,7 +258,7 @@ def test_a_gradual_fault_shows_in_its_sensor_days_before_the_shutdown(
     kind: str, sensor: str, sign: int
 ) -> None:
     """Compare three days before the shutdown with the same machine on the same day without the fault."""
-    base = variant(assets=20, days=80, start=DEMO.start.replace(month=6), faults={kind: 6.0}, seed=11)
+    base = variant(assets=64, days=80, start=DEMO.start.replace(month=6), faults={kind: 6.0}, seed=11)
     run, sound = Simulation(base, FLEET), Simulation(msgspec.structs.replace(base, faults={}), FLEET).slices()
     faulty = np.array([_daily(s, sensor) for s in run.slices()])
     change = faulty - np.array([_daily(s, sensor) for s in sound])
@@ -229,12 +269,14 @@ def test_a_gradual_fault_shows_in_its_sensor_days_before_the_shutdown(
 
 
 def test_telemetry_shows_nothing_of_a_fault_before_it_begins() -> None:
-    base = variant(assets=40, days=30)
+    base = variant(assets=128, days=20)
     run, sound = Simulation(base, FLEET), Simulation(msgspec.structs.replace(base, faults={}), FLEET).slices()
     telling = 0
     for faulty, same in zip(run.slices(), sound, strict=True):
         touched = {f.asset for f in run.faults} | {s.asset for s in run.shutdowns}
-        clean = np.array([a not in touched for a in run.assets])
+        known = run.inventory.machines
+        plants = {known[asset]["plant"] for asset in touched}
+        clean = np.array([m["plant"] not in plants for m in known.values()])
         rows, twins = clean[faulty.frames.asset], clean[same.frames.asset]
         np.testing.assert_array_equal(faulty.frames.values[rows], same.frames.values[twins])
         telling += int(rows.sum() < len(rows))
@@ -272,8 +314,13 @@ def test_a_scenario_with_other_rates_climate_and_noise_works_the_same() -> None:
     raw = {
         "name": "tropics", "assets": 6, "days": 40, "start": "2026-02-01", "seed": 4,
         "period_s": 900, "noise": 3.0,
-        "climate": {"wet_bulb_mean_c": 24.0, "season_k": 1.0, "day_k": 2.0, "weather_k": 1.0,
-                    "hottest_day": 30},
+        "nuisance_warnings": 0.0,
+        "climates": [
+            {"name": "tropics", "share": 0.8, "wet_bulb_mean_c": 24.0, "season_k": 1.0, "day_k": 2.0,
+             "weather_k": 1.0, "hottest_day": 30},
+            {"name": "highland", "share": 0.2, "wet_bulb_mean_c": 14.0, "season_k": 1.0, "day_k": 3.0,
+             "weather_k": 1.0, "hottest_day": 30},
+        ],
         "faults": {"strainer": 9.0, "power": 9.0, "sensor_bias": 9.0, "sensor_dropout": 9.0},
         "maintenance": {"found_share": 0.0, "repair_median_h": 30.0, "repair_spread": 0.0},
     }  # fmt: skip
