@@ -73,22 +73,27 @@ def content(broker: str, prefix: str) -> dict[int, list[tuple[bytes | None, byte
     return {p: [(m.key, m.value, m.content_type) for m in ms] for p, ms in telemetry(broker, prefix).items()}
 
 
-def test_simulated_recorded_and_replayed_the_messages_are_the_same_bytes(broker: str, tmp_path: Path) -> None:
+def check_same_bytes(broker: str, prefix: str, tmp_path: Path) -> None:
+    """Simulate onto a broker, replay the recording, record the topic and replay that: the same messages."""
     reporter = Reporter()
     request = Request(SCENARIO, tmp_path / "simulated", kafka=True)
-    said = simulate(settings(broker, "a."), FLEET, request, reporter)
-    live = content(broker, "a.")
+    said = simulate(settings(broker, f"{prefix}a."), FLEET, request, reporter)
+    live = content(broker, f"{prefix}a.")
     assert simulate(settings("", ""), FLEET, Request(SCENARIO), reporter)["sha256"] == said["sha256"]
     assert Archive(tmp_path / "simulated", FLEET).manifest.sha256 == said["sha256"]
 
-    publish_recording(settings(broker, "b."), Recording(tmp_path / "simulated", FLEET, None, 1), reporter)
-    assert content(broker, "b.") == live
+    publish_recording(settings(broker, f"{prefix}b."), Recording(tmp_path / "simulated", FLEET, None, 1), reporter)
+    assert content(broker, f"{prefix}b.") == live
 
-    taken = record(settings(broker, "a."), FLEET, tmp_path / "recorded", reporter, from_start=True)
+    taken = record(settings(broker, f"{prefix}a."), FLEET, tmp_path / "recorded", reporter, from_start=True)
     assert (taken["readings"], taken["shutdowns"]) == (said["readings"], said["shutdowns"])
     fast = Recording(tmp_path / "recorded", FLEET, None, 1, speed=400_000.0)
-    publish_recording(settings(broker, "c."), fast, reporter)
-    assert content(broker, "c.") == live
+    publish_recording(settings(broker, f"{prefix}c."), fast, reporter)
+    assert content(broker, f"{prefix}c.") == live
+
+
+def test_simulated_recorded_and_replayed_the_messages_are_the_same_bytes(broker: str, tmp_path: Path) -> None:
+    check_same_bytes(broker, "", tmp_path)
 
 
 def test_a_part_is_published(broker: str, tmp_path: Path) -> None:
@@ -117,8 +122,9 @@ class Said(Reporter):
         self.said.append(f"ALARM {text}")
 
 
-def test_the_control_topic_steers_a_running_replay(broker: str) -> None:
-    reporter, mine = Said(), settings(broker, "e.")
+def check_steering(broker: str, prefix: str) -> None:
+    """Pause, resume and speed up a replay by the control topic; it comes to its end."""
+    reporter, mine = Said(), settings(broker, prefix)
     playing = Playing("toy", lambda _: clean(), DAY_MS, 7 * DAY_MS, speed=60.0)
     thread = threading.Thread(target=publish, args=(mine, TOY, playing, reporter))
     thread.start()
@@ -135,7 +141,11 @@ def test_the_control_topic_steers_a_running_replay(broker: str) -> None:
     told("speed", "max", "speed max")
     thread.join(60)
     assert not thread.is_alive()
-    assert telemetry(broker, "e.")
+    assert telemetry(broker, prefix)
+
+
+def test_the_control_topic_steers_a_running_replay(broker: str) -> None:
+    check_steering(broker, "e.")
 
 
 @pytest.mark.parametrize(
