@@ -82,7 +82,8 @@ def check_same_bytes(broker: str, prefix: str, tmp_path: Path) -> None:
     assert simulate(settings("", ""), FLEET, Request(SCENARIO), reporter)["sha256"] == said["sha256"]
     assert Archive(tmp_path / "simulated", FLEET).manifest.sha256 == said["sha256"]
 
-    publish_recording(settings(broker, f"{prefix}b."), Recording(tmp_path / "simulated", FLEET, None, 1), reporter)
+    again = Recording(tmp_path / "simulated", FLEET, None, 1)
+    publish_recording(settings(broker, f"{prefix}b."), again, reporter)
     assert content(broker, f"{prefix}b.") == live
 
     taken = record(settings(broker, f"{prefix}a."), FLEET, tmp_path / "recorded", reporter, from_start=True)
