@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -9,10 +10,13 @@ from functools import partial
 from chillcast.findings import Finding, guarded, skipped
 from chillcast.pipeline import STAGES
 from chillcast.settings import Settings
+from chillcast.stages import promotions_of
 from models.errors import ChillcastError
 from models.fleet import Fleet
+from models.promotion import CHAMPION
 from streams.cluster import Cluster, connected
 from streams.commit import grants_transactions
+from streams.tenure import read_tenures
 from streams.topics import Topics, wait_for_broker
 
 _MUCH = 10_000
@@ -113,6 +117,27 @@ def _state(subject: Subject) -> Finding:
     return Finding("ok", "state", f"compacted: {', '.join(names)}")
 
 
+def _scoring(subject: Subject) -> Finding:
+    """Say whether the risk workers score with the champion; they take it with the next windows they see."""
+    topic = subject.topics.promotions
+    if subject.fleet is None:
+        return Finding("skipped", "scoring", "the fleet file is not readable")
+    if topic not in subject.cluster.topics():
+        return Finding("warn", "scoring", f"no topic {topic}: promotions come by pointer file only", _CREATE)
+    champion = promotions_of(subject.settings, subject.fleet).newest()
+    tenures = asyncio.run(read_tenures(subject.settings.connection, topic, subject.settings.partitions))
+    last = {p: t[-1].version for p, ts in tenures.items() if (t := [x for x in ts if x.role == CHAMPION])}
+    if champion is None or not last:
+        return Finding("skipped", "scoring", "nothing has been promoted, or nothing scored")
+    other = [f"partition {p} with {v}" for p, v in sorted(last.items()) if v != champion.version]
+    if not other:
+        return Finding("ok", "scoring", f"version {champion.version}, on {len(last)} partitions")
+    detail = f"version {champion.version} was promoted; scored last: {', '.join(other)}"
+    return Finding(
+        "warn", "scoring", detail, "it is taken with the next windows; else see the risk workers' alarms"
+    )
+
+
 def _lag(stage: str) -> Callable[[Subject], Finding]:
     def check(subject: Subject) -> Finding:
         what, group = f"lag {stage}", subject.topics.group(stage)
@@ -134,5 +159,6 @@ _CHECKS: tuple[tuple[str, str, Callable[[Subject], Finding]], ...] = (
     ("topics", "allow DESCRIBE on topics", _topics),
     ("retention", "allow DESCRIBE_CONFIGS on topics", _retention),
     ("state", "allow DESCRIBE_CONFIGS on topics", _state),
+    ("scoring", "allow READ on the promotions topic", _scoring),
     *((f"lag {stage}", "allow DESCRIBE on groups", _lag(stage)) for stage in STAGES),
 )

@@ -96,6 +96,24 @@ def show_(
     show(describe(store, machines, found), json=json)
 
 
+@app.command("prune")
+def prune(
+    before: Annotated[str, typer.Option(help="Date (UTC): what lies before it is deleted.")],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Also what datasets stand on.")] = False,
+    fleet: FleetName = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Delete old windows and events from the feature store, but none that a dataset stands on."""
+    from chillcast import datasets  # noqa: PLC0415
+    from chillcast.stages import feature_store  # noqa: PLC0415
+
+    settings = read_settings(home=home, fleet=fleet)
+    store = feature_store(settings, load_fleet(settings.fleet_path))
+    show(datasets.prune(store, datasets.parse_date(before, "--before"), force=force), json=json)
+
+
 @app.command("diff")
 def diff(
     one: Digest,

@@ -188,6 +188,22 @@ def inventorise(store: FeatureStore, fleet: Fleet, path: Path) -> dict[str, Any]
     return {"fleet": fleet.name, "machines": len(known.machines), "segments": sizes}
 
 
+def prune(store: FeatureStore, before_ms: int, *, force: bool) -> dict[str, Any]:
+    """Delete the windows and events of the days that end by ``before_ms``.
+
+    Raises ConfigError, and deletes nothing, where a dataset stands on them, unless ``force`` is given: what
+    was trained on such a dataset could not be trained again.
+    """
+    files = [f for name in store.fingerprints() for f in store.window_files(name)] + store.event_files()
+    old = [f for f in files if f.day_ms + DAY_MS <= before_ms]
+    gone = {f.path for f in old}
+    hurt = [d.digest[:16] for d in Catalogue(store).all() if gone.intersection(d.windows + d.events)]
+    if hurt and not force:
+        expected = f"a date before datasets {', '.join(hurt)}, or --force: they could not be read again"
+        raise ConfigError("command line", "--before", utc(before_ms), expected)
+    return {"files": len(old), "bytes": store.drop(old), "datasets_lost": hurt}
+
+
 def difference(store: FeatureStore, one: Dataset, other: Dataset) -> dict[str, Any]:
     """Return how two datasets differ: in their questions, their features and their files."""
     query = {

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -162,6 +162,16 @@ class FeatureStore:
     def event_files(self) -> list[StoredFile]:
         """Return the files of events, in order of day and name."""
         return self._files(self.folder / "events")
+
+    def drop(self, files: Iterable[StoredFile]) -> int:
+        """Delete files, and the folders that this leaves empty; return how many bytes that frees."""
+        freed = 0
+        for path in (self.folder / file.path for file in files):
+            freed += path.stat().st_size
+            path.unlink()
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
+        return freed
 
     def read_windows(self, file: StoredFile, features: Sequence[str]) -> pa.Table:
         """Read the keys and the named features of one file; ModelError names a file that is damaged."""

@@ -12,8 +12,14 @@ import pytest
 from chillcast.doctor import examine, healthy
 from chillcast.findings import Finding
 from chillcast.settings import Settings, read_settings
+from chillcast.stages import promotions_of
+from models.fleet import load_fleet
+from models.promotion import Promotion
+from streams import messages
 from streams.broker import EmbeddedBroker, free_port
 from streams.connection import Connection
+from streams.messages import Tenure
+from streams.publisher import Publisher
 from streams.topics import Topics, create_topics
 
 
@@ -95,3 +101,24 @@ def test_the_command_prints_json_and_its_exit_code_says_whether_all_is_well(tmp_
         "store",
         "registry",
     }
+
+
+@pytest.mark.parametrize(("promoted", "status"), [("2", "ok"), ("3", "warn")])
+def test_workers_that_score_with_another_version_than_the_champion_are_named(
+    promoted: str, status: str, bootstrap: str, tmp_path: Path
+) -> None:
+    prefix = f"scoring-{promoted}-"
+    topics = Topics(prefix)
+    create_topics(Connection(bootstrap), topics, 2)
+    with Publisher(Connection(bootstrap)) as publisher:
+        for version, offset in (("1", 0), ("2", 40)):
+            tenure = Tenure(role="champion", version=version, sha256="", offset=offset)
+            publisher.send(1, messages.tenure(topics.promotions, tenure))
+    settings = Settings(home=str(tmp_path), broker=bootstrap, topic_prefix=prefix, partitions=2)
+    promotions = promotions_of(settings, load_fleet(settings.fleet_path))
+    promotions.claim(Promotion(version=promoted, reason="better", promoted_ms=0, number=1))
+    promotions.enforce("champion")
+    finding = found(settings)["scoring"]
+    assert finding.status == status
+    assert f"version {promoted}" in finding.detail
+    assert ("partition 1 with 2" in finding.detail) == (status == "warn")
