@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from chillcast.training import Run, without_causes
 from models.judgement import Judgement
+from models.model_set import summary
 
 _FOLDER = Path(__file__).parent / "templates"
 _BLUE, _GREY = "#1f6fb2", "#9aa7b2"
@@ -51,6 +52,7 @@ def write_card(run: Run, sha256: str, path: Path) -> None:
             trees=run.fitted.model.booster.num_trees(),
             horizons=", ".join(f"{h:g}" for h in run.fleet.horizons_d),
             missed=_missed_most(run.judgements[0]),
+            segments=summary(run.fitted.models.index),
         )
     )
     path.write_text(text, encoding="utf-8")

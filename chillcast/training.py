@@ -26,6 +26,7 @@ from models.fleet import Fleet
 from models.frames import Event, Float32, Float64, Int32, Int64
 from models.judgement import Exam, Judgement, figures, of_assets
 from models.labels import DAY_MS, is_down, known, observed_until, outcomes, time_to_next, within
+from models.model_set import counts
 from models.naming import Hints, Naming, judge_naming, naming_figures
 from models.policy import RiskSeries
 from models.segments import Division
@@ -65,7 +66,9 @@ class Run:
     @property
     def metrics(self) -> dict[str, float]:
         """All figures, flat."""
-        own = {} if self.ceiling is None else {"no_precursor_ceiling": self.ceiling}
+        own = counts(self.fitted.models.index)
+        if self.ceiling is not None:
+            own["no_precursor_ceiling"] = self.ceiling
         return {**self.fitted.metrics, **figures(self.judgements), **naming_figures(self.naming), **own}
 
     @property

@@ -5,6 +5,7 @@ A model alone is a set without segments: every machine is scored on the level of
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -139,10 +140,18 @@ def summary(index: Index) -> dict[str, Any]:
     }
 
 
+def counts(index: Index) -> dict[str, float]:
+    """Return how many segments of each level have a model, and the machines that it scores, as metrics."""
+    told = summary(index)
+    trained = {f"segments_trained/{level}": float(found["trained"]) for level, found in told.items()}
+    scored = {f"machines_scored/{level}": float(found["machines_scored"]) for level, found in told.items()}
+    return trained | scored
+
+
 def _reasons(index: Index, level: str) -> Counter[str]:
-    """Count the reasons, without their numbers."""
+    """Count the reasons, without their numbers: too few instances, too few failures."""
     untrained = (s.why for s in index.segments if s.why and level_of(s.name) == level)
-    return Counter(why.partition(":")[0].lstrip("0123456789 ") for why in untrained)
+    return Counter(re.sub(r"^\d+ (\w+):.*", r"too few \1", why) for why in untrained)
 
 
 def _largest(index: Index, level: str) -> list[Segment]:

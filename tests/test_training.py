@@ -106,7 +106,13 @@ def test_a_set_is_trained_packed_as_one_version_promoted_shown_and_verified(tmp_
     assert first["segments"]["model"]["trained"] == 2
     assert first["segments"]["site"]["trained"] == 0
     assert first["segments"]["site"]["without"] == ["site:north: 12 instances: expected 100"]
+    assert first["segments"]["site"]["not_trained"] == {"too few instances": 1}
     assert "fleet" in first["metrics"]
+    card = (tmp_path / "run" / "documents" / "card.md").read_text()
+    assert "**Segments by model.** 2 have a model of their own, which scores 400 machines." in card
+    assert "1 have none: too few instances." in card
+    figures = read_manifest(tmp_path / "run" / "bundle").metrics
+    assert (figures["segments_trained/model"], figures["machines_scored/model"]) == (2, 400)
     named = ["--fleet", "backblaze", "--json"]
     told = json.loads(chillcast("models", "show", "2", *named, home=tmp_path).stdout)
     assert told["segments"] == first["segments"]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from models.errors import ModelError
 from models.pack import Entry, Pack, Recent, packed, write_pack
@@ -48,6 +50,17 @@ def test_the_one_that_was_not_used_for_longest_makes_room(pack: Pack) -> None:
     assert again is not second
     row = np.zeros((1, 3))
     assert again.predict(row) == second.predict(row)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(used=st.lists(st.sampled_from(NAMES), min_size=1, max_size=20), room=st.integers(1, 400_000))
+def test_whatever_was_used_the_right_one_is_given_within_the_room(
+    pack: Pack, used: list[str], room: int
+) -> None:
+    recent = Recent(room)
+    for name in used:
+        assert recent.booster(pack, name).model_to_string() == pack.text(name)
+        assert recent.nbytes <= room or len(recent) == 1
 
 
 def test_one_that_is_larger_than_the_room_is_held_alone(pack: Pack) -> None:
