@@ -43,7 +43,8 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ``levels`` are the attributes by which it is divided, the finest first, without the fleet; ``members`` the
     models by segment; ``routes`` say which of them scores a machine, where that is not the fleet's; ``lines``
     hold the calibration of each level, (slope, intercept) per horizon; ``segments`` say how that came about,
-    ``unassigned`` how many machines have no segment on the first level.
+    ``unassigned`` how many machines have no segment on the first level. Members may ``correct_fleet``: their
+    log-odds add to those of the fleet's model.
     """
 
     levels: tuple[str, ...]
@@ -52,6 +53,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     lines: dict[str, tuple[tuple[float, float], ...]] = {}
     segments: tuple[Segment, ...] = ()
     unassigned: int = 0
+    correct_fleet: bool = False
 
 
 NO_SEGMENTS = Index(levels=(), members={}, routes={})
@@ -92,7 +94,9 @@ class ModelSet:
         if name == FLEET or self.pack is None:
             return self.fleet
         booster = self.recent.booster(self.pack, name)
-        return replace(self._on(level_of(name)), booster=booster, offset=self.index.members[name].offset)
+        base = self.fleet if self.index.correct_fleet else None
+        offset = self.index.members[name].offset
+        return replace(self._on(level_of(name)), booster=booster, offset=offset, base=base)
 
     def score(self, assets: Sequence[str], asset: Int32, features: Float32) -> Float64:
         """Return (n, H) calibrated risks of (n, F) windows of the machines ``asset`` (n,) in ``assets``."""

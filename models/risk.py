@@ -28,7 +28,8 @@ class RiskModel:
     output, corrected by ``offset`` for the negatives left out in training, is the hazard of that interval.
     With ``spread_d`` there is no interval in its input, and its output is the risk over these days, which is
     spread evenly over them: ``risk(h) = 1 - (1 - risk)^(h / spread_d)``. ``causes`` says, where there were
-    outcomes enough to learn it from, what the controller will name.
+    outcomes enough to learn it from, what the controller will name. A model with a ``base`` corrects it:
+    their log-odds add up.
     """
 
     booster: lgb.Booster
@@ -41,6 +42,7 @@ class RiskModel:
     threshold: float = 0.5
     spread_d: float | None = None
     causes: CauseModel | None = None
+    base: RiskModel | None = None
 
     def score(self, features: Float32) -> Float64:
         """Return (n, H) probabilities of an outcome within each horizon, rising along the horizons."""
@@ -63,7 +65,7 @@ class RiskModel:
         ]
         out = np.zeros((len(features), len(self.feature_names)))
         out[:, self.columns] = np.mean(parts, axis=0)[:, : len(self.columns)]
-        return out
+        return out if self.base is None else out + self.base.contributions(features, horizon)
 
     def parameters(self) -> dict[str, Any]:
         """Return all but the booster, ready for JSON."""
@@ -88,11 +90,17 @@ class RiskModel:
         survival = np.ones(len(picked))
         out = np.empty((len(picked), len(self.horizons_d)))
         for j in range(len(self.horizons_d)):
-            inputs = _with_interval(picked, j)
-            raw = np.asarray(self.booster.predict(inputs, raw_score=True, num_threads=1))
-            survival = survival * (1.0 - sigmoid(raw + self.offset))
+            survival = survival * (1.0 - sigmoid(self.log_hazard(picked, j)))
             out[:, j] = 1.0 - survival
         return out
+
+    def log_hazard(self, picked: Float32, interval: int) -> Float64:
+        """Return (n,) log-odds of an outcome in an interval, where (n, C) holds the ``columns`` only."""
+        raw = np.asarray(
+            self.booster.predict(_with_interval(picked, interval), raw_score=True, num_threads=1), np.float64
+        )
+        own = raw + self.offset
+        return own if self.base is None else own + self.base.log_hazard(picked, interval)
 
 
 def restore(
@@ -129,11 +137,13 @@ def train(
     training: Training,
     seed: int,
     later: HazardRows | None = None,
+    start: Float64 | None = None,
 ) -> RiskModel:
     """Fit the hazard on (n, C) features, which stand in ``columns`` of the vector, and their at-risk rows.
 
     Negatives are thinned to ``training.negatives_per_positive`` and the odds corrected by the share kept;
     there are no class weights. With ``later`` rows, ``training.early_stopping`` watches the log-loss on them.
+    With a ``start`` of (n, H) log-odds per interval only what these lack is learnt.
     Raises ModelError where there are too few outcomes to learn from.
     """
     positives = int(rows.outcome.sum())
@@ -142,7 +152,7 @@ def train(
             f"{positives} at-risk windows end in an outcome: expected {_FEWEST_OUTCOMES} or more; "
             "train on a longer range or more assets"
         )
-    data, offset = _thinned(features, rows, training.negatives_per_positive, seed)
+    data, offset = _thinned(features, rows, training.negatives_per_positive, seed, start)
     parameters: dict[str, Any] = {**FIXED, "objective": "binary", **training.parameters, "seed": seed}
     watched = []
     if later is not None:
@@ -163,12 +173,17 @@ def calibrate(
     return replace(model, lines=tuple(lines))
 
 
-def _thinned(features: Float32, rows: HazardRows, per_positive: int, seed: int) -> tuple[lgb.Dataset, float]:
+def _thinned(
+    features: Float32, rows: HazardRows, per_positive: int, seed: int, start: Float64 | None = None
+) -> tuple[lgb.Dataset, float]:
+    """Return the rows to train on, and the offset that the model needs; a ``start`` bears it itself."""
     chosen, offset = _thin(rows, per_positive, seed)
+    begin = None if start is None else start[rows.row[chosen], rows.interval[chosen]] - offset
     interval = rows.interval[chosen, None].astype(np.float32)
     inputs = np.concatenate([features[rows.row[chosen]], interval], axis=1)
     label = rows.outcome[chosen].astype(np.float32)
-    return lgb.Dataset(inputs, label, feature_name=_safe_names(features.shape[1])), offset
+    data = lgb.Dataset(inputs, label, init_score=begin, feature_name=_safe_names(features.shape[1]))
+    return data, offset if begin is None else 0.0
 
 
 def _thin(rows: HazardRows, per_positive: int, seed: int) -> tuple[Int64, float]:

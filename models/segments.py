@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import zlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -17,7 +18,7 @@ from msgspec import Meta
 from models.errors import ConfigError
 from models.examples import Examples
 from models.fleet import Key, Positive, Training
-from models.frames import Float32, Int64
+from models.frames import Float32, Float64, Int64
 from models.inventory import ASSET, Inventory
 from models.labels import HazardRows
 from models.model_set import Index, ModelSet, Segment
@@ -33,13 +34,15 @@ class Segments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     ``by`` is an attribute of the inventory, or ``asset``; what a segment lacks, its ``group``, another
     attribute, may have. A segment has a model where its training slice holds ``minimum_instances`` labelled
-    windows and ``minimum_failures`` outcomes. ``rounds`` and ``parameters`` replace those of the fleet.
+    windows and ``minimum_failures`` outcomes. It starts from the fleet's log-odds, which it corrects, or from
+    nothing. ``rounds`` and ``parameters`` replace those of the fleet.
     """
 
     by: Key
     group: Key | None = None
     minimum_instances: Positive = 500
     minimum_failures: Annotated[int, Meta(ge=5)] = 10
+    start: Annotated[str, Meta(pattern="^(fleet|nothing)$")] = "fleet"
     rounds: Positive | None = None
     parameters: dict[str, float | int | str] = {}
 
@@ -79,10 +82,11 @@ class Division:
 
 @dataclass(frozen=True)
 class Task:
-    """The labelled windows of one segment: ``features`` (n, C) and at-risk rows into them."""
+    """The labelled windows of one segment: ``features`` (n, C), at-risk rows into them, and the ``start``."""
 
     features: Float32
     rows: HazardRows
+    start: Float64 | None
     training: Training
     seed: int
 
@@ -97,6 +101,7 @@ class Task:
             horizons_d=(),
             training=self.training,
             seed=self.seed,
+            start=self.start,
         )
         return packed(model.booster), model.offset
 
@@ -115,7 +120,9 @@ def train_segments(
 
     ``progress`` is told how many of how many are done. The calibration of the levels is still to come.
     """
-    labelled = _Labelled.of(examples, examples.at_risk(*span_ms))
+    corrects = division.segments.start == "fleet"
+    start = crossed(examples, training, seed, span_ms) if corrects else None
+    labelled = _Labelled.of(examples, examples.at_risk(*span_ms), start)
     found = _judged(division, labelled)
     chosen = [name for name, (segment, _) in found.items() if not segment.why]
     settled = division.segments.applied_to(training)
@@ -129,25 +136,27 @@ def train_segments(
         routes=_routes(division, machines, pack.entries),
         segments=tuple(segment for segment, _ in found.values()),
         unassigned=sum(division.inventory.segment(m, division.segments.by) is None for m in machines),
+        correct_fleet=corrects,
     )
     return ModelSet(fleet, index, pack)
 
 
 @dataclass(frozen=True)
 class _Labelled:
-    """Examples with their at-risk rows, machine by machine: those of number ``i`` begin at ``starts[i]``.
+    """Examples with their at-risk rows, machine by machine: those of number ``i`` begin at ``first[i]``.
 
     ``instances`` and ``failures`` count the labelled windows and the outcomes of each machine.
     """
 
     examples: Examples
     rows: HazardRows
-    starts: Int64
+    start: Float64 | None
+    first: Int64
     instances: Int64
     failures: Int64
 
     @classmethod
-    def of(cls, examples: Examples, rows: HazardRows) -> _Labelled:
+    def of(cls, examples: Examples, rows: HazardRows, start: Float64 | None) -> _Labelled:
         machines = len(examples.assets)
         asset = examples.asset[rows.row]
         order = np.lexsort((rows.interval, rows.row, asset))
@@ -158,6 +167,7 @@ class _Labelled:
         return cls(
             examples,
             rows,
+            start,
             np.searchsorted(asset[order], np.arange(machines + 1)),
             np.bincount(examples.asset[windows], minlength=machines),
             np.bincount(np.unique(moments, axis=1)[0], minlength=machines),
@@ -169,11 +179,31 @@ class _Labelled:
 
     def task(self, machines: Sequence[int], training: Training, seed: int) -> Task:
         """Return what is to be learnt of some machines; its windows keep their order."""
-        at = np.concatenate([np.arange(self.starts[m], self.starts[m + 1]) for m in machines])
+        at = np.concatenate([np.arange(self.first[m], self.first[m + 1]) for m in machines])
         row = self.rows.row[at]
         windows, place = np.unique(row, return_inverse=True)
         rows = HazardRows(place, self.rows.interval[at], self.rows.outcome[at])
-        return Task(self.examples.features[windows], rows, training, seed)
+        start = None if self.start is None else self.start[windows]
+        return Task(self.examples.features[windows], rows, start, training, seed)
+
+
+def crossed(examples: Examples, training: Training, seed: int, span_ms: tuple[int, int]) -> Float64:
+    """Return (n, H) log-odds of each window by a model of the fleet that has not seen its machine.
+
+    Each half of the machines is scored by what was learnt on the other: of what its trees have seen a model
+    is too sure, and would leave nothing to correct (Chernozhukov et al. 2018, cross-fitting).
+    """
+    rows = examples.at_risk(*span_ms)
+    half = np.array([zlib.crc32(name.encode()) % 2 for name in examples.assets])[examples.asset]
+    out = np.empty((len(examples.features), len(examples.fleet.horizons_d)))
+    for own in (0, 1):
+        taught = np.flatnonzero(half[rows.row] != own)
+        other = HazardRows(rows.row[taught], rows.interval[taught], rows.outcome[taught])
+        model, mine = examples.fit(other, training, seed), np.flatnonzero(half == own)
+        picked = examples.features[mine]
+        for j in range(out.shape[1]):
+            out[mine, j] = model.log_hazard(picked, j)
+    return out
 
 
 def _judged(division: Division, labelled: _Labelled) -> dict[str, tuple[Segment, list[int]]]:

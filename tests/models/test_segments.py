@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,14 +11,14 @@ import pytest
 
 from models.bundle import bundle_sha256, load_bundle, read_index
 from models.errors import ConfigError
-from models.fitting import Fitted, History, fit
+from models.fitting import Fitted, History, _Past, fit, nobody
 from models.fleet import Training
 from models.frames import Event
 from models.inventory import FLEET, Inventory
 from models.labels import DAY_MS
 from models.model_set import Segment, summary
 from models.risk import RiskModel
-from models.segments import Division, Segments
+from models.segments import Division, Segments, crossed
 from tests.models.test_fitting import ASSETS, EVENTS, TRIPS, UNTIL, fleet, ignore, slices, written
 
 PLATES = {a: {"model": "X" if i < 10 else "Y", "site": f"s{i % 4}"} for i, a in enumerate(ASSETS[:18])}
@@ -66,8 +67,9 @@ def test_the_fleets_model_is_the_same_with_segments_as_without(learnt: Fitted) -
     assert learnt.dataset_sha256 == alone.dataset_sha256
 
 
-def test_a_segments_model_is_that_of_a_fleet_of_its_machines_alone(learnt: Fitted, tmp_path: Path) -> None:
-    """Nothing of other segments is in it."""
+def test_a_segments_model_is_that_of_a_fleet_of_its_machines_alone(tmp_path: Path) -> None:
+    """Nothing of other segments is in it, where it starts from nothing."""
+    own = divided(tmp_path, msgspec.structs.replace(BY_MODEL, start="nothing")).models.of("a00")
     mine = {a for a, known in PLATES.items() if known["model"] == "X"}
     toy = fleet()
     settled = BY_MODEL.applied_to(toy.training)
@@ -80,8 +82,55 @@ def test_a_segments_model_is_that_of_a_fleet_of_its_machines_alone(learnt: Fitte
         progress=ignore,
         held_out=lambda name: name not in mine,
     )
-    assert learnt.models.of("a00").booster.model_to_string() == found.model.booster.model_to_string()
-    assert learnt.models.of("a00").offset == found.model.offset
+    assert own.booster.model_to_string() == found.model.booster.model_to_string()
+    assert (own.offset, own.base) == (found.model.offset, None)
+
+
+def test_a_segments_model_corrects_the_fleets_and_is_explained_with_it(learnt: Fitted) -> None:
+    model = learnt.models.of("a00")
+    assert (model.base, model.offset) == (learnt.model, 0.0)
+    picked = np.full((3, len(model.columns)), [[18.0], [20.0], [30.0]], np.float32)
+    own = replace(model, base=None)
+    for j in (0, 1):
+        added = own.log_hazard(picked, j) + learnt.model.log_hazard(picked, j)
+        assert model.log_hazard(picked, j).tobytes() == added.tobytes()
+    row = np.full((1, len(model.feature_names)), 30.0, np.float32)
+    both = own.contributions(row, 1) + learnt.model.contributions(row, 1)
+    np.testing.assert_allclose(model.contributions(row, 1), both)
+
+
+def test_a_segment_that_differs_from_the_fleet_is_corrected(tmp_path: Path) -> None:
+    """Sensor s0 says nothing on machines of model Y: the fleet's model believes it all the same."""
+    rng, parts = np.random.default_rng(5), slices(EVENTS)
+    for part in parts:
+        rows = part.frames.asset >= 10
+        part.frames.values[rows, 0] = rng.permutation(part.frames.values[rows, 0])
+    models = fit(
+        fleet(),
+        History(fleet(), parts),
+        start_ms=0,
+        until_ms=UNTIL * DAY_MS,
+        seed=7,
+        progress=ignore,
+        division=Division(BY_MODEL, INVENTORY, tmp_path / "p"),
+    ).models
+    hot = np.full((1, len(models.fleet.feature_names)), 30.0, np.float32)
+    one = np.zeros(1, np.int32)
+    x, y, unknown = (float(models.uncalibrated((name,), one, hot)[0, 1]) for name in ("a00", "a10", "a19"))
+    assert y < unknown < x
+
+
+def test_what_a_correction_starts_from_has_not_seen_its_machine(learnt: Fitted) -> None:
+    """The log-odds of a machine stay what they are whatever became of it."""
+    toy, history = fleet(), History(fleet(), slices(EVENTS))
+    past = _Past(toy, history, nobody)
+    split_ms = int(0.75 * UNTIL * DAY_MS)
+    examples = past.examples(past.gather(split_ms, lambda *_: None), split_ms)
+    asset = examples.asset == 3
+    changed = replace(examples, wait_ms=np.where(asset, np.iinfo(np.int64).max, examples.wait_ms))
+    before, after = (crossed(e, toy.training, 7, (0, split_ms)) for e in (examples, changed))
+    assert before[asset].tobytes() == after[asset].tobytes()
+    assert before[~asset].tobytes() != after[~asset].tobytes()
 
 
 def test_labelled_windows_and_outcomes_are_counted_by_segment(learnt: Fitted) -> None:
