@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ from models.model_set import Index, ModelSet, Segment
 from models.pack import packed, write_pack
 from models.risk import RiskModel, train
 
-_AHEAD = 8  # tasks per process that are prepared beforehand
+_BATCH, _AHEAD = 16, 3  # tasks that a process is handed at once, and batches that are prepared for it
 _SHARED = "every machine has a model of its own segment"
 
 
@@ -259,15 +260,19 @@ def _run(tasks: Iterator[Task], processes: int) -> Iterator[tuple[bytes, float]]
     if processes == 1:
         yield from (task.run() for task in tasks)
         return
-    # A process of its own each: LightGBM's threads do not outlive a fork.
+    # Not forked: LightGBM's threads would not come along.
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        waiting: deque[Future[tuple[bytes, float]]] = deque()
-        for task in tasks:
-            waiting.append(pool.submit(task.run))
+        waiting: deque[Future[list[tuple[bytes, float]]]] = deque()
+        while batch := list(islice(tasks, _BATCH)):
+            waiting.append(pool.submit(_run_all, batch))
             if len(waiting) >= _AHEAD * processes:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         while waiting:
-            yield waiting.popleft().result()
+            yield from waiting.popleft().result()
+
+
+def _run_all(tasks: Sequence[Task]) -> list[tuple[bytes, float]]:
+    return [task.run() for task in tasks]
 
 
 def with_lines(models: ModelSet, lines: Mapping[str, Sequence[tuple[float, float]]]) -> ModelSet:
