@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from chillcast import data_commands, model_commands
-from chillcast.options import SHIPPED, AsJson, FleetName, Home, show
+from chillcast.options import SHIPPED, AsJson, FleetName, Home, opened, show
 from chillcast.reporter import Reporter
 from chillcast.settings import find_file, read_settings
 from models.errors import ChillcastError, ConfigError
@@ -67,7 +67,7 @@ def demo(
     broker: Broker = None,
 ) -> None:
     """Simulate a fleet, train on its history, stream the rest through Kafka, and judge the alerts."""
-    settings = read_settings(home=home, broker=broker)
+    settings, fleet = opened(home=home, broker=broker)
     # Matplotlib writes a font cache where it is told to when it is imported.
     os.environ.setdefault("MPLCONFIGDIR", str(settings.home_path / "cache" / "matplotlib"))
     from chillcast.demo import run_demo  # noqa: PLC0415  (heavy: loaded by the commands that need it)
@@ -79,7 +79,6 @@ def demo(
             "command line", "--replay-days", replay_days, f"more than 0, less than {chosen.days}"
         )
     reporter = Reporter()
-    fleet = load_fleet(settings.fleet_path)
     result = run_demo(settings, fleet, chosen, replay_days=replay_days, reporter=reporter)
     present(result, settings.home_path / "demo", reporter)
 
@@ -108,8 +107,8 @@ def replay(
     from simulators.player import parse_speed  # noqa: PLC0415
     from simulators.replay import batch_ms_of  # noqa: PLC0415
 
-    settings = read_settings(home=home, broker=broker, fleet=fleet)
-    machines = _narrowed(load_fleet(settings.fleet_path), horizon)
+    settings, machines = opened(home=home, broker=broker, fleet=fleet)
+    machines = _narrowed(machines, horizon)
     batch_ms_of(machines, batch)
     request = recorded.Request(
         recording,
@@ -163,8 +162,8 @@ def backtest(
     """Do what replay does without a broker, through the same kernel."""
     from chillcast.recorded import Request, backtest_recording  # noqa: PLC0415
 
-    settings = read_settings(home=home, fleet=fleet)
-    request = Request(recording, _narrowed(load_fleet(settings.fleet_path), horizon), train_until, seed)
+    _, machines = opened(home=home, fleet=fleet)
+    request = Request(recording, _narrowed(machines, horizon), train_until, seed)
     show(backtest_recording(request, Reporter()), json=json)
 
 
@@ -189,8 +188,7 @@ def up(*, fleet: FleetName = None, home: Home = None, broker: Broker = None) -> 
     """Run all stages under one supervisor until told to stop."""
     from chillcast.pipeline import run_until_stopped  # noqa: PLC0415
 
-    settings = read_settings(home=home, broker=broker, fleet=fleet)
-    run_until_stopped(settings, load_fleet(settings.fleet_path), Reporter())
+    run_until_stopped(*opened(home=home, broker=broker, fleet=fleet), Reporter())
 
 
 @app.command()
@@ -204,8 +202,7 @@ def page(
     """Serve the page: the fleet by risk, and one machine's risk over time."""
     from chillcast.serving import serve_page  # noqa: PLC0415
 
-    settings = read_settings(home=home, fleet=fleet, page_host=host, page_port=port)
-    serve_page(settings, load_fleet(settings.fleet_path), Reporter())
+    serve_page(*opened(home=home, fleet=fleet, page_host=host, page_port=port), Reporter())
 
 
 @app.command()
@@ -231,11 +228,8 @@ def simulate(
     from simulators.player import parse_speed  # noqa: PLC0415
     from simulators.replay import batch_ms_of  # noqa: PLC0415
 
-    settings = read_settings(home=home, broker=broker, fleet=fleet)
-    machines, chosen = (
-        load_fleet(settings.fleet_path),
-        _scenario(scenario, assets=assets, days=days, seed=seed),
-    )
+    settings, machines = opened(home=home, broker=broker, fleet=fleet)
+    chosen = _scenario(scenario, assets=assets, days=days, seed=seed)
     batch_ms_of(machines, batch)
     request = simulating.Request(chosen, out, kafka, parse_speed(speed), batch, plot, asset)
     show(simulating.simulate(settings, machines, request, Reporter()), json=json)
@@ -255,8 +249,7 @@ def record(
     """Record the telemetry of a running Kafka, so that it can be replayed."""
     from chillcast.capturing import record as capture  # noqa: PLC0415
 
-    settings = read_settings(home=home, broker=broker, fleet=fleet)
-    machines = load_fleet(settings.fleet_path)
+    settings, machines = opened(home=home, broker=broker, fleet=fleet)
     found = capture(settings, machines, out, Reporter(), from_start=from_start, seconds=seconds)
     show(found, json=json)
 

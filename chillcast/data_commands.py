@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from chillcast.options import AsJson, FleetName, Home, show
+from chillcast.options import AsJson, FleetName, Home, opened, show
 from chillcast.reporter import Reporter
-from chillcast.settings import read_settings
 from models.errors import ConfigError
-from models.fleet import load_fleet
 
 app = typer.Typer(
     no_args_is_help=True, help="The feature store: what is in it, and the datasets drawn from it."
@@ -34,8 +32,8 @@ def backfill(
     """Land the windows and events of a recording, or of a simulated fleet, in the feature store."""
     from chillcast.datasets import backfill, past_of  # noqa: PLC0415
 
-    settings = read_settings(home=home, fleet=fleet)
-    past = past_of(source, load_fleet(settings.fleet_path))
+    settings, machines = opened(home=home, fleet=fleet)
+    past = past_of(source, machines)
     show(backfill(settings, past, expect_until, Reporter()), json=json)
 
 
@@ -51,8 +49,7 @@ def inventory(
     from chillcast.datasets import inventorise  # noqa: PLC0415
     from chillcast.stages import feature_store  # noqa: PLC0415
 
-    settings = read_settings(home=home, fleet=fleet)
-    machines = load_fleet(settings.fleet_path)
+    settings, machines = opened(home=home, fleet=fleet)
     show(inventorise(feature_store(settings, machines), machines, file), json=json)
 
 
@@ -62,8 +59,7 @@ def list_(*, fleet: FleetName = None, home: Home = None, json: AsJson = False) -
     from chillcast.datasets import contents  # noqa: PLC0415
     from chillcast.stages import feature_store  # noqa: PLC0415
 
-    settings = read_settings(home=home, fleet=fleet)
-    show(contents(feature_store(settings, load_fleet(settings.fleet_path))), json=json)
+    show(contents(feature_store(*opened(home=home, fleet=fleet))), json=json)
 
 
 @app.command("show")
@@ -84,8 +80,7 @@ def show_(
     from chillcast.stages import feature_store  # noqa: PLC0415
     from models.dataset import Catalogue  # noqa: PLC0415
 
-    settings = read_settings(home=home, fleet=fleet)
-    machines = load_fleet(settings.fleet_path)
+    settings, machines = opened(home=home, fleet=fleet)
     store = feature_store(settings, machines)
     if digest:
         found = Catalogue(store).find(digest)
@@ -109,8 +104,7 @@ def prune(
     from chillcast import datasets  # noqa: PLC0415
     from chillcast.stages import feature_store  # noqa: PLC0415
 
-    settings = read_settings(home=home, fleet=fleet)
-    store = feature_store(settings, load_fleet(settings.fleet_path))
+    store = feature_store(*opened(home=home, fleet=fleet))
     show(datasets.prune(store, datasets.parse_date(before, "--before"), force=force), json=json)
 
 
@@ -128,7 +122,6 @@ def diff(
     from chillcast.stages import feature_store  # noqa: PLC0415
     from models.dataset import Catalogue  # noqa: PLC0415
 
-    settings = read_settings(home=home, fleet=fleet)
-    store = feature_store(settings, load_fleet(settings.fleet_path))
+    store = feature_store(*opened(home=home, fleet=fleet))
     catalogue = Catalogue(store)
     show(difference(store, catalogue.find(one), catalogue.find(other)), json=json)

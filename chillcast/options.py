@@ -7,11 +7,20 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from chillcast.settings import Settings, read_settings
+from models.fleet import Fleet, load_fleet
+
 SHIPPED = "file, or the name of one that is shipped."
 
 Home = Annotated[str | None, typer.Option(help="Folder for all that is written.", show_default=".chillcast")]
 FleetName = Annotated[str | None, typer.Option("--fleet", help=f"Fleet {SHIPPED}")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+def opened(**given: Any) -> tuple[Settings, Fleet]:
+    """Return the settings, of which what the command line gives wins, and the fleet that they name."""
+    settings = read_settings(**given)
+    return settings, load_fleet(settings.fleet_path)
 
 
 def show(result: dict[str, Any], *, json: bool) -> None:
