@@ -59,7 +59,7 @@ def write_card(run: Run, sha256: str, path: Path) -> None:
 
 
 def draw_calibration(model: Judgement) -> Figure:
-    """Draw, for each tenth of the windows by risk, what was predicted against what followed."""
+    """Draw what was predicted against what followed, for windows of about the same risk."""
     figure = Figure(figsize=(5.2, 4.2), layout="constrained")
     axes = figure.subplots()
     bins = model.calibration

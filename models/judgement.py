@@ -36,7 +36,7 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class CalibrationBin(msgspec.Struct, frozen=True):
-    """A tenth of the windows by risk: the mean of their risks, and the share that an outcome followed."""
+    """Windows of about the same risk: the mean of their risks, and the share that an outcome followed."""
 
     predicted: float
     observed: float
@@ -268,7 +268,9 @@ def _by(report: EventReport, events: Sequence[Event], name: Callable[[Event], st
 
 
 def _calibration(risk: Float64, label: Bools) -> tuple[CalibrationBin, ...]:
-    parts = np.array_split(np.argsort(risk, kind="stable"), _BINS)
+    """Return bins of rising risk, each half of the windows above the last: high risks are rare."""
+    order, shares = np.argsort(risk, kind="stable"), 1 - 0.5 ** np.arange(1, _BINS)
+    parts = np.split(order, (shares * len(order)).astype(int))
     return tuple(
         CalibrationBin(float(risk[rows].mean()), float(label[rows].mean()), len(rows))
         for rows in parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -232,20 +233,24 @@ def open_cases(policy: Policy, series: RiskSeries, events: Sequence[Event]) -> l
 def learn_threshold(alerting: Alerting, series: RiskSeries, events: Sequence[Event]) -> float:
     """Return the lowest threshold that keeps to the budget of false alarms on the given risks.
 
-    The policy itself is run at rising quantiles of the risk. Where none fits it is the highest risk seen.
+    The policy itself is run at quantiles of the risk, halving the span of those that may be the lowest: a
+    higher threshold is taken to give no more false alarms. Where none fits it is the highest risk seen.
     """
     span_ms = float(series.end_ms.max() - series.end_ms.min()) if len(series.end_ms) else 0.0
     years = max(len(np.unique(series.asset)) * span_ms / YEAR_MS, 1e-9)
-    for quantile in _QUANTILES:
-        threshold = float(np.quantile(series.risk, quantile))
+    thresholds = np.quantile(series.risk, 1 - _SHARES).tolist()
+
+    def keeps(threshold: float) -> bool:
         cases = open_cases(HysteresisPolicy(alerting, threshold), series, events)
         false = false_cases(cases, events, alerting.horizon_d)
-        if len(false) / years <= alerting.false_alarms_per_asset_year:
-            return threshold
-    return float(series.risk.max())
+        return len(false) / years <= alerting.false_alarms_per_asset_year
+
+    lowest = bisect_left(thresholds, True, key=keeps)
+    return float(thresholds[lowest] if lowest < len(thresholds) else series.risk.max())
 
 
-_QUANTILES = (0.8, 0.85, 0.9, 0.925, 0.95, 0.965, 0.98, 0.985, 0.99, 0.993, 0.996, 0.998, 0.999)
+# The shares of the risks that lie above a threshold which is tried.
+_SHARES = np.geomspace(0.2, 0.001, 40)
 
 
 def false_cases(cases: Sequence[Decision], events: Sequence[Event], horizon_d: float) -> list[Decision]:

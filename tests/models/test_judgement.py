@@ -35,7 +35,21 @@ def test_what_announces_itself_is_found_by_cause_with_its_lead() -> None:
     assert found.precision == 1.0
     assert found.roc_auc is not None
     assert found.roc_auc > 0.8
-    assert sum(b.windows for b in found.calibration) > 0
+    windows = [b.windows for b in found.calibration]
+    assert windows[0] == pytest.approx(sum(windows) / 2, abs=1)
+    assert windows[-1] == windows[-2] < windows[0] / 50
+    predicted = [b.predicted for b in found.calibration]
+    assert predicted == sorted(predicted)
+    assert found.calibration[-1].observed == 1.0
+
+
+def test_figures_by_segment_are_of_the_machines_in_it() -> None:
+    exam = Exam(ALERTING, EVENTS, (0, 10 * DAY_MS), (10 * DAY_MS, 110 * DAY_MS), 1, lambda a: f"site:{a}/1")
+    found = exam.judge("model", "", series(), is_probability=True, threshold=0.5)
+    metrics = figures([found])
+    assert (metrics["model_recall/site:a_1"], metrics["model_shutdowns/site:b_1"]) == (1.0, 1.0)
+    rival = exam.judge("rules", "", series(), threshold=0.5)
+    assert not [name for name in figures([rival]) if "/" in name]
 
 
 def test_the_threshold_is_learnt_on_the_earlier_days_alone() -> None:
