@@ -208,6 +208,7 @@ def _is_whole(bundle: Path) -> bool:
 def _client(uri: str) -> Any:
     """Return an MLflow client; the import takes seconds, so it happens only where a registry is used."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     # MLflow's own defaults let a command stand still for minutes before it says that a server is away.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")

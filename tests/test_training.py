@@ -119,6 +119,10 @@ def test_a_set_is_trained_packed_as_one_version_promoted_shown_and_verified(tmp_
     assert told["roles"] == ["champion"]
     verified = json.loads(chillcast("models", "verify", *named, home=tmp_path).stdout)
     assert [(v["version"], v["ok"]) for v in verified] == [("2", True), ("1", True)]
+    for words in (["promote", "1", "--override"], ["rollback"]):
+        done = chillcast("models", *words, "--reason", "a look at both", *named, home=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["version"] == "2"
     with (tmp_path / "bundles" / "backblaze" / "2" / "segments.pack").open("r+b") as pack:
         pack.write(b"!")
     found = json.loads(chillcast("doctor", *named, home=tmp_path).stdout)

@@ -158,3 +158,10 @@ def test_a_closed_endpoint_gives_its_port_back() -> None:
     endpoint.close()
     with socket.create_server(("127.0.0.1", endpoint.port)) as again:
         assert again.getsockname()[1] == endpoint.port
+
+
+def test_windows_are_counted_by_the_level_that_scored_them(served: Served) -> None:
+    for windows, level in ((3, "model"), (2, "fleet"), (4, "model")):
+        served.metrics.scored(0, windows, level)
+    assert served.value("scored_total", level="model") == 7
+    assert served.value("scored_total", level="fleet") == 2
