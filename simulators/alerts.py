@@ -53,8 +53,9 @@ class Nuisances:
         rng, at_d = self._rng, day + clock.hours / 24
         out = np.zeros((clock.steps, self._assets), np.int8)
         for _ in range(rng.poisson(self._per_day)):
-            begin_d, code = day + rng.random(), str(rng.choice(NUISANCES))
+            begin_d = day + rng.random()
             end_d = begin_d + _NUISANCE_D * rng.standard_exponential()
+            code = NUISANCES[rng.integers(len(NUISANCES))]
             column = int(rng.integers(self._assets))
             self._under_way.append(_Spell(column, 1 + WARNING_CODES.index(code), begin_d, end_d))
         for spell in self._under_way:

@@ -227,16 +227,17 @@ class Group:
 
     def _overrides(self, day: int, limited: Int8) -> list[Logged]:
         """Log an override that begins after six hours without one."""
+        steps = np.arange(self._clock.steps)[:, None]
+        seen = np.where(limited > 0, steps, -1 - self._limited_ago)
+        last = np.maximum.accumulate(np.vstack([-1 - self._limited_ago, seen]), axis=0)
         quiet = _QUIET_H * 3600 // self._clock.period_s
-        times, log = self._clock.time_ms(day), []
-        for step in range(self._clock.steps):
-            begun = (limited[step] > 0) & (self._limited_ago >= quiet)
-            log += [
-                Logged(int(times[step]), c, "override", OVERRIDES[limited[step, c] - 1])
-                for c in np.flatnonzero(begun).tolist()
-            ]
-            self._limited_ago = np.where(limited[step] > 0, 0, self._limited_ago + 1)
-        return log
+        begun = (limited > 0) & (steps - 1 - last[:-1] >= quiet)
+        self._limited_ago = self._clock.steps - 1 - last[-1]
+        times = self._clock.time_ms(day).tolist()
+        return [
+            Logged(times[step], column, "override", OVERRIDES[limited[step, column] - 1])
+            for step, column in np.argwhere(begun).tolist()
+        ]
 
     def _event(self, line: Logged) -> Event:
         return Event(line.time_ms, self._names[line.column], line.kind, line.code)

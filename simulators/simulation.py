@@ -1,8 +1,8 @@
-"""A simulated fleet: one slice of telemetry and events per day of event time."""
+"""A simulated fleet: slices of telemetry and events, a day or some hours of event time each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -13,15 +13,18 @@ from models.inventory import Inventory
 from simulators.dirt import soil
 from simulators.group import SIZE, Group
 from simulators.scenario import Scenario
+from simulators.spool import Spool
 from simulators.truth import FaultRecord, ShutdownRecord
+
+_MOST_ROWS = 500_000
 
 
 class Simulation:
     """A run of a scenario: iterate ``slices`` once, then ask what really happened.
 
     The same scenario and fleet give the same bytes. Machines are simulated in groups of 128, and a fleet of
-    fewer is the first of them, byte for byte: the others run on unseen. A run holds one day of telemetry
-    however long it is.
+    fewer is the first of them, byte for byte: the others run on unseen. A run holds one day of one group and
+    one slice of all, however long it is and however large the fleet; the rest of a large day lies on disk.
     """
 
     def __init__(self, scenario: Scenario, fleet: Fleet) -> None:
@@ -37,13 +40,37 @@ class Simulation:
         ]
 
     def slices(self) -> Iterator[Slice]:
-        """Yield one slice per day, free of dirt: rows by asset, by time within each, and events by time."""
+        """Yield one slice per day, free of dirt: rows by asset, by time within each, and events by time.
+
+        A day of a large fleet comes in as many parts as keep each below half a million rows, or by the hour.
+        """
+        clock, parts = self.scenario.clock, self._parts()
+        spool = Spool(clock.steps, len(self._fleet.keys))
         for day in range(self.scenario.days):
-            parts = [group.day(day) for group in self._groups]
-            events = sorted(e for _, log in parts for e in log)
-            frames = self._frames(day, np.concatenate([values for values, _ in parts]))
-            clock = self.scenario.clock
-            yield Slice(clock.start_ms(day), clock.start_ms(day + 1), frames, tuple[Event, ...](events))
+            events: list[Event] = []
+            groups = self._groups_of(day, events)
+            if parts == 1:
+                values = np.concatenate(list(groups))
+                yield self._slice(day, slice(0, clock.steps), values, sorted(events))
+                continue
+            spool.fill(groups)
+            for part in np.split(np.arange(clock.steps), parts):
+                steps = slice(int(part[0]), int(part[-1]) + 1)
+                yield self._slice(day, steps, spool.read(steps.start, steps.stop), sorted(events))
+
+    def _groups_of(self, day: int, events: list[Event]) -> Iterator[Float32]:
+        """Yield the values of one group after another; add what was logged to ``events``."""
+        for group in self._groups:
+            values, log = group.day(day)
+            events += log
+            yield values
+
+    def _parts(self) -> int:
+        """Return into how many slices a day is cut, each of whole hours where the sampling allows."""
+        steps = self.scenario.clock.steps
+        fitting = [n for n in (1, 2, 3, 4, 6, 8, 12, 24) if steps % n == 0]
+        rows = self.scenario.assets * steps
+        return next((n for n in fitting if rows <= n * _MOST_ROWS), fitting[-1])
 
     def delivered(self) -> Iterator[Slice]:
         """Yield the same with the scenario's dirt on it, as a broker would be sent it."""
@@ -65,11 +92,15 @@ class Simulation:
         """What the machines are: what their nameplates say, their plants, buildings and climates."""
         return Inventory({name: known for g in self._groups for name, known in g.inventory.items()})
 
-    def _frames(self, day: int, values: Float32) -> Frames:
-        assets, steps, sensors = values.shape
-        asset: Int32 = np.repeat(np.arange(assets, dtype=np.int32), steps)
-        time_ms: Int64 = np.tile(self.scenario.clock.time_ms(day), assets)
-        return Frames(self.assets, asset, time_ms, values.reshape(-1, sensors))
+    def _slice(self, day: int, steps: slice, values: Float32, events: Sequence[Event]) -> Slice:
+        """Return ``steps`` of a day: their values (A, T, S), and the events that lie in them."""
+        clock, (assets, count, sensors) = self.scenario.clock, values.shape
+        start_ms = clock.start_ms(day) + steps.start * clock.period_s * 1000
+        end_ms = clock.start_ms(day) + steps.stop * clock.period_s * 1000
+        asset: Int32 = np.repeat(np.arange(assets, dtype=np.int32), count)
+        time_ms: Int64 = np.tile(clock.time_ms(day)[steps], assets)
+        frames = Frames(self.assets, asset, time_ms, values.reshape(-1, sensors))
+        return Slice(start_ms, end_ms, frames, tuple(e for e in events if start_ms <= e.time_ms < end_ms))
 
 
 def simulate(scenario: Scenario, fleet: Fleet) -> Iterator[Slice]:

@@ -10,7 +10,9 @@ import pytest
 from models.errors import ConfigError
 from models.fleet import load_fleet
 from models.frames import Event, Float32, Slice
+from simulators import simulation
 from simulators.controller import SAFETY_CODES
+from simulators.digest import Digest
 from simulators.dirt import Dirt
 from simulators.faults import SUDDEN
 from simulators.machines import MODELS
@@ -73,6 +75,21 @@ def test_a_fleet_of_fewer_is_the_first_of_a_larger_one(assets: int) -> None:
     assert fewer.faults == tuple(f for f in larger.faults if f.asset in fewer.assets)
     assert fewer.shutdowns == tuple(s for s in larger.shutdowns if s.asset in fewer.assets)
     assert fewer.inventory.machines.items() <= larger.inventory.machines.items()
+
+
+@pytest.mark.parametrize("rows", [50 * 24, 1])
+def test_a_day_that_is_cut_into_parts_is_the_same_day(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    scenario = variant(assets=50, days=3, faults=dict.fromkeys(DEMO.faults, 40.0))
+    whole, cut = Digest(), Digest()
+    for part in simulate(scenario, FLEET):
+        whole.add(part.in_order())
+    monkeypatch.setattr(simulation, "_MOST_ROWS", rows)
+    slices = list(simulate(scenario, FLEET))
+    for part in slices:
+        cut.add(part.in_order())
+    assert len(slices) == 3 * (24 if rows == 1 else 4)
+    assert cut.hexdigest() == whole.hexdigest()
+    assert all(p.start_ms <= e.time_ms < p.end_ms for p in slices for e in p.events)
 
 
 def test_several_climates_have_machines_and_weather_of_their_own() -> None:
@@ -179,6 +196,17 @@ def test_the_truth_explains_every_shutdown_in_the_log(
         elif s.cause:
             under_way = [f for f in run.faults if f.asset == s.asset and f.kind == s.cause]
             assert any(f.begin_ms <= s.time_ms for f in under_way)
+
+
+def test_an_override_is_logged_when_it_begins_after_six_hours_without(
+    year: tuple[Simulation, list[Event], list[Slice]],
+) -> None:
+    last, gaps = dict[str, int](), list[int]()
+    for event in (e for e in year[1] if e.kind == "override"):
+        gaps += [event.time_ms - last[event.asset]] if event.asset in last else []
+        last[event.asset] = event.time_ms
+    assert len(gaps) > 50
+    assert min(gaps) > 6 * 3_600_000
 
 
 def test_some_faults_end_before_they_do_harm(year: tuple[Simulation, list[Event], list[Slice]]) -> None:
