@@ -9,7 +9,9 @@ A pane is ``n`` (C,) with ``stats`` (4, C): mean, sum of squared deviations, min
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -23,6 +25,21 @@ MEAN, M2, MIN, MAX = range(4)
 STATS = 4
 B_MEAN, B_M2, B_MIN, B_MAX, B_CROSS, B_N, B_TIME, B_SPREAD = range(8)
 BLOCK = 8
+
+
+def forget_stale(folder: Path) -> None:
+    """Delete the compiled functions in ``folder/__pycache__`` that are older than any source in ``folder``.
+
+    Numba compiles again where the source of a function changed, but not where that of one it calls did.
+    """
+    changed = max(source.stat().st_mtime for source in folder.glob("*.py"))
+    for index in folder.glob("__pycache__/*.nbi"):
+        with contextlib.suppress(OSError):  # another process was faster, or may not be written
+            if index.stat().st_mtime < changed:
+                index.unlink()
+
+
+forget_stale(Path(__file__).parent)
 
 
 def compiled(function: Compiled) -> Compiled:
@@ -59,48 +76,45 @@ def summarise(samples: Float32, n: Any, stats: Float32, scratch: Float64) -> Non
     clear_pane(n, stats)
     scratch[:] = 0.0
     count, mean = scratch[0], scratch[1]
-    for s in range(samples.shape[0]):
-        _count(samples[s], count, mean)
-        _lowest(samples[s], stats[MIN])
-        _highest(samples[s], stats[MAX])
+    _count(samples, count, mean)
+    _extremes(samples, stats[MIN], stats[MAX])
     for c in range(samples.shape[1]):
         n[c] = int(count[c])
         mean[c] /= max(count[c], 1.0)
         stats[MEAN, c] = mean[c]
     count[:] = 0.0
-    for s in range(samples.shape[0]):
-        _deviate(samples[s], mean, count)
+    _deviate(samples, mean, count)
     stats[M2] = count
 
 
-# Loops over one row each: LLVM makes vector code of a loop where it can tell that few arrays do not overlap.
+# From here on whole arrays and indices, not rows cut from them: to cut one costs as much as the loop over it.
+# And few arrays a loop: LLVM makes vector code only where it can tell that they do not overlap.
 
 
 @compiled
-def _count(sample: Float32, count: Float64, total: Float64) -> None:
-    for c in range(len(sample)):
-        known = sample[c] == sample[c]
-        count[c] += 1.0 if known else 0.0
-        total[c] += sample[c] if known else 0.0
+def _count(samples: Float32, count: Float64, total: Float64) -> None:
+    for s in range(samples.shape[0]):
+        for c in range(samples.shape[1]):
+            known = samples[s, c] == samples[s, c]
+            count[c] += 1.0 if known else 0.0
+            total[c] += samples[s, c] if known else 0.0
 
 
 @compiled
-def _deviate(sample: Float32, mean: Float64, out: Float64) -> None:
-    for c in range(len(sample)):
-        away = sample[c] - mean[c]
-        out[c] += away * away if away == away else 0.0  # noqa: PLR0124
+def _extremes(samples: Float32, low: Float32, high: Float32) -> None:
+    for s in range(samples.shape[0]):
+        for c in range(samples.shape[1]):
+            value = samples[s, c]
+            low[c] = value if value < low[c] else low[c]
+            high[c] = value if value > high[c] else high[c]
 
 
 @compiled
-def _lowest(values: Float32, out: Any) -> None:
-    for c in range(len(values)):
-        out[c] = values[c] if values[c] < out[c] else out[c]
-
-
-@compiled
-def _highest(values: Float32, out: Any) -> None:
-    for c in range(len(values)):
-        out[c] = values[c] if values[c] > out[c] else out[c]
+def _deviate(samples: Float32, mean: Float64, out: Float64) -> None:
+    for s in range(samples.shape[0]):
+        for c in range(samples.shape[1]):
+            away = samples[s, c] - mean[c]
+            out[c] += away * away if away == away else 0.0  # noqa: PLR0124
 
 
 @compiled
@@ -156,66 +170,64 @@ def fold(n: Any, stats: Float32, blocks: Float32, group: int, start: int, end: i
 
 @compiled
 def _sum_panes(n: Any, stats: Float32, start: int, end: int, origin: int, out: Float64) -> None:
+    count, time, mean, low, high = out[B_N], out[B_TIME], out[B_MEAN], out[B_MIN], out[B_MAX]
     for pane in range(start, end):
-        at = pane % n.shape[0]
-        _weigh(n[at], pane - origin + 0.5, out[B_N], out[B_TIME])
-        _add(n[at], stats[at, MEAN], out[B_MEAN])
-        _lowest(stats[at, MIN], out[B_MIN])
-        _highest(stats[at, MAX], out[B_MAX])
+        at, middle = pane % n.shape[0], pane - origin + 0.5
+        for c in range(len(count)):
+            count[c] += n[at, c]
+            time[c] += n[at, c] * middle
+        for c in range(len(mean)):
+            mean[c] += n[at, c] * np.float64(stats[at, MEAN, c])
+        for c in range(len(low)):
+            low[c] = stats[at, MIN, c] if stats[at, MIN, c] < low[c] else low[c]
+            high[c] = stats[at, MAX, c] if stats[at, MAX, c] > high[c] else high[c]
 
 
 @compiled
 def _sum_blocks(blocks: Float32, group: int, first: int, last: int, origin: int, out: Float64) -> None:
+    count, time, mean, low, high = out[B_N], out[B_TIME], out[B_MEAN], out[B_MIN], out[B_MAX]
     for number in range(first, last):
-        block = blocks[number % blocks.shape[0]]
-        _weigh(block[B_N], np.float64(number * group - origin), out[B_N], out[B_TIME])
-        _add(block[B_N], block[B_TIME], out[B_TIME])
-        _add(block[B_N], block[B_MEAN], out[B_MEAN])
-        _lowest(block[B_MIN], out[B_MIN])
-        _highest(block[B_MAX], out[B_MAX])
+        at, begin = number % blocks.shape[0], np.float64(number * group - origin)
+        for c in range(len(count)):
+            count[c] += blocks[at, B_N, c]
+            time[c] += blocks[at, B_N, c] * begin
+        for c in range(len(time)):
+            time[c] += blocks[at, B_N, c] * np.float64(blocks[at, B_TIME, c])
+        for c in range(len(mean)):
+            mean[c] += blocks[at, B_N, c] * np.float64(blocks[at, B_MEAN, c])
+        for c in range(len(low)):
+            low[c] = blocks[at, B_MIN, c] if blocks[at, B_MIN, c] < low[c] else low[c]
+            high[c] = blocks[at, B_MAX, c] if blocks[at, B_MAX, c] > high[c] else high[c]
 
 
 @compiled
 def _deviate_panes(n: Any, stats: Float32, start: int, end: int, origin: int, out: Float64) -> None:
+    mean, time, m2, cross, spread = out[B_MEAN], out[B_TIME], out[B_M2], out[B_CROSS], out[B_SPREAD]
     for pane in range(start, end):
-        at, time = pane % n.shape[0], pane - origin + 0.5
-        _spread(n[at], stats[at, M2], stats[at, MEAN], out[B_MEAN], out[B_M2])
-        for c in range(out.shape[1]):
-            later = time - out[B_TIME, c]
-            out[B_CROSS, c] += n[at, c] * later * (stats[at, MEAN, c] - out[B_MEAN, c])
-        for c in range(out.shape[1]):
-            later = time - out[B_TIME, c]
-            out[B_SPREAD, c] += n[at, c] * later * later
+        at, middle = pane % n.shape[0], pane - origin + 0.5
+        for c in range(len(mean)):
+            away = stats[at, MEAN, c] - mean[c]
+            m2[c] += stats[at, M2, c] + n[at, c] * away * away
+        for c in range(len(mean)):
+            cross[c] += n[at, c] * (middle - time[c]) * (stats[at, MEAN, c] - mean[c])
+        for c in range(len(time)):
+            later = middle - time[c]
+            spread[c] += n[at, c] * later * later
 
 
 @compiled
 def _deviate_blocks(blocks: Float32, group: int, first: int, last: int, origin: int, out: Float64) -> None:
+    mean, time, m2, cross, spread = out[B_MEAN], out[B_TIME], out[B_M2], out[B_CROSS], out[B_SPREAD]
     for number in range(first, last):
-        block, time = blocks[number % blocks.shape[0]], np.float64(number * group - origin)
-        _spread(block[B_N], block[B_M2], block[B_MEAN], out[B_MEAN], out[B_M2])
-        for c in range(out.shape[1]):
-            later = time + block[B_TIME, c] - out[B_TIME, c]
-            out[B_CROSS, c] += block[B_CROSS, c] + block[B_N, c] * later * (block[B_MEAN, c] - out[B_MEAN, c])
-        for c in range(out.shape[1]):
-            later = time + block[B_TIME, c] - out[B_TIME, c]
-            out[B_SPREAD, c] += block[B_SPREAD, c] + block[B_N, c] * later * later
-
-
-@compiled
-def _weigh(n: Any, time: float, count: Float64, total: Float64) -> None:
-    for c in range(len(n)):
-        count[c] += n[c]
-        total[c] += n[c] * time
-
-
-@compiled
-def _add(n: Any, values: Float32, out: Float64) -> None:
-    for c in range(len(n)):
-        out[c] += n[c] * np.float64(values[c])
-
-
-@compiled
-def _spread(n: Any, m2: Float32, mean: Float32, centre: Float64, out: Float64) -> None:
-    for c in range(len(n)):
-        away = mean[c] - centre[c]
-        out[c] += m2[c] + n[c] * away * away
+        at, begin = number % blocks.shape[0], np.float64(number * group - origin)
+        for c in range(len(mean)):
+            away = blocks[at, B_MEAN, c] - mean[c]
+            m2[c] += blocks[at, B_M2, c] + blocks[at, B_N, c] * away * away
+        for c in range(len(mean)):
+            later = begin + blocks[at, B_TIME, c] - time[c]
+            cross[c] += blocks[at, B_CROSS, c] + blocks[at, B_N, c] * later * (
+                blocks[at, B_MEAN, c] - mean[c]
+            )
+        for c in range(len(time)):
+            later = begin + blocks[at, B_TIME, c] - time[c]
+            spread[c] += blocks[at, B_SPREAD, c] + blocks[at, B_N, c] * later * later
