@@ -5,10 +5,12 @@ The samples of a batch become one array: made one by one, their arrays would cos
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from models.errors import RecordError
@@ -36,8 +38,8 @@ class _Row(NamedTuple):
 
     asset: str
     time_ms: int
-    values: list[float | None]
-    problems: tuple[str, ...]
+    values: Sequence[float | None]
+    problems: tuple[str, ...] = ()
 
 
 def decode_telemetry(received: Iterable[Incoming], fleet: Fleet) -> list[Decoded | RecordError]:
@@ -59,7 +61,7 @@ def _read(message: Incoming, fleet: Fleet) -> Decoded | _Row | RecordError:
 
 def _one(data: bytes, content_type: str, fleet: Fleet) -> Decoded | _Row:
     if content_type in ("", SAMPLE):
-        return _row(checks.from_json(data, Sample), fleet)
+        return _plain_row(data, fleet) or _row(checks.from_json(data, Sample), fleet)
     if content_type == BLOCK:
         return Decoded(*blocks.to_frames(checks.from_msgpack(data, Block), fleet))
     if content_type == EVENT:
@@ -71,13 +73,30 @@ def _one(data: bytes, content_type: str, fleet: Fleet) -> Decoded | _Row:
     raise messages.unexpected(content_type, SAMPLE, BLOCK, EVENT, WATERMARK)
 
 
-def _row(record: Sample, fleet: Fleet) -> _Row:
-    time_ms, values = checks.parse_time(record.time), record.values
+def _plain_row(data: bytes, fleet: Fleet) -> _Row | None:
+    """Return a sample of known sensors, as most gateways send; None where it is not as simple as that."""
+    try:
+        record = _plain_decoder(fleet.keys).decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
     checks.known_asset(record.asset, fleet)
-    if tuple(values) == fleet.keys:  # as most gateways send: all sensors, in the order of the fleet file
-        return _Row(record.asset, time_ms, list(values.values()), ())
-    ordered = [values.get(key) for key in fleet.keys]
-    return _Row(record.asset, time_ms, ordered, tuple(_unknown(values, fleet)))
+    return _Row(record.asset, checks.parse_time(record.time), msgspec.structs.astuple(record.values))
+
+
+@functools.lru_cache(maxsize=8)
+def _plain_decoder(keys: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
+    """Return a decoder of samples that knows the sensors: a struct is read twice as fast as a mapping."""
+    fields = [(f"s{i}", float | None, msgspec.field(default=None, name=key)) for i, key in enumerate(keys)]
+    values = msgspec.defstruct("Values", fields, frozen=True, gc=False, forbid_unknown_fields=True)
+    sample = [("asset", str), ("time", str | int), ("values", values)]
+    return msgspec.json.Decoder(msgspec.defstruct("PlainSample", sample, frozen=True))
+
+
+def _row(record: Sample, fleet: Fleet) -> _Row:
+    checks.known_asset(record.asset, fleet)
+    ordered = [record.values.get(key) for key in fleet.keys]
+    problems = tuple(_unknown(record.values, fleet))
+    return _Row(record.asset, checks.parse_time(record.time), ordered, problems)
 
 
 def _unknown(values: Mapping[str, float | None], fleet: Fleet) -> list[str]:
