@@ -52,7 +52,7 @@ def main() -> None:
     python = interpreter()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, broker(Path(folder)) as (kind, connection):
         load = list(samples(100, 80_000))
-        ours = rate(connection, Path(folder), "ours", load, WORKER)
+        ours = rate(connection, Path(folder), "ours", load, WORKER).per_s
         site = Site(connection, Path(folder), "rivals", partitions=1)
         site.publish(load[:6000])
         for name, script, messages, warm in RIVALS:

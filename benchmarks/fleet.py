@@ -1,10 +1,11 @@
-"""A fleet of thousands: cost by size, how late its windows come, how long a killed worker is missed."""
+"""A fleet of thousands: cost by size; memory, latency and recovery of one worker with a week behind it."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+import subprocess
 import tempfile
 import threading
 import time
@@ -12,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.load import HOUR_MS, SENSORS, START_MS, blocks, samples
-from benchmarks.record import record
+from benchmarks.load import HOUR_MS, SENSORS, START_MS, blocks, samples, sparse
+from benchmarks.record import peak_bytes, record
 from benchmarks.site import Site, broker
 from streams.connection import Connection
 
 ASSETS, PARTITIONS = 4000, 2
+LIMIT_BYTES = 1.5e9
+HOURS = 170
 
 
 def cost(connection: Connection, folder: Path, kind: str) -> None:
@@ -27,49 +30,64 @@ def cost(connection: Connection, folder: Path, kind: str) -> None:
         for workers in (1, 2):
             site = Site(connection, folder, f"cost-{assets}-{workers}", PARTITIONS)
             site.publish(blocks(assets, hours))
-            with site.running(workers):
-                found = asyncio.run(site.rate(assets * hours)) * 60 * SENSORS
+            with site.running(workers) as started:
+                found = asyncio.run(site.rate(assets * hours, started)).per_s * 60 * SENSORS
             base = base or found
             record(f"blocks of 60: {assets} assets, {workers} workers, {kind}", found, base, "readings/s")
 
 
-def latency(connection: Connection, folder: Path, kind: str) -> None:
-    """Measure from sending the sample that closes a window to reading the window, 4,000 assets a minute."""
-    site = Site(connection, folder, "latency", PARTITIONS)
-    with site.running(1):
-        site.publish(samples(ASSETS, 2 * ASSETS, first_minute=58))
-        time.sleep(15)  # let the worker come to the end
-        sent: dict[str, float] = {}
-        last = samples(ASSETS, ASSETS, first_minute=60)
-        sender = threading.Thread(target=lambda: sent.update(site.publish(last, 60 / ASSETS)))
-        sender.start()
-        read = asyncio.run(site.windows(START_MS + HOUR_MS, ASSETS))
-        sender.join()
-    late_ms = np.array([1000 * (read[asset] - sent[asset]) for asset in sent])
-    half, most = np.percentile(late_ms, [50, 99])
-    record(f"latency of a window, 4,000 assets x 70 sensors a minute, {kind}: p50", half, 1000.0, "ms")
-    record(f"latency of a window, 4,000 assets x 70 sensors a minute, {kind}: p99", most, 1000.0, "ms")
+def week(connection: Connection, folder: Path, kind: str) -> None:
+    """Measure a worker that has a week of every asset behind it: memory, latency, and its successor.
 
-
-def recovery(connection: Connection, folder: Path, kind: str) -> None:
-    """Measure from kill -9 of a worker with 4,000 assets to the windows of all of them by its successor."""
-    site = Site(connection, folder, "recovery", PARTITIONS, state_interval_s=5)
-    site.publish(blocks(ASSETS, 4))
+    One partition, which stands still while the snapshots of all assets are written.
+    """
+    site, load = Site(connection, folder, "week", partitions=1), list(sparse(ASSETS, HOURS))
     with site.running(1) as workers:
-        asyncio.run(site.windows(START_MS + 3 * HOUR_MS, ASSETS))
-        time.sleep(12)  # two snapshots
-        os.killpg(workers[0].pid, signal.SIGKILL)
-        killed, workers[0] = time.time(), site.start()
-        site.publish(samples(ASSETS, ASSETS, first_minute=240))
-        read = asyncio.run(site.windows(START_MS + 4 * HOUR_MS, ASSETS))
+        site.publish(load)
+        asyncio.run(site.done(len(load)))
+        time.sleep(site.settings.state_interval_s)  # the next batch is the first that saves all of it
+        latency(site, len(load), kind)
+        memory(workers[0], f"of a worker, {kind}")
+        recovery(site, workers, kind)
+        memory(workers[0], f"of its successor, {kind}")
+
+
+def memory(worker: subprocess.Popen[bytes], of: str) -> None:
+    """Record the most memory that a worker ever held."""
+    record(f"memory {of}, {ASSETS} assets x {SENSORS} sensors", peak_bytes(worker.pid), LIMIT_BYTES, "bytes")
+
+
+def latency(site: Site, before: int, kind: str) -> None:
+    """Measure from sending the sample that closes a window to reading the window, 4,000 assets a minute."""
+    site.publish(samples(ASSETS, 2 * ASSETS, first_minute=60 * HOURS - 2))
+    asyncio.run(site.done(before + 2 * ASSETS))
+    sent: dict[str, float] = {}
+    last = samples(ASSETS, ASSETS, first_minute=60 * HOURS)
+    sender = threading.Thread(target=lambda: sent.update(site.publish(last, 60 / ASSETS)))
+    sender.start()
+    read = asyncio.run(site.windows(START_MS + HOURS * HOUR_MS, ASSETS))
+    sender.join()
+    late_ms = np.array([1000 * (read[asset] - sent[asset]) for asset in sent])
+    for name, share in (("p50", 50), ("p99", 99)):
+        found = float(np.percentile(late_ms, share))
+        of = f"latency of a window, {ASSETS} assets x {SENSORS} sensors a minute, a week behind them"
+        record(f"{of}, {kind}: {name}", found, 1000.0, "ms")
+
+
+def recovery(site: Site, workers: list[subprocess.Popen[bytes]], kind: str) -> None:
+    """Measure from kill -9 of a worker to the windows of all assets by its successor."""
+    os.killpg(workers[0].pid, signal.SIGKILL)
+    killed, workers[0] = time.time(), site.start()
+    site.publish(samples(ASSETS, ASSETS, first_minute=60 * (HOURS + 1)))
+    read = asyncio.run(site.windows(START_MS + (HOURS + 1) * HOUR_MS, ASSETS))
     took_s = max(read.values()) - killed
-    record(f"kill -9 of a worker with 4,000 assets to all their windows, {kind}", took_s, 60.0, "s")
+    record(f"kill -9 of a worker with {ASSETS} assets to all their windows, {kind}", took_s, 60.0, "s")
 
 
 def main() -> None:
-    """Measure all three."""
+    """Measure both."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, broker(Path(folder)) as (kind, connection):
-        for measure in (latency, recovery, cost):
+        for measure in (week, cost):
             measure(connection, Path(folder), kind)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -56,13 +57,23 @@ def hours(assets: int, hours_: int, period_s: int = 60) -> Iterator[Frames]:
 
 def blocks(assets: int, hours_: int, together: int = 1) -> Iterator[Outgoing]:
     """Yield blocks of an hour of 60 samples of ``together`` assets, hour by hour; the last of fewer."""
-    rows = 60 * together
     for frames in hours(assets, hours_):
-        for first in range(0, assets, together):
-            at = slice(60 * first, 60 * first + rows)
-            names, asset = frames.assets[first : first + together], frames.asset[at] - first
-            part = Frames(names, asset.astype(np.int32), frames.time_ms[at], frames.values[at])
-            yield messages.block("telemetry", part, FLEET.schema)
+        yield from _cut(frames, 60, together)
+
+
+def sparse(assets: int, hours_: int, together: int = 64) -> Iterator[Outgoing]:
+    """Yield four samples of every second hour of every asset: as much is remembered as of all samples."""
+    for frames in itertools.islice(hours(assets, hours_, period_s=900), 1, None, 2):
+        yield from _cut(frames, 4, together)
+
+
+def _cut(frames: Frames, rows: int, together: int) -> Iterator[Outgoing]:
+    """Yield blocks of ``together`` assets, of which each has ``rows`` samples in a row."""
+    for first in range(0, len(frames.assets), together):
+        at = slice(rows * first, rows * (first + together))
+        names, asset = frames.assets[first : first + together], frames.asset[at] - first
+        part = Frames(names, asset.astype(np.int32), frames.time_ms[at], frames.values[at])
+        yield messages.block("telemetry", part, FLEET.schema)
 
 
 def samples(assets: int, count: int, first_minute: int = 0) -> Iterator[Outgoing]:

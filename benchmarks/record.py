@@ -16,3 +16,9 @@ def record(name: str, value: float, baseline: float, unit: str) -> None:
     PATH.parent.mkdir(exist_ok=True)
     PATH.write_text(json.dumps([*kept, new], indent=2) + "\n", encoding="utf-8")
     print(f"{name}: {value:.4g} {unit} against {baseline:.4g}, ratio {value / baseline:.3g}", flush=True)
+
+
+def peak_bytes(process: int | str = "self") -> float:
+    """Return the most memory a process ever held at a time."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    return 1024 * float(status.partition("VmHWM:")[2].split()[0])

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.load import SENSORS, START_MS, seventy_sensors
-from benchmarks.record import record
+from benchmarks.record import peak_bytes, record
 from models.frames import Float32, Frames, Slice
 from models.labels import DAY_MS
 from simulators.archiver import Archiver
@@ -118,12 +118,6 @@ def soiling(count: int) -> None:
         pass
 
 
-def peak_mb() -> float:
-    """Return the most memory this process ever held."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return float(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
 def main() -> None:
     """Measure and record."""
     record("dirt against one copy", rate(soiling), rate(copying), "readings/s")
@@ -136,9 +130,9 @@ def main() -> None:
             blocks = rate(sending(publisher, topics.telemetry))
         record("blocks with dirt sent against one copy", blocks, rate(copying), "readings/s")
     writing(2)
-    two_mb = peak_mb()
+    two_mb = peak_bytes() / 2**20
     writing(12)
-    record("memory of recording 12 days against 2", peak_mb(), two_mb, "MB")
+    record("memory of recording 12 days against 2", peak_bytes() / 2**20, two_mb, "MB")
 
 
 if __name__ == "__main__":

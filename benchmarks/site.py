@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -26,6 +28,7 @@ from tests.kafkad import KafkaServer, NotHereError
 
 WORKER = ("-m", "chillcast", "worker", "features")
 IDLE = ("-m", "benchmarks.idle")
+STEADY = (*IDLE, "steady")
 UNTRANSACTED = ("-m", "benchmarks.untransacted")
 FINGERPRINT = Kernel(FLEET).schema.fingerprint
 
@@ -40,6 +43,13 @@ def broker(folder: Path) -> Iterator[tuple[str, Connection]]:
         print(f"no Apache Kafka ({error}): the embedded broker takes its place")
         with EmbeddedBroker(folder / "broker.log") as embedded:
             yield "embedded broker", Connection(embedded.bootstrap)
+
+
+class Rate(NamedTuple):
+    """Messages per second, and per second of the workers' processor time, all their threads together."""
+
+    per_s: float
+    per_core_s: float
 
 
 class Site:
@@ -91,19 +101,29 @@ class Site:
             for process in started:
                 children.stop(process, 10.0)
 
-    async def rate(self, count: int) -> float:
+    async def rate(self, count: int, workers: Sequence[subprocess.Popen[bytes]]) -> Rate:
         """Return messages a second from the first commit to the last but one before ``count`` are done.
 
         What is acknowledged is committed once a second without transactions: the last one may wait for long.
         """
-        seen: list[tuple[int, float]] = []
+        seen: list[tuple[int, float, float]] = []
+        async for done in self._done(count):
+            if done != (seen[-1][0] if seen else 0):
+                seen.append((done, time.perf_counter(), sum(_processor_s(w.pid) for w in workers)))
+        (first, started, before_s), (last, ended, after_s) = seen[0], seen[-1]
+        return Rate((last - first) / (ended - started), (last - first) / (after_s - before_s))
+
+    async def done(self, count: int) -> None:
+        """Return when ``count`` messages are done, and committed."""
+        async for _ in self._done(count):
+            pass
+
+    async def _done(self, count: int) -> AsyncIterator[int]:
+        """Yield how many messages are done, again and again, until ``count`` are."""
         async with self._logs(self.topics.telemetry, self.topics.group("features")) as logs:
             while (done := sum([await log.committed(p) or 0 for p, log in enumerate(logs)])) < count:
-                if done and done != (seen[-1][0] if seen else 0):
-                    seen.append((done, time.perf_counter()))
+                yield done
                 await asyncio.sleep(0.01)
-        (first, started), (last, ended) = seen[0], seen[-1]
-        return (last - first) / (ended - started)
 
     async def windows(self, end_ms: int, count: int) -> dict[str, float]:
         """Return when the window of each of ``count`` assets that ends at ``end_ms`` could be read."""
@@ -127,6 +147,12 @@ class Site:
             yield logs
         finally:
             await asyncio.gather(*(log.stop() for log in logs))
+
+
+def _processor_s(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def _follow(log: KafkaLog, partition: int, end_ms: int, seen: dict[str, float]) -> None:

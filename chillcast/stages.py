@@ -1,37 +1,37 @@
-"""Which stage a worker runs, and what it is given."""
+"""Which stage a worker runs, and what it is given.
+
+What one stage alone needs is imported where it is used: LightGBM, pandas, pyarrow and SciPy would cost a
+worker that needs none of them 200 MB.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaProducer
 
 from chillcast.settings import Settings
-from models.bundle import load_expectation, read_manifest
 from models.errors import ConfigError, ModelError
-from models.expectation import Expectation, identity_of
-from models.feature_store import FeatureStore, StoredSchema, stored_schema
 from models.features import FeatureSchema
 from models.fleet import Fleet, load_fleet
 from models.promotion import Promotions
 from streams.alarms import alarm
-from streams.bench import PromotedModels, last_good
 from streams.cluster import connected
 from streams.commit import Producers, create_committer
 from streams.feature_stage import FeatureStage
-from streams.landing_stage import LandingStage
 from streams.metrics import Metrics
-from streams.open_store import open_store
-from streams.risk_stage import RiskStage
-from streams.sink_stage import SinkStage
 from streams.stage import Incoming, Stage
-from streams.store import Store
 from streams.tenure import recorded
 from streams.topics import Topics
-from streams.watch import Watch
 from streams.worker import OpenStage, Worker, WorkerOptions
+
+if TYPE_CHECKING:
+    from models.expectation import Expectation
+    from models.feature_store import FeatureStore, StoredSchema
+    from streams.store import Store
 
 log = logging.getLogger("chillcast")
 
@@ -75,7 +75,11 @@ class _Plan:
 
 
 def _features(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
-    expectation = last_good(promotions_of(settings, fleet), alarm) if fleet.expectation else None
+    expectation = None
+    if fleet.expectation:
+        from streams.bench import last_good  # noqa: PLC0415
+
+        expectation = last_good(promotions_of(settings, fleet), alarm)
 
     def open_stage(source: str, partition: int, turns: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return FeatureStage(fleet, topics, settings.partitions, expectation)
@@ -84,6 +88,10 @@ def _features(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
 
 
 def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
+    from streams.bench import PromotedModels  # noqa: PLC0415
+    from streams.risk_stage import RiskStage  # noqa: PLC0415
+    from streams.watch import Watch  # noqa: PLC0415
+
     memory_bytes = settings.segment_memory_mb * 1024 * 1024
     bench = PromotedModels(promotions_of(settings, fleet), fleet, memory_bytes=memory_bytes)
     turns_topic = topics.promotions if _has_promotions(settings, topics) else None
@@ -109,6 +117,8 @@ def _has_promotions(settings: Settings, topics: Topics) -> bool:
 
 
 def _sink(settings: Settings, _: Fleet, topics: Topics) -> _Plan:
+    from streams.sink_stage import SinkStage  # noqa: PLC0415
+
     def open_stage(source: str, partition: int, turns: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return SinkStage(create_store(settings), topics, alarm)
 
@@ -116,6 +126,8 @@ def _sink(settings: Settings, _: Fleet, topics: Topics) -> _Plan:
 
 
 def _landing(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
+    from streams.landing_stage import LandingStage  # noqa: PLC0415
+
     store = feature_store(settings, fleet)
 
     def lookup(fingerprint: str) -> tuple[StoredSchema, Expectation | None] | None:
@@ -131,6 +143,10 @@ def _schema_of(
     fingerprint: str, fleet: Fleet, settings: Settings
 ) -> tuple[StoredSchema, Expectation | None] | None:
     """Find the features of a fingerprint: the fleet's own, or those of a bundle that was promoted here."""
+    from models.bundle import load_expectation, read_manifest  # noqa: PLC0415
+    from models.expectation import identity_of  # noqa: PLC0415
+    from models.feature_store import stored_schema  # noqa: PLC0415
+
     plain = FeatureSchema(fleet)
     if fingerprint == plain.fingerprint:
         return stored_schema(plain), None
@@ -162,6 +178,8 @@ def promotions_of(settings: Settings, fleet: Fleet) -> Promotions:
 
 def create_store(settings: Settings) -> Store:
     """Return InfluxDB where a URL is configured, the embedded store otherwise."""
+    from streams.open_store import open_store  # noqa: PLC0415
+
     return open_store(
         settings.influx_url or None,
         settings.influx_token,
@@ -173,4 +191,6 @@ def create_store(settings: Settings) -> Store:
 
 def feature_store(settings: Settings, fleet: Fleet) -> FeatureStore:
     """Return the feature store of a fleet, under the home folder."""
+    from models.feature_store import FeatureStore  # noqa: PLC0415
+
     return FeatureStore(settings.home_path / "features" / fleet.name)

@@ -95,7 +95,7 @@ class KernelState:
         out = [self._row(name) for name in names]
         have = len(self.memory.at)
         if len(self.assets) > have:
-            self._grow(max(_FIRST_CAPACITY, have + have // 4, len(self.assets)))
+            self._grow(max(_FIRST_CAPACITY, have + have // 64, len(self.assets)))
         return np.array(out, np.int64)
 
     @property
@@ -111,13 +111,15 @@ class KernelState:
         return row
 
     def _grow(self, capacity: int) -> None:
-        """Make room; array by array, so that only one is held twice."""
-        arrays = self.memory._asdict()
+        """Make room; array by array and in place, so that next to nothing is held twice."""
+        arrays, have = self.memory._asdict(), len(self.memory.at)
         self.memory = Memory(**allocate(self.plan, 0))
         for name in Memory._fields:
-            new = allocate(self.plan, capacity, (name,))[name]
-            new[: len(arrays[name])] = arrays[name]
-            arrays[name] = new
+            array = arrays.pop(name)
+            array.resize((capacity, *array.shape[1:]))  # moves pages, where it is large
+            array[have:] = allocate(self.plan, capacity - have, (name,))[name]
+            arrays[name] = array
+            del array
         self.memory = Memory(**arrays)
 
 

@@ -139,8 +139,7 @@ def _slots(plan: Plan, capacity: int) -> Float32:
 
 
 def _n(plan: Plan, capacity: int) -> npt.NDArray[Any]:
-    kind = np.uint16 if plan.slots <= np.iinfo(np.uint16).max else np.uint32
-    return np.zeros((capacity, plan.ring, plan.channels), kind)
+    return np.zeros((capacity, plan.ring, plan.channels), np.min_scalar_type(plan.slots))
 
 
 def _stats(plan: Plan, capacity: int) -> Float32:

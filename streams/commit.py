@@ -8,8 +8,9 @@ crash leaves undone is done again, byte for byte the same.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -41,7 +42,7 @@ class Batch:
     partition: int
     next_offset: int
     outputs: Sequence[Outgoing]
-    state: Sequence[Outgoing] = ()
+    state: Iterable[Outgoing] = ()
 
 
 class Committer(Protocol):
@@ -87,7 +88,7 @@ class Transactions:
         producer = self._open[batch.source, batch.partition]
         await producer.begin_transaction()
         try:
-            await _send(producer, batch.partition, (*batch.outputs, *batch.state))
+            await _send(producer, batch.partition, itertools.chain(batch.outputs, batch.state))
             offset = {TopicPartition(batch.source, batch.partition): batch.next_offset}
             await producer.send_offsets_to_transaction(offset, self.group)
             _still(is_ours)
@@ -150,8 +151,11 @@ def _still(is_ours: Callable[[], bool]) -> None:
         raise LostPartitionError
 
 
-async def _send(producer: Any, partition: int, messages: Sequence[Outgoing]) -> None:
-    """Write messages to ``partition`` of their topics; return when the broker has them all."""
+async def _send(producer: Any, partition: int, messages: Iterable[Outgoing]) -> None:
+    """Write messages to ``partition`` of their topics; return when the broker has them all.
+
+    A producer takes the next where there is room in a batch: what is made one by one is never all in memory.
+    """
     pending = [
         await producer.send(
             m.topic,

@@ -15,7 +15,7 @@ from models.kernel import Kernel, Tally, Windows
 from models.labels import DAY_MS
 from models.memory import NEVER
 from models.quality import Quality, QualitySignal
-from models.saving import Head, Loader, Panes, head_of, panes_of
+from models.saving import Head, Kept, Loader, Panes, head_of, kept_of, panes_of
 from models.watermark import FleetWatermark
 from streams import messages
 from streams.checks import CUT_BYTES
@@ -26,7 +26,8 @@ from streams.stage import Counts, Incoming, Outgoing
 from streams.telemetry import Decoded, decode_telemetry
 from streams.topics import Topics, partition_of
 
-_HEAD, _PANES, _COMMON = b"h", b"p", b"c"
+_HEAD, _KEPT, _PANES, _COMMON = b"h", b"k", b"p", b"c"
+_FORM = 2  # of what is remembered
 
 
 class _Common(msgspec.Struct, frozen=True):
@@ -53,7 +54,7 @@ class FeatureStage:
     ) -> None:
         self.fleet, self.topics, self.partitions = fleet, topics, partitions
         self.kernel = Kernel(fleet, expectation)
-        self.identity = f"features {self.kernel.schema.fingerprint} {fleet.sampling.lateness_s}"
+        self.identity = f"features {_FORM} {self.kernel.schema.fingerprint} {fleet.sampling.lateness_s}"
         self.state = self.kernel.start()
         self.fleet_watermark = FleetWatermark()
         self.quality = Quality(fleet, self.kernel.plan)
@@ -85,10 +86,13 @@ class FeatureStage:
         return ()
 
     def changes(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the heads and the panes of the assets that were heard of since the last call."""
+        """Yield the heads of the assets that were heard of since the last call, and what panes changed."""
         for asset, since in self._changed.items():
             row, name = self.state.index[asset], asset.encode()
             yield _HEAD + name, msgspec.msgpack.encode(head_of(self.state, row))
+            for kept in kept_of(self.state, row, since):
+                place = kept.pane % self.kernel.plan.kept
+                yield _KEPT + b"%d:" % place + name, msgspec.msgpack.encode(kept)
             for number, panes in panes_of(self.state, row, since):
                 place = number % self.kernel.plan.blocks
                 yield _PANES + b"%d:" % place + name, msgspec.msgpack.encode(panes)
@@ -96,12 +100,14 @@ class FeatureStage:
         yield _COMMON, msgspec.msgpack.encode(self._common())
 
     def restore(self, key: bytes, value: bytes) -> None:
-        """Remember one head, block of panes, or what is common."""
+        """Remember one head, the samples of a pane, a block of panes, or what is common."""
         loader = self._loader = self._loader or Loader(self.state)
         if key == _COMMON:
             self._restore_common(parsed(value, _Common))
         elif key.startswith(_HEAD):
             loader.head(key[1:].decode(), parsed(value, Head))
+        elif key.startswith(_KEPT):
+            loader.kept(key.partition(b":")[2].decode(), parsed(value, Kept))
         elif key.startswith(_PANES):
             loader.panes(key.partition(b":")[2].decode(), parsed(value, Panes))
         else:
@@ -184,7 +190,7 @@ class FeatureStage:
         frames = part.frames
         if self._first_ms is None:
             self._first_ms = int(frames.time_ms.min())
-        self._mark(frames.assets)
+        self._mark(frames.assets, _oldest(frames) // self.kernel.plan.hop_ms)
         windows, tally = self.kernel.step(self.state, frames)
         yield from self._closed(windows, tally)
         if tally.implausible.any():
@@ -195,13 +201,12 @@ class FeatureStage:
                 part.message, f"{tally.too_late} samples came later than lateness_s = {lateness_s}"
             )
 
-    def _mark(self, assets: Iterable[str]) -> None:
-        """Note that assets change, from the oldest pane on that samples may still correct."""
-        for asset in assets:
-            if asset not in self._changed:
-                row = self.state.index.get(asset)
-                oldest = NEVER if row is None else int(self.state.memory.at[row]) + 1 - self.kernel.plan.kept
-                self._changed[asset] = oldest
+    def _mark(self, assets: Sequence[str], touched: Int64) -> None:
+        """Note that assets change: from pane ``touched`` (A,) on, or the first that is not closed yet."""
+        for asset, pane in zip(assets, touched.tolist(), strict=True):
+            row = self.state.index.get(asset)
+            since = NEVER if row is None else min(pane, int(self.state.memory.at[row]) + 1)
+            self._changed[asset] = min(since, self._changed.get(asset, since))
 
     def _follow(self, assets: Sequence[str], newest_ms: Int64) -> bool:
         """See how far the fleet has come; return whether that is further."""
@@ -219,7 +224,7 @@ class FeatureStage:
 
     def _close(self, watermark: Watermark) -> Iterator[Outgoing]:
         windows, tally = self.kernel.close(self.state, watermark.time_ms)
-        self._mark(windows.assets)
+        self._mark(windows.assets, windows.end_ms // self.kernel.plan.hop_ms - 1)
         yield from self._closed(windows, tally)
         self.watermark_ms = max(self.watermark_ms, watermark.time_ms)
         yield from self._silences(watermark.time_ms)
@@ -323,3 +328,10 @@ def _newest(frames: Frames) -> Int64:
     newest = np.full(len(frames.assets), NEVER)
     np.maximum.at(newest, frames.asset, frames.time_ms)
     return newest
+
+
+def _oldest(frames: Frames) -> Int64:
+    """Return the oldest event time of each named asset (A,), the largest number where it has no row."""
+    oldest = np.full(len(frames.assets), np.iinfo(np.int64).max)
+    np.minimum.at(oldest, frames.asset, frames.time_ms)
+    return oldest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,10 +77,13 @@ class Runner:
         self.position = new[-1].offset + 1
         return out
 
-    def snapshot(self) -> list[Outgoing]:
-        """Return the records of what has changed since the last snapshot, nothing where nothing has."""
+    def snapshot(self) -> Iterable[Outgoing]:
+        """Return the records of what has changed since the last snapshot, nothing where nothing has.
+
+        They are made as they are taken, and have to be taken before anything else is processed.
+        """
         if self.snapshots is None or self.saved == self.position:
-            return []
+            return ()
         self.saved = self.position
         return self.snapshots.write(self.stage.changes(), self.position)
 
@@ -129,6 +132,18 @@ def contiguous(messages: Sequence[Incoming]) -> list[Sequence[Incoming]]:
     cuts = [i for i in range(1, len(messages)) if messages[i].offset != messages[i - 1].offset + 1]
     edges = [0, *cuts, len(messages)]
     return [messages[i:j] for i, j in itertools.pairwise(edges)]
+
+
+def portions(messages: Sequence[Incoming], most_bytes: int) -> Iterator[Sequence[Incoming]]:
+    """Cut messages into parts of at most ``most_bytes`` each, or of one message."""
+    start = size = 0
+    for i, message in enumerate(messages):
+        more = len(message.value or b"")
+        if i > start and size + more > most_bytes:
+            yield messages[start:i]
+            start, size = i, 0
+        size += more
+    yield messages[start:]
 
 
 async def _restored(

@@ -8,7 +8,7 @@ which a part was written by a worker that had lost its partition does not match 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
@@ -56,17 +56,20 @@ class Snapshots:
         out._stale = frozenset(self._stamps) | self._stale
         return out
 
-    def write(self, changes: Iterable[tuple[bytes, bytes]], offset: int) -> list[Outgoing]:
-        """Return the records of what changed up to ``offset``, exclusive; the position comes last."""
-        out = []
+    def write(self, changes: Iterable[tuple[bytes, bytes]], offset: int) -> Iterator[Outgoing]:
+        """Yield the records of what changed up to ``offset``, exclusive; the position comes last.
+
+        One by one, since together they may be as large as all that is remembered.
+        """
         for key, payload in changes:
             value = msgspec.msgpack.encode(StateRecord(offset, payload))
             self._stamp(key, offset, len(value))
-            out.append(Outgoing(self.topic, key, value, STATE))
-        out += [Outgoing(self.topic, key, b"", STATE) for key in sorted(self._stale - self._stamps.keys())]
+            yield Outgoing(self.topic, key, value, STATE)
+        for key in sorted(self._stale - self._stamps.keys()):
+            yield Outgoing(self.topic, key, b"", STATE)
         self._stale = frozenset()
         self.position = Position(offset, self.identity, len(self._stamps), self._digest)
-        return [*out, Outgoing(self.topic, POSITION, msgspec.msgpack.encode(self.position), STATE)]
+        yield Outgoing(self.topic, POSITION, msgspec.msgpack.encode(self.position), STATE)
 
     def read(self, message: Incoming, stage: Stage) -> None:
         """Take in one record of the topic, in their order; the newest of each key counts."""

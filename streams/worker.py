@@ -11,30 +11,31 @@ import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import faust
 from aiokafka.errors import ProducerFenced
-from faust.transport.drivers.aiokafka import Consumer
 
 from models.errors import ChillcastError
 from streams.alarms import alarm
 from streams.checks import MAX_BYTES
 from streams.commit import Batch, Committer, LostPartitionError
 from streams.connection import Connection
+from streams.consumer import QuietMonitor, SteadyConsumer, UncommittingConsumer
 from streams.kafka_log import KafkaLog, incoming
 from streams.messages import DEAD_LETTER
 from streams.metrics import Metrics
-from streams.runner import Logs, Runner, catch_up, contiguous, open_runner
+from streams.runner import Logs, Runner, catch_up, contiguous, open_runner, portions
 from streams.stage import Incoming, Outgoing, Stage
 
 log = logging.getLogger(__name__)
 
 OpenStage = Callable[[str, int, Sequence[Incoming]], Stage]
 """Opens the stage of a topic's partition, given what was decided of it at earlier turns."""
+_BATCH_BYTES = 2 * MAX_BYTES  # what comes of it, and waits for the broker, may be ten times as much
 FENCED = 75  # another worker has the partition: nothing may be tidied up
 
 
@@ -137,9 +138,17 @@ class Lane:
             given = [e for e in part if e.message.generation_id == self.generation]
             if not (given and self._is_ours(partition, self.generation)):
                 continue
-            if await self._process(partition, [incoming(e.message) for e in given]):
-                for event in given:
-                    event.ack()
+            await self._process_all(partition, given)
+
+    async def _process_all(self, partition: int, events: Sequence[Any]) -> None:
+        """Process and acknowledge events of a partition, of large ones a few at a time."""
+        messages, done = [incoming(event.message) for event in events], 0
+        for part in portions(messages, _BATCH_BYTES):
+            if not await self._process(partition, part):
+                return
+            for event in events[done : done + len(part)]:
+                event.ack()
+            done += len(part)
 
     async def close(self) -> None:
         """Disconnect from the logs."""
@@ -202,10 +211,10 @@ class Lane:
         self._count(runner, batch, time.monotonic() - started)
         return True
 
-    def _snapshot(self, runner: Runner, now_s: float) -> list[Outgoing]:
+    def _snapshot(self, runner: Runner, now_s: float) -> Iterable[Outgoing]:
         due_s = self._saved_s.setdefault(runner.partition, now_s) + self.worker.options.state_interval_s
         if now_s < due_s:
-            return []
+            return ()
         self._saved_s[runner.partition] = now_s
         return runner.snapshot()
 
@@ -240,23 +249,6 @@ class Lane:
         return self._logs
 
 
-class _Steady(Consumer):
-    """A consumer that waits for room in a full buffer, where Faust's would sleep for a second.
-
-    All partitions of an agent share one buffer: to pause one of them, as Faust does, helps no other.
-    """
-
-    def on_buffer_full(self, tp: Any) -> None:
-        """Do nothing: whoever delivers waits until there is room."""
-
-
-class _Uncommitting(_Steady):
-    """A consumer that leaves the group's offsets to the transactions which belong to them."""
-
-    async def _commit(self, offsets: Any) -> bool:  # noqa: ARG002
-        return True
-
-
 def create_app(options: WorkerOptions, *, commits: bool = True) -> faust.App:
     """Return a Faust app with the settings under which no message was lost (see docs/decisions).
 
@@ -280,9 +272,10 @@ def create_app(options: WorkerOptions, *, commits: bool = True) -> faust.App:
         value_serializer="raw",
         table_standby_replicas=0,
         web_enabled=False,
+        Monitor=QuietMonitor,
         topic_disable_leader=True,
         topic_allow_declare=False,
         worker_redirect_stdouts=False,
     )
-    app.transport.Consumer = _Steady if commits else _Uncommitting  # type: ignore[misc]
+    app.transport.Consumer = SteadyConsumer if commits else UncommittingConsumer  # type: ignore[misc]
     return app

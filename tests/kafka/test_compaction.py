@@ -59,9 +59,9 @@ async def written(connection: Connection, rounds: int) -> int:
         changes = [
             (b"key%d" % k, b"%d" % i + bytes(SMALL // 8)) for k in range(40) if (i + k) % 3 == 0 or not i
         ]
-        batch = Batch("compacted-input", 0, i + 1, [], snapshots.write(changes, i + 1))
-        records += len(batch.state)
-        await committer.commit(batch, lambda: True)
+        state = list(snapshots.write(changes, i + 1))
+        records += len(state)
+        await committer.commit(Batch("compacted-input", 0, i + 1, [], state), lambda: True)
     await committer.close()
     return records
 

@@ -161,7 +161,7 @@ def test_without_a_topic_nothing_is_recorded_and_the_snapshot_still_knows(
     assert stage.turn(0, seen=False) == []
     list(stage.process([at(0, window(toy, 1, {"a": toy.vector()}))]))
     bench.promote("2", models["2"])
-    saved = Snapshots("s", stage.identity).write(stage.changes(), 1)
+    saved = list(Snapshots("s", stage.identity).write(stage.changes(), 1))
     successor, _ = reopened(toy, bench, [], saved)
     (found,) = scores(list(successor.process([at(1, window(toy, 2, {"a": toy.vector()}))])))
     assert found.model == "1"

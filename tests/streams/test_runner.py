@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import StateError
-from streams.runner import Logs, Runner, catch_up, contiguous, open_runner
+from streams.runner import Logs, Runner, catch_up, contiguous, open_runner, portions
 from streams.snapshots import POSITION, Snapshots
 from streams.stage import Counts, Incoming, Outgoing
 
@@ -115,7 +115,7 @@ def stored(records: Sequence[Outgoing]) -> list[Incoming]:
 
 def snapshot_at(offset: int) -> list[Outgoing]:
     stage = Sums(seen=list(range(offset)))
-    return Snapshots("state", stage.identity).write(stage.changes(), offset)
+    return list(Snapshots("state", stage.identity).write(stage.changes(), offset))
 
 
 def numbers(text: bytes) -> list[int]:
@@ -205,7 +205,7 @@ def test_a_group_that_never_committed_starts_on_a_cut_log_without_complaint() ->
 
 
 def test_the_state_of_another_form_is_built_anew_and_its_keys_are_deleted() -> None:
-    old = Snapshots("state", "other").write([(b"old", b"1"), (b"seen", b"2")], 6)
+    old = list(Snapshots("state", "other").write([(b"old", b"1"), (b"seen", b"2")], 6))
     runner, stage, _ = opened(FakeLog(committed_at=9), first=9, state=old)
     assert stage.seen == list(range(9))
     runner.take([message(9)])
@@ -217,10 +217,10 @@ def test_the_state_of_another_form_is_built_anew_and_its_keys_are_deleted() -> N
 
 def test_a_snapshot_is_written_only_where_something_was_seen_since_the_last() -> None:
     runner, _, _ = opened(FakeLog(), first=0)
-    assert runner.snapshot() == []
+    assert list(runner.snapshot()) == []
     runner.take([message(0)])
     assert [r.key for r in runner.snapshot()] == [b"seen", POSITION]
-    assert runner.snapshot() == []
+    assert list(runner.snapshot()) == []
 
 
 def test_a_whole_history_warns_of_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -259,6 +259,17 @@ def test_contiguous_runs_hold_every_message_in_order_and_are_as_long_as_can_be(o
         assert run == list(range(run[0], run[0] + len(run))) if run else not offsets
     for before, after in itertools.pairwise(runs):
         assert before[-1] + 1 < after[0]
+
+
+@given(st.lists(st.integers(0, 12), min_size=1), st.integers(1, 20))
+def test_portions_hold_every_message_in_order_and_no_more_bytes_than_allowed(
+    sizes: list[int], most: int
+) -> None:
+    parts = list(portions([Incoming("in", 0, i, b"k", bytes(n), "") for i, n in enumerate(sizes)], most))
+    assert [m.offset for part in parts for m in part] == list(range(len(sizes)))
+    for part in parts:
+        assert part
+        assert len(part) == 1 or sum(len(m.value or b"") for m in part) <= most
 
 
 @st.composite
