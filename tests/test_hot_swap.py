@@ -153,7 +153,7 @@ def check_swaps(toy: Trained, settings: Settings) -> None:
             stream(lambda: "2" in heard.versions())
             kill()
             publisher.send(0, messages.promotion(topics.promotions, desk.claim("3", 1.0)))
-            stream(lambda: "3" in heard.versions())
+            stream(lambda: any(version == "3" and asset == "a" for version, asset, _ in heard.members))
             kill()
             desk.point_at("4", 0.5)
             (desk.folder / "4" / "booster.txt").write_text("tree")
