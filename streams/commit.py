@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
 
 from models.errors import UnavailableError
-from streams.checks import MAX_BYTES
+from streams.checks import CUT_BYTES, MAX_BYTES
 from streams.connection import Connection
 from streams.stage import Outgoing
 
@@ -143,7 +143,7 @@ class Idempotent:
             await producer.stop()
 
 
-_PRODUCER: dict[str, Any] = {"linger_ms": 5, "max_batch_size": 262_144, "max_request_size": MAX_BYTES}
+_PRODUCER: dict[str, Any] = {"linger_ms": 5, "max_batch_size": CUT_BYTES, "max_request_size": MAX_BYTES}
 
 
 def _still(is_ours: Callable[[], bool]) -> None:
