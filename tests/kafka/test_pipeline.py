@@ -24,6 +24,7 @@ from tests.test_end_to_end import ROOT, chillcast, drives
 pytestmark = pytest.mark.kafka
 PARTITIONS, PREFIX = 2, "pipeline-"
 WORDS = ("--fleet", "fleets/backblaze.toml", "--train-until", "2020-03-16", "--horizon", "7", "--json")
+SPEED = "100000"  # slow enough that scores still come when the last stage is to be killed
 
 
 def process_of(stage: str, home: Path) -> int | None:
@@ -74,7 +75,7 @@ def test_a_pipeline_whose_every_stage_is_killed_says_what_the_batch_says(
         "SESSION_TIMEOUT_S": 3,
         "STATE_INTERVAL_S": 1,
     }
-    command = [sys.executable, "-m", "chillcast", "replay", str(recording), *WORDS]
+    command = [sys.executable, "-m", "chillcast", "replay", str(recording), *WORDS, "--speed", SPEED]
     command += ["--home", str(home), "--broker", str(kafka)]
     environment = {**os.environ, **{f"CHILLCAST_{k}": str(v) for k, v in settings.items()}}
     with subprocess.Popen(
