@@ -17,7 +17,6 @@ from chillcast.reporter import Reporter
 from chillcast.settings import Settings, find_file
 from chillcast.stages import feature_store
 from chillcast.truth import keep_truth
-from models.bundle import champion, load_expectation
 from models.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select, verify
 from models.errors import ConfigError, ModelError
 from models.expectation import Expectation
@@ -27,6 +26,7 @@ from models.fleet import Fleet
 from models.frames import Slice, utc
 from models.inventory import Inventory, read_inventory
 from models.labels import DAY_MS, outcomes
+from models.manifest import champion, load_expectation
 from simulators.playable import Playable, open_recording
 from simulators.scenario import load_scenario
 from simulators.simulation import Simulation

@@ -17,10 +17,10 @@ from chillcast.settings import Settings
 from chillcast.stages import feature_store
 from chillcast.training import Packing, Run, train
 from chillcast.training_config import TrainingConfig
-from models.bundle import bundle_sha256
 from models.errors import UnavailableError
 from models.fleet import load_fleet
 from models.judgement import Judgement
+from models.manifest import bundle_sha256
 from models.model_set import summary
 
 _SHOWN = (

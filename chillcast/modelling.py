@@ -22,22 +22,14 @@ from chillcast.settings import Settings, read_settings
 from chillcast.shadowing import judge_shadow
 from chillcast.stages import promotions_of
 from models.adoption import adopt
-from models.bundle import (
-    PACK,
-    Manifest,
-    load_bundle,
-    load_expectation,
-    promoted_bundle,
-    read_index,
-    read_manifest,
-    write_bundle,
-)
+from models.bundle import load_bundle, read_index, write_bundle
 from models.errors import ModelError, UnavailableError
 from models.expectation import Expectation, identity_of
 from models.features import FeatureSchema
 from models.fleet import Fleet, load_fleet
 from models.frames import utc
 from models.gate import DEFAULT, Evidence, Verdict, judge
+from models.manifest import PACK, Manifest, load_expectation, promoted_bundle, read_manifest
 from models.model_set import ModelSet, summary
 from models.promotion import CHALLENGER, CHAMPION, Promotion, Promotions
 from models.registry import Registry, Version

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from models.bundle import bundle_sha256
 from models.errors import ModelError
 from models.fleet import Fleet
+from models.manifest import bundle_sha256
 from models.promotion import Promotion, Promotions
 
 ROOT = Path(__file__).parent.parent

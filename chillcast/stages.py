@@ -17,6 +17,7 @@ from chillcast.settings import Settings
 from models.errors import ConfigError, ModelError
 from models.features import FeatureSchema
 from models.fleet import Fleet, load_fleet
+from models.manifest import last_good, load_expectation, read_manifest
 from models.promotion import Promotions
 from streams.alarms import alarm
 from streams.cluster import connected
@@ -77,8 +78,6 @@ class _Plan:
 def _features(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
     expectation = None
     if fleet.expectation:
-        from streams.bench import last_good  # noqa: PLC0415
-
         expectation = last_good(promotions_of(settings, fleet), alarm)
 
     def open_stage(source: str, partition: int, turns: Sequence[Incoming]) -> Stage:  # noqa: ARG001
@@ -143,7 +142,6 @@ def _schema_of(
     fingerprint: str, fleet: Fleet, settings: Settings
 ) -> tuple[StoredSchema, Expectation | None] | None:
     """Find the features of a fingerprint: the fleet's own, or those of a bundle that was promoted here."""
-    from models.bundle import load_expectation, read_manifest  # noqa: PLC0415
     from models.expectation import identity_of  # noqa: PLC0415
     from models.feature_store import stored_schema  # noqa: PLC0415
 

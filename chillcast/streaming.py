@@ -12,10 +12,10 @@ from chillcast.publishing import BackgroundReplay, Playing, ahead_of
 from chillcast.reporter import Advance, Reporter
 from chillcast.settings import Settings
 from chillcast.stages import create_store
-from models.bundle import champion
 from models.errors import UnavailableError
 from models.fleet import Fleet
 from models.frames import utc
+from models.manifest import champion
 from streams.feed import Feed
 from streams.messages import Alert
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from models.bundle import bundle_sha256, read_manifest
 from models.errors import ModelError, UnavailableError
 from models.frames import utc
+from models.manifest import bundle_sha256, read_manifest
 from models.promotion import CHAMPION, Promotion, Promotions
 
 _LONGEST_TAG = 5000

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from models.bundle import load_bundle, load_expectation, promoted_bundle
+from models.bundle import load_bundle
 from models.errors import ModelError
 from models.expectation import Expectation, identity_of
 from models.features import FeatureSchema
 from models.fleet import Fleet
+from models.manifest import last_good, load_expectation, promoted_bundle
 from models.model_set import MEMORY_BYTES, ModelSet
 from models.pack import Recent
 from models.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, Role
@@ -133,17 +134,3 @@ class PromotedModels:
             found, expected = list(models.fleet.horizons_d), list(self.fleet.horizons_d)
             raise ModelError(f"{folder}: horizons {found}: expected {expected}")
         return Candidate(version, sha256, models, load_expectation(folder))
-
-
-def last_good(promotions: Promotions, cry: Callable[[str], None]) -> Expectation | None:
-    """Return the expectation of the newest champion whose bundle is whole; each that is not is an alarm.
-
-    Raises ModelError where there is none.
-    """
-    for promotion in promotions.candidates():
-        try:
-            folder = promoted_bundle(promotions.folder, promotion.version, promotion.sha256)
-            return load_expectation(folder)
-        except ModelError as error:
-            cry(f"champion {promotion.version} is of no use: {error}; an earlier one stays")
-    raise ModelError(f"{promotions.folder}: no champion that can be used: train and promote a model")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from chillcast.training_config import load_config
-from models.bundle import read_manifest
 from models.errors import ConfigError
+from models.manifest import read_manifest
 from tests.test_end_to_end import chillcast, drives
 
 CONFIG = """

@@ -12,16 +12,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.bundle import (
-    bundle_sha256,
-    champion,
-    load_bundle,
-    load_expectation,
-    read_manifest,
-    write_bundle,
-)
+from models.bundle import load_bundle, write_bundle
 from models.errors import ModelError
 from models.expectation import Expectation
+from models.manifest import bundle_sha256, champion, load_expectation, read_manifest
 from models.promotion import CHAMPION, Promotion, Promotions
 from models.risk import RiskModel
 from tests.models.test_causes import trained as trained_causes

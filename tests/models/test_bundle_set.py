@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.bundle import load_bundle, read_manifest
+from models.bundle import load_bundle
 from models.errors import ModelError
+from models.manifest import read_manifest
 from models.pack import Recent
 from tests.models.test_fitting import written
 from tests.models.test_segments import divided

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from models.bundle import champion, load_bundle, read_manifest, write_bundle
+from models.bundle import load_bundle, write_bundle
 from models.errors import ModelError, UnavailableError
+from models.manifest import champion, read_manifest
 from models.promotion import Promotion
 from models.registry import Registry
 from tests.models.test_risk import fitted

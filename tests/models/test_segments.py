@@ -9,13 +9,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.bundle import bundle_sha256, load_bundle, read_index
+from models.bundle import load_bundle, read_index
 from models.errors import ConfigError
 from models.fitting import Fitted, History, _Past, fit, nobody
 from models.fleet import Training
 from models.frames import Event
 from models.inventory import FLEET, Inventory
 from models.labels import DAY_MS
+from models.manifest import bundle_sha256
 from models.model_set import Segment, summary
 from models.risk import RiskModel
 from models.segments import Division, Segments, crossed

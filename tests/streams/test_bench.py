@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.bundle import bundle_sha256, write_bundle
+from models.bundle import write_bundle
 from models.errors import ModelError
+from models.manifest import bundle_sha256
 from models.model_set import ModelSet
 from models.promotion import CHAMPION, Promotion, Promotions
 from models.risk import RiskModel
