@@ -8,6 +8,7 @@ LOCK := requirements/all.txt
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11 $(UPGRADE)
 STAMP := $(VENV)/.installed
+EMBEDDED := "not influx and not kafka and not faults"
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
 .PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench notebook simulator-report lock clean
@@ -29,8 +30,10 @@ $(STAMP): $(LOCK) pyproject.toml
 demo: setup ## simulate a fleet, train, stream, alert days ahead, report (under 3 minutes)
 	@exec $(BIN)/chillcast demo
 
+# what starts processes of its own lies in tests/test_*.py, and has both cores for itself
 test: setup ## the whole suite on embedded parts: unit, doctest, contract, browser, end to end
-	@exec $(BIN)/python -m pytest -m "not influx and not kafka and not faults"
+	@$(BIN)/python -m pytest -m $(EMBEDDED) -n 2 --dist loadfile --ignore-glob 'tests/test_*.py'
+	@exec $(BIN)/python -m pytest -m $(EMBEDDED) tests/test_*.py
 
 test-influx: setup ## the store's contract and the dashboards over a real InfluxDB 2.7 server
 	@if [ -z "$$CHILLCAST_TEST_INFLUX$$CHILLCAST_INFLUXD" ]; then \

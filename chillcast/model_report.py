@@ -36,6 +36,7 @@ def write_report(run: Run, path: Path) -> None:
             lead=_svg(draw_lead(run.judgements[0], alerting.horizon_d)),
             calibration=_svg(draw_calibration(run.judgements[0])),
             without_causes=without_causes(run.fitted.causes, run.fitted.training.cause_outcomes),
+            segments=summary(run.fitted.models.index),
         )
     )
     path.write_text(text, encoding="utf-8")

@@ -111,6 +111,9 @@ def test_a_set_is_trained_packed_as_one_version_promoted_shown_and_verified(tmp_
     card = (tmp_path / "run" / "documents" / "card.md").read_text()
     assert "**Segments by model.** 2 have a model of their own, which scores 400 machines." in card
     assert "1 have none: too few instances." in card
+    report = " ".join((tmp_path / "run" / "documents" / "report.html").read_text().split())
+    assert "<td>model</td><td>2</td><td>400</td> <td>0</td>" in report
+    assert '<td>1</td><td style="text-align:left">site:north: 12 instances: expected 100</td>' in report
     figures = read_manifest(tmp_path / "run" / "bundle").metrics
     assert (figures["segments_trained/model"], figures["machines_scored/model"]) == (2, 400)
     named = ["--fleet", "backblaze", "--json"]
