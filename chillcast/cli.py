@@ -34,7 +34,7 @@ app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.app, name="models")
 
 Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; embedded where there is none.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
 Horizon = Annotated[float | None, typer.Option(help="Days ahead; the fleet file's where not given.")]
 Speed = Annotated[str, typer.Option(help="Event time over wall time: a number, or max.")]
 Batch = Annotated[int | None, typer.Option(help="Seconds of event time in a message; one sampling period.")]
@@ -44,16 +44,25 @@ TrainUntil = Annotated[str | None, typer.Option(help="Date (UTC): learn from wha
 
 
 def main() -> None:
-    """Run the command line; an error that chillcast raises on purpose is one line, and exit code 1.
+    """Run the command line; an error that is the operator's to mend is one line, and exit code 1.
 
-    SIGTERM ends a command as Ctrl-C does, so that it stops what it started.
+    Such are those that chillcast raises on purpose, and files that cannot be read or written. SIGTERM ends a
+    command as Ctrl-C does, so that it stops what it started.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except ChillcastError as error:
-        Reporter().console.print(f"chillcast: {error}", markup=False, soft_wrap=True, highlight=False)
-        sys.exit(1)
+        _give_up(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _give_up(f"{error.filename}: {error.strerror}")
+
+
+def _give_up(why: str) -> None:
+    Reporter().console.print(f"chillcast: {why}", markup=False, soft_wrap=True, highlight=False)
+    sys.exit(1)
 
 
 @app.command()
@@ -129,7 +138,9 @@ def train(
     config: Annotated[str, typer.Argument(help=f"Training {SHIPPED}")],
     *,
     promote: Annotated[bool, typer.Option("--promote", help="Make it the champion, too.")] = False,
-    tune: Annotated[int, typer.Option(help="Try so many sets of parameters (needs chillcast[tuning]).")] = 0,
+    tune: Annotated[
+        int, typer.Option(help="Try so many sets of parameters (needs chillcast[tuning]).", min=0)
+    ] = 0,
     processes: Annotated[
         int | None, typer.Option(help="For models of segments; else as many as there are cores.", min=1)
     ] = None,
@@ -140,7 +151,7 @@ def train(
     from chillcast.enrolment import train_and_register  # noqa: PLC0415
     from chillcast.training_config import load_config  # noqa: PLC0415
 
-    chosen = load_config(find_file(config, "fleets/training", ".toml"))
+    chosen = load_config(find_file(config, "training file"))
     settings = read_settings(home=home, fleet=chosen.fleet)
     done = train_and_register(
         settings, chosen, Reporter(), promoted=promote, trials=tune, processes=processes
@@ -172,11 +183,12 @@ def worker(stage: Annotated[str, typer.Argument(help="features, risk, sink or la
     """Run one stage of the pipeline until told to stop; its supervisor restarts it after a crash."""
     from chillcast import logs  # noqa: PLC0415
     from chillcast.pipeline import wait_for_configured_broker  # noqa: PLC0415
-    from chillcast.stages import create_worker  # noqa: PLC0415
+    from chillcast.stages import check_stage, create_worker  # noqa: PLC0415
     from streams.alarms import alarm  # noqa: PLC0415
     from streams.topics import Topics, create_topics  # noqa: PLC0415
 
     settings = read_settings()
+    check_stage(stage)
     logs.configure(settings.log_level, settings.log_format)
     wait_for_configured_broker(settings, alarm, None)
     create_topics(settings.connection, Topics(settings.topic_prefix), settings.partitions)
@@ -294,10 +306,11 @@ def doctor(
 
 def _scenario(name: str, **overrides: int | None) -> Scenario:
     """Read a scenario; what the command line gives wins."""
-    from simulators.scenario import load_scenario  # noqa: PLC0415
+    from simulators.scenario import load_scenario, parse_scenario  # noqa: PLC0415
 
-    chosen = load_scenario(find_file(name, "fleets/scenarios", ".toml"))
-    return msgspec.structs.replace(chosen, **{k: v for k, v in overrides.items() if v is not None})
+    chosen = msgspec.to_builtins(load_scenario(find_file(name, "scenario")))
+    given = {k: v for k, v in overrides.items() if v is not None}
+    return parse_scenario({**chosen, **given}, "command line")
 
 
 def _narrowed(fleet: Fleet, horizon: float | None) -> Fleet:

@@ -53,8 +53,15 @@ def _arriving(source: Simulation | Playable) -> Iterable[Slice]:
 
 
 def past_of(name: str, fleet: Fleet) -> Past:
-    """Return the past that a name means: a recording's path, or a scenario's, or that of a shipped one."""
-    path = find_file(name, "fleets/scenarios", ".toml")
+    """Return the past that a name means: a recording's path, or a scenario's, or that of a shipped one.
+
+    Raises ConfigError where there is neither.
+    """
+    path = Path(name)
+    if not path.exists():
+        path = find_file(name, "scenario")
+    if not path.exists():
+        raise ConfigError("command line", "source", name, "a recording or a scenario that is there")
     return Past(re.sub(r"[^A-Za-z0-9._]", "_", path.stem), path, fleet)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import chain
 
 import numpy as np
@@ -39,9 +38,7 @@ class Plan:
     @classmethod
     def of(cls, scenario: Scenario, replay_days: int) -> Plan:
         """Split a scenario's days into history and replay."""
-        start = datetime(scenario.start.year, scenario.start.month, scenario.start.day, tzinfo=UTC)
-        start_ms = int(start.timestamp() * 1000)
-        end_ms = start_ms + scenario.days * DAY_MS
+        start_ms, end_ms = scenario.range_ms
         return cls(scenario.assets, start_ms, end_ms - replay_days * DAY_MS, end_ms)
 
 

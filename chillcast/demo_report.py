@@ -31,7 +31,7 @@ def present(result: DemoResult, folder: Path, reporter: Reporter) -> None:
     reporter.line(f"\nreport: {path}\npicture: {picture}")
     reporter.line(f"everything written lies under {folder.parent}; delete it to start afresh")
     reporter.line("next: .venv/bin/chillcast page   (the fleet by risk, in a browser)")
-    reporter.line("      .venv/bin/chillcast models (what was registered)")
+    reporter.line("      .venv/bin/chillcast models list   (what was registered)")
 
 
 def as_json(result: DemoResult) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class Gathered:
     drift: list[Drift] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     windows: int = 0
+    _reasons: set[str] = field(default_factory=set)
     _watermark_ms: dict[int, int] = field(default_factory=dict)
     _ended: set[int] = field(default_factory=set)
 
@@ -81,7 +82,8 @@ class Gathered:
 
     def _dead_letter(self, letter: DeadLetter) -> None:
         """Keep a dead letter, and say the first of each reason."""
-        if not any(kept.reason == letter.reason for kept in self.dead_letters):
+        if letter.reason not in self._reasons:
+            self._reasons.add(letter.reason)
             self.on_dead_letter(f"dead letter from {letter.topic}/{letter.partition}: {letter.reason}")
         self.dead_letters.append(letter)
 

@@ -46,6 +46,10 @@ class Request:
     speed: float = MAX
     batch_s: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a date that is none before a long recording is read."""
+        _ = self.until_ms
+
     @property
     def until_ms(self) -> int | None:
         """Return the end of the training days, exclusive, in UTC milliseconds."""
@@ -79,7 +83,12 @@ def replay_recording(settings: Settings, request: Request, reporter: Reporter) -
 
 
 def publish_recording(settings: Settings, request: Request, reporter: Reporter) -> dict[str, Any]:
-    """Send a recording to the configured broker, where somebody else's workers take it."""
+    """Send a recording to the configured broker, where somebody else's workers take it.
+
+    Raises ConfigError where a model is asked for: those workers have their own.
+    """
+    if request.train_until is not None:
+        raise ConfigError("command line", "--train-until", request.train_until, "nothing, with --kafka")
     started, recorded = time.monotonic(), _read(request, reporter)
     source = _source(request, recorded)
     playing = replace(source.playing, title=f"replaying {request.path.name}")

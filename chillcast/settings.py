@@ -6,21 +6,46 @@ import os
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from models.errors import ConfigError
+from models.tables import read_table
 from streams.connection import Connection, Security
 
 PREFIX = "CHILLCAST_"
+_SHIPPED = {"fleet": "fleets", "scenario": "fleets/scenarios", "training file": "fleets/training"}
 _PROTOCOLS = {
     "plaintext": "PLAINTEXT",
     "tls": "SSL",
     "sasl-tls": "SASL_SSL",
     "sasl-plaintext-insecure": "SASL_PLAINTEXT",
 }
+
+
+def _one_of(*words: str) -> Meta:
+    """Say of a text that it is one of these words."""
+    return Meta(pattern=f"^({'|'.join(words)})$", description=f"one of {', '.join(words)}")
+
+
+Addresses = Annotated[
+    str,
+    Meta(
+        pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$",
+        description="host:port, or several with a comma between them",
+    ),
+]
+Prefix = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-zA-Z0-9._-]{0,100}$",
+        description="at most 100 of letters, digits and . _ -",
+    ),
+]
+Url = Annotated[str, Meta(pattern=r"^$|^https?://\S+$", description="an address that begins with http")]
+Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,11 +56,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     home: str = ".chillcast"
     fleet: str = "chiller"
-    broker: Annotated[str, Meta(pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")] = ""
-    broker_security: Annotated[str, Meta(pattern="^(plaintext|tls|sasl-tls|sasl-plaintext-insecure)$")] = (
-        "plaintext"
-    )
-    broker_mechanism: Annotated[str, Meta(pattern="^(SCRAM-SHA-512|SCRAM-SHA-256|PLAIN)$")] = "SCRAM-SHA-512"
+    broker: Addresses = ""
+    broker_security: Annotated[str, _one_of(*_PROTOCOLS)] = "plaintext"
+    broker_mechanism: Annotated[str, _one_of("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")] = "SCRAM-SHA-512"
     broker_username: str = ""
     broker_password: str = ""
     broker_ca_file: str = ""
@@ -44,9 +67,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 2
     session_timeout_s: Annotated[int, Meta(ge=1, le=300)] = 10
     state_interval_s: Annotated[int, Meta(ge=0, le=3600)] = 60
-    state_loss: Annotated[str, Meta(pattern="^(refuse|accept)$")] = "refuse"
-    topic_prefix: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9._-]*$", max_length=100)] = ""
-    influx_url: Annotated[str, Meta(pattern=r"^$|^https?://\S+$")] = ""
+    state_loss: Annotated[str, _one_of("refuse", "accept")] = "refuse"
+    topic_prefix: Prefix = ""
+    influx_url: Url = ""
     influx_token: str = ""
     influx_org: str = "chillcast"
     influx_bucket: str = "chillcast"
@@ -54,11 +77,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     gate_segment_shutdowns: Annotated[int, Meta(ge=1)] = 10
     segment_memory_mb: Annotated[int, Meta(ge=1, le=1_048_576)] = 256
     page_host: str = "127.0.0.1"
-    page_port: Annotated[int, Meta(ge=0, le=65535)] = 8080
-    log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "warning"
-    log_format: Annotated[str, Meta(pattern="^(text|json)$")] = "text"
+    page_port: Port = 8080
+    log_level: Annotated[str, _one_of("debug", "info", "warning", "error")] = "warning"
+    log_format: Annotated[str, _one_of("text", "json")] = "text"
     metrics_host: str = "127.0.0.1"
-    metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    metrics_port: Port = 0
 
     @property
     def home_path(self) -> Path:
@@ -68,7 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def fleet_path(self) -> Path:
         """The fleet file: a path, or the name of one that comes with chillcast."""
-        return find_file(self.fleet, "fleets", ".toml")
+        return find_file(self.fleet, "fleet")
 
     @property
     def connection(self) -> Connection:
@@ -101,15 +124,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return {PREFIX + k.upper(): str(v) for k, v in msgspec.structs.asdict(self).items()}
 
 
-_WHOLE = (
-    "partitions",
-    "page_port",
-    "metrics_port",
-    "session_timeout_s",
-    "state_interval_s",
-    "gate_segment_shutdowns",
-    "segment_memory_mb",
-)
+_WHOLE = [name for name, kind in get_type_hints(Settings).items() if kind is int]
 
 
 def read_settings(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
@@ -147,16 +162,11 @@ def _whole(name: str, value: Any) -> int:
 
 
 def _checked(given: dict[str, Any]) -> Settings:
-    known = Settings.__struct_fields__
-    for name, value in given.items():
-        if name not in known:
-            raise ConfigError("environment", PREFIX + name.upper(), value, f"one of {', '.join(known)}")
-        try:
-            msgspec.convert({name: value}, Settings)
-        except msgspec.ValidationError as error:
-            expected = str(error).partition(" - at")[0].removeprefix("Expected ")
-            raise ConfigError("environment", PREFIX + name.upper(), value, expected) from error
-    return _consistent(msgspec.convert(given, Settings))
+    try:
+        found = read_table(given, Settings, "environment")
+    except ConfigError as error:
+        raise ConfigError("environment", PREFIX + error.key.upper(), error.value, error.expected) from error
+    return _consistent(found)
 
 
 def _consistent(settings: Settings) -> Settings:
@@ -174,19 +184,19 @@ def _consistent(settings: Settings) -> Settings:
     return settings
 
 
-def find_file(name: str, folder: str, ending: str) -> Path:
-    """Return a path as it is, or the file of that name which comes with chillcast.
+def find_file(name: str, kind: str) -> Path:
+    """Return the path of a file, or of the fleet, scenario or training file of that name which is shipped.
 
-    Raises ConfigError that lists what there is.
+    A folder is none: one that a recording was written into must not hide the scenario of its name. Raises
+    ConfigError that lists what there is.
     """
-    given = Path(name)
-    if given.suffix or given.exists():
+    given, here = Path(name), shipped(_SHIPPED[kind])
+    if given.suffix or given.is_file():
         return given
-    here = shipped(folder)
-    found = here / f"{name}{ending}"
+    found = here / f"{name}.toml"
     if not found.exists():
-        names = ", ".join(sorted(p.stem for p in here.glob(f"*{ending}")))
-        raise ConfigError("command line", folder, name, f"a path or one of {names}")
+        names = ", ".join(sorted(p.stem for p in here.glob("*.toml")))
+        raise ConfigError("command line", kind, name, f"a path or one of {names}")
     return found
 
 

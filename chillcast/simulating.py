@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chillcast.demo import Plan
 from chillcast.life import chosen, draw, life_of
 from chillcast.publishing import Playing, publish
 from chillcast.reporter import Meter, Reporter
 from chillcast.settings import Settings
+from models.errors import ConfigError
 from models.fleet import Fleet
 from models.frames import Slice
 from simulators.archiver import Archiver
@@ -22,6 +22,8 @@ from simulators.player import MAX, since
 from simulators.scenario import Scenario
 from simulators.simulation import Simulation
 from simulators.truth import FaultRecord, ShutdownRecord
+
+_PICTURES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,13 @@ class _Keeping:
 
 
 def simulate(settings: Settings, fleet: Fleet, request: Request, reporter: Reporter) -> dict[str, Any]:
-    """Run a scenario to its end; return what is to be said of it."""
+    """Run a scenario to its end; return what is to be said of it.
+
+    Raises ConfigError, before anything is simulated, for what makes no sense together.
+    """
     started, scenario = time.monotonic(), request.scenario
     run = Simulation(scenario, fleet)
+    _check(request, run.assets)
     with ExitStack() as stack:
         archiver = stack.enter_context(Archiver(request.out, fleet)) if request.out else None
         keeping = _Keeping(archiver)
@@ -85,6 +91,20 @@ def simulate(settings: Settings, fleet: Fleet, request: Request, reporter: Repor
     }
 
 
+def _check(request: Request, assets: Sequence[str]) -> None:
+    """Refuse a picture that could not be drawn in the end, and what nothing would come of."""
+    plot, asset = request.plot, request.asset
+    if plot is not None and plot.suffix not in _PICTURES:
+        expected = f"a file that ends in one of {', '.join(_PICTURES)}"
+        raise ConfigError("command line", "--plot", str(plot), expected)
+    if asset is not None and plot is None:
+        raise ConfigError("command line", "--asset", asset, "--plot beside it, the picture it is for")
+    if asset is not None:
+        chosen(asset, assets, ())
+    if request.speed != MAX and not request.kafka:
+        raise ConfigError("command line", "--speed", request.speed, "--kafka beside it, or max")
+
+
 def _draw(fleet: Fleet, run: Simulation, request: Request, path: Path, reporter: Reporter) -> None:
     """Simulate once more, keeping one machine: which one is known only when all is over."""
     asset = chosen(request.asset, run.assets, run.faults)
@@ -97,19 +117,18 @@ def _draw(fleet: Fleet, run: Simulation, request: Request, path: Path, reporter:
 def _run(
     settings: Settings, fleet: Fleet, request: Request, slices: Iterator[Slice], reporter: Reporter
 ) -> None:
-    plan, title = Plan.of(request.scenario, 1), f"simulating {request.scenario.name}"
+    span_ms, title = request.scenario.range_ms, f"simulating {request.scenario.name}"
     if request.kafka:
         playing = Playing(
             title,
             lambda from_ms: since(slices, from_ms),  # a simulation is only sought forward
-            plan.start_ms,
-            plan.end_ms,
-            request.speed,
-            request.batch_s,
+            *span_ms,
+            speed=request.speed,
+            batch_s=request.batch_s,
         )
         sent = publish(settings, fleet, playing, reporter)
         reporter.line(f"{sent} messages sent to {settings.broker}")
         return
     with reporter.step(title) as advance:
-        for _ in Meter(plan.start_ms, plan.end_ms, advance).watching(slices):
+        for _ in Meter(*span_ms, advance).watching(slices):
             pass

@@ -42,8 +42,7 @@ def create_worker(name: str, settings: Settings, producers: Producers = AIOKafka
 
     Raises ConfigError for an unknown stage, and ModelError where the risk stage finds no champion.
     """
-    if name not in _STAGES:
-        raise ConfigError("command line", "stage", name, f"one of {', '.join(_STAGES)}")
+    check_stage(name)
     fleet, topics = load_fleet(settings.fleet_path), Topics(settings.topic_prefix)
     plan = _STAGES[name](settings, fleet, topics)
     data_folder = settings.home_path / "run" / name
@@ -64,6 +63,12 @@ def create_worker(name: str, settings: Settings, producers: Producers = AIOKafka
         metrics.serve(settings.metrics_host, settings.metrics_port)
     committer = create_committer(options.connection, options.group, producers)
     return Worker(options, plan.open_stage, committer, metrics)
+
+
+def check_stage(name: str) -> None:
+    """Raise ConfigError for a stage that there is not."""
+    if name not in _STAGES:
+        raise ConfigError("command line", "stage", name, f"one of {', '.join(_STAGES)}")
 
 
 @dataclass(frozen=True, slots=True)

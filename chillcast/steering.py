@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-import msgspec
+from typing import get_args, get_type_hints
 
 from chillcast.keyboard import HELP, Keyboard
 from chillcast.pipeline import wait_for_configured_broker
@@ -13,6 +12,7 @@ from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from models.errors import ConfigError, RecordError
 from simulators.player import MAX, parse_speed
+from streams.checks import parse_time
 from streams.connection import Connection
 from streams.feed import Feed
 from streams.messages import Control, control, parsed_control
@@ -20,6 +20,8 @@ from streams.publisher import Publisher
 from streams.topics import Topics
 
 Commands = Callable[[], list[Control]]
+
+_KNOWN = get_args(get_type_hints(Control)["command"])
 
 
 @contextmanager
@@ -48,16 +50,30 @@ def tell(settings: Settings, command: str, value: str | None) -> None:
 
     Raises ConfigError where it makes no sense.
     """
-    told = {"command": command, "time": value if command == "seek" else None}
-    try:
-        speed = parse_speed(value or "") if command == "speed" else None
-        message = control(
-            Topics(settings.topic_prefix).control,
-            msgspec.convert({**told, "speed": 0.0 if speed == MAX else speed}, Control),
-        )
-        parsed_control(message.value)
-    except (msgspec.ValidationError, RecordError) as error:
-        raise ConfigError("command line", command, value, str(error)) from error
+    message = control(Topics(settings.topic_prefix).control, _meant(command, value))
     wait_for_configured_broker(settings, lambda _: None)
     with Publisher(settings.connection) as publisher:
         publisher.send(0, message)
+
+
+def _meant(command: str, value: str | None) -> Control:
+    match command:
+        case "seek":
+            return Control(command="seek", time=_checked_time(value))
+        case "speed":
+            speed = parse_speed(value or "", "speed")
+            return Control(command="speed", speed=0.0 if speed == MAX else speed)
+        case "pause" | "resume" | "stop" if value is None:
+            return Control(command=command)
+    if command in _KNOWN:
+        raise ConfigError("command line", command, value, "no value")
+    raise ConfigError("command line", "command", command, f"one of {', '.join(_KNOWN)}")
+
+
+def _checked_time(text: str | None) -> str:
+    try:
+        parse_time(text or "")
+    except RecordError as error:
+        expected = "a time to seek to: ISO 8601 with an offset, or UTC ms"
+        raise ConfigError("command line", "seek", text, expected) from error
+    return text or ""

@@ -68,8 +68,10 @@ def open_recording(
 ) -> Playable:
     """Open a folder that ``simulate`` or ``record`` wrote, or read a table through the fleet's mapping.
 
-    Raises RecordingError where nothing of it lies within the span.
+    Raises RecordingError where it is not there, or nothing of it lies within the span.
     """
+    if not path.exists():
+        raise RecordingError(f"{path}: no such file or folder")
     opened = _folder(path, fleet) if path.is_dir() else _table(path, fleet)
     first, last = opened.range_ms
     if span.from_ms >= last or span.until_ms <= first or span.from_ms >= span.until_ms:

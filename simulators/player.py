@@ -24,8 +24,8 @@ _LOOK_S = 0.1
 Open = Callable[[int | None], Iterable[Slice]]
 
 
-def parse_speed(text: str) -> float:
-    """Return event time over wall time.
+def parse_speed(text: str, key: str = "--speed") -> float:
+    """Return event time over wall time; ConfigError names ``key``.
 
     >>> parse_speed("60"), parse_speed("max")
     (60.0, inf)
@@ -35,7 +35,7 @@ def parse_speed(text: str) -> float:
     except ValueError:
         speed = -1.0
     if not speed > 0:
-        raise ConfigError("command line", "--speed", text, "a number above 0, or max")
+        raise ConfigError("command line", key, text, "a number above 0, or max")
     return speed
 
 

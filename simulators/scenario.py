@@ -46,6 +46,11 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """The calendar of this scenario."""
         return Clock(self.start, self.period_s)
 
+    @property
+    def range_ms(self) -> tuple[int, int]:
+        """The beginning of its first day, and the end of its last."""
+        return self.clock.start_ms(0), self.clock.start_ms(self.days)
+
 
 def load_scenario(path: Path) -> Scenario:
     """Read and check a scenario file.

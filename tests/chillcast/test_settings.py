@@ -42,16 +42,16 @@ def test_a_child_process_reads_the_same_settings() -> None:
         ("PARTITIONS", "many", "a whole number"),
         ("PARTITIONS", "2.5", "a whole number"),
         ("PARTITIONS", "", "a whole number"),
-        ("PARTITIONS", "0", "`int` >= 1"),
-        ("PARTITIONS", "1025", "`int` <= 1024"),
-        ("PAGE_PORT", "65536", "`int` <= 65535"),
-        ("SESSION_TIMEOUT_S", "301", "`int` <= 300"),
-        ("BROKER", "localhost", "matching regex"),
-        ("BROKER", "one:9092, two:9092", "matching regex"),
-        ("INFLUX_URL", "localhost:8086", "matching regex"),
-        ("TOPIC_PREFIX", "a/b", "matching regex"),
-        ("TOPIC_PREFIX", "a" * 101, "length <= 100"),
-        ("LOG_LEVEL", "loud", "matching regex"),
+        ("PARTITIONS", "0", "a whole number at least 1 and at most 1024"),
+        ("PARTITIONS", "1025", "at most 1024"),
+        ("PAGE_PORT", "65536", "at most 65535"),
+        ("SESSION_TIMEOUT_S", "301", "at most 300"),
+        ("BROKER", "localhost", "host:port"),
+        ("BROKER", "one:9092, two:9092", "with a comma between them"),
+        ("INFLUX_URL", "localhost:8086", "begins with http"),
+        ("TOPIC_PREFIX", "a/b", "letters, digits"),
+        ("TOPIC_PREFIX", "a" * 101, "at most 100"),
+        ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
         ("BROKERS", "one:9092", "one of home, fleet, broker"),
     ],
 )
@@ -89,8 +89,18 @@ def test_a_shipped_fleet_is_found_by_name_and_any_other_by_path(tmp_path: Path) 
 
 
 def test_an_unknown_name_is_refused_with_what_there_is() -> None:
-    with pytest.raises(ConfigError, match=r"fleets = 'chillers': expected a path or one of .*chiller"):
-        find_file("chillers", "fleets", ".toml")
+    with pytest.raises(ConfigError, match=r"fleet = 'chillers': expected a path or one of .*chiller"):
+        find_file("chillers", "fleet")
+
+
+def test_a_recording_of_a_scenarios_name_does_not_hide_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    assert find_file("demo", "scenario") == shipped("fleets/scenarios") / "demo.toml"
+    (tmp_path / "own").write_text("", encoding="utf-8")
+    assert find_file("own", "scenario") == Path("own")
 
 
 def test_every_setting_has_a_type_that_the_environment_can_say() -> None:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from models.errors import ConfigError
+from models.frames import utc
 from simulators.alerts import WARNING_CODES
 from simulators.climate import Climate
 from simulators.controller import LIMITS
@@ -102,6 +103,18 @@ def test_a_variant_keeps_everything_else() -> None:
     scenario = parse_scenario(GOOD, "small.toml")
     variant = msgspec.structs.replace(scenario, assets=5, seed=9)
     assert (variant.assets, variant.seed, variant.climates) == (5, 9, scenario.climates)
+
+
+def test_the_manual_says_what_every_shipped_scenario_is_for_and_what_came_of_it() -> None:
+    manual = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
+    assert {path.stem: manual.count(f"\n| `{path.stem}` |") for path in FILES} == dict.fromkeys(
+        (path.stem for path in FILES), 2
+    )
+
+
+def test_a_scenario_lasts_from_its_first_midnight_to_its_last() -> None:
+    start_ms, end_ms = parse_scenario(GOOD, "small.toml").range_ms
+    assert (utc(start_ms), utc(end_ms)) == ("2025-06-01 00:00", "2025-06-04 00:00")
 
 
 def test_the_manual_names_every_key_fault_code_and_model() -> None:
