@@ -252,7 +252,7 @@ def record(
     *,
     out: Annotated[Path, typer.Option(help="New or empty folder for the recording.")],
     from_start: Annotated[bool, typer.Option(help="Begin with what the topic has already.")] = False,
-    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.", min=0)] = None,
     fleet: FleetName = None,
     home: Home = None,
     broker: Broker = None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,9 +56,14 @@ class Archive:
     """A recording that was finished; ``slices`` may be asked for again and again."""
 
     def __init__(self, folder: Path, fleet: Fleet) -> None:
-        """Raise RecordingError where the folder is no whole recording, or one of another fleet."""
+        """Raise RecordingError where the folder is no whole recording, or one of another fleet.
+
+        Of its files only the ends are read, which say how many rows they have.
+        """
         self.folder, self.fleet = folder, fleet
         self.manifest = _manifest(folder, fleet)
+        self._check_rows("telemetry", self.manifest.rows)
+        self._check_rows("events", self.manifest.events)
         self._names = {name: i for i, name in enumerate(self.manifest.assets)}
 
     @property
@@ -102,7 +108,8 @@ class Archive:
     def _events(self, day_ms: int) -> list[Event]:
         found: list[list[Event]] = []
         for file in self._files("events", day_ms):
-            table = pq.ParquetFile(file).read()
+            with _reading(file):
+                table = pq.ParquetFile(file).read()
             time_ms = table["time"].cast(pa.int64()).to_pylist()
             words = (table[name].to_pylist() for name in ("asset", "kind", "code"))
             found.append([Event(*row) for row in zip(time_ms, *words, strict=True)])
@@ -110,6 +117,15 @@ class Archive:
 
     def _files(self, kind: str, day_ms: int) -> list[Path]:
         return sorted((self.folder / kind / f"date={date_of(day_ms)}").glob("*.parquet"))
+
+    def _check_rows(self, kind: str, expected: int) -> None:
+        """Refuse a copy in which a file is missing, or one too many."""
+        there = 0
+        for file in sorted((self.folder / kind).glob("date=*/*.parquet")):
+            with _reading(file):
+                there += pq.read_metadata(file).num_rows
+        if there != expected:
+            raise RecordingError(f"{self.folder / kind}: {there} rows: expected the {expected} of {MANIFEST}")
 
     def rows(self, batch: pa.RecordBatch) -> tuple[Frames, Int64]:
         """Return the rows of a batch, and when they arrived."""
@@ -127,8 +143,9 @@ class _Log:
     """The rows of one file, taken from its beginning to its end."""
 
     def __init__(self, file: Path, archive: Archive) -> None:
-        self._archive = archive
-        self._batches = _opened(file).iter_batches(_CHUNK_ROWS)
+        self._archive, self._file = archive, file
+        with _reading(file):
+            self._batches = pq.ParquetFile(file).iter_batches(_CHUNK_ROWS)
         self._held: tuple[Frames, Int64] | None = None
 
     def until(self, time_ms: int) -> list[tuple[Frames, Int64]]:
@@ -146,7 +163,8 @@ class _Log:
     def _next(self) -> tuple[Frames, Int64] | None:
         if self._held is not None:
             return self._held
-        batch = next(self._batches, None)
+        with _reading(self._file):
+            batch = next(self._batches, None)
         return None if batch is None else self._archive.rows(batch)
 
 
@@ -166,9 +184,11 @@ def _merged(logs: list[list[tuple[Frames, Int64]]], archive: Archive) -> tuple[F
     return rows.take(order), came[order]
 
 
-def _opened(file: Path) -> pq.ParquetFile:
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Turn what Arrow says of a file into an error that names it."""
     try:
-        return pq.ParquetFile(file)
+        yield
     except (pa.ArrowException, OSError) as error:
         raise RecordingError(f"{file}: not a whole Parquet file: {str(error).splitlines()[0]}") from error
 

@@ -74,6 +74,8 @@ def open_recording(
         raise RecordingError(f"{path}: no such file or folder")
     opened = _folder(path, fleet) if path.is_dir() else _table(path, fleet)
     first, last = opened.range_ms
+    if first >= last:
+        raise RecordingError(f"{path}: nothing was recorded in it")
     if span.from_ms >= last or span.until_ms <= first or span.from_ms >= span.until_ms:
         there = f"{utc(first)} to {utc(last)} (UTC)"
         raise RecordingError(f"{path}: nothing between --from and --until: it holds {there}")
@@ -120,7 +122,7 @@ def _counted(source: Playable) -> Quality:
         first, last = min(first, int(frames.time_ms.min())), max(last, int(frames.time_ms.max()))
         assets.update(frames.assets[i] for i in np.unique(frames.asset).tolist())
     if not rows:
-        raise RecordingError("no row in the part that is used: widen --from and --until")
+        raise RecordingError("no row arrives in the part that is used")
     return Quality(
         rows=rows,
         assets=len(assets),

@@ -47,7 +47,7 @@ class Refrigerant:
 
     ``which`` says which one is meant, by its number in ``NAMES``; it broadcasts with what is asked.
 
-    >>> r = r134a()
+    >>> r = refrigerant_of(np.array(0.0))
     >>> round(float(r.pressure_bar(np.array(0.0))), 3)
     2.928
     >>> round(r.saturation_c(6.0), 1)
@@ -112,11 +112,6 @@ class Isentropic:
         at += len(_CONDENSING_C)
         high = table[at] + across * (table[at + 1] - table[at])
         return np.asarray(low + self.share * (high - low), np.float64)
-
-
-def r134a() -> Refrigerant:
-    """Return the tables, asked for R134a."""
-    return _tables()
 
 
 def refrigerant_of(numbers: Float64) -> Refrigerant:

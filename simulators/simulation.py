@@ -78,7 +78,7 @@ class Simulation:
 
     @property
     def faults(self) -> tuple[FaultRecord, ...]:
-        """The gradual faults up to now, for evaluation alone, by the time they began."""
+        """The faults up to now but for sudden ones, for evaluation alone, by the time they began."""
         return tuple(sorted((f for g in self._groups for f in g.faults), key=lambda f: (f.begin_ms, f.asset)))
 
     @property
@@ -101,11 +101,6 @@ class Simulation:
         time_ms: Int64 = np.tile(clock.time_ms(day)[steps], assets)
         frames = Frames(self.assets, asset, time_ms, values.reshape(-1, sensors))
         return Slice(start_ms, end_ms, frames, tuple(e for e in events if start_ms <= e.time_ms < end_ms))
-
-
-def simulate(scenario: Scenario, fleet: Fleet) -> Iterator[Slice]:
-    """Return the telemetry and events of a scenario, one slice per day, with its dirt on them."""
-    return Simulation(scenario, fleet).delivered()
 
 
 def _check(scenario: Scenario, fleet: Fleet, last: str) -> None:

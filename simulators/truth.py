@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True, slots=True)
 class FaultRecord:
-    """A gradual fault, under way in [begin_ms, end_ms); ``end_ms`` is None while it lasts.
+    """A gradual fault, or one of an instrument, under way in [begin_ms, end_ms), None while it lasts.
 
     ``ended_by`` is ``repair`` (after a shutdown), ``found`` (mended before one) or ``service``.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -128,14 +129,44 @@ def test_a_recording_of_other_sensors_is_refused(folder: Path) -> None:
         Archive(folder, fleet_of())
 
 
-def test_a_file_that_is_cut_is_named(folder: Path, tmp_path: Path) -> None:
-    with Archiver(tmp_path / "r", FLEET) as archiver:
-        archiver.write(next(clean()))
-        archiver.finish("test")
-    (file,) = (tmp_path / "r" / "telemetry").rglob("*.parquet")
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    """A copy of the recording, to be damaged."""
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("kind", ["telemetry", "events"])
+def test_a_file_that_is_cut_is_named_as_the_recording_is_opened(copy: Path, kind: str) -> None:
+    file = sorted((copy / kind).rglob("*.parquet"))[1]
     file.write_bytes(file.read_bytes()[:-10])
-    with pytest.raises(RecordingError, match=r"part-0\.parquet: not a whole Parquet file"):
-        list(Archive(tmp_path / "r", FLEET).slices())
+    with pytest.raises(RecordingError, match=rf"{kind}/.*part-0\.parquet: not a whole Parquet file"):
+        Archive(copy, FLEET)
+
+
+def test_a_file_that_is_damaged_in_the_middle_is_named_when_it_is_reached(copy: Path) -> None:
+    file = sorted((copy / "telemetry").rglob("*.parquet"))[1]
+    data = bytearray(file.read_bytes())
+    data[4:400] = b"U" * 396
+    file.write_bytes(data)
+    slices = Archive(copy, FLEET).slices()
+    next(slices)
+    with pytest.raises(RecordingError, match=r"telemetry/.*part-0\.parquet: not a whole Parquet file"):
+        list(slices)
+
+
+@pytest.mark.parametrize("kind", ["telemetry", "events"])
+def test_a_copy_that_lacks_a_day_is_refused(copy: Path, kind: str) -> None:
+    holding = [f for f in sorted((copy / kind).rglob("*.parquet")) if pq.read_metadata(f).num_rows]
+    holding[0].unlink()
+    with pytest.raises(RecordingError, match=rf"{kind}: \d+ rows: expected the \d+ of recording\.json"):
+        Archive(copy, FLEET)
+
+
+def test_an_empty_recording_cannot_be_played(tmp_path: Path) -> None:
+    with Archiver(tmp_path / "r", FLEET) as archiver:
+        archiver.finish("test")
+    with pytest.raises(RecordingError, match="nothing was recorded in it"):
+        open_recording(tmp_path / "r", FLEET)
 
 
 def test_a_folder_and_a_part_of_it_can_be_played_with_dirt_and_counted(folder: Path) -> None:

@@ -17,7 +17,7 @@ from simulators.dirt import Dirt
 from simulators.faults import SUDDEN
 from simulators.machines import MODELS
 from simulators.scenario import Scenario, load_scenario, parse_scenario
-from simulators.simulation import Simulation, simulate
+from simulators.simulation import Simulation
 
 FLEETS = Path(__file__).parents[2] / "fleets"
 FLEET = load_fleet(FLEETS / "chiller.toml")
@@ -54,14 +54,14 @@ def year() -> tuple[Simulation, list[Event], list[Slice]]:
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
     small = variant(assets=3, days=3)
-    once = fingerprint(simulate(small, FLEET))
-    assert once == fingerprint(simulate(small, FLEET))
-    assert once != fingerprint(simulate(variant(assets=3, days=3, seed=8), FLEET))
+    once = fingerprint(Simulation(small, FLEET).delivered())
+    assert once == fingerprint(Simulation(small, FLEET).delivered())
+    assert once != fingerprint(Simulation(variant(assets=3, days=3, seed=8), FLEET).delivered())
 
 
 def test_a_longer_run_begins_with_the_shorter_one() -> None:
-    longer = fingerprint(simulate(variant(assets=3, days=4), FLEET))
-    assert longer[:2] == fingerprint(simulate(variant(assets=3, days=2), FLEET))
+    longer = fingerprint(Simulation(variant(assets=3, days=4), FLEET).delivered())
+    assert longer[:2] == fingerprint(Simulation(variant(assets=3, days=2), FLEET).delivered())
 
 
 @pytest.mark.parametrize("assets", [3, 128])
@@ -81,10 +81,10 @@ def test_a_fleet_of_fewer_is_the_first_of_a_larger_one(assets: int) -> None:
 def test_a_day_that_is_cut_into_parts_is_the_same_day(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     scenario = variant(assets=50, days=3, faults=dict.fromkeys(DEMO.faults, 40.0))
     whole, cut = Digest(), Digest()
-    for part in simulate(scenario, FLEET):
+    for part in Simulation(scenario, FLEET).delivered():
         whole.add(part.in_order())
     monkeypatch.setattr(simulation, "_MOST_ROWS", rows)
-    slices = list(simulate(scenario, FLEET))
+    slices = list(Simulation(scenario, FLEET).delivered())
     for part in slices:
         cut.add(part.in_order())
     assert len(slices) == 3 * (24 if rows == 1 else 4)
@@ -267,7 +267,7 @@ def test_repairs_take_half_a_day_in_the_median(year: tuple[Simulation, list[Even
 
 def test_without_faults_the_hottest_months_bring_no_shutdown() -> None:
     calm = variant(assets=40, days=45, start=DEMO.start.replace(month=7), faults={}, seed=3)
-    kinds = {e.kind for s in simulate(calm, FLEET) for e in s.events}
+    kinds = {e.kind for s in Simulation(calm, FLEET).delivered() for e in s.events}
     assert not kinds & {"shutdown", "cycling"}
 
 
@@ -327,13 +327,13 @@ def test_a_sampling_period_other_than_the_fleets_is_refused() -> None:
     with pytest.raises(
         ConfigError, match=r"demo: period_s = 1800: expected sampling\.period_s of fleet chiller, 900"
     ):
-        simulate(variant(period_s=1800), FLEET)
+        Simulation(variant(period_s=1800), FLEET).delivered()
 
 
 def test_a_fleet_file_may_list_fewer_sensors() -> None:
     chosen = [FLEET.sensors[FLEET.keys.index(key)] for key in ("run_state", "cond_pressure")]
     fewer = msgspec.structs.replace(FLEET, sensors=tuple(chosen))
-    (s,) = simulate(variant(assets=2, days=1), fewer)
+    (s,) = Simulation(variant(assets=2, days=1), fewer).delivered()
     assert s.frames.values.shape[1] == 2
     assert set(np.unique(s.frames.values[:, 0][np.isfinite(s.frames.values[:, 0])])) <= {0.0, 1.0}
 
@@ -355,7 +355,7 @@ def test_a_scenario_with_other_rates_climate_and_noise_works_the_same() -> None:
     scenario = parse_scenario(raw, "tropics.toml")
     run = Simulation(scenario, FLEET)
     once = fingerprint(run.slices())
-    assert once == fingerprint(simulate(scenario, FLEET))
+    assert once == fingerprint(Simulation(scenario, FLEET).delivered())
     events = [e for *_, log in once for e in log]
     assert {e.code for e in events if e.kind == "shutdown"} >= {"power-loss"}
     assert {f.kind for f in run.faults} == {"strainer", "sensor_bias", "sensor_dropout"}
