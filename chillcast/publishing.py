@@ -13,7 +13,6 @@ from chillcast.pipeline import wait_for_configured_broker
 from chillcast.reporter import Meter, Reporter
 from chillcast.settings import Settings
 from chillcast.steering import steered
-from models.errors import ChillcastError
 from models.fleet import Fleet
 from models.frames import Slice
 from simulators.player import MAX, Open, Player, Steering
@@ -119,7 +118,7 @@ class BackgroundReplay:
         self._ahead = Ahead(done_ms, ahead_ms)
         self._told: Callable[[], Sequence[Control]] = tuple
         self._stopping = threading.Event()
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self._stack = ExitStack()
         say = reporter.line if reporter else lambda _: None
         steering = Steering(playing.speed, self._commands, self._ahead, say, self._ahead.began)
@@ -157,7 +156,7 @@ class BackgroundReplay:
                 )
         except _AbandonedError:
             return
-        except (ChillcastError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, the main thread raises it)
             self._failure = error
 
     def _commands(self) -> Sequence[Control]:

@@ -124,6 +124,7 @@ class Player:
                     send=send,
                     pace=self.wait,
                     batch_s=batch_s,
+                    reached_ms=self.position_ms,
                 )
             except _SeekError as seek:
                 start_ms = seek.time_ms
@@ -138,6 +139,9 @@ class Player:
         if self._due is None:
             self.steering.began(end_ms)
             self._anchor(end_ms)
+            self.position_ms = (
+                self.position_ms or end_ms
+            )  # told to stop at once, it ends at a time that is one
         while True:
             self._obey(end_ms)
             if self._paused or self.steering.is_ahead(end_ms):

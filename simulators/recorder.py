@@ -84,6 +84,7 @@ class _Log:
         self.name, self.archiver = name, archiver
         self.clock_ms = 0
         self.ended = False
+        self._written_ms = 0
         self.events: list[Event] = []
         self._frames: list[Frames] = []
         self._came: list[Int64] = []
@@ -111,12 +112,14 @@ class _Log:
             return
         came = np.concatenate(self._came) if self._came else np.array([], np.int64)
         end_ms = max(self.clock_ms, int(came[-1]) + 1 if len(came) else 0, 1)
-        start_ms = int(came[0]) if len(came) else self.events[0].time_ms
+        # The archiver is given what comes after what it has: an event may be older.
+        start_ms = int(came[0]) if len(came) else max(self.events[0].time_ms, self._written_ms)
         frames = _joined(self._frames, len(self.archiver.fleet.keys))
         self.archiver.write(
             Slice(start_ms, max(end_ms, start_ms + 1), frames, tuple(self.events), came), self.name
         )
         self._frames, self._came, self.events, self._count = [], [], [], 0
+        self._written_ms = int(came[-1]) if len(came) else start_ms
 
 
 def _joined(parts: list[Frames], sensors: int) -> Frames:

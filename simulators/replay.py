@@ -78,9 +78,13 @@ def replay(
     send: Callable[[int, Outgoing], None],
     pace: Callable[[int], None],
     batch_s: int | None = None,
+    reached_ms: int = 0,
 ) -> None:
-    """Send every batch with ``send``, calling ``pace`` with its end before it: pace may wait."""
-    end_ms = 0
+    """Send every batch with ``send``, calling ``pace`` with its end before it: pace may wait.
+
+    Where there is none, the end is told for ``reached_ms``.
+    """
+    end_ms = reached_ms
     for part in batches(slices, partitions, batch_ms_of(fleet, batch_s)):
         end_ms = part[0].end_ms
         pace(end_ms)

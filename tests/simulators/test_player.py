@@ -108,6 +108,20 @@ def test_a_stop_ends_every_partition_where_it_stands() -> None:
     assert START_MS < last.time_ms < END_MS
 
 
+def test_told_to_stop_before_anything_was_sent_the_end_is_told_for_a_time_that_is_one() -> None:
+    (last,) = (r for _, r in Played(60.0, once(0.0, Control(command="stop"))).sent)
+    assert isinstance(last, Watermark)
+    assert (last.time_ms, last.end) == (START_MS + MINUTE, True)
+
+
+def test_a_seek_beyond_the_end_ends_where_it_was() -> None:
+    played = Played(60.0, once(5.0, Control(command="seek", time=END_MS + 1)))
+    last = played.sent[-1][1]
+    assert isinstance(last, Watermark)
+    assert (last.time_ms, last.end) == (played.player.position_ms, True)
+    assert START_MS < last.time_ms < END_MS
+
+
 @pytest.mark.parametrize("text", ["fast", "0", "-1", "nan"])
 def test_a_speed_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=f"--speed = '{text}': expected a number above 0, or max"):
