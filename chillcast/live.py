@@ -20,7 +20,7 @@ from streams.topics import Topics
 
 @dataclass
 class Gathered:
-    """All that was read so far.
+    """All that was read so far; ``last`` holds the newest scores of each partition.
 
     `on_alert` is called for each case as it opens or closes, `on_dead_letter` for each new reason.
     """
@@ -34,6 +34,7 @@ class Gathered:
     drift: list[Drift] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     windows: int = 0
+    last: dict[int, Scores] = field(default_factory=dict)
     _reasons: set[str] = field(default_factory=set)
     _watermark_ms: dict[int, int] = field(default_factory=dict)
     _ended: set[int] = field(default_factory=set)
@@ -98,6 +99,7 @@ class Gathered:
             record = messages.decode_scores(message.value, message.content_type)
             if isinstance(record, Scores):
                 self.scores.append(record)
+                self.last[message.partition] = record
         elif message.content_type == messages.WATERMARK:
             watermark = messages.decode_json(message.value, Watermark)
             self._watermark_ms[message.partition] = watermark.time_ms
@@ -116,12 +118,20 @@ def follow(feed: Feed, gathered: Gathered, tick: Callable[[], None], timeout_s: 
 
 
 def await_sink(reader: Reader, gathered: Gathered, tick: Callable[[], None], give_up_s: float = 60.0) -> bool:
-    """Return when the store has what was gathered; False where it has not after ``give_up_s``."""
+    """Return when the store has what was scored last in each partition; False if not after ``give_up_s``.
+
+    A store may hold the end of an earlier replay over the same days: what counts is who scored.
+    """
     deadline = time.monotonic() + give_up_s
     while time.monotonic() < deadline:
-        ended = [row for row in reader.latest("watermarks") if row.fields.get("end") == 1.0]
-        if len(ended) >= gathered.partitions:
+        if all(_holds(reader, scores) for scores in gathered.last.values()):
             return True
         tick()
         time.sleep(0.2)
     return False
+
+
+def _holds(reader: Reader, scores: Scores) -> bool:
+    asset, end_ms = scores.assets[scores.asset[-1]], int(scores.end_ms[-1])
+    rows = reader.history("scores", asset, end_ms, end_ms + 1)
+    return any(row.fields.get("model") == scores.model for row in rows)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import msgspec
@@ -134,18 +134,19 @@ def test_following_ends_with_the_last_partition_and_ticks_at_every_poll(gathered
 
 @dataclass
 class FakeReader:
-    """Has one more partition's end at each look."""
+    """Holds the scores of an earlier replay by version 2; version 3 overwrites one machine's at each look."""
 
+    assets: list[str]
     looks: int = 0
 
     def latest(self, measurement: str) -> Sequence[Row]:
-        assert measurement == "watermarks"
-        self.looks += 1
-        marks = [Row(1, {"partition": str(p)}, {"end": 1.0}) for p in range(self.looks - 1)]
-        return [*marks, Row(1, {"partition": "late"}, {"end": 0.0})]
+        return [Row(HOUR_MS, {"partition": p}, {"end": 1.0}) for p in "01"]
 
     def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:
-        return []
+        assert (measurement, end_ms - start_ms) == ("scores", 1)
+        self.looks += 1
+        written = self.assets[: self.looks - 1]
+        return [Row(start_ms, {"asset": asset}, {"model": "3" if asset in written else "2"})]
 
 
 @pytest.fixture
@@ -157,18 +158,22 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return slept
 
 
-def test_the_sink_is_done_when_the_store_has_the_end_of_every_partition(
+def test_the_sink_is_done_when_the_store_has_what_was_scored_last_in_every_partition(
     gathered: Gathered, clock: list[float]
 ) -> None:
-    reader = FakeReader()
+    gathered.take(score([("a", 1, 0, 0.1), ("a", 2, 0, 0.1)]))
+    gathered.take(replace(score([("b", 2, 0, 0.1)]), partition=1))
+    reader = FakeReader(["a", "b"])
     assert await_sink(reader, gathered, lambda: None)
-    assert reader.looks == 3
+    assert (reader.looks, len(clock)) == (3, 1)
 
 
-def test_a_sink_that_never_ends_is_given_up(clock: list[float]) -> None:
+def test_a_sink_that_never_writes_is_given_up_also_where_an_earlier_replay_ended(
+    gathered: Gathered, clock: list[float]
+) -> None:
     ticks: list[int] = []
-    many = Gathered(TOPICS, partitions=10_000)
-    assert not await_sink(FakeReader(), many, lambda: ticks.append(1), give_up_s=10.0)
+    gathered.take(score([("a", 1, 0, 0.1)]))
+    assert not await_sink(FakeReader([]), gathered, lambda: ticks.append(1), give_up_s=10.0)
     assert sum(clock) == pytest.approx(10.0, abs=0.3)
     assert len(ticks) == len(clock)
 
