@@ -94,9 +94,10 @@ class Alerting(_Table, frozen=True):
     """When a case is opened.
 
     A case opens when the risk over ``horizon_d`` was at or above the threshold in ``raise_count`` of the last
-    ``of`` windows; it closes below ``clear_ratio`` of the threshold or when the horizon has passed, and stays
-    closed for ``cooldown_d``. The threshold is learnt on a later slice from ``false_alarms_per_asset_year``,
-    unless ``daily_share`` is given: then that share of the fleet with the highest risk is alerted each day.
+    ``of`` windows; it closes below ``clear_ratio`` of the threshold, or with the outcome, and stays so for
+    ``cooldown_d``. It closes, too, when the horizon has passed; a risk that is still as high opens another.
+    The threshold is learnt on a later slice from ``false_alarms_per_asset_year``, unless ``daily_share`` is
+    given: then that share of the fleet with the highest risk is alerted each day.
     """
 
     horizon_d: Annotated[float, Meta(gt=0)]

@@ -98,7 +98,7 @@ class HysteresisPolicy:
         """Close the case of an asset whose outcome came."""
         state = self._assets[asset]
         opened = state.opened_ms is not None
-        _shut(state, time_ms, self.alerting)
+        _shut(state, time_ms, self.alerting.cooldown_d)
         return [Decision(asset, time_ms, "closed", math.nan, "event")] if opened else []
 
     def hold_to(self, threshold: float) -> None:
@@ -123,7 +123,8 @@ class HysteresisPolicy:
             reason = "cleared"
         else:
             return []
-        _shut(state, end_ms, self.alerting)
+        # a risk that is as high as ever after the horizon is no recovery to wait out
+        _shut(state, end_ms, 0.0 if reason == "expired" else self.alerting.cooldown_d)
         return [Decision(asset, end_ms, "closed", risk, reason)]
 
 
@@ -200,10 +201,10 @@ def create_policy(alerting: Alerting, threshold: float) -> Policy:
     return HysteresisPolicy(alerting, threshold)
 
 
-def _shut(state: _Asset, time_ms: int, alerting: Alerting) -> None:
+def _shut(state: _Asset, time_ms: int, cooldown_d: float) -> None:
     state.opened_ms = None
     state.above.clear()
-    state.quiet_until_ms = time_ms + int(alerting.cooldown_d * DAY_MS)
+    state.quiet_until_ms = time_ms + int(cooldown_d * DAY_MS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,8 +162,13 @@ def test_a_case_clears_below_half_the_threshold_and_not_just_below_it() -> None:
 
 
 def test_a_case_expires_when_the_horizon_has_passed() -> None:
-    found = stages(hysteresis(), [0.9] * (24 * 8))
+    found = stages(hysteresis(), [0.9] * (24 * 7 + 3))
     assert found == [(2, "open", ""), (2 + 24 * 7, "closed", "expired")]
+
+
+def test_a_case_that_expires_while_the_risk_is_as_high_is_followed_by_another_without_a_cooldown() -> None:
+    found = stages(hysteresis(), [0.9] * (24 * 8))
+    assert found[1:] == [(2 + 24 * 7, "closed", "expired"), (5 + 24 * 7, "open", "")]
 
 
 def test_after_a_case_the_machine_stays_quiet_for_the_cooldown() -> None:
