@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 
 from chillcast import data_commands, model_commands
 from chillcast.options import SHIPPED, AsJson, FleetName, Home, opened, show
+from chillcast.plotting import keep_cache_under
 from chillcast.reporter import Reporter
 from chillcast.settings import find_file, read_settings
 from models.errors import ChillcastError, ConfigError
@@ -77,8 +77,7 @@ def demo(
 ) -> None:
     """Simulate a fleet, train on its history, stream the rest through Kafka, and judge the alerts."""
     settings, fleet = opened(home=home, broker=broker)
-    # Matplotlib writes a font cache where it is told to when it is imported.
-    os.environ.setdefault("MPLCONFIGDIR", str(settings.home_path / "cache" / "matplotlib"))
+    keep_cache_under(settings.home_path)
     from chillcast.demo import run_demo  # noqa: PLC0415  (heavy: loaded by the commands that need it)
     from chillcast.demo_report import present  # noqa: PLC0415
 

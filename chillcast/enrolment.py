@@ -12,6 +12,7 @@ import msgspec
 
 from chillcast.learning import write
 from chillcast.modelling import Models
+from chillcast.plotting import keep_cache_under
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from chillcast.stages import feature_store
@@ -95,8 +96,7 @@ def shown(judgement: Judgement) -> dict[str, Any]:
 
 def _documents(settings: Settings, run: Run, bundle: Path) -> Path:
     """Write report and card for people."""
-    # Matplotlib writes a font cache where it is told to when it is imported.
-    os.environ.setdefault("MPLCONFIGDIR", str(settings.home_path / "cache" / "matplotlib"))
+    keep_cache_under(settings.home_path)
     from chillcast.model_report import write_card, write_report  # noqa: PLC0415
 
     folder = settings.home_path / "run" / "documents"

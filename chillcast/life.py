@@ -13,10 +13,11 @@ import numpy as np
 from models.errors import ConfigError
 from models.fleet import Fleet
 from models.frames import Event, Float32, Int64, Slice
+from models.labels import DAY_MS
 from simulators.truth import FaultRecord
 
 _PANELS = 4
-_LAST_MS = 3 * 86_400_000
+_LAST_MS = 3 * DAY_MS
 _LINES = {
     "override": "#d9822b",
     "cycling": "#8c6bb1",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chillcast.life import chosen, draw, life_of
+from chillcast.plotting import keep_cache_under
 from chillcast.publishing import Playing, publish
 from chillcast.reporter import Meter, Reporter
 from chillcast.settings import Settings
@@ -80,6 +81,7 @@ def simulate(settings: Settings, fleet: Fleet, request: Request, reporter: Repor
             archiver.write_truth("shutdowns", run.shutdowns, ShutdownRecord)
             archiver.finish(f"scenario {scenario.name}, seed {scenario.seed}", sha256, run.inventory)
     if request.plot:
+        keep_cache_under(settings.home_path)
         _draw(fleet, run, request, request.plot, reporter)
     return {
         "scenario": scenario.name,

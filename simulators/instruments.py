@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.frames import Float32, Float64
+from models.labels import DAY_MS
 from simulators.clock import YEAR_D, Clock
 from simulators.truth import Truth
 
@@ -103,4 +104,4 @@ class InstrumentFaults:
 
     @staticmethod
     def _ms(clock: Clock, day: float) -> int:
-        return clock.start_ms(0) + int(day * 86_400_000)
+        return clock.start_ms(0) + int(day * DAY_MS)

@@ -25,7 +25,8 @@ class Recorder:
     """Takes the messages of every partition and writes them with an ``Archiver``.
 
     A row arrives when the stream says so: at the ``arrived_ms`` of its block, else as soon as its time, the
-    times before it and the last watermark have passed. ``on_problem`` is told what could not be used.
+    times before it and the last watermark have passed. ``on_problem`` is told the first of each
+    reason for which something could not be used.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Recorder:
         self.fleet, self.archiver, self._on_problem = fleet, archiver, on_problem
         self._logs = [_Log(f"partition-{p:04d}", archiver) for p in range(partitions)]
         self.refused = 0
+        self._reasons: set[str] = set()
 
     @property
     def ended(self) -> bool:
@@ -51,8 +53,7 @@ class Recorder:
         try:
             record, arrived_ms = self._read(message)
         except RecordError as error:
-            self.refused += 1
-            self._on_problem(f"{message.topic}/{message.partition} offset {message.offset}: {error}")
+            self._refuse(message, str(error))
             return
         if isinstance(record, Frames):
             log.rows(record, arrived_ms)
@@ -66,6 +67,12 @@ class Recorder:
         for log in self._logs:
             log.flush()
         return self.archiver.finish(source)
+
+    def _refuse(self, message: Incoming, reason: str) -> None:
+        self.refused += 1
+        if reason not in self._reasons:
+            self._reasons.add(reason)
+            self._on_problem(f"{message.topic}/{message.partition} offset {message.offset}: {reason}")
 
     def _read(self, message: Incoming) -> tuple[Frames | Event | Watermark, int | None]:
         if message.content_type == BLOCK:

@@ -11,6 +11,7 @@ import numpy as np
 from models.fleet import Fleet
 from models.frames import Event, Float32, Int64, Slice
 from models.labels import DAY_MS
+from simulators.clock import YEAR_D
 
 BLOCK_H = 6
 _BLOCK_MS = BLOCK_H * 3_600_000
@@ -39,7 +40,7 @@ class Survey:
     @property
     def asset_years(self) -> float:
         """Chiller-years surveyed, standing or running."""
-        return len(self.assets) * len(self.end_ms) * BLOCK_H / 24.0 / 365.25
+        return len(self.assets) * len(self.end_ms) * BLOCK_H / 24.0 / YEAR_D
 
 
 def running(values: Float32, fleet: Fleet) -> Float32:

@@ -1,4 +1,4 @@
-"""What may be deleted from the feature store, and what may not."""
+"""What may be deleted from the feature store, and what may not; what a date means."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chillcast.datasets import prune
+from chillcast.datasets import parse_date, prune
 from models.dataset import Catalogue, select
 from models.errors import ConfigError
 from models.feature_store import FeatureStore, Origin
@@ -47,3 +47,10 @@ def test_what_a_dataset_stands_on_stays_unless_one_insists(store: FeatureStore) 
     assert days(store) == [1, 2]
     assert prune(store, 2 * DAY_MS, force=True)["datasets_lost"] == [dataset.digest[:16]]
     assert days(store) == [2]
+
+
+def test_a_date_is_utc_unless_it_says_otherwise() -> None:
+    assert parse_date("1970-01-02", "--from") == DAY_MS
+    assert parse_date("1970-01-02T01:00+01:00", "--from") == DAY_MS
+    with pytest.raises(ConfigError, match="--from = '2nd of May': expected a date, as 2013-04-24"):
+        parse_date("2nd of May", "--from")

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,11 @@ from chillcast.stages import promotions_of
 from models.fleet import load_fleet
 from models.promotion import Promotion
 from streams import messages
-from streams.broker import EmbeddedBroker, free_port
+from streams.broker import free_port
 from streams.connection import Connection
 from streams.messages import Tenure
 from streams.publisher import Publisher
 from streams.topics import Topics, create_topics
-
-
-@pytest.fixture(scope="module")
-def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedBroker(tmp_path_factory.mktemp("broker") / "broker.log") as broker:
-        yield broker.bootstrap
 
 
 def found(settings: Settings) -> dict[str, Finding]:

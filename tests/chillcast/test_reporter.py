@@ -4,7 +4,9 @@ import io
 
 from rich.console import Console
 
-from chillcast.reporter import Reporter
+from chillcast.reporter import Meter, Reporter
+from models.labels import DAY_MS
+from tests.simulators.test_dirt import clean
 
 
 def test_without_a_terminal_a_step_is_two_plain_lines() -> None:
@@ -37,3 +39,21 @@ def test_text_from_outside_is_not_read_as_markup() -> None:
     out = io.StringIO()
     Reporter(Console(file=out)).line("asset [red]CH-1[/red]")
     assert out.getvalue() == "asset [red]CH-1[/red]\n"
+
+
+def test_a_meter_says_share_time_rate_and_lag_and_passes_every_slice_on() -> None:
+    slices, said = list(clean()), list[tuple[float, str]]()
+    ticks = iter(range(100))
+    meter = Meter(
+        slices[0].start_ms,
+        slices[-1].end_ms,
+        lambda share, text: said.append((share, text)),
+        lambda: float(next(ticks)),
+    )
+    assert list(meter.watching(slices, lambda: "lag 7")) == slices
+    assert len(said) == len(slices)
+    share, text = said[0]
+    assert share == DAY_MS / (slices[-1].end_ms - slices[0].start_ms)
+    rate = slices[0].frames.values.size / 1e6
+    assert text == f"1970-01-03 00:00  {rate:.2f} M readings/s  lag 7"
+    assert said[-1][0] == 1.0

@@ -51,11 +51,14 @@ def test_named_samples_arrive_at_the_latest_time_so_far(tmp_path: Path) -> None:
     assert part.arrivals.tolist() == [DAY_MS, DAY_MS + 120_000, DAY_MS + 120_000]
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_is_kept(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_named_once_a_reason_and_the_rest_is_kept(tmp_path: Path) -> None:
     good = messages.sample("t", Sample(asset="a", time=DAY_MS, values={"s0": 1.0}))
-    archive, problems, taken = recorded([(0, Outgoing("t", b"", b"\xff", "")), (0, good)], tmp_path / "r")
-    assert taken.refused == 1
-    assert problems[0].startswith("t/0 offset 0: not a Sample in JSON")
+    archive, problems, taken = recorded(
+        [*[(0, Outgoing("t", b"", b"\xff", ""))] * 3, (0, good)], tmp_path / "r"
+    )
+    assert taken.refused == 3
+    (problem,) = problems
+    assert problem.startswith("t/0 offset 0: not a Sample in JSON")
     assert archive.manifest.rows == 1
 
 
