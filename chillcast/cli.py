@@ -151,7 +151,7 @@ def train(
     from chillcast.training_config import load_config  # noqa: PLC0415
 
     chosen = load_config(find_file(config, "training file"))
-    settings = read_settings(home=home, fleet=chosen.fleet)
+    settings, _ = opened(home=home, fleet=chosen.fleet)
     done = train_and_register(
         settings, chosen, Reporter(), promoted=promote, trials=tune, processes=processes
     )

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from chillcast.settings import Settings, read_settings
+from models.errors import ConfigError
 from models.fleet import Fleet, load_fleet
 
 SHIPPED = "file, or the name of one that is shipped."
@@ -18,8 +19,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 
 
 def opened(**given: Any) -> tuple[Settings, Fleet]:
-    """Return the settings, of which what the command line gives wins, and the fleet that they name."""
+    """Return the settings, of which what the command line gives wins, and the fleet that they name.
+
+    Raises ConfigError where home is a file: much would be done before the first thing is written.
+    """
     settings = read_settings(**given)
+    if settings.home_path.exists() and not settings.home_path.is_dir():
+        raise ConfigError("environment", "CHILLCAST_HOME", settings.home, "a folder, or one that can be made")
     return settings, load_fleet(settings.fleet_path)
 
 

@@ -139,9 +139,8 @@ class Player:
         if self._due is None:
             self.steering.began(end_ms)
             self._anchor(end_ms)
-            self.position_ms = (
-                self.position_ms or end_ms
-            )  # told to stop at once, it ends at a time that is one
+            # Told to stop before anything is sent, it ends here: 0 is no time that workers take.
+            self.position_ms = self.position_ms or end_ms
         while True:
             self._obey(end_ms)
             if self._paused or self.steering.is_ahead(end_ms):

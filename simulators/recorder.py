@@ -25,8 +25,8 @@ class Recorder:
     """Takes the messages of every partition and writes them with an ``Archiver``.
 
     A row arrives when the stream says so: at the ``arrived_ms`` of its block, else as soon as its time, the
-    times before it and the last watermark have passed. ``on_problem`` is told the first of each
-    reason for which something could not be used.
+    times before it and the last watermark have passed. ``on_problem`` is told of the first message that could
+    not be used for each reason.
     """
 
     def __init__(

@@ -144,6 +144,13 @@ def test_a_slip_on_the_command_line_is_named_before_anything_is_done(words: str,
     assert message in refused(*words.split())
 
 
+@pytest.mark.parametrize("words", ["demo", "train chiller", "data backfill demo", "simulate demo", "up"])
+def test_a_home_that_is_a_file_is_refused_before_anything_is_done(here: Path, words: str) -> None:
+    (here / "file").touch()
+    message = "environment: CHILLCAST_HOME = 'file': expected a folder, or one that can be made"
+    assert refused(*words.split(), "--home", "file") == message
+
+
 def test_a_file_that_cannot_be_written_is_one_line(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
