@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import shutil
 from pathlib import Path
@@ -23,6 +22,7 @@ from models.fleet import load_fleet
 from models.judgement import Judgement
 from models.manifest import bundle_sha256
 from models.model_set import summary
+from models.promotion import whoever
 
 _SHOWN = (
     "shutdowns",
@@ -65,7 +65,7 @@ def train_and_register(
     models = Models(settings, fleet)
     try:
         with reporter.step("registering the model"):
-            version = models.registry.register(fleet.name, bundle, {"who": getpass.getuser()}, documents)
+            version = models.registry.register(fleet.name, bundle, {"who": whoever()}, documents)
     except UnavailableError as error:
         kept = f"nothing is lost: chillcast models register {bundle} --fleet {settings.fleet}"
         raise UnavailableError(f"{error}; {kept}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +17,7 @@ from models.fitting import Chosen, Fitted, Search, WindowSource, fit, nobody
 from models.fleet import Fleet
 from models.frames import Slice
 from models.labels import DAY_MS
-from models.promotion import Promotion
+from models.promotion import Promotion, whoever
 from models.registry import Registry
 from models.segments import Division
 
@@ -87,13 +86,13 @@ def enrol(
     bundle = write(fitted, fleet, settings, lineage=lineage)
     with reporter.step("registering the model"):
         registry = create_registry(settings)
-        version = registry.register(fleet.name, bundle, {"who": getpass.getuser()})
+        version = registry.register(fleet.name, bundle, {"who": whoever()})
         registry.promote(
             Promotion(
                 fleet=fleet.name,
                 version=version,
                 reason=f"trained on {source}",
-                who=getpass.getuser(),
+                who=whoever(),
                 promoted_ms=int(time.time() * 1000),
                 overridden="the gate was not asked: this command promotes what it has learnt",
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import getpass
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -31,7 +30,7 @@ from models.frames import utc
 from models.gate import DEFAULT, Evidence, Verdict, judge
 from models.manifest import PACK, Manifest, load_expectation, promoted_bundle, read_manifest
 from models.model_set import ModelSet, summary
-from models.promotion import CHALLENGER, CHAMPION, Promotion, Promotions
+from models.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, whoever
 from models.registry import Registry, Version
 from streams import messages
 from streams.cluster import connected
@@ -101,19 +100,19 @@ class Models:
         A booster is given the features of the champion; without a ``threshold`` it gets the champion's.
         """
         if isinstance(model, (str, Path)) and Path(model).is_dir():
-            return self.registry.register(self.fleet.name, Path(model), {"who": getpass.getuser()})
+            return self.registry.register(self.fleet.name, Path(model), {"who": whoever()})
         text, source = _text_of(model)
         expectation = self._expectation()
         schema = FeatureSchema(self.fleet, identity_of(expectation))
         adopted = adopt(text, schema, threshold=self._threshold() if threshold is None else threshold)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "bundle"
-            lineage = {"source": source, "who": getpass.getuser(), "kind": "adopted"}
+            lineage = {"source": source, "who": whoever(), "kind": "adopted"}
             write_bundle(
                 folder, adopted, expectation, fleet=self.fleet.name, metrics=metrics or {}, lineage=lineage
             )
             load_bundle(folder, schema.fingerprint)
-            return self.registry.register(self.fleet.name, folder, {"who": getpass.getuser()})
+            return self.registry.register(self.fleet.name, folder, {"who": whoever()})
 
     def gate(self, version: str) -> Verdict:
         """Hold a version against the champion."""
@@ -154,8 +153,7 @@ class Models:
         ModelError where the gate refuses it, where its features are not those that running workers compute
         (unless ``new_features``), or where somebody else promotes at the same time.
         """
-        if not reason.strip():
-            raise ModelError("reason '': expected why, in words: it is recorded")
+        _check(reason)
         number = self.promotions.next_number
         self._check_features(version, new_features=new_features)
         objections = "" if shadow else self._objections(version, override=override)
@@ -165,7 +163,7 @@ class Models:
                 version=version,
                 role=CHALLENGER if shadow else CHAMPION,
                 reason=reason,
-                who=getpass.getuser(),
+                who=whoever(),
                 promoted_ms=_now_ms(),
                 number=number,
                 overridden=objections,
@@ -179,6 +177,7 @@ class Models:
         It was judged when it was promoted, and is not judged again. Where the registry is away it is told
         nothing, which the result says.
         """
+        _check(reason)
         now = self._champion()
         before = [p for p in self.promotions.candidates() if p.version != now.version]
         if not before:
@@ -186,7 +185,7 @@ class Models:
                 f"champion {now.version} of {self.fleet.name} is the first: there is none before it"
             )
         self._promoted(before[0])
-        changes = {"reason": reason, "who": getpass.getuser(), "promoted_ms": _now_ms(), "overridden": ""}
+        changes = {"reason": reason, "who": whoever(), "promoted_ms": _now_ms(), "overridden": ""}
         promotion = msgspec.structs.replace(before[0], number=self.promotions.next_number, **changes)
         self.promotions.claim(promotion)
         self.promotions.enforce(CHAMPION)
@@ -231,7 +230,7 @@ class Models:
             fleet=self.fleet.name,
             version=version,
             reason="packaged",
-            who=getpass.getuser(),
+            who=whoever(),
             promoted_ms=_now_ms(),
         )
         with self._bundle(version) as folder:
@@ -332,6 +331,11 @@ class Models:
         """Yield a version's bundle, as it was registered."""
         with tempfile.TemporaryDirectory() as scratch:
             yield self.registry.fetch(self.fleet.name, version, Path(scratch) / version)
+
+
+def _check(reason: str) -> None:
+    if not reason.strip():
+        raise ModelError(f"reason {reason!r}: expected why, in words: it is recorded")
 
 
 def _text_of(model: str | Path | lgb.Booster) -> tuple[str, str]:

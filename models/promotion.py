@@ -6,6 +6,7 @@ and a copy of the newest of a role as ``champion.json`` or ``challenger.json``, 
 
 from __future__ import annotations
 
+import getpass
 import os
 import secrets
 from collections.abc import Iterator
@@ -19,6 +20,14 @@ from models.errors import ModelError
 Role = Literal["champion", "challenger"]
 CHAMPION: Role = "champion"
 CHALLENGER: Role = "challenger"
+
+
+def whoever() -> str:
+    """Return the name of the user who runs this; in a container its number may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 class Promotion(msgspec.Struct, frozen=True, kw_only=True):

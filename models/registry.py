@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import logging
 import os
 import shutil
@@ -18,7 +17,7 @@ import msgspec
 from models.errors import ModelError, UnavailableError
 from models.frames import utc
 from models.manifest import bundle_sha256, read_manifest
-from models.promotion import CHAMPION, Promotion, Promotions
+from models.promotion import CHAMPION, Promotion, Promotions, whoever
 
 _LONGEST_TAG = 5000
 
@@ -67,7 +66,7 @@ class Registry:
         """
         manifest = read_manifest(bundle)
         with _available(self.uri):
-            who = {"mlflow.user": getpass.getuser()}
+            who = {"mlflow.user": whoever()}
             run = self._client.create_run(self._experiment(fleet), tags=who)
             run_id = run.info.run_id
             for name, value in manifest.metrics.items():

@@ -145,6 +145,15 @@ def test_the_first_champion_cannot_be_rolled_back(models: Models, toy: Trained) 
         models.rollback(reason="why not")
 
 
+def test_what_is_promoted_or_rolled_back_without_a_reason_is_refused(models: Models, toy: Trained) -> None:
+    first = registered(models, toy.model)
+    with pytest.raises(ModelError, match="reason ' ': expected why, in words"):
+        models.promote(first, reason=" ")
+    models.promote(first, reason="the first")
+    with pytest.raises(ModelError, match="reason '': expected why, in words"):
+        models.rollback(reason="")
+
+
 def test_verify_finds_the_bundle_that_was_changed(models: Models, toy: Trained) -> None:
     good, bad = registered(models, toy.model), registered(models, replace(toy.model, offset=0.1))
     paths = (models.registry.folder / "artifacts").rglob("manifest.json")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from models.errors import ModelError
-from models.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, Role
+from models.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, Role, whoever
 
 
 @pytest.fixture
@@ -99,3 +101,11 @@ def test_a_pointer_of_an_older_chillcast_is_understood(promotions: Promotions, t
     old = '{"version":"3","sha256":"s","reason":"r","promoted_ms":5}'
     (tmp_path / "champion.json").write_text(old)
     assert [p.version for p in promotions.candidates()] == ["3"]
+
+
+def test_a_user_without_a_name_is_recorded_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert whoever() == pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000 - 7)
+    assert whoever() == "user 3999999993"
