@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,13 +29,14 @@ from streams.kafka_log import KafkaLog, incoming
 from streams.messages import DEAD_LETTER
 from streams.metrics import Metrics
 from streams.runner import Logs, Runner, catch_up, contiguous, open_runner, portions
+from streams.save_schedule import SaveSchedule
 from streams.stage import Incoming, Outgoing, Stage
 
 log = logging.getLogger(__name__)
 
 OpenStage = Callable[[str, int, Sequence[Incoming]], Stage]
 """Opens the stage of a topic's partition, given what was decided of it at earlier turns."""
-_BATCH_BYTES = 2 * MAX_BYTES  # what comes of it, and waits for the broker, may be ten times as much
+_BATCH_BYTES = MAX_BYTES  # what comes of it, and waits for the broker, may be ten times as much
 FENCED = 75  # another worker has the partition: nothing may be tidied up
 
 
@@ -125,7 +126,7 @@ class Lane:
         self.metrics = worker.metrics.of(source)
         self.runners: dict[int, Runner] = {}
         self.generation = -1
-        self._saved_s: dict[int, float] = {}
+        self._saves = SaveSchedule(worker.options.state_interval_s)
         self._logs: Logs | None = None
 
     async def handle(self, events: Sequence[Any]) -> None:
@@ -201,22 +202,19 @@ class Lane:
 
     async def _commit(self, runner: Runner, outputs: Sequence[Outgoing]) -> bool:
         started, partition, generation = time.monotonic(), runner.partition, self.generation
-        batch = Batch(self.source, partition, runner.position, outputs, self._snapshot(runner, started))
+        saves = self._saves.is_due(partition, started)
+        state = runner.snapshot() if saves else ()
+        batch = Batch(self.source, partition, runner.position, outputs, state)
         try:
             await self.worker.committer.commit(batch, lambda: self._is_ours(partition, generation))
         except LostPartitionError:
             log.warning("partition %d of %s was lost before its batch was committed", partition, self.source)
             del self.runners[partition]
             return False
+        if saves:
+            self._saves.saved(partition, started, time.monotonic())
         self._count(runner, batch, time.monotonic() - started)
         return True
-
-    def _snapshot(self, runner: Runner, now_s: float) -> Iterable[Outgoing]:
-        due_s = self._saved_s.setdefault(runner.partition, now_s) + self.worker.options.state_interval_s
-        if now_s < due_s:
-            return ()
-        self._saved_s[runner.partition] = now_s
-        return runner.snapshot()
 
     def _count(self, runner: Runner, batch: Batch, commit_s: float) -> None:
         partition, metrics = runner.partition, self.metrics
@@ -261,7 +259,7 @@ def create_app(options: WorkerOptions, *, commits: bool = True) -> faust.App:
         datadir=options.data_folder or None,
         agent_supervisor="mode.CrashingSupervisor",
         stream_wait_empty=False,
-        stream_buffer_maxsize=512,
+        stream_buffer_maxsize=128,
         broker_commit_interval=1.0,
         broker_max_poll_interval=21600.0,
         broker_session_timeout=options.session_timeout_s,
