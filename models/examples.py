@@ -14,7 +14,7 @@ from models.errors import ModelError
 from models.features import FeatureSchema
 from models.fleet import Fleet, Training
 from models.frames import Event, Float32, Int32, Int64
-from models.labels import HazardRows, hazard_rows, known, within
+from models.labels import DAY_MS, HazardRows, hazard_rows, known, within
 from models.risk import RiskModel, train
 
 _INNER_SHARE = 0.2
@@ -98,14 +98,19 @@ class Examples:
 
 
 def inner_split(examples: Examples, start_ms: int, split_ms: int) -> tuple[HazardRows, HazardRows]:
-    """Split the training slice once more: rows of its first 80 %, and of the end, a window's length later."""
+    """Split the training slice once more: rows of its first 80 %, and of the end, a window's length later.
+
+    Raises ModelError where the end is too short to be learnt from, or has no outcome.
+    """
     inner_ms = split_ms - int(_INNER_SHARE * (split_ms - start_ms))
     embargo_ms = examples.fleet.sampling.windows_s[-1] * 1000
     earlier = examples.at_risk(start_ms, inner_ms)
     later = examples.at_risk(inner_ms + embargo_ms, split_ms)
     if not later.outcome.any():
+        end_d, lost_d = (split_ms - inner_ms) / DAY_MS, embargo_ms / DAY_MS + examples.fleet.horizons_d[0]
         raise ModelError(
-            f"no outcome in the last {_INNER_SHARE:.0%} of the training slice: early stopping and tuning "
-            "need one; train on a longer range or leave training.early_stopping out"
+            f"no outcome in the last {_INNER_SHARE:.0%} of the training slice: of {end_d:.1f} days the "
+            f"longest window and the first horizon take {lost_d:.1f}; early stopping and tuning need one "
+            "in the rest: train on a longer range, or without training.early_stopping and --tune"
         )
     return earlier, later

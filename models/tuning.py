@@ -20,7 +20,8 @@ def tune(
     """Try parameters by a tree-structured Parzen estimator; return those with the lowest log-loss.
 
     The end of the training slice judges them, as in early stopping; neither calibration nor test days are
-    seen. The same examples and seed give the same parameters. Raises ModelError where Optuna is missing.
+    seen. The first trial is of the parameters as given. The same examples and seed give the same parameters.
+    Raises ModelError where Optuna is missing, or where that end has no outcome.
     """
     try:
         import optuna  # noqa: PLC0415  (optional)
@@ -32,18 +33,19 @@ def tune(
     earlier, later = inner_split(examples, start_ms, split_ms)
 
     def loss(trial: Any) -> float:
-        tried = _with(given, _suggested(trial))
+        tried = given if trial.number == 0 else _with(given, _suggested(trial))
         booster = examples.fit(earlier, tried, seed, later).booster
-        return float(booster.best_score["valid_0"]["binary_logloss"])
+        found = float(booster.best_score["valid_0"]["binary_logloss"])
+        what = "as given" if trial.number == 0 else trial.params
+        trees = f"{booster.best_iteration} trees"
+        say(f"trial {trial.number + 1} of {trials}: log-loss {found:.5f}, {trees}, {what}")
+        return found
 
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    own = {k: v for k, v in given.parameters.items() if k in _RANGES}
-    if own:
-        study.enqueue_trial(own, skip_if_exists=True)
     study.optimize(loss, n_trials=trials)
     best = study.best_trial
-    say(f"trial {best.number + 1} of {trials} is best, log-loss {best.value:.5f}: {best.params}")
-    return _with(given, best.params)
+    say(f"trial {best.number + 1} of {trials} is best, log-loss {best.value:.5f}")
+    return given if best.number == 0 else _with(given, best.params)
 
 
 _RANGES: dict[str, tuple[float, float]] = {

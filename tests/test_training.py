@@ -47,6 +47,16 @@ def test_two_runs_give_the_same_bundle_and_figures_for_the_model_and_every_basel
     assert first["dataset"] in (tmp_path / "run" / "documents" / "card.md").read_text()
 
 
+def test_a_search_needs_a_training_slice_whose_end_can_judge_it(tmp_path: Path) -> None:
+    recording, config = drives(tmp_path / "drives.parquet"), tmp_path / "training.toml"
+    chillcast("data", "backfill", str(recording), "--fleet", "backblaze", home=tmp_path)
+    config.write_text(CONFIG, encoding="utf-8")
+    refused = chillcast("train", str(config), "--tune", "2", home=tmp_path)
+    assert refused.returncode == 1
+    assert "of 3.0 days the longest window and the first horizon take 8.0" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_a_pinned_dataset_is_insisted_on(tmp_path: Path) -> None:
     recording, config = drives(tmp_path / "drives.parquet"), tmp_path / "training.toml"
     config.write_text(CONFIG.replace("[split]", 'dataset = "0000"\n[split]'), encoding="utf-8")
