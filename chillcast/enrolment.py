@@ -22,7 +22,6 @@ from models.fleet import load_fleet
 from models.judgement import Judgement
 from models.manifest import bundle_sha256
 from models.model_set import summary
-from models.promotion import whoever
 
 _SHOWN = (
     "shutdowns",
@@ -65,7 +64,7 @@ def train_and_register(
     models = Models(settings, fleet)
     try:
         with reporter.step("registering the model"):
-            version = models.registry.register(fleet.name, bundle, {"who": whoever()}, documents)
+            version = models.registry.register(fleet.name, bundle, documents)
     except UnavailableError as error:
         kept = f"nothing is lost: chillcast models register {bundle} --fleet {settings.fleet}"
         raise UnavailableError(f"{error}; {kept}") from error

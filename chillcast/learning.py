@@ -86,7 +86,7 @@ def enrol(
     bundle = write(fitted, fleet, settings, lineage=lineage)
     with reporter.step("registering the model"):
         registry = create_registry(settings)
-        version = registry.register(fleet.name, bundle, {"who": whoever()})
+        version = registry.register(fleet.name, bundle)
         registry.promote(
             Promotion(
                 fleet=fleet.name,

@@ -100,7 +100,7 @@ class Models:
         A booster is given the features of the champion; without a ``threshold`` it gets the champion's.
         """
         if isinstance(model, (str, Path)) and Path(model).is_dir():
-            return self.registry.register(self.fleet.name, Path(model), {"who": whoever()})
+            return self.registry.register(self.fleet.name, Path(model))
         text, source = _text_of(model)
         expectation = self._expectation()
         schema = FeatureSchema(self.fleet, identity_of(expectation))
@@ -112,7 +112,7 @@ class Models:
                 folder, adopted, expectation, fleet=self.fleet.name, metrics=metrics or {}, lineage=lineage
             )
             load_bundle(folder, schema.fingerprint)
-            return self.registry.register(self.fleet.name, folder, {"who": whoever()})
+            return self.registry.register(self.fleet.name, folder)
 
     def gate(self, version: str) -> Verdict:
         """Hold a version against the champion."""

@@ -52,22 +52,15 @@ class Registry:
         folder.mkdir(parents=True, exist_ok=True)
         self._client = _client(uri)
 
-    def register(
-        self,
-        fleet: str,
-        bundle: Path,
-        tags: Mapping[str, str] | None = None,
-        documents: Path | None = None,
-    ) -> str:
-        """Log a bundle as a run and register it as the next version of the fleet's model, with ``tags``.
+    def register(self, fleet: str, bundle: Path, documents: Path | None = None) -> str:
+        """Log a bundle as a run and register it as the next version of the fleet's model.
 
-        Who does this, and when, stands with the run: in the bundle it would make each one another. A folder
-        of ``documents`` for people, report and card, is kept with the run.
+        Who does this, and when, stands with run and version: in the bundle it would make each one another. A
+        folder of ``documents`` for people, report and card, is kept with the run.
         """
-        manifest = read_manifest(bundle)
+        manifest, who = read_manifest(bundle), whoever()
         with _available(self.uri):
-            who = {"mlflow.user": whoever()}
-            run = self._client.create_run(self._experiment(fleet), tags=who)
+            run = self._client.create_run(self._experiment(fleet), tags={"mlflow.user": who})
             run_id = run.info.run_id
             for name, value in manifest.metrics.items():
                 self._client.log_metric(run_id, name, value)
@@ -79,10 +72,8 @@ class Registry:
             self._client.set_terminated(run_id)
             self._ensure_model(fleet)
             source = f"{run.info.artifact_uri}/bundle"
-            own = {"sha256": bundle_sha256(bundle), "fingerprint": manifest.fingerprint}
-            version = self._client.create_model_version(
-                fleet, source=source, run_id=run_id, tags={**(tags or {}), **own}
-            )
+            tags = {"who": who, "sha256": bundle_sha256(bundle), "fingerprint": manifest.fingerprint}
+            version = self._client.create_model_version(fleet, source=source, run_id=run_id, tags=tags)
         return str(version.version)
 
     def promote(self, promotion: Promotion) -> Promotion:
