@@ -1,0 +1,140 @@
+"""What other producers compress is read: by workers, by their logs, and by feeds."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import ConfigResource
+
+from simulators.replay import replay
+from streams.broker import EmbeddedBroker
+from streams.connection import Connection
+from streams.feed import Feed
+from streams.kafka_log import KafkaLog
+from streams.stage import Outgoing
+from streams.topics import Topics, create_topics
+from tests.kafka.batches import CODECS, codecs_of, stored
+from tests.kafka.faults import PARTITIONS, Run, golden, judge, slices
+
+VALUES = [f"{i:06d} ".encode() * 200 for i in range(300)]
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    with EmbeddedBroker(tmp_path_factory.mktemp("codecs") / "broker.log") as broker:
+        yield Connection(broker.bootstrap)
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def broker(request: pytest.FixtureRequest) -> Connection:
+    found: Connection = request.getfixturevalue(request.param)
+    return found
+
+
+def producer(connection: Connection, codec: str | None) -> KafkaProducer:
+    return KafkaProducer(
+        **connection.kafka_python(), compression_type=codec, acks="all", linger_ms=200, batch_size=262_144
+    )
+
+
+def send_all(connection: Connection, topic: str, codec: str | None) -> None:
+    sending = producer(connection, codec)
+    for value in VALUES:
+        sending.send(topic, value, partition=0)
+    sending.close()
+
+
+async def logged(connection: Connection, topic: str) -> list[bytes | None]:
+    log = KafkaLog(connection, topic)
+    try:
+        return [message.value for message in await log.all(0)]
+    finally:
+        await log.stop()
+
+
+def fed(connection: Connection, topic: str) -> list[bytes | None]:
+    found: list[bytes | None] = []
+    deadline = time.monotonic() + 20
+    with Feed(connection, (topic,), 1, from_start=True) as feed:
+        while len(found) < len(VALUES) and time.monotonic() < deadline:
+            found += [message.value for message in feed.poll(0.5)]
+    return found
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_logs_and_feeds_read_what_a_producer_compressed(broker: Connection, codec: str) -> None:
+    topics = Topics(f"by-{codec}-")
+    create_topics(broker, topics, 1)
+    send_all(broker, topics.telemetry, codec)
+    assert codecs_of(broker, topics.telemetry) == {codec}
+    assert sum(b.nbytes for b in stored(broker, topics.telemetry)) < sum(map(len, VALUES)) / 10
+    assert asyncio.run(logged(broker, topics.telemetry)) == VALUES
+    assert fed(broker, topics.telemetry) == VALUES
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("codec", CODECS)
+def test_logs_and_feeds_read_what_the_broker_itself_compressed(kafka: Connection, codec: str) -> None:
+    topics = Topics(f"java-{codec}-")
+    create_topics(kafka, topics, 1)
+    admin = KafkaAdminClient(**kafka.kafka_python())
+    admin.alter_configs([ConfigResource("topic", topics.telemetry, configs={"compression.type": codec})])
+    admin.close()
+    send_all(kafka, topics.telemetry, None)
+    assert codecs_of(kafka, topics.telemetry) == {codec}
+    assert asyncio.run(logged(kafka, topics.telemetry)) == VALUES
+    assert fed(kafka, topics.telemetry) == VALUES
+
+
+class Compressed(Run):
+    """A run whose telemetry comes by every codec in turn."""
+
+    def _publish(self) -> None:
+        with ExitStack() as stack:
+            producers = [producer(self.connection, codec) for codec in CODECS]
+            for one in producers:
+                stack.callback(one.close)
+            turn = itertools.cycle(producers)
+            sending = [next(turn)]
+
+            def send(partition: int, message: Outgoing) -> None:
+                headers = [("content-type", message.content_type.encode())]
+                sending[0].send(message.topic, message.value, message.key or None, headers, partition)
+
+            def pace(_: int) -> None:
+                sending[0].flush()
+                sending[0] = next(turn)
+
+            replay(
+                slices(),
+                self.fleet,
+                partitions=PARTITIONS,
+                telemetry=self.topics.telemetry,
+                send=send,
+                pace=pace,
+                batch_s=3600,
+            )
+
+
+def test_a_worker_computes_the_same_windows_from_batches_of_every_codec(
+    broker: Connection, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    on_kafka = "kafka" in request.node.name
+    run = Compressed(broker, tmp_path / "home", None, exactly_once=on_kafka)
+    with run.stack:
+        run.thread.start()
+        run.thread.join()
+        for partition in range(PARTITIONS):
+            assert codecs_of(broker, run.topics.telemetry, partition) >= set(
+                CODECS
+            )  # what would not shrink stays as it is
+        outcome = judge(run, "compressed", golden(), run.workers("w1"))
+    assert outcome.is_right, outcome
+    assert not run.alarms
