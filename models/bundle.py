@@ -115,7 +115,11 @@ def load_bundle(
     """
     manifest = read_manifest(folder)
     if manifest.fingerprint != fingerprint:
-        raise ModelError(f"{folder}: fingerprint {manifest.fingerprint}: this fleet has {fingerprint}")
+        raise ModelError(
+            f"{folder}: fingerprint {manifest.fingerprint}: this fleet has {fingerprint}; it was trained on "
+            "other features: give the fleet file the sensors, limits, sampling, running, rules and "
+            "expectation of then, or backfill and train again"
+        )
     text = _text(folder / BOOSTER)
     parameters = manifest.parameters
     check_booster(text, len(parameters.columns) + (parameters.spread_d is None))

@@ -142,7 +142,8 @@ class StoredHistory:
         if self.schema.fingerprint != dataset.fingerprint:
             raise ModelError(
                 f"dataset {dataset.digest[:16]}: fingerprint {dataset.fingerprint}: "
-                f"fleet {fleet.name} has {self.schema.fingerprint}; use the fleet file it was landed with"
+                f"fleet {fleet.name} has {self.schema.fingerprint}; use the fleet file it was landed with, "
+                "or backfill again"
             )
         self.assets: list[str] = []
         self.events: list[Event] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from models.errors import ModelError
 from models.expectation import has_nearest, residual_sensors
+from models.fingerprint import fingerprint
 from models.fleet import Fleet
 from models.frames import Float32, Float64, Int64
 from models.panes import B_CROSS, B_M2, B_MAX, B_MEAN, B_MIN, B_N, B_SPREAD, compiled
@@ -66,12 +66,8 @@ class FeatureSchema:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Identity of the vector: 16 hexadecimal digits over names, units, sampling and expectation."""
-        sampling = self.fleet.sampling
-        timing = f"{sampling.period_s} {sampling.hop_s} {sampling.windows_s}"
-        levels = [f"{r.sensor} {r.warn} {r.trip}" for r in self.fleet.rules if has_nearest(self.fleet)]
-        parts = (*self.names, self.fleet.schema, timing, *levels, self._identity)
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        """Identity of the vector: 16 hexadecimal digits over all that a feature depends on."""
+        return fingerprint(self.fleet, self.names, self._identity)
 
     @property
     def sensor_index(self) -> Int64:

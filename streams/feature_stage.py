@@ -54,7 +54,7 @@ class FeatureStage:
     ) -> None:
         self.fleet, self.topics, self.partitions = fleet, topics, partitions
         self.kernel = Kernel(fleet, expectation)
-        self.identity = f"features {_FORM} {self.kernel.schema.fingerprint} {fleet.sampling.lateness_s}"
+        self.identity = f"features {_FORM} {self.kernel.schema.fingerprint}"
         self.state = self.kernel.start()
         self.fleet_watermark = FleetWatermark()
         self.quality = Quality(fleet, self.kernel.plan)

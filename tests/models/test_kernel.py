@@ -226,14 +226,6 @@ def test_a_sample_of_another_width_is_refused() -> None:
         kernel.step(kernel.start(), frames_of([(0, 0, 1.0)]))
 
 
-def test_the_fingerprint_changes_with_unit_window_and_sampling() -> None:
-    prints = {
-        FeatureSchema(f).fingerprint
-        for f in (fleet_of(), fleet_of(sensors=3), fleet_of(windows_s=(240, 480)))
-    }
-    assert len(prints) == 3
-
-
 LEVELS = (Rule(sensor="s1", warn=1.0, trip=2.0),)
 
 
