@@ -1,6 +1,7 @@
 """Faust's consumer, made steady: it waits for room in a full buffer, and hands messages over without detours.
 
 Faust would sleep for a second where the buffer is full, and starts four tasks for every message it delivers.
+And it delivers what was committed, and nothing else: Faust does that only within transactions of its own.
 """
 
 from __future__ import annotations
@@ -9,13 +10,34 @@ from collections.abc import Coroutine, Generator
 from inspect import iscoroutine
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer
 from faust import Monitor
-from faust.transport.drivers.aiokafka import Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from mode.services import WaitResults
+
+from streams.committed import ISOLATION
+
+
+class CommittedThread(AIOKafkaConsumerThread):
+    """Reads no message of a transaction that is open, or was aborted."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = ISOLATION  # read when it is started
+        return consumer
+
+    def highwater(self, tp: Any) -> int:
+        """Return the offset up to which messages may be read: what lies beyond it is not committed yet."""
+        consumer = self._ensure_consumer()
+        stable = consumer.last_stable_offset(tp)
+        return int(consumer.highwater(tp) if stable is None or stable < 0 else stable)
 
 
 class SteadyConsumer(Consumer):
     """Delivers messages in order, as fast as whoever takes them."""
+
+    def _new_consumer_thread(self) -> CommittedThread:
+        return CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
     def on_buffer_full(self, tp: Any) -> None:
         """Do nothing: whoever delivers waits until there is room.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import TracebackType
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
-from streams.checks import MAX_BYTES
+from streams.committed import kafka_python_consumer
 from streams.connection import Connection
 from streams.kafka_log import incoming
 from streams.stage import Incoming
@@ -19,14 +19,7 @@ class Feed:
     def __init__(
         self, connection: Connection, topics: Sequence[str], partitions: int, *, from_start: bool
     ) -> None:
-        self._consumer = KafkaConsumer(
-            **connection.kafka_python(),
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-            fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=MAX_BYTES,
-            check_crcs=False,
-        )
+        self._consumer = kafka_python_consumer(connection, fetch_max_wait_ms=100, check_crcs=False)
         places = [TopicPartition(topic, p) for topic in topics for p in range(partitions)]
         self._consumer.assign(places)
         if from_start:

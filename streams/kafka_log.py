@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from models.errors import UnavailableError
-from streams.checks import MAX_BYTES
+from streams.committed import aiokafka_consumer
 from streams.connection import Connection
 from streams.stage import Incoming, content_type
 
@@ -21,15 +21,7 @@ class KafkaLog:
 
     def __init__(self, connection: Connection, topic: str, group: str | None = None) -> None:
         self.topic = topic
-        self._consumer = AIOKafkaConsumer(
-            **connection.aiokafka(),
-            group_id=group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            fetch_max_wait_ms=50,
-            max_partition_fetch_bytes=MAX_BYTES,
-        )
+        self._consumer = aiokafka_consumer(connection, group_id=group, fetch_max_wait_ms=50)
         self._started = False
 
     async def start(self) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from aiokafka import TopicPartition as AioTopicPartition
 
 from models.errors import ConfigError, UnavailableError
 from streams import broker
 from streams.broker import EmbeddedBroker
+from streams.committed import aiokafka_consumer
 from streams.connection import Connection
 from streams.topics import Topics, create_topics, wait_for_broker
 
@@ -75,10 +76,7 @@ def test_key_value_headers_and_partition_survive_an_asynchronous_client(bootstra
     async def round_trip() -> tuple[object, ...]:
         async with AIOKafkaProducer(bootstrap_servers=bootstrap, max_request_size=8_000_000) as producer:
             await producer.send_and_wait(topics.scores, value, b"key", partition=2, headers=HEADERS)
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap, auto_offset_reset="earliest", max_partition_fetch_bytes=8_000_000
-        )
-        async with consumer:
+        async with aiokafka_consumer(Connection(bootstrap)) as consumer:
             consumer.assign([AioTopicPartition(topics.scores, 2)])
             record = await asyncio.wait_for(consumer.getone(), 10)
         return record.partition, record.key, record.value, list(record.headers)
@@ -92,6 +90,7 @@ def test_kill_9_of_its_parent_ends_it(tmp_path: Path, until: Callable[[Callable[
 import os, signal, sys
 from pathlib import Path
 from streams.broker import EmbeddedBroker
+from streams.committed import aiokafka_consumer
 broker = EmbeddedBroker(Path(sys.argv[1])).__enter__()
 print(broker.bootstrap, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 
 from models.errors import UnavailableError
 from streams.broker import EmbeddedBroker, free_port
 from streams.checks import MAX_BYTES
 from streams.connection import Connection
-from streams.kafka_log import incoming
+from streams.feed import Feed
 from streams.publisher import Publisher
 from streams.stage import Incoming, Outgoing
 from streams.topics import Topics, create_topics
@@ -23,19 +22,13 @@ def numbered(topic: str, count: int, size: int = 0) -> Iterator[Outgoing]:
 
 def written(bootstrap: str, topic: str, partition: int, count: int) -> list[Incoming]:
     """Read ``count`` messages of one partition."""
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap, auto_offset_reset="earliest", max_partition_fetch_bytes=8_000_000
-    )
-    try:
-        consumer.assign([TopicPartition(topic, partition)])
-        found: list[Incoming] = []
+    found: list[Incoming] = []
+    with Feed(Connection(bootstrap), (topic,), partition + 1, from_start=True) as feed:
         while len(found) < count:
-            batches = consumer.poll(timeout_ms=10_000)
-            assert batches, f"{len(found)} of {count} messages"
-            found += [incoming(r) for records in batches.values() for r in records]
-        return found
-    finally:
-        consumer.close()
+            more = feed.poll(10.0)
+            assert more, f"{len(found)} of {count} messages"
+            found += [message for message in more if message.partition == partition]
+    return found
 
 
 def test_messages_arrive_in_order_on_their_partition_with_key_and_content_type(bootstrap: str) -> None:
