@@ -13,7 +13,7 @@ Value = float | str
 class Point:
     """One row of a measurement; the same measurement, tags and time overwrite, fields merge.
 
-    Tags are few and bounded (asset, horizon, severity, stage); numbers are always written as floats.
+    Tags are few and bounded (docs/stores.md lists them); numbers are always written as floats.
     """
 
     measurement: str

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import typer
+from prometheus_client import Counter, Gauge, Histogram
 
 from chillcast.cli import app
 from chillcast.settings import PREFIX, Settings
@@ -46,15 +47,33 @@ def commands_of(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", command
 
 
-def test_every_command_and_option_is_documented() -> None:
+def test_every_option_stands_in_the_row_of_its_command_and_no_other_does() -> None:
     documented = text("commands.md")
-    commands = list(commands_of(typer.main.get_command(app)))
-    assert len(commands) >= 10
-    for name, command in commands:
-        assert f"| `{name}" in documented, name
-        for parameter in command.params:
-            for option in (o for o in parameter.opts if o.startswith("--")):
-                assert f"`{option}`" in documented, f"{name} {option}"
+    (common,) = re.findall(r"^Common options: (.*?)\n\n", documented, re.M | re.S)
+    shared = options_in(common)
+    commands = dict(commands_of(typer.main.get_command(app)))
+    rows = {name: row for name in commands for row in rows_of(documented, name)}
+    assert commands.keys() == rows.keys()
+    for name, command in commands.items():
+        options = {o for p in command.params for o in p.opts if o.startswith("--")}
+        assert options - options_in(rows[name]) - shared == set(), name
+        assert options_in(rows[name].replace("`replay --train-until`", "")) - options == set(), name
+
+
+def rows_of(documented: str, name: str) -> list[str]:
+    """Return the rows of the table that are about a command."""
+    return re.findall(rf"^\| `{re.escape(name)}(?: [A-Z\[][^`]*)?` \|.*$", documented, re.M)
+
+
+def options_in(documented: str) -> set[str]:
+    return set(re.findall(r"(?<!-)--[a-z][a-z-]*", documented))
+
+
+def test_only_commands_have_rows() -> None:
+    known = {name for name, _ in commands_of(typer.main.get_command(app))}
+    table = text("commands.md").partition("\n| command |")[2].partition("\n\n")[0]
+    said = {" ".join(re.findall(r"[a-z]+", row)) for row in re.findall(r"^\| `([^`A-Z\[]+)", table, re.M)}
+    assert said == known
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
@@ -72,21 +91,30 @@ def test_every_key_of_a_fleet_file_is_documented(table: type[msgspec.Struct]) ->
         assert re.search(rf"`{name}`", documented), f"{table.__name__}.{name}"
 
 
-def test_every_measurement_is_documented() -> None:
-    source = (ROOT / "streams" / "sink_stage.py").read_text(encoding="utf-8")
-    written = set(re.findall(r'Point\(\s*"(\w+)"', source))
-    assert written >= {"scores", "alerts", "explanations", "drift", "events"}
-    for name in written:
-        assert f"| `{name}` |" in text("stores.md"), name
-
-
-def test_every_metric_is_documented_and_no_other() -> None:
+def test_every_metric_is_documented_with_its_labels_and_no_other() -> None:
     served = {
-        metric.name + ("_total" if metric.type == "counter" else "")
-        for metric in Families().registry.collect()
+        metric.name + ("_total" if metric.type == "counter" else ""): set(family._labelnames)
+        for family in vars(Families()).values()
+        if isinstance(family, (Counter, Gauge, Histogram))
+        for metric in family.collect()
     }
     assert len(served) >= 10
-    assert set(re.findall(r"^\| `(chillcast_\w+)`", text("operations.md"), re.MULTILINE)) == served
+    said = re.findall(r"^\| `(chillcast_\w+)` \| ([^|]*) \|", text("operations.md"), re.M)
+    assert {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in said} == served
+
+
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda p: p.stem[:4])
+def test_every_decision_says_whether_it_holds(path: Path) -> None:
+    page = path.read_text(encoding="utf-8")
+    assert page.startswith(f"# {int(path.stem[:4])}. ")
+    found = re.search(r"\A# .*\n\nStatus: (?:accepted|(?:accepted; in part )?superseded by (\d+))\n\n", page)
+    assert found, page[:200]
+    if found[1]:
+        (successor,) = (p for p in DECISIONS if int(p.stem[:4]) == int(found[1]))
+        assert f"decision {int(path.stem[:4])}" in successor.read_text(encoding="utf-8")
 
 
 def test_every_link_of_the_documentation_leads_somewhere() -> None:

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from models.frames import Event
+from streams import messages
+from streams.messages import Drift, Watermark
+from streams.sink_stage import SinkStage
+from tests.streams.test_sink_stage import OPEN, TOPICS, FakeSink, arrive, scores, settled
+
+ROOT = Path(__file__).parents[1]
+
+
+def written() -> dict[str, tuple[set[str], set[str]]]:
+    """Return tags and fields by measurement, of one message of each kind."""
+    sink, drift = FakeSink(), Drift(detector="adwin", time_ms=1, value=1.0, text="moved", sensor="s0")
+    sent = [
+        messages.scores(TOPICS.scores, scores()),
+        messages.watermark(TOPICS.scores, Watermark(1)),
+        messages.alert(TOPICS.alerts, OPEN),
+        messages.drift(TOPICS.drift, drift),
+        messages.event(TOPICS.events, Event(1, "a", "shutdown")),
+    ]
+    assert settled(SinkStage(sink, TOPICS), *map(arrive, sent)) == []
+    return {p.measurement: (set(p.tags), set(p.fields)) for p in sink.written}
+
+
+def documented() -> dict[str, tuple[str, str]]:
+    """Return the cells of tags and fields by measurement."""
+    page = (ROOT / "docs" / "stores.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", page, re.M)
+    return {name: (tags, fields) for name, tags, fields in rows}
+
+
+def names(cell: str) -> set[str]:
+    """Return the names in a cell, without what is said of each in parentheses."""
+    plain = re.sub(r"\]\([^()]*\)", "]", cell)
+    return set(re.findall(r"`(\w+)`", re.sub(r"\([^()]*\)", "", plain)))
+
+
+def test_every_tag_and_field_of_every_measurement_is_documented_and_no_other() -> None:
+    assert {name: (names(tags), names(fields)) for name, (tags, fields) in documented().items()} == written()
+
+
+def test_no_measurement_escapes_the_test_above() -> None:
+    source = (ROOT / "streams" / "sink_stage.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'Point\(\s*"(\w+)"', source)) == set(written())
+
+
+@pytest.mark.parametrize("page", ["stores.md", "wire.md"])
+def test_every_detector_is_documented_and_no_other(page: str) -> None:
+    sources = [*ROOT.glob("streams/*.py"), *ROOT.glob("models/*.py")]
+    made = r'(?:detector=|QualitySignal\()\s*"([\w-]+)"'
+    known = {name for path in sources for name in re.findall(made, path.read_text(encoding="utf-8"))}
+    (row,) = re.findall(r"^\|.*`detector`.*$", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.M)
+    said = set(re.findall(r"`([\w-]+)`", row))
+    assert known - said == set()
+    assert known >= {"adwin", "silent", "unit"}
+    assert said - known <= {"detector", "sensor", "drift", "value", "text", "asset"}
