@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +24,8 @@ from streams.topics import Topics
 class Gathered:
     """All that was read so far; ``last`` holds the newest scores of each partition.
 
-    `on_alert` is called for each case as it opens or closes, `on_dead_letter` for each new reason.
+    `on_dead_letter` is called for each new reason; `on_alert`, by `tell`, for each case that opened or
+    closed, in order of event time. A case of a machine that is far behind the others comes too late for that.
     """
 
     topics: Topics
@@ -36,6 +39,8 @@ class Gathered:
     windows: int = 0
     last: dict[int, Scores] = field(default_factory=dict)
     _reasons: set[str] = field(default_factory=set)
+    _untold: list[tuple[int, str, int, Alert]] = field(default_factory=list)
+    _settled_ms: int = 0
     _watermark_ms: dict[int, int] = field(default_factory=dict)
     _ended: set[int] = field(default_factory=set)
 
@@ -59,6 +64,16 @@ class Gathered:
             self._dead_letter(messages.decode_json(message.value, DeadLetter))
         else:
             self._progress(message)
+
+    def tell(self, *, all_told: bool = False) -> None:
+        """Tell the cases up to the watermark of all partitions, as it was when this was last called.
+
+        Alerts and watermarks come on different topics: of what was read since, some may still be to come.
+        """
+        until_ms = math.inf if all_told else self._settled_ms
+        while self._untold and self._untold[0][0] <= until_ms:
+            self.on_alert(heapq.heappop(self._untold)[-1])
+        self._settled_ms = self.watermark_ms
 
     def columns(self) -> tuple[list[str], Int64, Int64, Float64, Float64]:
         """Return asset names, asset codes (n,), window ends (n,), risks (n, H) and adapted risks (n,).
@@ -90,8 +105,8 @@ class Gathered:
 
     def _alert(self, alert: Alert) -> None:
         if alert.stage != "update":
+            heapq.heappush(self._untold, (alert.time_ms, alert.asset, len(self.alerts), alert))
             self.alerts.append(alert)
-            self.on_alert(alert)
 
     def _progress(self, message: Incoming) -> None:
         """Take scores, or, from the features topic, only their number and the watermarks."""
@@ -110,11 +125,13 @@ class Gathered:
 
 
 def follow(feed: Feed, gathered: Gathered, tick: Callable[[], None], timeout_s: float = 0.2) -> None:
-    """Read until every partition has come to its end, calling ``tick`` in between."""
-    while not gathered.ended:
-        for message in feed.poll(timeout_s):
+    """Read until every partition has come to its end and nothing more comes, calling ``tick`` in between."""
+    while (received := feed.poll(timeout_s)) or not gathered.ended:
+        for message in received:
             gathered.take(message)
+        gathered.tell()
         tick()
+    gathered.tell(all_told=True)
 
 
 def await_sink(reader: Reader, gathered: Gathered, tick: Callable[[], None], give_up_s: float = 60.0) -> bool:

@@ -73,8 +73,33 @@ def test_opened_and_closed_cases_are_told_and_daily_updates_are_not() -> None:
     gathered = Gathered(TOPICS, 1, told.append)
     for stage in ("open", "update", "closed"):
         gathered.take(arrive(messages.alert(TOPICS.alerts, msgspec.structs.replace(OPEN, stage=stage))))
+    gathered.tell(all_told=True)
     assert [a.stage for a in told] == ["open", "closed"]
     assert gathered.alerts == told
+
+
+def case(hour: int, asset: str, partition: int) -> Incoming:
+    alert = msgspec.structs.replace(OPEN, time_ms=hour * HOUR_MS, asset=asset)
+    return arrive(messages.alert(TOPICS.alerts, alert), partition)
+
+
+def test_cases_of_several_partitions_are_told_in_order_of_event_time() -> None:
+    told: list[tuple[int, str]] = []
+    gathered = Gathered(TOPICS, 2, lambda a: told.append((a.time_ms // HOUR_MS, a.asset)))
+    batches = [
+        [case(1, "b", 0), case(5, "d", 0), mark(6 * HOUR_MS, 0)],
+        [case(1, "a", 1), mark(2 * HOUR_MS, 1)],
+        [case(2, "c", 1)],  # what its watermark promised, read after it
+        [],
+        [case(7, "f", 1), mark(7 * HOUR_MS, 1, end=True), mark(7 * HOUR_MS, 0, end=True)],
+        [case(6, "e", 0)],  # read after the end of every partition
+        [],
+    ]
+    seen: list[int] = []
+    follow(cast(Feed, FakeFeed(batches)), gathered, lambda: seen.append(len(told)))
+    assert told == [(1, "a"), (1, "b"), (2, "c"), (5, "d"), (6, "e"), (7, "f")]
+    assert seen[:4] == [0, 0, 3, 3]
+    assert len(gathered.alerts) == 6
 
 
 def test_drift_and_dead_letters_are_kept(gathered: Gathered) -> None:
@@ -124,9 +149,11 @@ class FakeFeed:
         return self.batches.pop(0)
 
 
-def test_following_ends_with_the_last_partition_and_ticks_at_every_poll(gathered: Gathered) -> None:
+def test_following_ends_when_every_partition_has_and_no_more_comes(
+    gathered: Gathered,
+) -> None:
     ticks: list[int] = []
-    batches = [[mark(1, 0)], [], [mark(2, 0, end=True)], [mark(2, 1, end=True)], [mark(9, 1)]]
+    batches = [[mark(1, 0)], [], [mark(2, 0, end=True)], [mark(2, 1, end=True)], [], [mark(9, 1)]]
     feed = FakeFeed(batches)
     follow(cast(Feed, feed), gathered, lambda: ticks.append(1), timeout_s=0.0)
     assert (len(ticks), len(feed.batches), gathered.watermark_ms) == (4, 1, 2)
