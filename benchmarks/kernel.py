@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.load import SENSORS, hours, seventy_sensors
 from benchmarks.record import record
-from models.frames import Frames
-from models.kernel import Kernel
+from models.features.kernel import Kernel
+from models.telemetry.samples import Frames
 
 ASSETS, WARM, TURN, TURNS = 40, 180, 20, 20
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.fleet import Fleet, parse_fleet
-from models.frames import Frames
+from models.fleet.fleet import Fleet, parse_fleet
+from models.telemetry.samples import Frames
 from streams import messages
 from streams.messages import Sample
 from streams.stage import Outgoing

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.load import SENSORS, START_MS, seventy_sensors
 from benchmarks.record import peak_bytes, record
-from models.frames import Float32, Frames, Slice
-from models.labels import DAY_MS
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Float32, Frames, Slice
 from simulators.archiver import Archiver
 from simulators.digest import Digest
 from simulators.dirt import Dirt, soil

@@ -20,17 +20,17 @@ import numpy as np
 
 from benchmarks.load import seventy_sensors
 from benchmarks.record import record
-from models.bundle import load_bundle, write_bundle
-from models.examples import Examples
-from models.features import FeatureSchema
-from models.fleet import Training
-from models.inventory import NOTHING
-from models.labels import DAY_MS
-from models.model_set import ModelSet
-from models.pack import Recent
-from models.registry import Registry
-from models.risk import RiskModel
-from models.segments import Division, Segments, train_segments
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Training
+from models.fleet.inventory import NOTHING
+from models.learning.segments import Division, Segments, train_segments
+from models.learning.training_set import Examples
+from models.registry.bundle import load_bundle, write_bundle
+from models.registry.mlflow_registry import Registry
+from models.risk.hazard import RiskModel
+from models.risk.model_set import ModelSet
+from models.risk.pack import Recent
+from models.telemetry.labels import DAY_MS
 
 MACHINES, WINDOWS, FEATURES, OUTCOMES = 18_000, 500, 40, 6
 STEP_MS, SPAN_MS = DAY_MS // 2, WINDOWS * (DAY_MS // 2)

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.record import record
-from models.fleet import load_fleet
+from models.fleet.fleet import load_fleet
 from simulators.laboratory import wear
 from simulators.machines import draw_machines, draw_models
 from simulators.physics import steady

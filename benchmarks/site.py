@@ -16,7 +16,7 @@ import msgspec
 
 from benchmarks.load import FLEET
 from chillcast.settings import Settings
-from models.kernel import Kernel, Windows
+from models.features.kernel import Kernel, Windows
 from streams import children, messages
 from streams.broker import EmbeddedBroker
 from streams.connection import Connection
@@ -24,7 +24,7 @@ from streams.kafka_log import KafkaLog
 from streams.publisher import Publisher
 from streams.stage import Outgoing
 from streams.topics import Topics, create_topics, partition_of
-from tests.kafkad import KafkaServer, NotHereError
+from tests.support.kafkad import KafkaServer, NotHereError
 
 WORKER = ("-m", "chillcast", "worker", "features")
 IDLE = ("-m", "benchmarks.idle")

@@ -12,8 +12,8 @@ from chillcast.pipeline import STAGES
 from chillcast.settings import Settings
 from chillcast.stages import promotions_of
 from models.errors import ChillcastError
-from models.fleet import Fleet
-from models.promotion import CHAMPION
+from models.fleet.fleet import Fleet
+from models.registry.promotion import CHAMPION
 from streams.cluster import Cluster, connected
 from streams.commit import grants_transactions
 from streams.tenure import read_tenures

@@ -10,8 +10,8 @@ from typing import Any
 from chillcast.pipeline import wait_for_configured_broker
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
-from models.fleet import Fleet
-from models.frames import utc
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import utc
 from simulators.archiver import Archiver
 from simulators.recorder import Recorder
 from streams.feed import Feed

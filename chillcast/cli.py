@@ -17,7 +17,7 @@ from chillcast.plotting import keep_cache_under
 from chillcast.reporter import Reporter
 from chillcast.settings import find_file, read_settings
 from models.errors import ChillcastError, ConfigError
-from models.fleet import Fleet, load_fleet
+from models.fleet.fleet import Fleet, load_fleet
 
 if TYPE_CHECKING:
     from simulators.scenario import Scenario

@@ -78,7 +78,7 @@ def show_(
     """Check the files of a dataset and say what it holds; with a time range, name the dataset first."""
     from chillcast.datasets import define, describe  # noqa: PLC0415
     from chillcast.stages import feature_store  # noqa: PLC0415
-    from models.dataset import Catalogue  # noqa: PLC0415
+    from models.store.dataset import Catalogue  # noqa: PLC0415
 
     settings, machines = opened(home=home, fleet=fleet)
     store = feature_store(settings, machines)
@@ -120,7 +120,7 @@ def diff(
     """Say how two datasets differ: in time, features and files."""
     from chillcast.datasets import difference  # noqa: PLC0415
     from chillcast.stages import feature_store  # noqa: PLC0415
-    from models.dataset import Catalogue  # noqa: PLC0415
+    from models.store.dataset import Catalogue  # noqa: PLC0415
 
     store = feature_store(*opened(home=home, fleet=fleet))
     catalogue = Catalogue(store)

@@ -17,16 +17,16 @@ from chillcast.reporter import Reporter
 from chillcast.settings import Settings, find_file
 from chillcast.stages import feature_store
 from chillcast.truth import keep_truth
-from models.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select, verify
 from models.errors import ConfigError, ModelError
-from models.expectation import Expectation
-from models.feature_store import FeatureStore, Origin, stored_schema
-from models.fitting import History
-from models.fleet import Fleet
-from models.frames import Slice, utc
-from models.inventory import Inventory, read_inventory
-from models.labels import DAY_MS, outcomes
-from models.manifest import champion, load_expectation
+from models.features.expectation import Expectation
+from models.fleet.fleet import Fleet
+from models.fleet.inventory import Inventory, read_inventory
+from models.learning.fitting import History
+from models.registry.manifest import champion, load_expectation
+from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select, verify
+from models.store.feature_store import FeatureStore, Origin, stored_schema
+from models.telemetry.labels import DAY_MS, outcomes
+from models.telemetry.samples import Slice, utc
 from simulators.playable import Playable, open_recording
 from simulators.scenario import load_scenario
 from simulators.simulation import Simulation

@@ -15,11 +15,11 @@ from chillcast.publishing import Playing
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from chillcast.streaming import Source, stream
-from models.evaluation import EventReport, evaluate_cases, log_loss
-from models.fitting import History
-from models.fleet import Fleet
-from models.frames import Event, Slice, utc
-from models.labels import DAY_MS, YEAR_MS, known, time_to_next, within
+from models.evaluation.events import EventReport, evaluate_cases, log_loss
+from models.fleet.fleet import Fleet
+from models.learning.fitting import History
+from models.telemetry.labels import DAY_MS, YEAR_MS, known, time_to_next, within
+from models.telemetry.samples import Event, Slice, utc
 from simulators.scenario import Scenario
 from simulators.simulation import Simulation
 from simulators.truth import FaultRecord, ShutdownRecord

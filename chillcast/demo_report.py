@@ -14,8 +14,8 @@ from rich.table import Table
 
 from chillcast.demo import DemoResult
 from chillcast.reporter import Reporter
-from models.evaluation import EventReport
-from models.frames import Event, utc
+from models.evaluation.events import EventReport
+from models.telemetry.samples import Event, utc
 
 
 def present(result: DemoResult, folder: Path, reporter: Reporter) -> None:

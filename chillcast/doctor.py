@@ -18,10 +18,10 @@ from chillcast.learning import create_registry
 from chillcast.settings import Settings
 from chillcast.stages import create_store
 from models.errors import ChillcastError, UnavailableError
-from models.expectation import identity_of
-from models.features import FeatureSchema
-from models.fleet import Fleet, load_fleet
-from models.manifest import champion, load_expectation, read_manifest
+from models.features.expectation import identity_of
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet, load_fleet
+from models.registry.manifest import champion, load_expectation, read_manifest
 
 _ANSWER_S = 5.0
 _UNREADABLE = "the fleet file is not readable"

@@ -18,10 +18,10 @@ from chillcast.stages import feature_store
 from chillcast.training import Packing, Run, train
 from chillcast.training_config import TrainingConfig
 from models.errors import UnavailableError
-from models.fleet import load_fleet
-from models.judgement import Judgement
-from models.manifest import bundle_sha256
-from models.model_set import summary
+from models.evaluation.backtest import Judgement
+from models.fleet.fleet import load_fleet
+from models.registry.manifest import bundle_sha256
+from models.risk.model_set import summary
 
 _SHOWN = (
     "shutdowns",

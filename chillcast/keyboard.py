@@ -10,7 +10,7 @@ import tty
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from models.labels import DAY_MS
+from models.telemetry.labels import DAY_MS
 from streams.messages import Control
 
 HELP = "space pauses and resumes, ← → seek a day, - + halve and double the speed, m is max, q stops"

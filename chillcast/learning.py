@@ -11,15 +11,15 @@ from pathlib import Path
 
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
-from models.bundle import write_bundle
-from models.expectation import Expectation, fit_expectation
-from models.fitting import Chosen, Fitted, Search, WindowSource, fit, nobody
-from models.fleet import Fleet
-from models.frames import Slice
-from models.labels import DAY_MS
-from models.promotion import Promotion, whoever
-from models.registry import Registry
-from models.segments import Division
+from models.features.expectation import Expectation, fit_expectation
+from models.fleet.fleet import Fleet
+from models.learning.fitting import Chosen, Fitted, Search, WindowSource, fit, nobody
+from models.learning.segments import Division
+from models.registry.bundle import write_bundle
+from models.registry.mlflow_registry import Registry
+from models.registry.promotion import Promotion, whoever
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Slice
 
 
 class Remembering:

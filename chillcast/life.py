@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from models.errors import ConfigError
-from models.fleet import Fleet
-from models.frames import Event, Float32, Int64, Slice
-from models.labels import DAY_MS
+from models.fleet.fleet import Fleet
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Float32, Int64, Slice
 from simulators.truth import FaultRecord
 
 _PANELS = 4

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.errors import ModelError
-from models.frames import Float64, Int64
+from models.telemetry.samples import Float64, Int64
 from streams import messages
 from streams.feed import Feed
 from streams.messages import Alert, DeadLetter, Drift, Scores, Watermark

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from chillcast.training import Run, without_causes
-from models.judgement import Judgement
-from models.model_set import summary
+from models.evaluation.backtest import Judgement
+from models.risk.model_set import summary
 
 _FOLDER = Path(__file__).parent / "templates"
 _BLUE, _GREY = "#1f6fb2", "#9aa7b2"

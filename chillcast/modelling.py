@@ -20,18 +20,18 @@ from chillcast.packaging import write_context
 from chillcast.settings import Settings, read_settings
 from chillcast.shadowing import judge_shadow
 from chillcast.stages import promotions_of
-from models.adoption import adopt
-from models.bundle import load_bundle, read_index, write_bundle
 from models.errors import ModelError, UnavailableError
-from models.expectation import Expectation, identity_of
-from models.features import FeatureSchema
-from models.fleet import Fleet, load_fleet
-from models.frames import utc
-from models.gate import DEFAULT, Evidence, Verdict, judge
-from models.manifest import PACK, Manifest, load_expectation, promoted_bundle, read_manifest
-from models.model_set import ModelSet, summary
-from models.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, whoever
-from models.registry import Registry, Version
+from models.features.expectation import Expectation, identity_of
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet, load_fleet
+from models.registry.bundle import load_bundle, read_index, write_bundle
+from models.registry.foreign_booster import adopt
+from models.registry.gate import DEFAULT, Evidence, Verdict, judge
+from models.registry.manifest import PACK, Manifest, load_expectation, promoted_bundle, read_manifest
+from models.registry.mlflow_registry import Registry, Version
+from models.registry.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, whoever
+from models.risk.model_set import ModelSet, summary
+from models.telemetry.samples import utc
 from streams import messages
 from streams.cluster import connected
 from streams.publisher import Publisher

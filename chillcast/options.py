@@ -9,7 +9,7 @@ import typer
 
 from chillcast.settings import Settings, read_settings
 from models.errors import ConfigError
-from models.fleet import Fleet, load_fleet
+from models.fleet.fleet import Fleet, load_fleet
 
 SHIPPED = "file, or the name of one that is shipped."
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 
 from models.errors import ModelError
-from models.fleet import Fleet
-from models.manifest import bundle_sha256
-from models.promotion import Promotion, Promotions
+from models.fleet.fleet import Fleet
+from models.registry.manifest import bundle_sha256
+from models.registry.promotion import Promotion, Promotions
 
 ROOT = Path(__file__).parent.parent
 _FOLDERS = ("chillcast", "simulators", "streams", "models", "fleets")

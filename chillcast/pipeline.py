@@ -13,7 +13,7 @@ import msgspec
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from models.errors import ConfigError
-from models.fleet import Fleet
+from models.fleet.fleet import Fleet
 from streams.broker import EmbeddedBroker
 from streams.connection import Connection
 from streams.supervisor import Supervisor

@@ -13,8 +13,8 @@ from chillcast.pipeline import wait_for_configured_broker
 from chillcast.reporter import Meter, Reporter
 from chillcast.settings import Settings
 from chillcast.steering import steered
-from models.fleet import Fleet
-from models.frames import Slice
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Slice
 from simulators.player import MAX, Open, Player, Steering
 from streams.cluster import Cluster, connected
 from streams.connection import Connection

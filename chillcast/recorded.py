@@ -19,12 +19,12 @@ from chillcast.publishing import Playing, publish
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from chillcast.streaming import Source, stream
+from models.alerting.policy import RiskSeries
 from models.errors import ConfigError, RecordingError
-from models.evaluation import BudgetReport, evaluate_budget
-from models.fitting import Fitted, History
-from models.fleet import Fleet
-from models.frames import Float64, Int64, Slice
-from models.policy import RiskSeries
+from models.evaluation.events import BudgetReport, evaluate_budget
+from models.fleet.fleet import Fleet
+from models.learning.fitting import Fitted, History
+from models.telemetry.samples import Float64, Int64, Slice
 from simulators.dirt import CLEAN, Dirt
 from simulators.playable import EVER, Playable, Span, open_recording
 from simulators.player import MAX

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from models.frames import Slice, utc
+from models.telemetry.samples import Slice, utc
 
 Advance = Callable[[float, str], None]
 

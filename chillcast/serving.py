@@ -11,7 +11,7 @@ from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from chillcast.stages import create_store
 from models.errors import ConfigError
-from models.fleet import Fleet
+from models.fleet.fleet import Fleet
 from streams.page import create_app
 
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from models.errors import ConfigError
-from models.tables import read_table
+from models.fleet.config import read_table
 from streams.connection import Connection, Security
 
 PREFIX = "CHILLCAST_"

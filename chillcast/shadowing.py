@@ -9,10 +9,10 @@ import numpy as np
 
 from chillcast.settings import Settings
 from models.errors import RecordError
-from models.fleet import Fleet
-from models.frames import Event
-from models.labels import DAY_MS
-from models.pairing import Pairing, matured, pair
+from models.evaluation.comparison import Pairing, matured, pair
+from models.fleet.fleet import Fleet
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event
 from streams import messages
 from streams.kafka_log import KafkaLog
 from streams.messages import Scores, Watermark

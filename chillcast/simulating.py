@@ -15,8 +15,8 @@ from chillcast.publishing import Playing, publish
 from chillcast.reporter import Meter, Reporter
 from chillcast.settings import Settings
 from models.errors import ConfigError
-from models.fleet import Fleet
-from models.frames import Slice
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Slice
 from simulators.archiver import Archiver
 from simulators.digest import Digest
 from simulators.player import MAX, since

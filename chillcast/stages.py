@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaProducer
 
 from chillcast.settings import Settings
 from models.errors import ConfigError, ModelError
-from models.features import FeatureSchema
-from models.fleet import Fleet, load_fleet
-from models.manifest import last_good, load_expectation, read_manifest
-from models.promotion import Promotions
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet, load_fleet
+from models.registry.manifest import last_good, load_expectation, read_manifest
+from models.registry.promotion import Promotions
 from streams.alarms import alarm
 from streams.cluster import connected
 from streams.commit import Producers, create_committer
@@ -30,8 +30,8 @@ from streams.topics import Topics
 from streams.worker import OpenStage, Worker, WorkerOptions
 
 if TYPE_CHECKING:
-    from models.expectation import Expectation
-    from models.feature_store import FeatureStore, StoredSchema
+    from models.features.expectation import Expectation
+    from models.store.feature_store import FeatureStore, StoredSchema
     from streams.store import Store
 
 log = logging.getLogger("chillcast")
@@ -147,8 +147,8 @@ def _schema_of(
     fingerprint: str, fleet: Fleet, settings: Settings
 ) -> tuple[StoredSchema, Expectation | None] | None:
     """Find the features of a fingerprint: the fleet's own, or those of a bundle that was promoted here."""
-    from models.expectation import identity_of  # noqa: PLC0415
-    from models.feature_store import stored_schema  # noqa: PLC0415
+    from models.features.expectation import identity_of  # noqa: PLC0415
+    from models.store.feature_store import stored_schema  # noqa: PLC0415
 
     plain = FeatureSchema(fleet)
     if fingerprint == plain.fingerprint:
@@ -194,6 +194,6 @@ def create_store(settings: Settings) -> Store:
 
 def feature_store(settings: Settings, fleet: Fleet) -> FeatureStore:
     """Return the feature store of a fleet, under the home folder."""
-    from models.feature_store import FeatureStore  # noqa: PLC0415
+    from models.store.feature_store import FeatureStore  # noqa: PLC0415
 
     return FeatureStore(settings.home_path / "features" / fleet.name)

@@ -13,9 +13,9 @@ from chillcast.reporter import Advance, Reporter
 from chillcast.settings import Settings
 from chillcast.stages import create_store
 from models.errors import UnavailableError
-from models.fleet import Fleet
-from models.frames import utc
-from models.manifest import champion
+from models.fleet.fleet import Fleet
+from models.registry.manifest import champion
+from models.telemetry.samples import utc
 from streams.feed import Feed
 from streams.messages import Alert
 

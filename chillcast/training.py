@@ -16,21 +16,21 @@ from chillcast.learning import learn
 from chillcast.reporter import Advance, Reporter
 from chillcast.training_config import TrainingConfig
 from chillcast.truth import ceiling_of, read_truth
-from models.baselines import Watched, baselines, day_columns, newest_columns, while_running
-from models.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select
+from models.alerting.policy import RiskSeries
 from models.errors import ConfigError
-from models.feature_store import FeatureStore
-from models.features import FeatureSchema
-from models.fitting import Fitted, Replayed, Search
-from models.fleet import Fleet
-from models.frames import Event, Float32, Float64, Int32, Int64
-from models.judgement import Exam, Judgement, figures, of_assets
-from models.labels import DAY_MS, is_down, known, observed_until, outcomes, time_to_next, within
-from models.model_set import counts
-from models.naming import Hints, Naming, judge_naming, naming_figures
-from models.policy import RiskSeries
-from models.segments import Division
-from models.tuning import tune
+from models.evaluation.backtest import Exam, Judgement, figures, of_assets
+from models.evaluation.baselines import Watched, baselines, day_columns, newest_columns, while_running
+from models.evaluation.cause_accuracy import Hints, Naming, judge_naming, naming_figures
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet
+from models.learning.fitting import Fitted, Replayed, Search
+from models.learning.segments import Division
+from models.learning.tuning import tune
+from models.risk.model_set import counts
+from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select
+from models.store.feature_store import FeatureStore
+from models.telemetry.labels import DAY_MS, is_down, known, observed_until, outcomes, time_to_next, within
+from models.telemetry.samples import Event, Float32, Float64, Int32, Int64
 
 ROOT, LOCK = Path(__file__).parent.parent, "requirements/all.txt"
 

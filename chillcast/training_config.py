@@ -11,10 +11,10 @@ import msgspec
 from msgspec import Meta
 
 from models.errors import ConfigError
-from models.fitting import split_of
-from models.fleet import Fleet, Training
-from models.segments import Segments
-from models.tables import read_table, read_toml
+from models.fleet.config import read_table, read_toml
+from models.fleet.fleet import Fleet, Training
+from models.learning.fitting import split_of
+from models.learning.segments import Segments
 
 Share = Annotated[float, Meta(ge=0, lt=1)]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from models.feature_store import FeatureStore
+from models.store.feature_store import FeatureStore
 from simulators.truth import ShutdownRecord
 
 _FOLDER = "truth"

@@ -8,8 +8,8 @@ import lightgbm as lgb
 import numpy as np
 
 from chillcast.settings import shipped
-from models.features import FeatureSchema
-from models.fleet import load_fleet
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import load_fleet
 
 schema = FeatureSchema(load_fleet(shipped("fleets") / "backblaze.toml"))
 names = [name for name in schema.names if name.startswith("smart_5.") and name.endswith(".mean")]

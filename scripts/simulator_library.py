@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from models.fleet import load_fleet
+from models.fleet.fleet import load_fleet
 from simulators.report import table
 from simulators.scenario import Scenario, load_scenario
 from simulators.simulation import Simulation

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from models.fleet import Fleet, load_fleet
+from models.fleet.fleet import Fleet, load_fleet
 from simulators import report, report_plots
 from simulators.recording import read_recording
 from simulators.scenario import load_scenario

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.frames import Float64
+from models.telemetry.samples import Float64
 from simulators.channels import Channel
 from simulators.clock import YEAR_D, Clock
 from simulators.controller import Limit, celsius

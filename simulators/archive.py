@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.errors import RecordingError
-from models.fleet import Fleet
-from models.frames import Event, Frames, Int32, Int64, Slice, join
-from models.inventory import NOTHING, Inventory
-from models.labels import DAY_MS
+from models.fleet.fleet import Fleet
+from models.fleet.inventory import NOTHING, Inventory
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Frames, Int32, Int64, Slice, join
 from simulators.digest import Digest
 
 MANIFEST, FORMAT = "recording.json", "chillcast.recording.v1"

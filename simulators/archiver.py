@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.errors import ConfigError
-from models.fleet import Fleet
-from models.frames import Event, Float32, Frames, Int64, Slice
-from models.inventory import NOTHING, Inventory
-from models.labels import DAY_MS
+from models.fleet.fleet import Fleet
+from models.fleet.inventory import NOTHING, Inventory
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Float32, Frames, Int64, Slice
 from simulators.archive import FORMAT, MANIFEST, Archive, Manifest, date_of
 
 _TIME = pa.timestamp("ms", "UTC")

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.frames import Float32, Int32, Int64
-from models.labels import Bools
-from models.panes import compiled
+from models.features.panes import compiled
+from models.telemetry.labels import Bools
+from models.telemetry.samples import Float32, Int32, Int64
 
 Lines = npt.NDArray[np.uint64]
 

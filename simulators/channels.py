@@ -6,7 +6,7 @@ from enum import IntEnum, auto
 
 import numpy as np
 
-from models.frames import Float64
+from models.telemetry.samples import Float64
 
 _MINUTE_S = 60.0
 

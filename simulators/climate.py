@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from models.frames import Float64, Int64
+from models.telemetry.samples import Float64, Int64
 from simulators.clock import YEAR_D, Clock
 
 _PERSISTENCE_PER_HOUR = 0.985

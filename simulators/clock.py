@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from models.frames import Float64, Int64
+from models.telemetry.samples import Float64, Int64
 
 DAY_S = 86_400
 YEAR_D = 365.25

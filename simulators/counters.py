@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.frames import Float64
+from models.telemetry.samples import Float64
 from simulators.clock import Clock
 from simulators.faults import Flags
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from models.frames import Frames, Int64, Slice
+from models.telemetry.samples import Frames, Int64, Slice
 from simulators.chance import lines_of
 
 

@@ -17,11 +17,11 @@ import numpy as np
 from msgspec import Meta
 
 from models.errors import ConfigError
-from models.fleet import Fleet
-from models.frames import Float32, Frames, Int64, Slice, join
-from models.labels import DAY_MS, YEAR_MS
-from models.quality import UNITS
-from models.tables import read_table, read_toml
+from models.features.quality import UNITS
+from models.fleet.config import read_table, read_toml
+from models.fleet.fleet import Fleet
+from models.telemetry.labels import DAY_MS, YEAR_MS
+from models.telemetry.samples import Float32, Frames, Int64, Slice, join
 from simulators.chance import Bursts, Lines, covering, crossed, hits, lines_of, overwrite, uniform
 
 _EPISODE_MS = 7 * DAY_MS

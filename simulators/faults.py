@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.frames import Float64, Int64
+from models.telemetry.samples import Float64, Int64
 from simulators.clock import YEAR_D, Clock
 from simulators.instruments import OF_SENSORS
 from simulators.physics import Wear

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.fleet import Fleet
-from models.frames import Event, Float32, Float64
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Event, Float32, Float64
 from simulators.alerts import Nuisances
 from simulators.channels import Channel
 from simulators.climate import Weather

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.frames import Float32, Float64
-from models.labels import DAY_MS
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Float32, Float64
 from simulators.clock import YEAR_D, Clock
 from simulators.truth import Truth
 

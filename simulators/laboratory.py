@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from models.frames import Float64
+from models.telemetry.samples import Float64
 from simulators.machines import MODELS, Machines, rated
 from simulators.physics import Steady, Wear, steady
 

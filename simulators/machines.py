@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.frames import Float64, Int64
+from models.telemetry.samples import Float64, Int64
 from simulators.refrigerant import NAMES, Refrigerant, refrigerant_of
 
 WATER_KJ = 4.19

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.frames import Float64, Int64
+from models.telemetry.samples import Float64, Int64
 from simulators.channels import Channel
 from simulators.climate import Air
 from simulators.faults import Int8, Severity

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from models.frames import Float64
+from models.telemetry.samples import Float64
 from simulators.machines import Machines
 from simulators.refrigerant import refrigerant_of
 

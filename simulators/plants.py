@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.frames import Float64, Int64
+from models.telemetry.samples import Float64, Int64
 from simulators.climate import Climate
 from simulators.load import BUILDINGS
 

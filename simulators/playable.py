@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import RecordingError
-from models.fleet import Fleet
-from models.frames import Event, Slice, limits, utc
-from models.inventory import NOTHING, Inventory
+from models.fleet.fleet import Fleet
+from models.fleet.inventory import NOTHING, Inventory
+from models.telemetry.samples import Event, Slice, limits, utc
 from simulators.archive import Archive
 from simulators.dirt import CLEAN, Dirt, soil
 from simulators.player import Open, since

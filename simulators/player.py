@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import ConfigError
-from models.fleet import Fleet
-from models.frames import Slice, utc
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Slice, utc
 from simulators.replay import end, replay
 from streams.checks import parse_time
 from streams.messages import Control

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.frames import Float64
+from models.telemetry.samples import Float64
 from simulators.alerts import warned
 from simulators.channels import Channel
 from simulators.climate import Air

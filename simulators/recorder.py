@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from models.errors import RecordError
-from models.fleet import Fleet
-from models.frames import Event, Frames, Int64, Slice, join
-from models.labels import DAY_MS
+from models.fleet.fleet import Fleet
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Frames, Int64, Slice, join
 from simulators.archive import Manifest
 from simulators.archiver import Archiver
 from streams import blocks, checks

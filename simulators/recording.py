@@ -17,10 +17,10 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from models.errors import ConfigError, RecordingError
-from models.fleet import Column, EventRule, Fleet, Recording
-from models.frames import Event, Float32, Frames, Int32, Int64, Slice
-from models.inventory import NOTHING, Inventory, of_columns
-from models.labels import DAY_MS, Bools
+from models.fleet.fleet import Column, EventRule, Fleet, Recording
+from models.fleet.inventory import NOTHING, Inventory, of_columns
+from models.telemetry.labels import DAY_MS, Bools
+from models.telemetry.samples import Event, Float32, Frames, Int32, Int64, Slice
 from streams.checks import LATEST_MS
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from CoolProp.CoolProp import AbstractState
 
-from models.frames import Float64
+from models.telemetry.samples import Float64
 
 Cells = npt.NDArray[np.intp]
 _KELVIN = 273.15

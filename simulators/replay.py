@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import ConfigError
-from models.fleet import Fleet
-from models.frames import Event, Frames, Slice
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Event, Frames, Slice
 from streams import messages
 from streams.checks import CUT_BYTES
 from streams.messages import Watermark

@@ -8,9 +8,9 @@ from statistics import median
 
 import numpy as np
 
-from models.fleet import Fleet
-from models.frames import Float32
-from models.labels import DAY_MS
+from models.fleet.fleet import Fleet
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Float32
 from simulators.laboratory import (
     LOAD,
     LOADS,

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from models.fleet import Fleet
-from models.frames import Float32
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Float32
 from simulators.laboratory import LOAD, LOADS, REGRESSION, TRIALS, penalty, published
 from simulators.report import COMMON
 from simulators.thresholds import Threshold

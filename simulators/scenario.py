@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from models.errors import ConfigError
-from models.tables import read_table, read_toml
+from models.fleet.config import read_table, read_toml
 from simulators.climate import Climate
 from simulators.clock import DAY_S, Clock
 from simulators.dirt import CLEAN, Dirt

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import ConfigError
-from models.fleet import Fleet
-from models.frames import Float32
-from models.panes import compiled
+from models.features.panes import compiled
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Float32
 from simulators.points import POINTS, Reading
 
 UInt16 = npt.NDArray[np.uint16]

@@ -12,8 +12,8 @@ from math import ceil
 
 import numpy as np
 
-from models.frames import Float64, Int64
-from models.panes import compiled
+from models.features.panes import compiled
+from models.telemetry.samples import Float64, Int64
 from simulators.clock import DAY_S, Clock
 from simulators.faults import Flags
 from simulators.plants import Plants

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from models.errors import ConfigError
-from models.fleet import Fleet
-from models.frames import Event, Float32, Frames, Int32, Int64, Slice
-from models.inventory import Inventory
+from models.fleet.fleet import Fleet
+from models.fleet.inventory import Inventory
+from models.telemetry.samples import Event, Float32, Frames, Int32, Int64, Slice
 from simulators.dirt import soil
 from simulators.group import SIZE, Group
 from simulators.scenario import Scenario

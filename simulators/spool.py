@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from models.frames import Float32
+from models.telemetry.samples import Float32
 
 
 class Spool:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.fleet import Fleet
-from models.frames import Event, Float32, Int64, Slice
-from models.labels import DAY_MS
+from models.fleet.fleet import Fleet
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Float32, Int64, Slice
 from simulators.clock import YEAR_D
 
 BLOCK_H = 6

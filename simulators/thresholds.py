@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.evaluation import EventReport, evaluate_cases
-from models.frames import Float32
-from models.labels import DAY_MS, Bools
+from models.evaluation.events import EventReport, evaluate_cases
+from models.telemetry.labels import DAY_MS, Bools
+from models.telemetry.samples import Float32
 from simulators.survey import Survey
 
 _SHARES = np.geomspace(2e-5, 0.2, 160)

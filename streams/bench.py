@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from models.bundle import load_bundle
 from models.errors import ModelError
-from models.expectation import Expectation, identity_of
-from models.features import FeatureSchema
-from models.fleet import Fleet
-from models.manifest import last_good, load_expectation, promoted_bundle
-from models.model_set import MEMORY_BYTES, ModelSet
-from models.pack import Recent
-from models.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, Role
+from models.features.expectation import Expectation, identity_of
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet
+from models.registry.bundle import load_bundle
+from models.registry.manifest import last_good, load_expectation, promoted_bundle
+from models.registry.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, Role
+from models.risk.model_set import MEMORY_BYTES, ModelSet
+from models.risk.pack import Recent
 from streams.alarms import alarm
 from streams.messages import Tenure
 

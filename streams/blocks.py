@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from models.errors import RecordError
-from models.fleet import Fleet
-from models.frames import Float32, Frames, Int32, Int64
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Float32, Frames, Int32, Int64
 from streams import checks
 
 

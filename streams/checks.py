@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import RecordError
-from models.fleet import Fleet
-from models.frames import Int32, Int64
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Int32, Int64
 
 MAX_BYTES = 4 * 1024 * 1024
 CUT_BYTES = 768 * 1024  # what senders of ours cut to: a broker takes a megabyte by default

@@ -8,15 +8,15 @@ import msgspec
 import numpy as np
 
 from models.errors import RecordError, StateError
-from models.expectation import Expectation
-from models.fleet import Fleet
-from models.frames import Event, Frames, Int64
-from models.kernel import Kernel, Tally, Windows
-from models.labels import DAY_MS
-from models.memory import NEVER
-from models.quality import Quality, QualitySignal
-from models.saving import Head, Kept, Loader, Panes, head_of, kept_of, panes_of
-from models.watermark import FleetWatermark
+from models.features.expectation import Expectation
+from models.features.kernel import Kernel, Tally, Windows
+from models.features.quality import Quality, QualitySignal
+from models.features.snapshot import Head, Kept, Loader, Panes, head_of, kept_of, panes_of
+from models.features.state import NEVER
+from models.features.watermark import FleetWatermark
+from models.fleet.fleet import Fleet
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Frames, Int64
 from streams import messages
 from streams.checks import CUT_BYTES
 from streams.messages import DeadLetter, Drift, Watermark

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from models.errors import RecordError
-from models.expectation import Expectation
-from models.feature_store import FeatureStore, Origin, StoredSchema
-from models.frames import Event
-from models.kernel import Windows
+from models.features.expectation import Expectation
+from models.features.kernel import Windows
+from models.store.feature_store import FeatureStore, Origin, StoredSchema
+from models.telemetry.samples import Event
 from streams import messages
 from streams.messages import DeadLetter
 from streams.stage import Forgetful, Incoming, Outgoing

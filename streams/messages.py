@@ -15,10 +15,10 @@ import numpy as np
 from msgspec import Meta
 
 from models.errors import RecordError
-from models.frames import Event, Float64, Frames, Int32, Int64
-from models.inventory import FLEET
-from models.kernel import Windows
-from models.promotion import Promotion, Role
+from models.features.kernel import Windows
+from models.fleet.inventory import FLEET
+from models.registry.promotion import Promotion, Role
+from models.telemetry.samples import Event, Float64, Frames, Int32, Int64
 from streams import blocks, checks
 from streams.stage import Incoming, Outgoing
 

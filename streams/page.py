@@ -19,10 +19,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from models.errors import UnavailableError
-from models.fleet import Fleet
-from models.frames import utc
-from models.inventory import FLEET
-from models.labels import DAY_MS
+from models.fleet.fleet import Fleet
+from models.fleet.inventory import FLEET
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import utc
 from streams.chart import Chart, draw
 from streams.store import Reader, Row
 

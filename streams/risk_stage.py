@@ -14,19 +14,19 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from models.calibration import log_odds, sigmoid
-from models.drift import DriftSignal, ScoreDrift
+from models.adaptation.drift import DriftSignal, ScoreDrift
+from models.adaptation.online import OnlineRisk, Pending
+from models.alerting.policy import Decision, Remembered, create_policy
 from models.errors import ModelError, RecordError, StateError
-from models.explain import Explainer, Explanation, Reason
-from models.features import FeatureSchema
-from models.fleet import Fleet
-from models.frames import Event, Float32, Float64
-from models.kernel import Windows
-from models.labels import DAY_MS, OUTCOME
-from models.model_set import level_of
-from models.online import OnlineRisk, Pending
-from models.policy import Decision, Remembered, create_policy
-from models.promotion import CHALLENGER, CHAMPION
+from models.features.kernel import Windows
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet
+from models.registry.promotion import CHALLENGER, CHAMPION
+from models.risk.calibration import log_odds, sigmoid
+from models.risk.explain import Explainer, Explanation, Reason
+from models.risk.model_set import level_of
+from models.telemetry.labels import DAY_MS, OUTCOME
+from models.telemetry.samples import Event, Float32, Float64
 from streams import messages
 from streams.bench import ROLES, Bench, Candidate
 from streams.messages import Alert, DeadLetter, Drift, ProbableCause, Scores, SensorReason, Tenure, Watermark

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.frames import Frames, Int64
-from models.kernel import KernelState
+from models.features.kernel import KernelState
+from models.telemetry.samples import Frames, Int64
 from streams.stage import Incoming
 
 

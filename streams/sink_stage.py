@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from models.errors import RecordError, UnavailableError
-from models.frames import Event
-from models.labels import DAY_MS
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event
 from streams import messages
 from streams.messages import Alert, DeadLetter, Drift, Scores, Watermark
 from streams.stage import Forgetful, Incoming, Outgoing

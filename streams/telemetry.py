@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 
 from models.errors import RecordError
-from models.fleet import Fleet
-from models.frames import Event, Frames
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Event, Frames
 from streams import blocks, checks, messages
 from streams.blocks import Block
 from streams.messages import BLOCK, EVENT, SAMPLE, WATERMARK, Sample, Watermark

@@ -10,7 +10,7 @@ import bisect
 from collections.abc import Iterable, Iterator
 
 from models.errors import RecordError
-from models.promotion import CHAMPION, Role
+from models.registry.promotion import CHAMPION, Role
 from streams import messages
 from streams.alarms import alarm
 from streams.connection import Connection

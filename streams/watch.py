@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from kafka.errors import KafkaError
 
 from models.errors import ModelError, RecordError
-from models.promotion import Promotion, Role
+from models.registry.promotion import Promotion, Role
 from streams import messages
 from streams.bench import ROLES, PromotedModels
 from streams.connection import Connection

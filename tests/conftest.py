@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from streams.broker import EmbeddedBroker
-from tests.influxd import Influx, serving
+from tests.support.influxd import Influx, serving
 
 
 @pytest.fixture(scope="session")

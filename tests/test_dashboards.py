@@ -11,7 +11,7 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 
 from streams.influx_store import InfluxStore
 from streams.store import Point
-from tests.influxd import ORG, Influx
+from tests.support.influxd import ORG, Influx
 
 ROOT = Path(__file__).parent.parent
 GRAFANA = ROOT / "deploy" / "grafana"

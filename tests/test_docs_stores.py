@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.frames import Event
+from models.telemetry.samples import Event
 from streams import messages
 from streams.messages import Drift, Watermark
 from streams.sink_stage import SinkStage

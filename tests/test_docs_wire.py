@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from models.fleet import load_fleet
-from models.frames import Event
-from models.promotion import Promotion
+from models.fleet.fleet import load_fleet
+from models.registry.promotion import Promotion
+from models.telemetry.samples import Event
 from streams import checks, messages
 from streams.blocks import Block
 from streams.snapshots import STATE, Position, StateRecord
 from streams.topics import NAMES, STATES
-from tests.collected import decoded
+from tests.support.collected import decoded
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")

@@ -23,12 +23,12 @@ from chillcast.pipeline import running
 from chillcast.publishing import BackgroundReplay, Playing
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
-from models.features import FeatureSchema
-from models.fitting import History
-from models.fleet import Fleet, load_fleet
-from models.frames import Event
-from models.kernel import Windows
-from models.labels import DAY_MS
+from models.features.kernel import Windows
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet, load_fleet
+from models.learning.fitting import History
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event
 from simulators.recording import Recorded, read_recording
 from streams import messages
 from streams.broker import free_port
@@ -37,7 +37,7 @@ from streams.messages import DeadLetter, Sample, Watermark
 from streams.publisher import Publisher
 from streams.stage import Outgoing
 from streams.topics import partition_of
-from tests.collected import Final, collect
+from tests.support.collected import Final, collect
 
 ROOT = Path(__file__).parent.parent
 

@@ -15,19 +15,19 @@ import pytest
 
 from chillcast.pipeline import Pipeline, running
 from chillcast.settings import Settings
-from models.bundle import write_bundle
-from models.kernel import Windows
-from models.model_set import ModelSet
-from models.promotion import CHAMPION, Promotion, Promotions
-from models.risk import RiskModel
+from models.features.kernel import Windows
+from models.registry.bundle import write_bundle
+from models.registry.promotion import CHAMPION, Promotion, Promotions
+from models.risk.hazard import RiskModel
+from models.risk.model_set import ModelSet
 from streams import messages
 from streams.feed import Feed
 from streams.messages import Scores, Tenure
 from streams.publisher import Publisher
 from streams.stage import Outgoing
 from streams.tenure import Schedule
-from tests.models.test_explain import Trained, fleet, trained
-from tests.streams.benches import divided
+from tests.models.risk.test_explain import Trained, fleet, trained
+from tests.support.model_pools import divided
 from tests.test_end_to_end import Alarms
 
 HOUR_MS = 3_600_000

@@ -14,11 +14,11 @@ from chillcast.pipeline import running
 from chillcast.publishing import BackgroundReplay, Playing
 from chillcast.settings import Settings
 from chillcast.stages import feature_store
-from models.dataset import StoredHistory, select
-from models.feature_store import FeatureStore
-from models.fleet import Fleet, load_fleet
-from models.frames import Event
-from models.labels import DAY_MS
+from models.fleet.fleet import Fleet, load_fleet
+from models.store.dataset import StoredHistory, select
+from models.store.feature_store import FeatureStore
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event
 from simulators.recording import Recorded, read_recording
 from tests.test_end_to_end import ROOT, Alarms, chillcast, drives
 

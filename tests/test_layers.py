@@ -41,8 +41,8 @@ def test_imports_run_one_way(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("models/labels.py", "import streams.topics"),
-        ("models/labels.py", "import kafka"),
+        ("models/telemetry/labels.py", "import streams.topics"),
+        ("models/telemetry/labels.py", "import kafka"),
         ("streams/feed.py", "import chillcast"),
     ],
 )

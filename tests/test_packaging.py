@@ -56,7 +56,12 @@ def test_the_lock_of_the_workers_has_no_registry_and_no_tools() -> None:
 def test_the_wheel_holds_the_four_packages_the_fleets_and_the_page(tmp_path: Path) -> None:
     (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"chillcast/cli.py", "simulators/physics.py", "streams/worker.py", "models/kernel.py"} <= names
+    assert {
+        "chillcast/cli.py",
+        "simulators/physics.py",
+        "streams/worker.py",
+        "models/features/kernel.py",
+    } <= names
     assert {"chillcast/fleets/chiller.toml", "chillcast/fleets/scenarios/demo.toml"} <= names
     assert {"streams/templates/fleet.html", "streams/static/page.css"} <= names
     assert {f"{package}/py.typed" for package in ("chillcast", "simulators", "streams", "models")} <= names

@@ -20,8 +20,8 @@ from chillcast.settings import Settings
 from chillcast.simulating import Request, simulate
 from chillcast.steering import tell
 from models.errors import ConfigError
-from models.fleet import load_fleet
-from models.labels import DAY_MS
+from models.fleet.fleet import load_fleet
+from models.telemetry.labels import DAY_MS
 from simulators.archive import Archive
 from simulators.playable import Span
 from simulators.scenario import load_scenario

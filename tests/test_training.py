@@ -9,7 +9,7 @@ import pytest
 
 from chillcast.training_config import load_config
 from models.errors import ConfigError
-from models.manifest import read_manifest
+from models.registry.manifest import read_manifest
 from tests.test_end_to_end import chillcast, drives
 
 CONFIG = """

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from chillcast.datasets import parse_date, prune
-from models.dataset import Catalogue, select
 from models.errors import ConfigError
-from models.feature_store import FeatureStore, Origin
-from models.frames import Event
-from models.labels import DAY_MS
-from tests.models.test_feature_store import SCHEMA, windows
+from models.store.dataset import Catalogue, select
+from models.store.feature_store import FeatureStore, Origin
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event
+from tests.models.store.test_feature_store import SCHEMA, windows
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from chillcast.doctor import examine, healthy
 from chillcast.findings import Finding
 from chillcast.settings import Settings, read_settings
 from chillcast.stages import promotions_of
-from models.fleet import load_fleet
-from models.promotion import Promotion
+from models.fleet.fleet import load_fleet
+from models.registry.promotion import Promotion
 from streams import messages
 from streams.broker import free_port
 from streams.connection import Connection

@@ -11,7 +11,7 @@ from typing import TextIO
 import pytest
 
 from chillcast.keyboard import Keyboard
-from models.labels import DAY_MS
+from models.telemetry.labels import DAY_MS
 from streams.messages import Control
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from chillcast.life import chosen, draw, life_of, moved_most
 from models.errors import ConfigError
-from models.fleet import load_fleet
+from models.fleet.fleet import load_fleet
 from simulators.scenario import load_scenario
 from simulators.simulation import Simulation
 from simulators.truth import FaultRecord

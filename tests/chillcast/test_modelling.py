@@ -15,19 +15,19 @@ import pytest
 
 from chillcast.modelling import Models
 from chillcast.settings import Settings
-from models.bundle import write_bundle
 from models.errors import ModelError
-from models.frames import Event
-from models.labels import DAY_MS
-from models.promotion import CHALLENGER, CHAMPION, Promotion
-from models.risk import RiskModel
+from models.registry.bundle import write_bundle
+from models.registry.promotion import CHALLENGER, CHAMPION, Promotion
+from models.risk.hazard import RiskModel
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event
 from streams import messages
 from streams.connection import Connection
 from streams.messages import Scores, Watermark
 from streams.publisher import Publisher
 from streams.topics import Topics, create_topics
-from tests.models.test_adoption import booster, some
-from tests.models.test_explain import Trained, fleet, trained
+from tests.models.registry.test_foreign_booster import booster, some
+from tests.models.risk.test_explain import Trained, fleet, trained
 
 FIGURES = {
     "model_recall": 0.5,

@@ -10,12 +10,12 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from chillcast.packaging import write_context
-from models.bundle import write_bundle
 from models.errors import ModelError
-from models.fleet import load_fleet
-from models.promotion import CHAMPION, Promotion, Promotions
+from models.fleet.fleet import load_fleet
+from models.registry.bundle import write_bundle
+from models.registry.promotion import CHAMPION, Promotion, Promotions
 from streams.bench import PromotedModels
-from tests.models.test_explain import Trained, fleet, trained
+from tests.models.risk.test_explain import Trained, fleet, trained
 
 PROMOTION = Promotion(fleet="toy", version="7", reason="packaged", promoted_ms=1)
 

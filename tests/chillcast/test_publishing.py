@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from chillcast.publishing import BackgroundReplay, Playing, ahead_of
-from models.frames import Slice
-from models.labels import DAY_MS
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Slice
 from streams.connection import Connection
 from streams.topics import Topics
 from tests.simulators.test_dirt import FLEET, clean

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from chillcast.reporter import Meter, Reporter
-from models.labels import DAY_MS
+from models.telemetry.labels import DAY_MS
 from tests.simulators.test_dirt import clean
 
 

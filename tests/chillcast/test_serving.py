@@ -15,7 +15,7 @@ from chillcast.reporter import Reporter
 from chillcast.serving import serve_page
 from chillcast.settings import Settings
 from models.errors import ConfigError
-from models.fleet import load_fleet
+from models.fleet.fleet import load_fleet
 
 
 def test_a_port_that_is_taken_is_refused_by_name(tmp_path: Path) -> None:

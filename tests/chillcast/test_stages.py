@@ -12,11 +12,11 @@ import pytest
 
 from chillcast.settings import Settings
 from chillcast.stages import promotions_of
-from models.bundle import write_bundle
-from models.expectation import fit_expectation
-from models.promotion import CHAMPION, Promotion
-from tests.models.test_expectation import machines, rows, slices
-from tests.models.test_explain import fleet, trained
+from models.features.expectation import fit_expectation
+from models.registry.bundle import write_bundle
+from models.registry.promotion import CHAMPION, Promotion
+from tests.models.features.test_expectation import machines, rows, slices
+from tests.models.risk.test_explain import fleet, trained
 
 HEAVY = ("lightgbm", "mlflow", "pandas", "pyarrow", "river", "sklearn", "matplotlib")
 OPENED = """

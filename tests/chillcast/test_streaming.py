@@ -9,7 +9,7 @@ from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from chillcast.streaming import Source, stream
 from models.errors import ModelError
-from models.fleet import load_fleet
+from models.fleet.fleet import load_fleet
 
 
 def test_a_fleet_with_expectations_and_no_champion_is_refused_before_anything_starts(tmp_path: Path) -> None:

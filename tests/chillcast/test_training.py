@@ -23,9 +23,9 @@ from chillcast.training import LOCK, Run, dependency_digest, train
 from chillcast.training_config import Data, Split, TrainingConfig
 from chillcast.truth import ceiling_of, keep_truth, read_truth
 from models.errors import ModelError, UnavailableError
-from models.fleet import load_fleet
-from models.labels import DAY_MS
-from models.manifest import read_manifest
+from models.fleet.fleet import load_fleet
+from models.registry.manifest import read_manifest
+from models.telemetry.labels import DAY_MS
 from simulators.truth import ShutdownRecord
 from tests.test_end_to_end import drives
 

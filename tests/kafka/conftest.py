@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from streams.connection import Connection
-from tests.kafkad import KafkaServer, NotHereError
+from tests.support.kafkad import KafkaServer, NotHereError
 
 
 @pytest.fixture(scope="session")

@@ -26,11 +26,11 @@ import numpy as np
 from kafka import KafkaAdminClient
 
 from chillcast.settings import Settings
-from models.features import FeatureSchema
-from models.fitting import History
-from models.fleet import Fleet, parse_fleet
-from models.frames import Frames, Slice
-from models.kernel import Windows
+from models.features.kernel import Windows
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet, parse_fleet
+from models.learning.fitting import History
+from models.telemetry.samples import Frames, Slice
 from simulators.replay import replay
 from streams import messages
 from streams.broker import EmbeddedBroker
@@ -42,8 +42,8 @@ from streams.publisher import Publisher
 from streams.stage import Outgoing
 from streams.supervisor import Supervisor
 from streams.topics import Topics, create_topics
-from tests.collected import Final, collect
-from tests.kafkad import KafkaServer, NotHereError
+from tests.support.collected import Final, collect
+from tests.support.kafkad import KafkaServer, NotHereError
 
 ROOT = Path(__file__).parents[2]
 PARTITIONS, ASSETS, HOURS = 4, 24, 160

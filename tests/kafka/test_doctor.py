@@ -9,7 +9,7 @@ from kafka.admin import ConfigResource
 from chillcast.broker_checks import broker_findings
 from chillcast.findings import Finding
 from chillcast.settings import Settings
-from models.fleet import load_fleet
+from models.fleet.fleet import load_fleet
 from streams.connection import Connection
 from streams.topics import Topics, create_topics
 

@@ -8,7 +8,7 @@ import pytest
 
 from streams.connection import Connection
 from tests.kafka.faults import FAULTS, KAFKA_ONLY, inject
-from tests.kafkad import KafkaServer
+from tests.support.kafkad import KafkaServer
 
 pytestmark = pytest.mark.kafka
 ELSEWHERE = (

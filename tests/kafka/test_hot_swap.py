@@ -8,7 +8,7 @@ import pytest
 
 from chillcast.settings import Settings
 from streams.connection import Connection
-from tests.models.test_explain import fleet, trained
+from tests.models.risk.test_explain import fleet, trained
 from tests.test_hot_swap import check_swaps
 
 pytestmark = pytest.mark.kafka

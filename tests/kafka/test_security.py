@@ -19,7 +19,7 @@ from streams.publisher import Publisher
 from streams.stage import Outgoing
 from streams.topics import Topics, create_topics, wait_for_broker
 from streams.worker import WorkerOptions, create_app
-from tests.kafkad import PASSWORD, USER, KafkaServer, NotHereError
+from tests.support.kafkad import PASSWORD, USER, KafkaServer, NotHereError
 
 pytestmark = pytest.mark.kafka
 

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.errors import ConfigError, RecordingError
-from models.frames import Event, Slice
-from models.inventory import Inventory
-from models.labels import DAY_MS
+from models.fleet.inventory import Inventory
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Slice
 from simulators import archive
 from simulators.archive import Archive
 from simulators.archiver import Archiver
@@ -21,7 +21,7 @@ from simulators.digest import Digest
 from simulators.dirt import soil
 from simulators.playable import Span, open_recording
 from simulators.truth import FaultRecord
-from tests.models.test_kernel import fleet_of
+from tests.models.features.test_kernel import fleet_of
 from tests.simulators.test_dirt import ALL, FLEET, clean
 from tests.simulators.test_replay import raw_of
 

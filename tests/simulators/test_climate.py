@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from models.frames import Float64
+from models.telemetry.samples import Float64
 from simulators.climate import Climate, Persistent, Weather
 from simulators.clock import Clock
 

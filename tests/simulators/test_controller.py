@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from models.frames import Float64
+from models.telemetry.samples import Float64
 from simulators.channels import Channel
 from simulators.clock import Clock
 from simulators.controller import LIMITS, LOW_EVAPORATOR, Controller, Day, Orders, Trip

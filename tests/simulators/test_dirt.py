@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import ConfigError
-from models.fleet import Fleet
-from models.frames import Event, Float32, Frames, Int64, Slice
-from models.labels import DAY_MS
+from models.fleet.fleet import Fleet
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Float32, Frames, Int64, Slice
 from simulators.dirt import Dirt, load_dirt, soil
-from tests.models.test_kernel import MINUTE, fleet_of
+from tests.models.features.test_kernel import MINUTE, fleet_of
 
 S, DAYS, PERIODS = 4, 6, 1440
 NAMES = ("a", "b", "c", "d", "e")

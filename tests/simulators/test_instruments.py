@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from models.frames import Float32
+from models.telemetry.samples import Float32
 from simulators.clock import Clock
 from simulators.instruments import OF_SENSORS, InstrumentFaults
 from simulators.truth import FaultRecord, Truth

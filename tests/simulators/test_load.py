@@ -4,7 +4,7 @@ from datetime import date
 
 import numpy as np
 
-from models.frames import Float64
+from models.telemetry.samples import Float64
 from simulators.clock import Clock
 from simulators.load import BUILDINGS, Buildings
 

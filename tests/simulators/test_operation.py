@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.frames import Float64
+from models.telemetry.samples import Float64
 from simulators.channels import Channel
 from simulators.climate import Air
 from simulators.faults import GRADUAL, Severity

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from models.errors import ConfigError
-from models.frames import Frames
+from models.telemetry.samples import Frames
 from simulators.player import MAX, Player, Steering, parse_speed, since
 from streams.messages import Control, Watermark
 from streams.stage import Outgoing
-from tests.collected import decoded
-from tests.models.test_kernel import MINUTE
+from tests.models.features.test_kernel import MINUTE
 from tests.simulators.test_replay import FLEET, START_MS, slices
+from tests.support.collected import decoded
 
 END_MS = slices()[0].end_ms
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.frames import Float64
+from models.telemetry.samples import Float64
 from simulators.alerts import NUISANCES, WARNING_CODES, WARNINGS
 from simulators.channels import Channel
 from simulators.climate import Air

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models.frames import Event
-from models.labels import DAY_MS
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event
 from simulators import recorder
 from simulators.archive import Archive
 from simulators.archiver import Archiver

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.errors import ConfigError, RecordingError
-from models.fleet import Column, EventRule, Fleet, Recording, load_fleet
+from models.fleet.fleet import Column, EventRule, Fleet, Recording, load_fleet
 from simulators.recording import Recorded, read_recording
-from tests.models.test_kernel import fleet_of
+from tests.models.features.test_kernel import fleet_of
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"

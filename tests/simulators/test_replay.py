@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from models.errors import ConfigError
-from models.fleet import Fleet
-from models.frames import Event, Frames, Slice
-from models.kernel import Kernel
+from models.features.kernel import Kernel
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Event, Frames, Slice
 from simulators.replay import batch_ms_of, batches, replay
 from streams.messages import Watermark
 from streams.stage import Outgoing
 from streams.topics import partition_of
-from tests.collected import collect, decoded
-from tests.models.test_kernel import HOP, MINUTE, fleet_of, frames_of
+from tests.models.features.test_kernel import HOP, MINUTE, fleet_of, frames_of
+from tests.support.collected import collect, decoded
 
 FLEET = fleet_of()
 START_MS = 10 * HOP

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.fleet import load_fleet
-from models.labels import DAY_MS
+from models.fleet.fleet import load_fleet
+from models.telemetry.labels import DAY_MS
 from simulators import report
 from simulators.laboratory import REGRESSION, SIGNS
 from simulators.machines import MODELS

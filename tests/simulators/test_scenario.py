@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from models.errors import ConfigError
-from models.frames import utc
+from models.telemetry.samples import utc
 from simulators.alerts import WARNING_CODES
 from simulators.climate import Climate
 from simulators.controller import LIMITS

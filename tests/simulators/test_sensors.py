@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.errors import ConfigError
-from models.fleet import Fleet, load_fleet
+from models.fleet.fleet import Fleet, load_fleet
 from simulators.points import POINTS
 from simulators.sensors import Sensors
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.frames import Float64
+from models.telemetry.samples import Float64
 from simulators.clock import Clock
 from simulators.faults import Flags
 from simulators.plants import Plants

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from models.errors import ConfigError
-from models.fleet import load_fleet
-from models.frames import Event, Float32, Slice
+from models.fleet.fleet import load_fleet
+from models.telemetry.samples import Event, Float32, Slice
 from simulators import simulation
 from simulators.controller import SAFETY_CODES
 from simulators.digest import Digest

@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.fleet import load_fleet
-from models.frames import Frames, Slice
+from models.fleet.fleet import load_fleet
+from models.telemetry.samples import Frames, Slice
 from simulators.scenario import load_scenario
 from simulators.simulation import Simulation
 from simulators.survey import running, survey

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.frames import Event, Float32
-from models.labels import DAY_MS
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Float32
 from simulators.survey import Survey
 from simulators.thresholds import judge, ranked
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.bundle import write_bundle
 from models.errors import ModelError
-from models.manifest import bundle_sha256
-from models.model_set import ModelSet
-from models.promotion import CHAMPION, Promotion, Promotions
-from models.risk import RiskModel
+from models.registry.bundle import write_bundle
+from models.registry.manifest import bundle_sha256
+from models.registry.promotion import CHAMPION, Promotion, Promotions
+from models.risk.hazard import RiskModel
+from models.risk.model_set import ModelSet
 from streams.bench import PromotedModels
 from streams.messages import Tenure
-from tests.models.test_explain import Trained, fleet, trained
-from tests.streams.benches import divided
+from tests.models.risk.test_explain import Trained, fleet, trained
+from tests.support.model_pools import divided
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from models.errors import RecordError
-from models.fleet import load_fleet
-from models.frames import Frames
+from models.fleet.fleet import load_fleet
+from models.telemetry.samples import Frames
 from streams import blocks
 from streams.checks import LATEST_MS
 

@@ -10,16 +10,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.fleet import Fleet
-from models.frames import Event, Frames
-from models.kernel import Windows
-from models.labels import DAY_MS
+from models.features.kernel import Windows
+from models.fleet.fleet import Fleet
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Frames
 from streams import messages
 from streams.feature_stage import FeatureStage
 from streams.messages import DeadLetter, Drift, Sample, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.topics import Topics, partition_of
-from tests.models.test_kernel import HOP, MINUTE, fleet_of
+from tests.models.features.test_kernel import HOP, MINUTE, fleet_of
 
 TOPICS = Topics("t.")
 START_MS = 20_000 * DAY_MS

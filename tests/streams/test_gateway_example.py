@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from models.fleet import load_fleet
-from models.frames import Frames
+from models.fleet.fleet import load_fleet
+from models.telemetry.samples import Frames
 from streams.connection import Connection
 from streams.feed import Feed
 from streams.stage import Incoming

@@ -11,7 +11,7 @@ import pytest
 from models.errors import UnavailableError
 from streams.influx_store import InfluxStore
 from streams.store import Point
-from tests.influxd import ORG, Influx, Server, find_binary
+from tests.support.influxd import ORG, Influx, Server, find_binary
 
 NOW_MS = 1_767_225_600_000
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.expectation import Expectation
-from models.feature_store import FeatureStore, Origin, StoredSchema
-from models.frames import Event
-from models.kernel import Windows
+from models.features.expectation import Expectation
+from models.features.kernel import Windows
+from models.store.feature_store import FeatureStore, Origin, StoredSchema
+from models.telemetry.samples import Event
 from streams import messages
 from streams.landing_stage import LandingStage
 from streams.messages import DeadLetter, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.topics import Topics
-from tests.models.test_feature_store import HOUR_MS, SCHEMA, windows
+from tests.models.store.test_feature_store import HOUR_MS, SCHEMA, windows
 from tests.streams.test_sink_stage import pauses  # noqa: F401  (a fixture)
 
 TOPICS = Topics("t.")

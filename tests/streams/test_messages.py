@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import RecordError
-from models.fleet import load_fleet
-from models.frames import Event, Frames
-from models.kernel import Windows
+from models.features.kernel import Windows
+from models.fleet.fleet import load_fleet
+from models.telemetry.samples import Event, Frames
 from streams import messages
 from streams.messages import Alert, DeadLetter, Drift, Sample, Scores, SensorReason, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.telemetry import Decoded
-from tests.collected import decoded
+from tests.support.collected import decoded
 
 FLEET = load_fleet(Path(__file__).parents[2] / "fleets" / "chiller.toml")
 KEYS = FLEET.keys

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.errors import UnavailableError
-from models.fleet import load_fleet
+from models.fleet.fleet import load_fleet
 from streams.page import create_app, open_cases
 from streams.sqlite_store import SqliteStore
 from streams.store import Point, Reader, Row

@@ -11,19 +11,19 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.features import FeatureSchema
-from models.fleet import Alerting
-from models.frames import Event, Float32
-from models.kernel import Windows
-from models.labels import DAY_MS
-from models.promotion import CHALLENGER
+from models.features.kernel import Windows
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Alerting
+from models.registry.promotion import CHALLENGER
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Float32
 from streams import messages
 from streams.messages import Alert, DeadLetter, Drift, Scores, Watermark
 from streams.risk_stage import RiskStage
 from streams.stage import Incoming, Outgoing
 from streams.topics import Topics
-from tests.models.test_explain import Trained, fleet, trained
-from tests.streams.benches import Held, divided
+from tests.models.risk.test_explain import Trained, fleet, trained
+from tests.support.model_pools import Held, divided
 
 TOPICS = Topics("t.")
 HOUR_MS = 3_600_000

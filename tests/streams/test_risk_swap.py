@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.promotion import CHALLENGER, CHAMPION
-from models.risk import RiskModel
+from models.registry.promotion import CHALLENGER, CHAMPION
+from models.risk.hazard import RiskModel
 from streams import messages
 from streams.messages import Tenure
 from streams.risk_stage import RiskStage
 from streams.snapshots import Snapshots
 from streams.stage import Incoming, Outgoing
-from tests.models.test_explain import Trained, fleet, trained
-from tests.streams.benches import Held
+from tests.models.risk.test_explain import Trained, fleet, trained
 from tests.streams.test_risk_stage import TOPICS, alerts, days_of, scores, trip, watermark, window
+from tests.support.model_pools import Held
 
 
 @pytest.fixture(scope="module")

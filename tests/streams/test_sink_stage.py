@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from models.errors import UnavailableError
-from models.frames import Event
-from models.labels import DAY_MS
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event
 from streams import messages
 from streams.messages import Alert, DeadLetter, Drift, Scores, SensorReason, Watermark
 from streams.sink_stage import SinkStage, drift_point, score_points

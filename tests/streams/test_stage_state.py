@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import StateError
-from models.fleet import Fleet, parse_fleet
-from models.frames import Frames
-from models.kernel import Windows
+from models.features.kernel import Windows
+from models.fleet.fleet import Fleet, parse_fleet
+from models.telemetry.samples import Frames
 from streams import messages
 from streams.feature_stage import FeatureStage
 from streams.messages import Sample, Watermark

@@ -11,7 +11,7 @@ import pytest
 from streams.influx_store import InfluxStore
 from streams.sqlite_store import SqliteStore
 from streams.store import Point, Store
-from tests.influxd import ORG, Influx
+from tests.support.influxd import ORG, Influx
 
 HOUR_MS = 3_600_000
 NOW_MS = 1_767_225_600_000

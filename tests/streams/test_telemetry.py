@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from benchmarks.load import FLEET
 from models.errors import RecordError
-from models.frames import Frames
+from models.telemetry.samples import Frames
 from streams.stage import Incoming
 from streams.telemetry import Decoded, decode_telemetry
 

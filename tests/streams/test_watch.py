@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from models.promotion import CHAMPION
+from models.registry.promotion import CHAMPION
 from streams.watch import Watch
-from tests.models.test_explain import Trained, fleet, trained
+from tests.models.risk.test_explain import Trained, fleet, trained
 from tests.streams.test_bench import Home, home, ready
 
 __all__ = ["home"]

@@ -1,0 +1,1 @@
+"""What learns and notices change while it runs. Nothing here is fitted beforehand."""

@@ -1,0 +1,124 @@
+"""The online layer: River's logistic regression over the champion's log-odds, learning as labels mature."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass, field
+
+from river import linear_model, optim
+
+from models.telemetry.labels import follows
+
+_RATE = 0.02
+_SCALE = 4.0
+
+
+class OnlineRisk:
+    """Adapts the champion's risk to what has happened since it was trained.
+
+    It starts as the champion itself: weight 1 on the log-odds, intercept 0. The log-odds are scaled down, so
+    that the few positives do not throw the weight about while the intercept follows the base rate.
+
+    >>> round(OnlineRisk().score(-2.0), 6) == round(1 / (1 + math.exp(2.0)), 6)
+    True
+    """
+
+    def __init__(self) -> None:
+        self._model = linear_model.LogisticRegression(
+            optimizer=optim.SGD(_RATE), intercept_lr=_RATE, initializer=optim.initializers.Constant(_SCALE)
+        )
+        self._learnt = False
+
+    def score(self, log_odds: float) -> float:
+        """Return the adapted probability."""
+        if not self._learnt:  # River creates the weight, with its initial value, at the first lesson
+            return 1.0 / (1.0 + math.exp(-max(min(log_odds, 35.0), -35.0)))
+        return float(self._model.predict_proba_one({"champion": log_odds / _SCALE})[True])
+
+    def learn(self, log_odds: float, label: bool) -> None:
+        """Learn from one matured label."""
+        self._model.learn_one({"champion": log_odds / _SCALE}, label)
+        self._learnt = True
+
+    def remember(self) -> tuple[float, float] | None:
+        """Return weight and intercept; None before the first lesson."""
+        return (float(self._model.weights["champion"]), self.intercept) if self._learnt else None
+
+    def restore(self, learnt: tuple[float, float] | None) -> None:
+        """Make this learner the one that remembered ``learnt``."""
+        if learnt is not None:
+            self.learn(0.0, label=False)  # River creates the weight at the first lesson
+            self._model.weights["champion"], self._model.intercept = learnt
+
+    @property
+    def weight(self) -> float:
+        """Weight on the champion's log-odds."""
+        return float(self._model.weights["champion"]) / _SCALE if self._learnt else 1.0
+
+    @property
+    def intercept(self) -> float:
+        """Shift of the log-odds."""
+        return float(self._model.intercept)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Matured:
+    """A window whose label is known now."""
+
+    end_ms: int
+    asset: str
+    log_odds: float
+    label: bool
+
+
+@dataclass(slots=True)
+class Pending:
+    """Windows that wait for their label: whether an outcome falls into (end, end + horizon]."""
+
+    horizon_ms: int
+    _waiting: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    _events: dict[str, list[int]] = field(default_factory=dict)
+    _due: list[tuple[int, str, float]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def observe(self, asset: str, end_ms: int, log_odds: float) -> None:
+        """Remember a window until its horizon has passed."""
+        self._waiting.setdefault(asset, []).append((end_ms, log_odds))
+        heapq.heappush(self._due, (end_ms, asset, log_odds))
+
+    def event(self, asset: str, time_ms: int) -> None:
+        """Remember an outcome."""
+        self._events.setdefault(asset, []).append(time_ms)
+
+    def mature(self, watermark_ms: int) -> list[Matured]:
+        """Return the windows whose horizon ended at or before the watermark, oldest first."""
+        matured = []
+        while self._due and self._due[0][0] + self.horizon_ms <= watermark_ms:
+            end_ms, asset, log_odds = heapq.heappop(self._due)
+            label = follows(self._events.get(asset, ()), end_ms, self.horizon_ms)
+            matured.append(Matured(end_ms, asset, log_odds, label))
+            self._waiting[asset].remove((end_ms, log_odds))
+        self._forget(watermark_ms)
+        return matured
+
+    def remember(self, asset: str) -> tuple[list[tuple[int, float]], list[int]]:
+        """Return the windows of an asset that wait, and its outcomes that they may meet."""
+        return self._waiting.get(asset, []), self._events.get(asset, [])
+
+    def restore(self, asset: str, waiting: list[tuple[int, float]], events: list[int]) -> None:
+        """Remember again what an asset was remembered with."""
+        for end_ms, log_odds in waiting:
+            self.observe(asset, end_ms, log_odds)
+        if events:
+            self._events[asset] = list(events)
+
+    def _forget(self, watermark_ms: int) -> None:
+        """Drop outcomes that no waiting window can reach any more."""
+        oldest_ms = self._due[0][0] if self._due else watermark_ms
+        for asset in list(self._events):
+            self._events[asset] = [t for t in self._events[asset] if t > oldest_ms]
+            if not self._events[asset]:
+                del self._events[asset]

@@ -1,0 +1,260 @@
+"""Alert policies: when a risk becomes a case for somebody, and when the case is over."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+import numpy as np
+
+from models.fleet.fleet import Alerting
+from models.telemetry.labels import DAY_MS, YEAR_MS, follows, outcome_times, outcomes
+from models.telemetry.samples import Event, Float64, Int32, Int64
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A case of ``asset`` opens or closes at ``time_ms``.
+
+    A case closes because its risk ``cleared``, the outcome came (``event``), or the horizon passed without it
+    (``expired``).
+    """
+
+    asset: str
+    time_ms: int
+    stage: str
+    risk: float
+    reason: str = ""
+
+
+class Remembered(msgspec.Struct, frozen=True, array_like=True):
+    """What a policy knows of one asset; each uses the fields it needs."""
+
+    above: list[bool] = []
+    opened_ms: int | None = None
+    quiet_until_ms: int = 0
+    waiting: list[tuple[int, float]] = []
+
+
+class Policy(Protocol):
+    """Turns risks, in order of time per asset, into decisions."""
+
+    def observe(self, asset: str, end_ms: int, risk: float) -> list[Decision]:
+        """See the risk of the window that ends at ``end_ms``."""
+
+    def advance(self, watermark_ms: int) -> list[Decision]:
+        """Learn that every window that ends at or before ``watermark_ms`` has been seen."""
+
+    def event(self, asset: str, time_ms: int) -> list[Decision]:
+        """Learn that the outcome came."""
+
+    def hold_to(self, threshold: float) -> None:
+        """Hold the risks from now on against another threshold."""
+
+    def remember(self, asset: str) -> Remembered:
+        """Return what is remembered of an asset."""
+
+    def restore(self, asset: str, remembered: Remembered) -> None:
+        """Remember it again."""
+
+
+@dataclass(slots=True)
+class _Asset:
+    """What hysteresis remembers of one asset."""
+
+    above: deque[bool]
+    opened_ms: int | None = None
+    quiet_until_ms: int = 0
+
+
+class HysteresisPolicy:
+    """Opens when ``raise_count`` of the last ``of`` risks reach the threshold; closes well below it."""
+
+    def __init__(self, alerting: Alerting, threshold: float) -> None:
+        self.alerting, self.threshold = alerting, threshold
+        self._assets: dict[str, _Asset] = defaultdict(lambda: _Asset(deque(maxlen=alerting.of)))
+
+    def observe(self, asset: str, end_ms: int, risk: float) -> list[Decision]:
+        """See one risk; return the decision it leads to."""
+        state = self._assets[asset]
+        state.above.append(risk >= self.threshold)
+        if state.opened_ms is not None:
+            return self._while_open(asset, state, end_ms, risk)
+        if end_ms < state.quiet_until_ms or sum(state.above) < self.alerting.raise_count:
+            return []
+        state.opened_ms = end_ms
+        return [Decision(asset, end_ms, "open", risk)]
+
+    def advance(self, watermark_ms: int) -> list[Decision]:  # noqa: ARG002
+        """Return nothing: each asset is decided on its own."""
+        return []
+
+    def event(self, asset: str, time_ms: int) -> list[Decision]:
+        """Close the case of an asset whose outcome came."""
+        state = self._assets[asset]
+        opened = state.opened_ms is not None
+        _shut(state, time_ms, self.alerting.cooldown_d)
+        return [Decision(asset, time_ms, "closed", math.nan, "event")] if opened else []
+
+    def hold_to(self, threshold: float) -> None:
+        """Hold the risks from now on against another threshold; what was above the last one stays so."""
+        self.threshold = threshold
+
+    def remember(self, asset: str) -> Remembered:
+        """Return what is remembered of an asset."""
+        state = self._assets[asset]
+        return Remembered(list(state.above), state.opened_ms, state.quiet_until_ms)
+
+    def restore(self, asset: str, remembered: Remembered) -> None:
+        """Remember it again."""
+        above = deque(remembered.above, maxlen=self.alerting.of)
+        self._assets[asset] = _Asset(above, remembered.opened_ms, remembered.quiet_until_ms)
+
+    def _while_open(self, asset: str, state: _Asset, end_ms: int, risk: float) -> list[Decision]:
+        opened_ms = state.opened_ms or 0
+        if end_ms - opened_ms >= self.alerting.horizon_d * DAY_MS:
+            reason = "expired"
+        elif risk < self.alerting.clear_ratio * self.threshold:
+            reason = "cleared"
+        else:
+            return []
+        # a risk that is as high as ever after the horizon is no recovery to wait out
+        _shut(state, end_ms, 0.0 if reason == "expired" else self.alerting.cooldown_d)
+        return [Decision(asset, end_ms, "closed", risk, reason)]
+
+
+class SharePolicy:
+    """Alerts, at each window end, the ``daily_share`` of the assets with the highest risk.
+
+    A case stays open while its asset is among them again within the horizon.
+    """
+
+    def __init__(self, alerting: Alerting) -> None:
+        if alerting.daily_share is None:
+            raise ValueError("alerting.daily_share is None: expected a share")
+        self.alerting, self.share = alerting, alerting.daily_share
+        self._cohorts: dict[int, dict[str, float]] = defaultdict(dict)
+        self._flagged_ms: dict[str, int] = {}
+
+    def observe(self, asset: str, end_ms: int, risk: float) -> list[Decision]:
+        """Keep the risk until the whole cohort of its window end has been seen."""
+        self._cohorts[end_ms][asset] = risk
+        return []
+
+    def advance(self, watermark_ms: int) -> list[Decision]:
+        """Decide the cohorts that are complete."""
+        due = sorted(end_ms for end_ms in self._cohorts if end_ms <= watermark_ms)
+        return [d for end_ms in due for d in self._decide(end_ms, self._cohorts.pop(end_ms))]
+
+    def event(self, asset: str, time_ms: int) -> list[Decision]:
+        """Close the case of an asset whose outcome came."""
+        closed = self._flagged_ms.pop(asset, None) is not None
+        return [Decision(asset, time_ms, "closed", math.nan, "event")] if closed else []
+
+    def hold_to(self, threshold: float) -> None:
+        """Do nothing: the share decides."""
+
+    def remember(self, asset: str) -> Remembered:
+        """Return what is remembered of an asset."""
+        waiting = [(end_ms, cohort[asset]) for end_ms, cohort in self._cohorts.items() if asset in cohort]
+        return Remembered(opened_ms=self._flagged_ms.get(asset), waiting=waiting)
+
+    def restore(self, asset: str, remembered: Remembered) -> None:
+        """Remember it again."""
+        if remembered.opened_ms is not None:
+            self._flagged_ms[asset] = remembered.opened_ms
+        for end_ms, risk in remembered.waiting:
+            self._cohorts[end_ms][asset] = risk
+
+    def _decide(self, end_ms: int, cohort: dict[str, float]) -> list[Decision]:
+        horizon_ms = self.alerting.horizon_d * DAY_MS
+        stale = sorted(a for a, last_ms in self._flagged_ms.items() if end_ms - last_ms >= horizon_ms)
+        out = [Decision(a, end_ms, "closed", cohort.get(a, math.nan), "expired") for a in stale]
+        for asset in stale:
+            del self._flagged_ms[asset]
+        for asset in highest(cohort, self.share):
+            if asset not in self._flagged_ms:
+                out.append(Decision(asset, end_ms, "open", cohort[asset]))
+            self._flagged_ms[asset] = end_ms
+        return out
+
+
+def highest(risks: dict[str, float], share: float) -> list[str]:
+    """Return the ``floor(share × n)`` names with the highest risk, ties by name.
+
+    >>> highest({"a": 0.1, "b": 0.3, "c": 0.3, "d": 0.2}, 0.5)
+    ['b', 'c']
+    """
+    ranked = sorted(risks, key=lambda name: (-risks[name], name))
+    return ranked[: int(share * len(ranked))]
+
+
+def create_policy(alerting: Alerting, threshold: float) -> Policy:
+    """Return the policy that a fleet asks for."""
+    if alerting.daily_share is not None:
+        return SharePolicy(alerting)
+    return HysteresisPolicy(alerting, threshold)
+
+
+def _shut(state: _Asset, time_ms: int, cooldown_d: float) -> None:
+    state.opened_ms = None
+    state.above.clear()
+    state.quiet_until_ms = time_ms + int(cooldown_d * DAY_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class RiskSeries:
+    """Risks (n,) at window ends (n,) of assets, whose number (n,) counts in ``assets``."""
+
+    assets: Sequence[str]
+    asset: Int32 | Int64
+    end_ms: Int64
+    risk: Float64
+
+
+def open_cases(policy: Policy, series: RiskSeries, events: Sequence[Event]) -> list[Decision]:
+    """Run a policy over risks and outcomes in order of time; return the cases it opened."""
+    happened = deque(outcomes(events))
+    decided: list[Decision] = []
+    for i in np.lexsort((series.asset, series.end_ms)).tolist():
+        end_ms = int(series.end_ms[i])
+        while happened and happened[0].time_ms < end_ms:
+            event = happened.popleft()
+            policy.event(event.asset, event.time_ms)
+        decided += policy.observe(series.assets[series.asset[i]], end_ms, float(series.risk[i]))
+    decided += policy.advance(int(series.end_ms.max()) if len(series.end_ms) else 0)
+    return [d for d in decided if d.stage == "open"]
+
+
+def learn_threshold(alerting: Alerting, series: RiskSeries, events: Sequence[Event]) -> float:
+    """Return the lowest threshold that keeps to the budget of false alarms on the given risks.
+
+    The policy itself is run at quantiles of the risk, halving the span of those that may be the lowest: a
+    higher threshold is taken to give no more false alarms. Where none fits it is the highest risk seen.
+    """
+    span_ms = float(series.end_ms.max() - series.end_ms.min()) if len(series.end_ms) else 0.0
+    years = max(len(np.unique(series.asset)) * span_ms / YEAR_MS, 1e-9)
+    thresholds = np.quantile(series.risk, 1 - _SHARES).tolist()
+
+    def keeps(threshold: float) -> bool:
+        cases = open_cases(HysteresisPolicy(alerting, threshold), series, events)
+        false = false_cases(cases, events, alerting.horizon_d)
+        return len(false) / years <= alerting.false_alarms_per_asset_year
+
+    lowest = bisect_left(thresholds, True, key=keeps)
+    return float(thresholds[lowest] if lowest < len(thresholds) else series.risk.max())
+
+
+# The shares of the risks that lie above a threshold which is tried.
+_SHARES = np.geomspace(0.2, 0.001, 40)
+
+
+def false_cases(cases: Sequence[Decision], events: Sequence[Event], horizon_d: float) -> list[Decision]:
+    """Return the cases after which no outcome of their asset followed within the horizon."""
+    times = outcome_times(events)
+    return [c for c in cases if not follows(times[c.asset], c.time_ms, horizon_d * DAY_MS)]

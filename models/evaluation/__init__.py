@@ -1,0 +1,1 @@
+"""What scores were worth, by event and beside baselines. Nothing is chosen here."""

@@ -1,0 +1,291 @@
+"""A judgement by event: what each way of scoring would have given a maintenance team on the same days."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from models.alerting.policy import RiskSeries, create_policy, learn_threshold, open_cases
+from models.evaluation.events import (
+    EventReport,
+    average_precision,
+    brier,
+    evaluate_cases,
+    flagged,
+    log_loss,
+    roc_auc,
+)
+from models.fleet.fleet import Alerting
+from models.fleet.inventory import FLEET
+from models.telemetry.labels import (
+    DAY_MS,
+    YEAR_MS,
+    Bools,
+    follows,
+    known,
+    outcome_times,
+    time_to_next,
+    within,
+)
+from models.telemetry.samples import Event, Float64
+
+WEEK_MS = 7 * DAY_MS
+_BINS = 10
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """Of ``shutdowns`` of one kind, how many were ``alerted``."""
+
+    shutdowns: int
+    alerted: int
+
+
+class CalibrationBin(msgspec.Struct, frozen=True):
+    """Windows of about the same risk: the mean of their risks, and the share that an outcome followed."""
+
+    predicted: float
+    observed: float
+    windows: int
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What one way of scoring is worth, by event where nothing else is said.
+
+    ``recall`` and ``false_alarms_per_asset_year`` are with the ``threshold`` that was learnt before;
+    ``recall_at_budget`` with the one that would have kept to the budget on these days. ``prevented`` counts
+    those false alarms that work on the machine followed within the horizon; ``announced`` says when the case
+    was opened that announced an outcome. The last five are over windows.
+    """
+
+    name: str
+    text: str
+    threshold: float | None
+    shutdowns: int
+    alerted: int
+    recall: float | None
+    recall_at_budget: float | None
+    cases: int
+    precision: float | None
+    false_alarms: int
+    false_alarms_per_asset_year: float
+    prevented: int
+    announced: tuple[tuple[Event, int], ...]
+    lead_days: tuple[float, ...]
+    lead_days_median: float | None
+    top_k_precision: float | None
+    by_cause: dict[str, Tally]
+    by_segment: dict[str, Tally]
+    roc_auc: float | None
+    average_precision: float | None
+    brier: float | None = None
+    log_loss: float | None = None
+    calibration: tuple[CalibrationBin, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """What is asked of every way of scoring: the alerting policy, and two spans of time, both [from, until).
+
+    The threshold is learnt on the ``earlier`` one, and judged on the ``later`` one. ``segment_of`` names a
+    machine's segment; ``top_k`` machines are looked at each week.
+    """
+
+    alerting: Alerting
+    events: Sequence[Event]
+    earlier_ms: tuple[int, int]
+    later_ms: tuple[int, int]
+    top_k: int = 10
+    segment_of: Callable[[str], str] = lambda _: FLEET
+
+    def judge(
+        self,
+        name: str,
+        text: str,
+        series: RiskSeries,
+        *,
+        is_probability: bool = False,
+        threshold: float | None = None,
+    ) -> Judgement:
+        """Judge risks of windows in order of time; a ``threshold`` that was learnt already is kept."""
+        tested = between(series, self.later_ms)
+        threshold = self._threshold(series) if threshold is None else threshold
+        report, cases, false = self._alerts(tested, threshold)
+        label, seen = self._labels(tested)
+        risk, label = tested.risk[seen], label[seen]
+        at_budget = self._alerts(tested, self._at_budget(tested))[0] if len(tested.risk) else report
+        return Judgement(
+            name=name,
+            text=text,
+            threshold=None if self.alerting.daily_share else threshold,
+            shutdowns=report.shutdowns,
+            alerted=report.alerted,
+            recall=_share(report.alerted, report.shutdowns),
+            recall_at_budget=_share(at_budget.alerted, at_budget.shutdowns),
+            cases=len(cases),
+            precision=_share(len(cases) - len(false), len(cases)),
+            false_alarms=len(false),
+            false_alarms_per_asset_year=len(false) / report.asset_years if report.asset_years else 0.0,
+            prevented=self._prevented(false),
+            announced=report.announced,
+            lead_days=tuple(round(d, 3) for d in report.lead_days),
+            lead_days_median=report.lead_days_median,
+            top_k_precision=self._top_k(tested),
+            by_cause=_by(report, self._judged(), lambda e: e.code or e.kind),
+            by_segment=_by(report, self._judged(), lambda e: self.segment_of(e.asset)),
+            roc_auc=roc_auc(risk, label),
+            average_precision=average_precision(risk, label),
+            brier=brier(risk, label) if is_probability else None,
+            log_loss=log_loss(risk, label) if is_probability else None,
+            calibration=_calibration(risk, label) if is_probability else (),
+        )
+
+    def _threshold(self, series: RiskSeries) -> float:
+        earlier = between(series, self.earlier_ms)
+        if self.alerting.daily_share or not len(earlier.risk):
+            return 0.0
+        known_by = [e for e in self.events if e.time_ms <= self.earlier_ms[1]]
+        return learn_threshold(self.alerting, earlier, known_by)
+
+    def _at_budget(self, tested: RiskSeries) -> float:
+        return 0.0 if self.alerting.daily_share else learn_threshold(self.alerting, tested, self.events)
+
+    def _alerts(
+        self, tested: RiskSeries, threshold: float
+    ) -> tuple[EventReport, list[tuple[str, int]], tuple[tuple[str, int], ...]]:
+        """Return what was alerted, the settled cases, and the false ones among them.
+
+        With a daily share whoever is flagged on a day is alerted, while a case is opened once.
+        """
+        opened = open_cases(create_policy(self.alerting, threshold), tested, self.events)
+        cases = [(c.asset, c.time_ms) for c in opened]
+        report = self._report(tested, cases)
+        horizon_ms = self.alerting.horizon_d * DAY_MS
+        settled = [c for c in cases if c[1] + horizon_ms <= self.later_ms[1]]
+        if self.alerting.daily_share:
+            alerted = self._report(tested, flagged(tested, self.alerting.daily_share))
+            return alerted, settled, report.false_alarms
+        return report, settled, report.false_alarms
+
+    def _report(self, tested: RiskSeries, cases: Sequence[tuple[str, int]]) -> EventReport:
+        start_ms, end_ms = self.later_ms
+        years = len(np.unique(tested.asset)) * (end_ms - start_ms) / YEAR_MS
+        return evaluate_cases(
+            cases,
+            self.events,
+            horizon_d=self.alerting.horizon_d,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            asset_years=years,
+        )
+
+    def _judged(self) -> list[Event]:
+        start_ms, end_ms = self.later_ms
+        return [e for e in self.events if start_ms < e.time_ms <= end_ms]
+
+    def _labels(self, tested: RiskSeries) -> tuple[Bools, Bools]:
+        """Return whether an outcome follows within the horizon, and whether that is known."""
+        horizon_d = self.alerting.horizon_d
+        wait_ms = time_to_next(tested.assets, tested.asset.astype(np.int32), tested.end_ms, self.events)
+        return within(wait_ms, horizon_d), known(tested.end_ms, horizon_d, self.later_ms[1])
+
+    def _prevented(self, false: Sequence[tuple[str, int]]) -> int:
+        work: dict[str, list[int]] = {}
+        for event in self.events:
+            if event.kind == "maintenance":
+                work.setdefault(event.asset, []).append(event.time_ms)
+        horizon_ms = self.alerting.horizon_d * DAY_MS
+        return sum(follows(work.get(asset, []), time_ms, horizon_ms) for asset, time_ms in false)
+
+    def _top_k(self, tested: RiskSeries) -> float | None:
+        """Return the share of the ``top_k`` machines at the start of each week that stop within it."""
+        times, hits, looked_at = outcome_times(self.events), 0, 0
+        for week_ms in range(self.later_ms[0] + DAY_MS, self.later_ms[1] - WEEK_MS + 1, WEEK_MS):
+            newest = between(tested, (week_ms - DAY_MS + 1, week_ms + 1))
+            latest = {int(a): float(r) for a, r in zip(newest.asset, newest.risk, strict=True)}
+            ranked = sorted(latest, key=lambda a: (-latest[a], tested.assets[a]))[: self.top_k]
+            hits += sum(follows(times.get(tested.assets[a], []), week_ms, WEEK_MS) for a in ranked)
+            looked_at += len(ranked)
+        return _share(hits, looked_at)
+
+
+def between(series: RiskSeries, span_ms: tuple[int, int]) -> RiskSeries:
+    """Return the risks of the windows that end in [from, until)."""
+    rows = (series.end_ms >= span_ms[0]) & (series.end_ms < span_ms[1])
+    return RiskSeries(series.assets, series.asset[rows], series.end_ms[rows], series.risk[rows])
+
+
+def of_assets(series: RiskSeries, chosen: Callable[[str], bool]) -> RiskSeries:
+    """Return the risks of some machines."""
+    mask = np.array([chosen(name) for name in series.assets], bool)
+    rows = mask[series.asset]
+    return RiskSeries(series.assets, series.asset[rows], series.end_ms[rows], series.risk[rows])
+
+
+def figures(judgements: Sequence[Judgement]) -> dict[str, float]:
+    """Return the figures of judgements as flat metrics, ``<name>_<figure>``."""
+    wanted = (
+        "recall",
+        "recall_at_budget",
+        "precision",
+        "false_alarms_per_asset_year",
+        "lead_days_median",
+        "top_k_precision",
+        "roc_auc",
+        "average_precision",
+        "brier",
+        "log_loss",
+    )
+    found: dict[str, float | None] = {}
+    for judgement in judgements:
+        name = judgement.name.replace(" ", "_")
+        found |= {f"{name}_{figure}": getattr(judgement, figure) for figure in wanted}
+        found |= {f"{name}_{figure}": value for figure, value in _of_segments(judgement)}
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def _of_segments(judgement: Judgement) -> Iterator[tuple[str, float]]:
+    """Yield recall and outcomes by segment, of probabilities alone: those are what the gate judges."""
+    if judgement.brier is not None and len(judgement.by_segment) > 1:
+        for segment, tally in judgement.by_segment.items():
+            yield f"recall/{metric_name(segment)}", tally.alerted / tally.shutdowns
+            yield f"shutdowns/{metric_name(segment)}", tally.shutdowns
+
+
+def metric_name(segment: str) -> str:
+    """Return a segment's name as a registry takes it in a metric's: without ``/`` and what is no word.
+
+    >>> metric_name("site:Nürnberg / Süd")
+    'site:Nürnberg _ Süd'
+    """
+    return re.sub(r"[^\w .:-]", "_", segment)
+
+
+def _by(report: EventReport, events: Sequence[Event], name: Callable[[Event], str]) -> dict[str, Tally]:
+    """Count the outcomes, and those alerted among them, by a name."""
+    missed = set(report.missed)
+    counts: dict[str, list[int]] = {}
+    for event in events:
+        if event.kind == "shutdown":
+            tally = counts.setdefault(name(event), [0, 0])
+            tally[0] += 1
+            tally[1] += event not in missed
+    return {key: Tally(*counts[key]) for key in sorted(counts)}
+
+
+def _calibration(risk: Float64, label: Bools) -> tuple[CalibrationBin, ...]:
+    """Return bins of rising risk, each half of the windows above the last: high risks are rare."""
+    order, shares = np.argsort(risk, kind="stable"), 1 - 0.5 ** np.arange(1, _BINS)
+    parts = np.split(order, (shares * len(order)).astype(int))
+    return tuple(
+        CalibrationBin(float(risk[rows].mean()), float(label[rows].mean()), len(rows))
+        for rows in parts
+        if len(rows)
+    )
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

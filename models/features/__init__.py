@@ -1,0 +1,1 @@
+"""The one feature kernel, its schema, state and data quality. Nothing here knows a model."""

@@ -1,0 +1,63 @@
+"""What of a fleet file a feature depends on: every key of it, but for those that are named here."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from models.fleet.fleet import Fleet
+
+# No feature depends on these. A key that is new in fleet files counts until it stands here.
+_UNSEEN = frozenset(
+    {
+        "name",
+        "asset",
+        "asset_pattern",
+        "outcome",
+        "horizons_d",
+        "alerting",
+        "training",
+        "advice",
+        "sampling.silent_s",
+        "sensors.label",
+        "sensors.brick",
+        "sensors.stuck_s",
+        "sensors.max_per_minute",
+        "expectation.drivers",  # the surfaces that were fitted name their own
+        "recording",  # as a gateway does, it makes samples; what becomes of a sample is not its business
+    }
+)
+# Whether a machine ran, and how near it is to a trip, is asked for its residuals alone.
+_OF_RESIDUALS = frozenset({"running", "rules"})
+
+
+def fingerprint(fleet: Fleet, names: Sequence[str], identity: str) -> str:
+    """Return 16 hexadecimal digits over all that a feature vector depends on.
+
+    Those are the ``names`` of its features, the fleet file as far as any of them depends on it, and the
+    ``identity`` of the expectation.
+    """
+    text = "\n".join((*names, *settings(fleet), identity))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def settings(fleet: Fleet) -> list[str]:
+    """Return ``key = value`` for every key that features depend on and that is not at its default."""
+    unseen = _UNSEEN if fleet.expectation else _UNSEEN | _OF_RESIDUALS
+    return list(_lines(fleet, "", unseen))
+
+
+def _lines(value: object, key: str, unseen: frozenset[str]) -> Iterator[str]:
+    if isinstance(value, msgspec.Struct):
+        for field in msgspec.structs.fields(value):
+            inner, below = f"{key}.{field.name}".lstrip("."), getattr(value, field.name)
+            if re.sub(r"\[\d+\]", "", inner) not in unseen and below != field.default:
+                yield from _lines(below, inner, unseen)
+    elif isinstance(value, tuple):
+        for i, element in enumerate(value):
+            yield from _lines(element, f"{key}[{i}]", unseen)
+    else:
+        yield f"{key} = {value!r}"

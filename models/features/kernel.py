@@ -1,0 +1,204 @@
+"""The one feature kernel: telemetry in, windowed features out, for training and for the stream alike.
+
+Event time is cut into panes of one hop, half-open [start, end). A pane keeps one sample per sampling period
+while it may still change; then five numbers a channel remain. A window is folded from its panes, and from
+blocks of panes, in an order that depends only on the index of its last pane, so that its value is the same
+bit for bit however the samples arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.features.expectation import Expectation, Residuals, identity_of
+from models.features.schema import FeatureSchema
+from models.features.state import Emitted, Memory, Plan, Samples, allocate, plan_of, room, samples_of
+from models.features.steps import (
+    FRESH,
+    LATE,
+    TOO_LATE,
+    close_all,
+    correct,
+    prepare,
+    room_for,
+    take_fresh,
+)
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Float32, Frames, Int32, Int64, limits
+
+_FIRST_CAPACITY = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Features of ``n`` windows: ``values`` (n, F) of the window that ends, exclusive, at ``end_ms`` (n,).
+
+    ``asset`` (n,) indexes into ``assets``. A window that late samples corrected comes again with a higher
+    ``revision`` (n,).
+    """
+
+    assets: tuple[str, ...]
+    asset: Int32
+    end_ms: Int64
+    revision: Int32
+    values: Float32
+
+    def __len__(self) -> int:
+        return len(self.asset)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the kernel saw: counts of samples, and per sensor (S,) of values.
+
+    ``expected`` counts the samples that closed panes should have had, ``missing`` what of them had no value.
+    """
+
+    sensors: int
+    samples: int = 0
+    late: int = 0
+    too_late: int = 0
+    duplicates: int = 0
+    expected: int = 0
+    implausible: Int64 = field(init=False)
+    missing: Int64 = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.implausible = np.zeros(self.sensors, np.int64)
+        self.missing = np.zeros(self.sensors, np.int64)
+
+    def add(self, other: Tally) -> None:
+        """Add another tally to this one."""
+        self.samples += other.samples
+        self.late += other.late
+        self.too_late += other.too_late
+        self.duplicates += other.duplicates
+        self.expected += other.expected
+        self.implausible += other.implausible
+        self.missing += other.missing
+
+
+class KernelState:
+    """All that the kernel remembers: asset ``name`` has row ``index[name]`` of each array of ``memory``."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.assets: list[str] = []
+        self.index: dict[str, int] = {}
+        self.memory = Memory(**allocate(plan, 0))
+
+    def rows(self, names: Iterable[str]) -> Int64:
+        """Return the row of each named asset, making room for the new ones."""
+        out = [self._row(name) for name in names]
+        have = len(self.memory.at)
+        if len(self.assets) > have:
+            self._grow(max(_FIRST_CAPACITY, have + have // 64, len(self.assets)))
+        return np.array(out, np.int64)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in self.memory)
+
+    def _row(self, name: str) -> int:
+        row = self.index.get(name)
+        if row is None:
+            row = self.index[name] = len(self.assets)
+            self.assets.append(name)
+        return row
+
+    def _grow(self, capacity: int) -> None:
+        """Make room; array by array and in place, so that next to nothing is held twice."""
+        arrays, have = self.memory._asdict(), len(self.memory.at)
+        self.memory = Memory(**allocate(self.plan, 0))
+        for name in Memory._fields:
+            array = arrays.pop(name)
+            array.resize((capacity, *array.shape[1:]))  # moves pages, where it is large
+            array[have:] = allocate(self.plan, capacity - have, (name,))[name]
+            arrays[name] = array
+            del array
+        self.memory = Memory(**arrays)
+
+
+class Kernel:
+    """Windowed features of one fleet.
+
+    `step` and `close` take a state, change it in place and return windows: they know no clock and no broker.
+    """
+
+    def __init__(
+        self, fleet: Fleet, expectation: Expectation | None = None, emit_s: int | None = None
+    ) -> None:
+        """``emit_s``: emit only windows whose end is a multiple of it; training needs no more."""
+        self.residuals = Residuals(fleet, expectation) if expectation else None
+        self.schema = FeatureSchema(fleet, identity_of(expectation))
+        self.sensors = len(fleet.sensors)
+        none = np.empty(0, np.int64)
+        width = np.empty((0, len(self.schema)), np.float32)
+        self._nothing = Windows((), none.astype(np.int32), none, none.astype(np.int32), width)
+        self.plan = plan_of(fleet, len(self.schema), self.sensors + self.schema.channels, emit_s)
+        self.limits = limits(fleet.sensors)
+
+    def start(self) -> KernelState:
+        """Return the state before the first sample."""
+        return KernelState(self.plan)
+
+    def step(self, state: KernelState, frames: Frames) -> tuple[Windows, Tally]:
+        """Take in samples of any assets in any order; return the windows they closed or corrected.
+
+        The result depends on the sequence of calls, not on the order of rows within one.
+        Raises ValueError where the number of sensors differs from the fleet's.
+        """
+        if frames.values.shape[1] != self.sensors:
+            raise ValueError(f"{frames.values.shape[1]} values a sample, expected {self.sensors}")
+        tally = Tally(self.sensors, samples=len(frames))
+        row = state.rows(frames.assets)[frames.asset]
+        samples = samples_of(self.plan, row, frames.time_ms)
+        ordered = prepare(self.plan, state.memory, frames.values, self.limits, samples, tally.implausible)
+        self._add_residuals(frames, samples.values)
+        order = np.arange(len(row)) if ordered else np.lexsort((frames.time_ms, row))
+        return self._take(state, samples, order, tally), tally
+
+    def _add_residuals(self, frames: Frames, values: Float32) -> None:
+        if self.residuals is not None:
+            own = values[:, : self.sensors]
+            values[:, self.sensors :] = self.residuals.of(frames.assets, frames.asset, own)
+
+    def _take(self, state: KernelState, samples: Samples, order: Int64, tally: Tally) -> Windows:
+        plan, memory = self.plan, state.memory
+        out = room(room_for(plan, memory, samples, order), plan)
+        old = samples.kind[order]
+        if old.any():
+            tally.late, tally.too_late = int((old == LATE).sum()), int((old == TOO_LATE).sum())
+            tally.duplicates += correct(plan, memory, samples, order[old == LATE], out)
+            order = order[old == FRESH]
+        tally.duplicates += take_fresh(plan, memory, samples, order, out)
+        return self._windows(state, out, tally)
+
+    def close(self, state: KernelState, watermark_ms: int) -> tuple[Windows, Tally]:
+        """Close every pane that ends at or before ``watermark_ms``, also of assets that fell silent."""
+        known, tally = len(state.assets), Tally(self.sensors)
+        ends = (state.memory.at[:known] + 2) * self.plan.hop_ms
+        due = np.flatnonzero(state.memory.is_open[:known] & (ends <= watermark_ms))
+        out = room(len(due), self.plan)
+        close_all(self.plan, state.memory, due, out)
+        return self._windows(state, out, tally), tally
+
+    def _windows(self, state: KernelState, out: Emitted, tally: Tally) -> Windows:
+        n = int(out.counts[0])
+        if out.counts[1]:
+            tally.expected += int(out.counts[1])
+            tally.missing += out.missing
+        if not n:
+            return self._nothing
+        named, asset = np.unique(out.row[:n], return_inverse=True)
+        return Windows(
+            tuple(state.assets[i] for i in named.tolist()),
+            asset.astype(np.int32),
+            (out.pane[:n] + 1) * self.plan.hop_ms,
+            out.revision[:n],
+            out.values[:n],
+        )

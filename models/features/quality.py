@@ -1,0 +1,190 @@
+"""What is wrong with the data, apart from the machine.
+
+A sensor says nothing, is stuck, jumps, is out of range or reads in another unit. A signal comes once, when it
+begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from models.features.kernel import KernelState, Windows
+from models.features.panes import MAX, MEAN, MIN, compiled
+from models.features.state import NEVER, Memory, Plan
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Float32, Float64, Frames, Int64, limits
+
+_MISSING, _STUCK, _JUMP = 1, 2, 4
+_NEAR = 0.1  # of the plausible range: so near the usual level lies what was only converted wrongly
+
+# What a value would have been sent as by somebody who thinks in the other unit: factor and offset.
+UNITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "degC": {"degF": (1.8, 32.0), "K": (1.0, 273.15)},
+    "K": {"degF difference": (1.8, 0.0)},
+    "bar": {"kPa": (100.0, 0.0), "psi": (14.5038, 0.0), "Pa": (1e5, 0.0)},
+    "kPa": {"bar": (0.01, 0.0), "psi": (0.145038, 0.0)},
+    "L/s": {"m3/h": (3.6, 0.0), "US gal/min": (15.8503, 0.0)},
+    "kW": {"W": (1000.0, 0.0), "hp": (1.34102, 0.0)},
+    "%": {"share": (0.01, 0.0)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QualitySignal:
+    """Something began with the data of one sensor in the pane that ends at ``time_ms``.
+
+    ``kind`` is ``missing``, ``stuck``, ``jump``, ``out-of-range`` or ``unit``.
+    """
+
+    kind: str
+    asset: str
+    sensor: int
+    time_ms: int
+    value: float
+    text: str
+
+
+class Rules(NamedTuple):
+    """Per sensor (S,): panes after which it is stuck (0: never), and largest change a millisecond."""
+
+    stuck_panes: Int64
+    per_ms: Float64
+    running: int
+    above: float
+
+
+class Quality:
+    """Looks at what the kernel took in; its own memory are the sensors that were out of range last."""
+
+    def __init__(self, fleet: Fleet, plan: Plan) -> None:
+        self.fleet, self.plan = fleet, plan
+        self.rules, self.limits = _rules(fleet, plan), limits(fleet.sensors)
+        self.wrong: dict[tuple[str, int], int] = {}
+
+    def closed(self, state: KernelState, windows: Windows) -> Iterator[QualitySignal]:
+        """Yield what began in the panes that windows (of revision 0) end with."""
+        first = np.flatnonzero(windows.revision == 0)
+        rows = state.rows(windows.assets)[windows.asset[first]]
+        panes = windows.end_ms[first] // self.plan.hop_ms - 1
+        found = np.zeros((len(first), self.plan.sensors), np.uint8)
+        inspect(self.plan, state.memory, self.rules, rows, panes, found)
+        for i, sensor in np.argwhere(found).tolist():
+            asset = windows.assets[windows.asset[first[i]]]
+            yield from self._named(int(found[i, sensor]), asset, sensor, int(windows.end_ms[first[i]]))
+
+    def out_of_range(self, state: KernelState, frames: Frames) -> Iterator[QualitySignal]:
+        """Yield the sensors of raw frames that read out of range, and did not in the pane before."""
+        low, high = self.limits
+        with np.errstate(invalid="ignore"):
+            wrong = np.argwhere((frames.values < low) | (frames.values > high))
+        for i, sensor in wrong.tolist():
+            asset, pane = frames.assets[frames.asset[i]], int(frames.time_ms[i]) // self.plan.hop_ms
+            before = self.wrong.get((asset, sensor), NEVER)
+            self.wrong[asset, sensor] = max(before, pane)
+            if pane > before + 1:
+                yield self._doubted(
+                    state, asset, sensor, int(frames.time_ms[i]), float(frames.values[i, sensor])
+                )
+
+    def forget(self, pane: int) -> None:
+        """Forget sensors that have not been out of range since ``pane``."""
+        self.wrong = {key: last for key, last in self.wrong.items() if last >= pane}
+
+    def _named(self, bits: int, asset: str, sensor: int, end_ms: int) -> Iterator[QualitySignal]:
+        what = self.fleet.sensors[sensor]
+        if bits & _MISSING:
+            yield QualitySignal("missing", asset, sensor, end_ms, 1.0, f"{what.label} says nothing")
+        if bits & _STUCK:
+            hours = (what.stuck_s or 0) / 3600
+            yield QualitySignal(
+                "stuck", asset, sensor, end_ms, hours, f"{what.label} did not move for {hours:g} h"
+            )
+        if bits & _JUMP:
+            most = what.max_per_minute or 0.0
+            text = f"{what.label} moved faster than {most:g} {what.unit} a minute"
+            yield QualitySignal("jump", asset, sensor, end_ms, most, text)
+
+    def _doubted(
+        self, state: KernelState, asset: str, sensor: int, time_ms: int, value: float
+    ) -> QualitySignal:
+        what = self.fleet.sensors[sensor]
+        usual = usual_level(state, asset, sensor)
+        for unit, (factor, offset) in UNITS.get(what.unit, {}).items():
+            meant = (value - offset) / factor
+            if what.low <= meant <= what.high and abs(meant - usual) <= _NEAR * (what.high - what.low):
+                text = f"{what.label} reads {value:g}: in {unit} that is {meant:.4g} {what.unit}, as usual"
+                return QualitySignal("unit", asset, sensor, time_ms, value, text)
+        text = f"{what.label} reads {value:g} {what.unit}: expected {what.low:g} to {what.high:g}"
+        return QualitySignal("out-of-range", asset, sensor, time_ms, value, text)
+
+
+def usual_level(state: KernelState, asset: str, sensor: int) -> float:
+    """Return the mean of a sensor over the closed panes that are remembered; NaN where there are none."""
+    row = state.index.get(asset)
+    if row is None:
+        return float("nan")
+    n = state.memory.n[row, :, sensor].astype(np.float64)
+    total = n.sum()
+    return float((n * state.memory.stats[row, :, MEAN, sensor]).sum() / total) if total else float("nan")
+
+
+def _rules(fleet: Fleet, plan: Plan) -> Rules:
+    panes = [-(-(s.stuck_s or 0) * 1000 // plan.hop_ms) for s in fleet.sensors]
+    rate = [(s.max_per_minute or np.inf) / 60_000 for s in fleet.sensors]
+    running = fleet.keys.index(fleet.running.sensor) if fleet.running else -1
+    above = fleet.running.above if fleet.running else 0.0
+    return Rules(np.minimum(panes, plan.ring - 1), np.array(rate, np.float64), running, above)
+
+
+@compiled
+def inspect(
+    plan: Plan, memory: Memory, rules: Rules, rows: Int64, panes: Int64, found: npt.NDArray[np.uint8]
+) -> None:
+    """Write into ``found`` (n, S) what began in the panes (n,) of the assets ``rows`` (n,)."""
+    for i in range(len(rows)):
+        n, stats = memory.n[rows[i]], memory.stats[rows[i]]
+        now, before = panes[i] % plan.ring, (panes[i] - 1) % plan.ring
+        heard = n[before, : plan.sensors].max() > 0
+        runs = rules.running < 0 or stats[now, MEAN, rules.running] > rules.above
+        for c in range(plan.sensors):
+            if heard and n[now, c] == 0 and n[before, c] > 0:
+                found[i, c] |= _MISSING
+            if (
+                runs
+                and rules.stuck_panes[c] > 0
+                and _flat_panes(plan, n, stats, panes[i], c) == rules.stuck_panes[c]
+            ):
+                found[i, c] |= _STUCK
+        _jumps(plan, memory, rules, rows[i], panes[i], found[i])
+
+
+@compiled
+def _flat_panes(plan: Plan, n: npt.NDArray[np.uint16], stats: Float32, pane: int, c: int) -> int:
+    """Count the panes up to ``pane`` in which channel ``c`` had one and the same value."""
+    value, panes = stats[pane % plan.ring, MIN, c], 0
+    for back in range(plan.ring):
+        at = (pane - back) % plan.ring
+        if n[at, c] == 0 or stats[at, MIN, c] != value or stats[at, MAX, c] != value:
+            break
+        panes += 1
+    return panes
+
+
+@compiled
+def _jumps(
+    plan: Plan, memory: Memory, rules: Rules, row: int, pane: int, found: npt.NDArray[np.uint8]
+) -> None:
+    slots, slot_ms, last = memory.slots[row, pane % plan.kept], memory.slot_ms[row, pane % plan.kept], -1
+    for s in range(plan.slots):
+        if slot_ms[s] // plan.hop_ms != pane:  # empty, or of a pane that came after
+            continue
+        if last >= 0:
+            ms = slot_ms[s] - slot_ms[last]
+            for c in range(plan.sensors):
+                found[c] |= _JUMP if abs(slots[s, c] - slots[last, c]) > rules.per_ms[c] * ms else 0
+        last = s

@@ -1,0 +1,230 @@
+"""A bundle: the folder in which a model reaches the workers. Text and JSON, verified before it is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import lightgbm as lgb
+import msgspec
+import numpy as np
+
+from models.errors import ModelError
+from models.features.expectation import Expectation, to_json
+from models.registry.manifest import (
+    BOOSTER,
+    CAUSES,
+    EXPECTATION,
+    FORMAT,
+    MANIFEST,
+    PACK,
+    SEGMENTS,
+    Causes,
+    Manifest,
+    Parameters,
+    file_sha256,
+    read_bytes,
+    read_manifest,
+)
+from models.risk.booster import check_booster
+from models.risk.causes import CauseModel
+from models.risk.hazard import RiskModel, restore
+from models.risk.model_set import NO_SEGMENTS, Index, ModelSet
+from models.risk.pack import Pack, Recent
+from models.telemetry.samples import Float64
+
+_SMOKE_S, _SMOKE_SEGMENT_S = 60.0, 0.02
+
+
+def write_bundle(
+    folder: Path,
+    given: RiskModel | ModelSet,
+    expectation: Expectation | None,
+    *,
+    fleet: str,
+    metrics: Mapping[str, float],
+    lineage: Mapping[str, str],
+) -> str:
+    """Write a model set as a bundle and return the bundle's SHA-256; the folder appears whole or not at all.
+
+    A model alone is a set without segments.
+    """
+    models = given if isinstance(given, ModelSet) else ModelSet(given)
+    model, packs = models.fleet, {}
+    files = {BOOSTER: model.booster.model_to_string().encode()}
+    if model.causes is not None:
+        files[CAUSES] = model.causes.booster.model_to_string().encode()
+    if expectation is not None:
+        files[EXPECTATION] = to_json(expectation)
+    if models.pack is not None:
+        files[SEGMENTS] = msgspec.json.encode(models.index, order="deterministic") + b"\n"
+        packs[PACK] = models.pack.path
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    sums |= {name: file_sha256(path) for name, path in packs.items()}
+    manifest = Manifest(
+        format=FORMAT,
+        fleet=fleet,
+        fingerprint=model.fingerprint,
+        feature_names=model.feature_names,
+        horizons_d=model.horizons_d,
+        threshold=model.threshold,
+        parameters=msgspec.convert(model.parameters(), Parameters),
+        files=sums,
+        metrics=dict(metrics),
+        lineage=dict(lineage),
+        causes=_described(model.causes),
+    )
+    text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
+    _write_whole(folder, {**files, MANIFEST: text}, packs)
+    return hashlib.sha256(text).hexdigest()
+
+
+def _described(causes: CauseModel | None) -> Causes | None:
+    if causes is None:
+        return None
+    columns = tuple(causes.columns.tolist())
+    return Causes(codes=causes.codes, columns=columns, temperature=causes.temperature)
+
+
+def _write_whole(folder: Path, files: Mapping[str, bytes], copies: Mapping[str, Path]) -> None:
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name, data in files.items():
+        (partial / name).write_bytes(data)
+    for name, path in copies.items():
+        shutil.copyfile(path, partial / name)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.replace(folder)
+
+
+def load_bundle(
+    folder: Path, fingerprint: str, *, smoke: bool = True, recent: Recent | None = None
+) -> ModelSet:
+    """Load a bundle that was trained on the feature schema with the given fingerprint.
+
+    Hashes, schema and structure are checked first, then another process loads and scores every model of it:
+    LightGBM's text loader is not memory-safe, and a crash there must not take a worker along. Models of
+    segments are loaded when they score, and held in ``recent``. Raises ModelError.
+    """
+    manifest = read_manifest(folder)
+    if manifest.fingerprint != fingerprint:
+        raise ModelError(
+            f"{folder}: fingerprint {manifest.fingerprint}: this fleet has {fingerprint}; it was trained on "
+            "other features: give the fleet file the sensors, limits, sampling, running, rules and "
+            "expectation of then, or backfill and train again"
+        )
+    text = _text(folder / BOOSTER)
+    parameters = manifest.parameters
+    check_booster(text, len(parameters.columns) + (parameters.spread_d is None))
+    if (causes := manifest.causes) is not None:
+        check_booster(_text(folder / CAUSES), len(causes.columns), outputs=len(causes.codes), name=CAUSES)
+    if smoke:
+        _smoke(folder, len(_index(folder, manifest).members))
+    models = _restored(folder, manifest)
+    return models if recent is None else replace(models, recent=recent)
+
+
+def read_index(folder: Path) -> Index:
+    """Return what a bundle knows of its segments: nothing where it has none."""
+    return _index(folder, read_manifest(folder))
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: not UTF-8 text: {error}") from error
+
+
+def _index(folder: Path, manifest: Manifest) -> Index:
+    """Read and check the index of the segments."""
+    if SEGMENTS not in manifest.files:
+        return NO_SEGMENTS
+    path, horizons = folder / SEGMENTS, len(manifest.horizons_d)
+    try:
+        index = msgspec.json.decode(read_bytes(path), type=Index)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not an index: {error}") from error
+    for machine, name in index.routes.items():
+        if name not in index.members:
+            raise ModelError(
+                f"{path}: routes: {machine}: {name}: expected one of its {len(index.members)} members"
+            )
+    for level, lines in index.lines.items():
+        if len(lines) not in (0, horizons):
+            raise ModelError(f"{path}: lines: {level}: {len(lines)}: expected {horizons}, one per horizon")
+    return index
+
+
+def _restored(folder: Path, manifest: Manifest) -> ModelSet:
+    """Rebuild the set of a bundle; those of its segments are loaded when they are needed."""
+    index = _index(folder, manifest)
+    pack = Pack(folder / PACK, index.members) if index is not NO_SEGMENTS else None
+    return ModelSet(_restored_fleet(folder, manifest), index, pack)
+
+
+def _restored_fleet(folder: Path, manifest: Manifest) -> RiskModel:
+    """Rebuild the fleet's model, whose texts have been checked."""
+    model = restore(
+        _text(folder / BOOSTER),
+        parameters=msgspec.structs.asdict(manifest.parameters),
+        feature_names=manifest.feature_names,
+        fingerprint=manifest.fingerprint,
+        horizons_d=manifest.horizons_d,
+        threshold=manifest.threshold,
+    )
+    return replace(model, causes=_restored_causes(folder, manifest.causes)) if manifest.causes else model
+
+
+def _restored_causes(folder: Path, causes: Causes) -> CauseModel:
+    booster = lgb.Booster(model_str=_text(folder / CAUSES))
+    return CauseModel(booster, causes.codes, np.array(causes.columns, np.int64), causes.temperature)
+
+
+def _smoke(folder: Path, segments: int) -> None:
+    """Load and score in another process; each segment's model gives it more time."""
+    limit_s = _SMOKE_S + segments * _SMOKE_SEGMENT_S
+    command = [sys.executable, "-m", "models.registry.bundle", str(folder)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=limit_s, check=False, env=dict(os.environ)
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"{folder}: no score within {limit_s:g} s") from error
+    if done.returncode:
+        raise ModelError(f"{folder}: does not score (exit {done.returncode}): {done.stderr.strip()[-300:]}")
+
+
+def _score_once(folder: Path) -> None:
+    manifest = read_manifest(folder)
+    models = _restored(folder, manifest)
+    model, width = models.fleet, len(manifest.feature_names)
+    rows = np.stack([np.zeros(width, np.float32), np.full(width, np.nan, np.float32)])
+    _expect_probabilities(folder, model.score(rows))
+    if model.causes:
+        _expect_probabilities(folder, model.causes.score(rows))
+    inputs = len(model.columns) + (model.spread_d is None)
+    if models.pack is not None:
+        for name in models.pack.entries:
+            where = f"{PACK}: {name}"
+            check_booster(models.pack.text(name), inputs, name=where)
+            _expect_probabilities(where, models.member(name).score(rows))
+
+
+def _expect_probabilities(where: object, found: Float64) -> None:
+    if not (np.isfinite(found).all() and (found >= 0).all() and (found <= 1).all()):
+        raise ModelError(f"{where}: scores {found.tolist()}: expected probabilities")
+
+
+if __name__ == "__main__":
+    try:
+        _score_once(Path(sys.argv[1]))
+    except (ModelError, lgb.basic.LightGBMError) as failure:
+        sys.exit(str(failure))

@@ -1,0 +1,1 @@
+"""What scores a window and says why. No training and no registry."""

@@ -1,0 +1,178 @@
+"""Why a risk is high, in the words of a maintenance team: when, which sensors, what to suspect and check."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.features.expectation import Expectation
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Advice, Fleet
+from models.risk.causes import OTHER
+from models.risk.hazard import RiskModel
+from models.telemetry.samples import Float32, Float64
+
+_DAY_S = 86400
+_CRITICAL_RISK = 0.5
+_CRITICAL_DAYS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One sensor behind a risk: its recent mean against what the machine itself would show, in its unit.
+
+    ``contribution`` is in log-odds; ``value`` and ``baseline`` are NaN where the sensor said nothing.
+    """
+
+    key: str
+    label: str
+    unit: str
+    value: float
+    baseline: float
+    contribution: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What the controller may name, and how probable that is should the outcome come."""
+
+    code: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a case says beside its number; no ``causes`` where the model has not learnt any."""
+
+    text: str
+    severity: str
+    fault: str
+    check: str
+    reasons: tuple[Reason, ...]
+    causes: tuple[Cause, ...] = ()
+
+
+class Explainer:
+    """Explains single windows of one fleet and model; too slow for every window, made for alerts.
+
+    With an ``expectation`` a sensor is compared with what this machine would show at the same load and
+    weather, without one with its mean over the longest window.
+    """
+
+    def __init__(
+        self, fleet: Fleet, model: RiskModel, schema: FeatureSchema, expectation: Expectation | None = None
+    ) -> None:
+        self.fleet, self.model, self.schema = fleet, model, schema
+        self.horizon = fleet.horizon
+        lengths = fleet.sampling.windows_s
+        recent = min(range(len(lengths)), key=lambda i: abs(lengths[i] - _DAY_S))
+        self._recent, self._baseline = schema.windows[recent], schema.windows[-1]
+        self._owner = schema.sensor_index
+        self._sigma = dict(zip(expectation.sensors, expectation.sigma, strict=True)) if expectation else {}
+
+    def explain(
+        self, vector: Float32, risks: Float64, top: int = 3, model: RiskModel | None = None
+    ) -> Explanation:
+        """Explain a feature vector (F,) and its risks (H,) with the ``top`` strongest sensors and causes.
+
+        ``model`` is the one that scored it, where that was not the fleet's.
+        """
+        contributions = (model or self.model).contributions(vector[None, :], self.horizon)[0]
+        by_sensor = np.zeros(len(self.fleet.sensors))
+        owned = self._owner >= 0
+        np.add.at(by_sensor, self._owner[owned], contributions[owned])
+        order = np.argsort(-by_sensor, kind="stable")[:top]
+        causes = self._causes(vector, top)
+        fault, check = self._advice(by_sensor, vector, causes)
+        soonest, latest = expected_days(risks[: self.horizon + 1], self.fleet.horizons_d)
+        text = f"Likely {self.fleet.outcome} {in_words(soonest, latest)}{_by(causes)}"
+        severity = self._severity(float(risks[self.horizon]), latest)
+        reasons = tuple(self._reason(int(i), float(by_sensor[i]), vector) for i in order)
+        return Explanation(text, severity, fault, check, reasons, causes)
+
+    def _causes(self, vector: Float32, top: int) -> tuple[Cause, ...]:
+        """Return the ``top`` most probable causes, most first."""
+        model = self.model.causes
+        if model is None:
+            return ()
+        probability = model.score(vector[None, :])[0]
+        order = np.argsort(-probability, kind="stable")[:top]
+        return tuple(Cause(model.codes[i], float(probability[i])) for i in order)
+
+    def _severity(self, risk: float, latest_d: float) -> str:
+        return "critical" if risk >= _CRITICAL_RISK or latest_d <= _CRITICAL_DAYS else "warning"
+
+    def _advice(self, by_sensor: Float64, vector: Float32, causes: tuple[Cause, ...]) -> tuple[str, str]:
+        """Return the fault and check whose sensors contribute most, empty where none does.
+
+        Where the fleet file has advice for the most probable cause, it is one of that.
+        """
+        fitting = [a for a in self.fleet.advice if causes and causes[0].code in a.codes]
+        among = fitting or self.fleet.advice
+        totals = [self._support(advice, by_sensor, vector) for advice in among]
+        if not totals or (max(totals) <= 0 and not fitting):
+            return "", ""
+        best = among[int(np.argmax(totals))]
+        return best.fault, best.check
+
+    def _support(self, advice: Advice, by_sensor: Float64, vector: Float32) -> float:
+        """Add up the contributions of the sensors that moved the way this fault moves them."""
+        total = 0.0
+        for key in advice.sensors:
+            deviation = self._deviation(key, vector)
+            if math.isnan(deviation) or (deviation < 0) == (key in advice.falls):
+                total += max(float(by_sensor[self.fleet.keys.index(key)]), 0.0)
+        return total
+
+    def _deviation(self, key: str, vector: Float32) -> float:
+        """Return how far a sensor lies from its expectation, in its unit; NaN where that is not known."""
+        if key not in self._sigma:
+            return math.nan
+        residual = vector[self.schema.index(f"{key}_residual", self._recent, "mean")]
+        return float(residual) * self._sigma[key]
+
+    def _reason(self, number: int, contribution: float, vector: Float32) -> Reason:
+        sensor = self.fleet.sensors[number]
+        value = float(vector[self.schema.index(sensor.key, self._recent, "mean")])
+        baseline = value - self._deviation(sensor.key, vector)
+        if math.isnan(baseline):
+            baseline = float(vector[self.schema.index(sensor.key, self._baseline, "mean")])
+        return Reason(sensor.key, sensor.label, sensor.unit, value, baseline, contribution)
+
+
+def _by(causes: tuple[Cause, ...]) -> str:
+    """Say what the controller will most probably name; nothing where no cause of its own stands out."""
+    if not causes or causes[0].code == OTHER:
+        return ""
+    return f", most probably {causes[0].code} ({causes[0].probability:.0%})"
+
+
+def expected_days(risks: Float64, horizons_d: tuple[float, ...]) -> tuple[float, float]:
+    """Return the days between which the middle 60 % of the risk up to the last horizon lies.
+
+    >>> expected_days(np.array([0.0, 0.1, 0.5]), (1.0, 3.0, 7.0))
+    (3.0, 6.0)
+    """
+    share = np.concatenate([[0.0], risks]) / max(float(risks[-1]), 1e-12)
+    days = np.concatenate([[0.0], horizons_d[: len(risks)]])
+    rising = share + np.arange(len(share)) * 1e-12
+    soonest, latest = np.interp([0.2, 0.8], rising, days)
+    return round(float(soonest), 6), round(float(latest), 6)
+
+
+def in_words(soonest_d: float, latest_d: float) -> str:
+    """Say a span of days as a person would.
+
+    >>> in_words(1.7, 4.2), in_words(0.1, 0.8), in_words(0.2, 2.5)
+    ('in 1–5 days', 'within a day', 'within 3 days')
+    >>> in_words(3.0, 3.0)
+    'in 3 days'
+    """
+    first, last = math.floor(soonest_d), math.ceil(latest_d)
+    if last <= 1:
+        return "within a day"
+    if first < 1:
+        return f"within {last} days"
+    return f"in {last} days" if first == last else f"in {first}–{last} days"

@@ -1,0 +1,207 @@
+"""The risk model: a discrete-time hazard in LightGBM, cumulated over the horizons and calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+
+from models.errors import ModelError
+from models.fleet.fleet import Training
+from models.risk.booster import FIXED
+from models.risk.calibration import Line, fit_line, sigmoid
+from models.risk.causes import CauseModel
+from models.telemetry.labels import HazardRows, known, within
+from models.telemetry.samples import Float32, Float64, Int64
+
+_FEWEST_OUTCOMES = 5
+
+
+@dataclass(frozen=True)
+class RiskModel:
+    """Scores windows.
+
+    The booster's input is the chosen ``columns`` of the feature vector, then the number of the interval; its
+    output, corrected by ``offset`` for the negatives left out in training, is the hazard of that interval.
+    With ``spread_d`` there is no interval in its input, and its output is the risk over these days, which is
+    spread evenly over them: ``risk(h) = 1 - (1 - risk)^(h / spread_d)``. ``causes`` says, where there were
+    outcomes enough to learn it from, what the controller will name. A model with a ``base`` corrects it:
+    their log-odds add up.
+    """
+
+    booster: lgb.Booster
+    feature_names: tuple[str, ...]
+    fingerprint: str
+    horizons_d: tuple[float, ...]
+    columns: Int64
+    offset: float = 0.0
+    lines: tuple[Line, ...] = ()
+    threshold: float = 0.5
+    spread_d: float | None = None
+    causes: CauseModel | None = None
+    base: RiskModel | None = None
+
+    def score(self, features: Float32) -> Float64:
+        """Return (n, H) probabilities of an outcome within each horizon, rising along the horizons."""
+        return self.calibrated(self.uncalibrated(features))
+
+    def calibrated(self, risks: Float64) -> Float64:
+        """Return (n, H) risks with each horizon's line applied, still rising along the horizons."""
+        if self.lines:
+            risks = np.stack([line.apply(risks[:, j]) for j, line in enumerate(self.lines)], axis=1)
+        return np.maximum.accumulate(risks, axis=1)
+
+    def contributions(self, features: Float32, horizon: int) -> Float64:
+        """Return (n, F) contributions of the features to the log-odds, averaged over the intervals.
+
+        The intervals up to number ``horizon`` count (Lundberg, Erion & Lee 2018, as LightGBM computes it).
+        """
+        parts = [
+            np.asarray(self.booster.predict(self._input(features, j), pred_contrib=True))
+            for j in range(horizon + 1)
+        ]
+        out = np.zeros((len(features), len(self.feature_names)))
+        out[:, self.columns] = np.mean(parts, axis=0)[:, : len(self.columns)]
+        return out if self.base is None else out + self.base.contributions(features, horizon)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return all but the booster, ready for JSON."""
+        lines = [[line.slope, line.intercept] for line in self.lines]
+        columns = self.columns.tolist()
+        return {"offset": self.offset, "lines": lines, "columns": columns, "spread_d": self.spread_d}
+
+    def _input(self, features: Float32, interval: int) -> Float32:
+        chosen = features[:, self.columns]
+        return chosen if self.spread_d else _with_interval(chosen, interval)
+
+    def uncalibrated(self, features: Float32) -> Float64:
+        """Return (n, H) risks of (n, F) features as the hazards alone give them."""
+        return self.of_columns(features[:, self.columns])
+
+    def of_columns(self, picked: Float32) -> Float64:
+        """Return the uncalibrated risks where (n, C) holds the model's ``columns`` only."""
+        if self.spread_d:
+            raw = np.asarray(self.booster.predict(picked, raw_score=True, num_threads=1))
+            share = np.array(self.horizons_d) / self.spread_d
+            return 1.0 - (1.0 - sigmoid(raw + self.offset))[:, None] ** share
+        survival = np.ones(len(picked))
+        out = np.empty((len(picked), len(self.horizons_d)))
+        for j in range(len(self.horizons_d)):
+            survival = survival * (1.0 - sigmoid(self.log_hazard(picked, j)))
+            out[:, j] = 1.0 - survival
+        return out
+
+    def log_hazard(self, picked: Float32, interval: int) -> Float64:
+        """Return (n,) log-odds of an outcome in an interval, where (n, C) holds the ``columns`` only."""
+        raw = np.asarray(
+            self.booster.predict(_with_interval(picked, interval), raw_score=True, num_threads=1), np.float64
+        )
+        own = raw + self.offset
+        return own if self.base is None else own + self.base.log_hazard(picked, interval)
+
+
+def restore(
+    booster_text: str,
+    *,
+    parameters: dict[str, Any],
+    feature_names: Sequence[str],
+    fingerprint: str,
+    horizons_d: Sequence[float],
+    threshold: float,
+) -> RiskModel:
+    """Rebuild a model from what a bundle holds; the text must have been checked before."""
+    return RiskModel(
+        lgb.Booster(model_str=booster_text),
+        tuple(feature_names),
+        fingerprint,
+        tuple(horizons_d),
+        np.array(parameters["columns"], np.int64),
+        float(parameters["offset"]),
+        tuple(Line(slope, intercept) for slope, intercept in parameters["lines"]),
+        threshold,
+        parameters.get("spread_d"),
+    )
+
+
+def train(
+    features: Float32,
+    rows: HazardRows,
+    *,
+    names: Sequence[str],
+    columns: Int64,
+    fingerprint: str,
+    horizons_d: Sequence[float],
+    training: Training,
+    seed: int,
+    later: HazardRows | None = None,
+    start: Float64 | None = None,
+) -> RiskModel:
+    """Fit the hazard on (n, C) features, which stand in ``columns`` of the vector, and their at-risk rows.
+
+    Negatives are thinned to ``training.negatives_per_positive`` and the odds corrected by the share kept;
+    there are no class weights. With ``later`` rows, ``training.early_stopping`` watches the log-loss on them.
+    With a ``start`` of (n, H) log-odds per interval only what these lack is learnt.
+    Raises ModelError where there are too few outcomes to learn from.
+    """
+    positives = int(rows.outcome.sum())
+    if positives < _FEWEST_OUTCOMES:
+        raise ModelError(
+            f"{positives} at-risk windows end in an outcome: expected {_FEWEST_OUTCOMES} or more; "
+            "train on a longer range or more assets"
+        )
+    data, offset = _thinned(features, rows, training.negatives_per_positive, seed, start)
+    parameters: dict[str, Any] = {**FIXED, "objective": "binary", **training.parameters, "seed": seed}
+    watched = []
+    if later is not None:
+        watched = [_thinned(features, later, training.negatives_per_positive, seed)[0]]
+        parameters |= {"metric": "binary_logloss", "early_stopping_round": training.early_stopping or 0}
+    booster = lgb.train(parameters, data, num_boost_round=training.rounds, valid_sets=watched)
+    return RiskModel(booster, tuple(names), fingerprint, tuple(horizons_d), columns, offset)
+
+
+def calibrate(
+    model: RiskModel, risks: Float64, wait_ms: Int64, end_ms: Int64, until_ms: int | Int64
+) -> RiskModel:
+    """Fit one line per horizon on the (n, H) uncalibrated risks of a later slice, where labels are known."""
+    lines = []
+    for j, horizon_d in enumerate(model.horizons_d):
+        seen = known(end_ms, horizon_d, until_ms)
+        lines.append(fit_line(risks[seen, j], within(wait_ms[seen], horizon_d)))
+    return replace(model, lines=tuple(lines))
+
+
+def _thinned(
+    features: Float32, rows: HazardRows, per_positive: int, seed: int, start: Float64 | None = None
+) -> tuple[lgb.Dataset, float]:
+    """Return the rows to train on, and the offset that the model needs; a ``start`` bears it itself."""
+    chosen, offset = _thin(rows, per_positive, seed)
+    begin = None if start is None else start[rows.row[chosen], rows.interval[chosen]] - offset
+    interval = rows.interval[chosen, None].astype(np.float32)
+    inputs = np.concatenate([features[rows.row[chosen]], interval], axis=1)
+    label = rows.outcome[chosen].astype(np.float32)
+    data = lgb.Dataset(inputs, label, init_score=begin, feature_name=_safe_names(features.shape[1]))
+    return data, offset if begin is None else 0.0
+
+
+def _thin(rows: HazardRows, per_positive: int, seed: int) -> tuple[Int64, float]:
+    """Return the rows to train on, and the log of the share of negatives that was kept."""
+    negative = np.flatnonzero(~rows.outcome)
+    wanted = per_positive * int(rows.outcome.sum())
+    if len(negative) <= wanted:
+        return np.arange(len(rows.outcome)), 0.0
+    kept = np.random.default_rng(seed).choice(negative, wanted, replace=False)
+    chosen = np.sort(np.concatenate([np.flatnonzero(rows.outcome), kept]))
+    return chosen, float(np.log(wanted / len(negative)))
+
+
+def _with_interval(features: Float32, interval: int) -> Float32:
+    column = np.full((len(features), 1), interval, np.float32)
+    return np.concatenate([features, column], axis=1)
+
+
+def _safe_names(features: int) -> list[str]:
+    """Number the columns: LightGBM's text format does not take every character of a feature's name."""
+    return [f"f{i}" for i in range(features)] + ["interval"]

@@ -1,0 +1,124 @@
+"""Rows of telemetry, the form in which every source reaches the feature kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from models.fleet.fleet import Sensor
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """``n`` samples of ``S`` sensors, in any order.
+
+    ``assets`` names the machines (distinct); ``asset`` (n,) indexes into it; ``time_ms`` (n,) is event
+    time in UTC milliseconds; ``values`` (n, S) is in the fleet's sensor order, NaN where missing.
+
+    >>> one = Frames(("CH-0001",), np.zeros(1, np.int32), np.array([0]), np.ones((1, 2), np.float32))
+    >>> len(one)
+    1
+    """
+
+    assets: tuple[str, ...]
+    asset: Int32
+    time_ms: Int64
+    values: Float32
+
+    def __post_init__(self) -> None:
+        rows = len(self.asset)
+        if self.time_ms.shape != (rows,) or self.values.ndim != 2 or len(self.values) != rows:
+            shapes = (self.asset.shape, self.time_ms.shape, self.values.shape)
+            raise ValueError(f"asset, time_ms and values have shapes {shapes}")
+
+    def __len__(self) -> int:
+        return len(self.asset)
+
+    def __getitem__(self, rows: slice) -> Frames:
+        """Return the given rows, without a copy."""
+        return Frames(self.assets, self.asset[rows], self.time_ms[rows], self.values[rows])
+
+    def take(self, rows: Int64) -> Frames:
+        """Return the given rows, the table of asset names unchanged."""
+        return Frames(self.assets, self.asset[rows], self.time_ms[rows], self.values[rows])
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Event:
+    """Something the controller, or a person, logged about one machine.
+
+    ``kind`` is ``shutdown`` (a safety shutdown: what is predicted), ``cycling``, ``override``,
+    ``maintenance`` or ``restart``; ``code`` is the controller's word for it (``high-condenser-pressure``).
+    """
+
+    time_ms: int
+    asset: str
+    kind: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """All that a source delivers in [start_ms, end_ms).
+
+    ``arrival_ms`` (n,), rising, is when each row of ``frames`` arrives; without it rows come in any order and
+    arrive at their event time. So a late row stands in a later slice than its time says.
+    """
+
+    start_ms: int
+    end_ms: int
+    frames: Frames
+    events: tuple[Event, ...] = ()
+    arrival_ms: Int64 | None = None
+
+    @property
+    def arrivals(self) -> Int64:
+        """When each row arrives, shape (n,)."""
+        return self.frames.time_ms if self.arrival_ms is None else self.arrival_ms
+
+    def in_order(self) -> Slice:
+        """Return the same with its rows in the order of arrival."""
+        if self.arrival_ms is not None:
+            return self
+        came = self.frames.time_ms
+        if (came[1:] >= came[:-1]).all():
+            return replace(self, arrival_ms=came)
+        order = np.argsort(came, kind="stable")
+        return replace(self, frames=self.frames.take(order), arrival_ms=came[order])
+
+    def placed(self, time_ms: int) -> int:
+        """Return when an event arrives: at its time, or with its slice where that is another."""
+        return min(max(time_ms, self.start_ms), self.end_ms - 1)
+
+
+def join(parts: Sequence[Frames]) -> Frames:
+    """Return the rows of all ``parts``, which share one table of assets, one after the other."""
+    return Frames(
+        parts[0].assets,
+        np.concatenate([p.asset for p in parts]),
+        np.concatenate([p.time_ms for p in parts]),
+        np.concatenate([p.values for p in parts]),
+    )
+
+
+def limits(sensors: Sequence[Sensor]) -> Float32:
+    """Return (2, S) the lowest and the highest plausible value of each sensor."""
+    return np.array([[s.low for s in sensors], [s.high for s in sensors]], np.float32)
+
+
+def utc(time_ms: float) -> str:
+    """Say an event time as people read it.
+
+    >>> utc(1_735_689_600_000)
+    '2025-01-01 00:00'
+    """
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

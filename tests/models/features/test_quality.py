@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import numpy as np
+
+from models.features.kernel import Kernel
+from models.features.quality import Quality
+from models.fleet.fleet import Fleet, parse_fleet
+from models.telemetry.samples import Frames
+
+MINUTE, HOUR = 60_000, 3_600_000
+
+
+def fleet() -> Fleet:
+    sensor = {"key": "temp", "label": "water temperature", "unit": "degC", "low": -10.0, "high": 60.0}
+    load = {"key": "load", "label": "load", "unit": "%", "low": 0.0, "high": 130.0}
+    raw = {"name": "toy", "asset": "toy", "asset_pattern": ".+", "outcome": "stop", "horizons_d": [1.0]}
+    sampling = {"period_s": 600, "hop_s": 3600, "windows_s": [3600, 86400]}
+    limits = {"stuck_s": 10_800, "max_per_minute": 1.0}
+    return parse_fleet(
+        {
+            **raw,
+            "sampling": sampling,
+            "alerting": {"horizon_d": 1.0},
+            "sensors": [{**sensor, **limits}, load],
+            "running": {"sensor": "load", "above": 15.0},
+        },
+        "toy",
+    )
+
+
+def signals(temps: list[float], load: float = 80.0) -> list[tuple[str, int]]:
+    """Feed one value each ten minutes; return the kind and the hour of each signal about the temperature."""
+    owner = fleet()
+    kernel = Kernel(owner)
+    state, quality, found = kernel.start(), Quality(owner, kernel.plan), []
+    for i, temp in enumerate([*temps, 20.0]):
+        values = np.array([[temp, load]], np.float32)
+        one = Frames(("a",), np.zeros(1, np.int32), np.array([i * 10 * MINUTE]), values)
+        windows, _ = kernel.step(state, one)
+        found += [*quality.closed(state, windows), *quality.out_of_range(state, one)]
+    return [(s.kind, s.time_ms // HOUR) for s in found if s.sensor == 0]
+
+
+def noisy(hours: int) -> list[float]:
+    return [20.0 + 0.1 * (i % 7) for i in range(6 * hours)]
+
+
+def test_healthy_data_raises_nothing() -> None:
+    assert signals(noisy(30)) == []
+
+
+def test_a_sensor_that_says_nothing_for_a_pane_is_reported_once() -> None:
+    assert signals([*noisy(3), *[float("nan")] * 18]) == [("missing", 4)]
+
+
+def test_a_stuck_sensor_is_reported_once_and_only_while_the_machine_runs() -> None:
+    temps = [*noisy(3), *[20.3] * 48]
+    assert signals(temps) == [("stuck", 6)]
+    assert signals(temps, load=0.0) == []
+
+
+def test_an_impossible_rate_is_reported() -> None:
+    assert signals([*noisy(2), 20.0, 45.0, 45.5, 45.9, 45.1, 45.2]) == [("jump", 3)]
+
+
+def test_a_value_in_fahrenheit_is_suspected_where_it_would_be_usual_in_celsius() -> None:
+    assert signals([*noisy(5), 68.2, 68.4, *noisy(1)])[0] == ("unit", 5)
+
+
+def test_a_value_out_of_range_in_any_unit_is_reported_once_while_it_lasts() -> None:
+    found = signals([*noisy(5), *[900.0] * 12])
+    assert [kind for kind, _ in found if kind == "out-of-range"] == ["out-of-range"]

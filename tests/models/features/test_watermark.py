@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.features.watermark import FleetWatermark
+
+Seen = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 40)), min_size=1, max_size=80)
+
+
+def after(seen: list[tuple[str, int]]) -> FleetWatermark:
+    fleet = FleetWatermark()
+    for asset, pane in seen:
+        fleet.observe(asset, pane)
+    return fleet
+
+
+@given(Seen)
+def test_it_never_goes_back_and_a_quarter_of_the_assets_has_come_as_far(seen: list[tuple[str, int]]) -> None:
+    fleet, newest, before = FleetWatermark(), dict[str, int](), -1
+    for asset, pane in seen:
+        fleet.observe(asset, pane)
+        newest[asset] = max(pane, newest.get(asset, -1))
+        reached = fleet.reached
+        assert reached is not None
+        assert reached >= before
+        if reached > before >= 0:
+            assert 4 * sum(p >= reached for p in newest.values()) >= len(newest)
+        before = reached
+
+
+@given(Seen)
+def test_a_successor_that_knows_the_newest_panes_goes_on_alike(seen: list[tuple[str, int]]) -> None:
+    cut = len(seen) // 2
+    fleet, newest = after(seen[:cut]), dict[str, int]()
+    for asset, pane in seen[:cut]:
+        newest[asset] = max(pane, newest.get(asset, -1))
+    successor = FleetWatermark()
+    successor.restore(newest.items(), fleet.reached)
+    for asset, pane in seen[cut:]:
+        assert successor.observe(asset, pane) == fleet.observe(asset, pane)
+        assert successor.reached == fleet.reached
+
+
+def test_one_clock_that_is_a_day_ahead_decides_nothing() -> None:
+    fleet = after([(name, 5) for name in "abcd"] + [("e", 29)])
+    assert fleet.reached == 5
+
+
+def test_machines_that_fell_silent_do_not_hold_the_others_up() -> None:
+    fleet = after([(name, 5) for name in "abcdefgh"] + [(name, 9) for name in "abc"])
+    assert fleet.reached == 9

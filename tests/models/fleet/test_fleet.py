@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from models.errors import ConfigError
+from models.fleet.fleet import Fleet, load_fleet, parse_fleet
+
+FLEETS = sorted((Path(__file__).parents[3] / "fleets").glob("*.toml"))
+SMALL = """
+name = "pumps"
+asset = "pump"
+asset_pattern = "P-[0-9]+"
+outcome = "trip"
+horizons_d = [1.0, 7.0]
+sampling = { period_s = 60, hop_s = 3600, windows_s = [3600, 86400] }
+alerting = { horizon_d = 7.0 }
+sensors = [
+    { key = "flow", label = "flow", unit = "L/s", low = 0.0, high = 50.0 },
+    { key = "head", label = "head", unit = "bar", low = 0.0, high = 9.0 },
+]
+"""
+RAW: dict[str, Any] = tomllib.loads(SMALL)
+Change = Callable[[dict[str, Any]], object]
+
+
+def refused(change: Change) -> str:
+    raw = copy.deepcopy(RAW)
+    change(raw)
+    with pytest.raises(ConfigError) as caught:
+        parse_fleet(raw, "pumps.toml")
+    return str(caught.value).removeprefix("pumps.toml: ")
+
+
+@pytest.mark.parametrize("path", FLEETS, ids=lambda p: p.stem)
+def test_a_shipped_fleet_is_named_after_its_file_and_survives_the_hand_over_to_a_worker(
+    path: Path, tmp_path: Path
+) -> None:
+    fleet = load_fleet(path)
+    handed = tmp_path / "fleet.json"
+    handed.write_bytes(msgspec.json.encode(fleet))
+    assert fleet.name == path.stem
+    assert load_fleet(handed) == fleet
+
+
+def test_keys_are_in_the_order_of_the_file() -> None:
+    assert parse_fleet(RAW, "pumps.toml").keys == ("flow", "head")
+
+
+def other(change: Change) -> Fleet:
+    raw = copy.deepcopy(RAW)
+    change(raw)
+    return parse_fleet(raw, "pumps.toml")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw["sensors"].reverse(),
+        lambda raw: raw["sensors"][0].update(key="inflow"),
+        lambda raw: raw["sensors"][0].update(unit="m3/h"),
+        lambda raw: raw["sensors"].pop(),
+    ],
+    ids=["order", "key", "unit", "fewer"],
+)
+def test_the_schema_changes_with_what_a_value_vector_means(change: Change) -> None:
+    assert other(change).schema != parse_fleet(RAW, "pumps.toml").schema
+
+
+def test_the_schema_does_not_change_with_words_or_limits() -> None:
+    same = other(lambda raw: raw["sensors"][0].update(label="volume flow", high=60.0))
+    assert same.schema == parse_fleet(RAW, "pumps.toml").schema
+    assert len(same.schema) == 16
+
+
+@pytest.mark.parametrize(
+    ("asset", "known"), [("P-1", True), ("P-12", True), ("P-", False), ("xP-1", False), ("P-1\n", False)]
+)
+def test_a_name_has_to_match_the_pattern_in_full(asset: str, *, known: bool) -> None:
+    assert parse_fleet(RAW, "pumps.toml").knows(asset) is known
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda raw: raw["sensors"][1].pop("low"), "sensors[1].low is missing: expected a number"),
+        (
+            lambda raw: raw["sensors"][1].update(lo=1),
+            "sensors[1].lo = 1: expected one of key, label, unit, low, high, brick, stuck_s, max_per_minute",
+        ),
+        (
+            lambda raw: raw["sensors"][1].update(key="Head"),
+            "sensors[1].key = 'Head': expected snake_case, at most 64 characters",
+        ),
+        (
+            lambda raw: raw["sensors"][1].update(key="flow"),
+            "sensors[1].key = 'flow': expected a key that no other sensor has",
+        ),
+        (lambda raw: raw["sensors"][0].update(low=50.0), "sensors[0].low = 50.0: expected below high = 50.0"),
+        (
+            lambda raw: raw["sampling"].update(hop_s=90),
+            "sampling.hop_s = 90: expected a multiple of sampling.period_s",
+        ),
+        (
+            lambda raw: raw["sampling"].update(windows_s=[3600, 5400]),
+            "sampling.windows_s[1] = 5400: expected a multiple of sampling.hop_s",
+        ),
+        (
+            lambda raw: raw["sampling"].update(windows_s=[7200, 3600]),
+            "sampling.windows_s = [7200, 3600]: expected rising lengths",
+        ),
+        (
+            lambda raw: raw.update(horizons_d=[0.0, 7.0]),
+            "horizons_d = [0.0, 7.0]: expected rising days above 0",
+        ),
+        (
+            lambda raw: raw["alerting"].update(horizon_d=3.0),
+            "alerting.horizon_d = 3.0: expected one of horizons_d [1.0, 7.0]",
+        ),
+        (lambda raw: raw["alerting"].update(of=2), "alerting.of = 2: expected >= raise_count"),
+        (
+            lambda raw: raw["alerting"].update(clear_ratio=1),
+            "alerting.clear_ratio = 1: expected a number above 0 and below 1",
+        ),
+        (lambda raw: raw.update(asset_pattern="("), "asset_pattern = '(': expected a regular expression"),
+    ],
+)
+def test_a_bad_fleet_is_refused_by_key_value_and_what_was_expected(change: Change, said: str) -> None:
+    assert refused(change) == said
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ({"advice": [{"fault": "wear", "sensors": ["flow", "hed"], "check": "look"}]}, "advice[0].sensors"),
+        ({"training": {"rule": ["hed"]}}, "training.rule"),
+        ({"expectation": [{"drivers": ["flow"], "sensors": ["hed"]}]}, "expectation[0]"),
+        ({"running": {"sensor": "hed", "above": 1.0}}, "running.sensor"),
+        (
+            {"recording": {"asset": "a", "time": "t", "columns": {"hed": {"column": "H"}}}},
+            "recording.columns.hed",
+        ),
+    ],
+)
+def test_whatever_names_a_sensor_names_one_that_there_is(table: dict[str, Any], key: str) -> None:
+    assert refused(lambda raw: raw.update(table)) == f"{key} = 'hed': expected a key of [[sensors]]"
+
+
+def test_a_file_that_cannot_be_read_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected a readable fleet file"):
+        load_fleet(tmp_path / "none.toml")
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xff"')
+    with pytest.raises(ConfigError, match="expected a readable fleet file"):
+        load_fleet(tmp_path / "latin.toml")
+    for name, form in (("half.toml", "TOML"), ("half.json", "JSON")):
+        (tmp_path / name).write_text("{ name =", encoding="utf-8")
+        with pytest.raises(ConfigError, match=f"expected {form}"):
+            load_fleet(tmp_path / name)

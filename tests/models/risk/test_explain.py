@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.features.expectation import Expectation
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Advice, Expected, Fleet, Training
+from models.risk.causes import train_causes
+from models.risk.explain import Explainer, expected_days, in_words
+from models.risk.hazard import RiskModel, train
+from models.telemetry.labels import HazardRows
+from models.telemetry.samples import Float32
+from tests.models.features.test_kernel import fleet_of
+
+HORIZONS = (1.0, 3.0, 7.0)
+
+
+def fleet() -> Fleet:
+    """Windows of 15 minutes, a day and a week; an alert looks seven days ahead."""
+    toy = fleet_of(sensors=3, windows_s=(960, 86_400, 604_800))
+    return msgspec.structs.replace(
+        toy,
+        horizons_d=HORIZONS,
+        alerting=msgspec.structs.replace(toy.alerting, horizon_d=7.0),
+        advice=(
+            Advice(fault="fouling", sensors=("s0",), check="clean the tubes"),
+            Advice(fault="leak", sensors=("s1", "s2"), check="look for oil"),
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Trained:
+    fleet: Fleet
+    schema: FeatureSchema
+    model: RiskModel
+    explainer: Explainer
+
+    def vector(self, **means: float) -> Float32:
+        """Return a window whose means over the day are given, and over the week 1."""
+        out = np.zeros(len(self.schema), np.float32)
+        for key in self.fleet.keys:
+            out[self.schema.index(key, "1d", "mean")] = means.get(key, 0.0)
+            out[self.schema.index(key, "7d", "mean")] = 1.0
+        return out
+
+
+def trained(fleet: Fleet, steep: tuple[float, ...] = (2.0, 1.0, 0.0)) -> Trained:
+    """Fit a model whose risk rises with the daily means of s0 and, less steeply, of s1; s2 says nothing."""
+    schema, rng, n = FeatureSchema(fleet), np.random.default_rng(1), 4000
+    daily = [schema.index(key, "1d", "mean") for key in fleet.keys]
+    features = np.zeros((n, len(schema)), np.float32)
+    features[:, daily] = rng.normal(0, 1, (n, 3))
+    slopes = np.array(steep)
+    chance = 1 / (1 + np.exp(4 - features[:, daily] @ slopes))
+    rows = HazardRows(np.arange(n), np.zeros(n, np.int32), rng.random(n) < chance)
+    model = train(
+        features,
+        rows,
+        names=schema.names,
+        columns=np.arange(len(schema)),
+        fingerprint=schema.fingerprint,
+        horizons_d=HORIZONS,
+        training=Training(rounds=50, parameters={"num_leaves": 4}),
+        seed=1,
+    )
+    return Trained(fleet, schema, model, Explainer(fleet, model, schema))
+
+
+@pytest.fixture(scope="module")
+def toy() -> Trained:
+    return trained(fleet())
+
+
+RISKS = np.array([0.01, 0.05, 0.4])
+
+
+def test_the_sensor_behind_a_risk_comes_first_with_its_advice(toy: Trained) -> None:
+    by_s0 = toy.explainer.explain(toy.vector(s0=2.5), RISKS)
+    assert (by_s0.reasons[0].key, by_s0.fault, by_s0.check) == ("s0", "fouling", "clean the tubes")
+    by_s1 = toy.explainer.explain(toy.vector(s0=-2.0, s1=2.5), RISKS)
+    assert (by_s1.reasons[0].key, by_s1.fault, by_s1.check) == ("s1", "leak", "look for oil")
+
+
+def test_a_reason_compares_the_last_day_with_the_machines_own_longest_window(toy: Trained) -> None:
+    reason = toy.explainer.explain(toy.vector(s0=2.5), RISKS).reasons[0]
+    assert (reason.value, reason.baseline, reason.unit, reason.label) == (2.5, 1.0, "K", "s0")
+
+
+def test_a_sensor_that_said_nothing_is_a_reason_without_a_value(toy: Trained) -> None:
+    vector = toy.vector()
+    vector[toy.schema.index("s0", "1d", "mean")] = np.nan
+    reasons = {r.key: r for r in toy.explainer.explain(vector, RISKS).reasons}
+    assert np.isnan(reasons["s0"].value)
+    assert np.isfinite(reasons["s0"].contribution)
+
+
+def test_contributions_of_all_sensors_add_up_to_those_of_all_features(toy: Trained) -> None:
+    vector = toy.vector(s0=2.0, s1=1.0)
+    found = toy.explainer.explain(vector, RISKS)
+    features = toy.model.contributions(vector[None, :], 2)
+    assert sum(r.contribution for r in found.reasons) == pytest.approx(features.sum())
+    strengths = [r.contribution for r in found.reasons]
+    assert strengths == sorted(strengths, reverse=True)
+
+
+def test_only_the_strongest_are_named(toy: Trained) -> None:
+    assert len(toy.explainer.explain(toy.vector(s0=2.0), RISKS, top=1).reasons) == 1
+
+
+def test_where_no_sensor_raises_the_risk_there_is_no_advice(toy: Trained) -> None:
+    calm = toy.explainer.explain(toy.vector(s0=-2.5, s1=-2.5), RISKS)
+    assert (calm.fault, calm.check) == ("", "")
+
+
+def test_a_fleet_without_advice_gives_none() -> None:
+    silent = trained(msgspec.structs.replace(fleet(), advice=()))
+    found = silent.explainer.explain(silent.vector(s0=2.5), RISKS)
+    assert (found.fault, found.reasons[0].key) == ("", "s0")
+
+
+@pytest.mark.parametrize(
+    ("risks", "severity"),
+    [
+        ([0.01, 0.05, 0.4], "warning"),
+        ([0.01, 0.05, 0.49], "warning"),
+        ([0.01, 0.05, 0.5], "critical"),
+        ([0.2, 0.21, 0.22], "critical"),
+    ],
+)
+def test_a_high_or_a_near_risk_is_critical(toy: Trained, risks: list[float], severity: str) -> None:
+    assert toy.explainer.explain(toy.vector(), np.array(risks)).severity == severity
+
+
+def test_the_text_names_the_outcome_and_when(toy: Trained) -> None:
+    assert toy.explainer.explain(toy.vector(), np.array([0.0, 0.0, 0.4])).text == "Likely stop in 3–7 days"
+    assert toy.explainer.explain(toy.vector(), np.array([0.4, 0.4, 0.4])).text == "Likely stop within a day"
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=3).map(sorted))
+def test_the_expected_days_are_an_interval_within_the_horizon(risks: list[float]) -> None:
+    soonest, latest = expected_days(np.array(risks), HORIZONS)
+    assert 0 <= soonest <= latest <= 7
+
+
+@given(st.floats(0, 30), st.floats(0, 30))
+def test_words_hold_the_interval_they_speak_of(a: float, b: float) -> None:
+    soonest, latest = sorted((a, b))
+    said = in_words(soonest, latest)
+    numbers = [int(word) for part in said.split() for word in part.split("–") if word.isdigit()] or [1]
+    assert numbers[-1] >= latest
+    assert numbers[0] <= soonest or len(numbers) == 1
+
+
+def test_a_constant_hazard_puts_the_middle_in_the_middle() -> None:
+    assert expected_days(np.array([0.1, 0.3, 0.7]), HORIZONS) == pytest.approx((1.4, 5.6))
+
+
+def judged(falls: tuple[str, ...], residual: float) -> tuple[str, float, float]:
+    """Return fault, value and baseline of a window whose s0 drives the risk and lies off its expectation."""
+    found = msgspec.structs.replace(
+        fleet(),
+        expectation=(Expected(drivers=("s2",), sensors=("s0",)),),
+        advice=(Advice(fault="fault", sensors=("s0",), check="look", falls=falls),),
+    )
+    toy = trained(found)
+    expectation = Expectation(sensors=("s0",), surfaces=(), sigma=(2.0,), offsets={})
+    vector = toy.vector(s0=2.5)
+    vector[toy.schema.index("s0_residual", "1d", "mean")] = residual
+    told = Explainer(found, toy.model, toy.schema, expectation).explain(vector, RISKS)
+    return told.fault, told.reasons[0].value, told.reasons[0].baseline
+
+
+@pytest.mark.parametrize(
+    ("falls", "residual", "fault"),
+    [((), 3.0, "fault"), ((), -3.0, ""), (("s0",), -3.0, "fault"), (("s0",), 3.0, "")],
+)
+def test_a_sensor_speaks_for_a_fault_only_when_it_moved_its_way(
+    falls: tuple[str, ...], residual: float, fault: str
+) -> None:
+    assert judged(falls, residual)[0] == fault
+
+
+def test_with_an_expectation_the_baseline_is_what_the_machine_would_show_at_the_same_load() -> None:
+    _, value, baseline = judged((), 3.0)
+    assert value == 2.5
+    assert baseline == pytest.approx(2.5 - 3.0 * 2.0)
+
+
+def naming(toy: Fleet) -> Trained:
+    """Add causes to the model: oil where s0 is high, ice where it is low."""
+    found, rng = trained(toy), np.random.default_rng(4)
+    column = np.array([found.schema.index("s0", "1d", "mean")])
+    values = rng.normal(0, 2, (400, 1)).astype(np.float32)
+    truth = ["oil" if value > 0 else "ice" for value in values[:, 0]]
+    causes = train_causes(
+        values, truth, codes=("ice", "oil"), columns=column, rounds=40, parameters={}, seed=1
+    )
+    model = replace(found.model, causes=causes)
+    return replace(found, model=model, explainer=Explainer(toy, model, found.schema))
+
+
+def test_the_most_probable_cause_is_said_and_decides_which_advice_is_given() -> None:
+    toy = fleet()
+    fouling, leak = toy.advice
+    spoken = msgspec.structs.replace(leak, codes=("oil",))
+    found = naming(msgspec.structs.replace(toy, advice=(fouling, spoken)))
+    why = found.explainer.explain(found.vector(s0=3.0), np.array([0.1, 0.2, 0.4]))
+    assert [cause.code for cause in why.causes] == ["oil", "ice"]
+    assert sum(cause.probability for cause in why.causes) == pytest.approx(1.0)
+    assert f", most probably oil ({why.causes[0].probability:.0%})" in why.text
+    assert (why.fault, why.check) == ("leak", "look for oil")
+
+
+def test_without_advice_for_the_cause_the_sensors_decide() -> None:
+    found = naming(fleet())
+    assert found.explainer.explain(found.vector(s0=3.0), np.array([0.1, 0.2, 0.4])).fault == "fouling"
+
+
+def test_a_model_without_causes_names_none() -> None:
+    found = trained(fleet())
+    why = found.explainer.explain(found.vector(s0=3.0), np.array([0.1, 0.2, 0.4]))
+    assert why.causes == ()
+    assert "probably" not in why.text

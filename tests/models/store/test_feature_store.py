@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import ModelError
+from models.features.kernel import Windows
+from models.store.feature_store import FeatureStore, Origin, StoredSchema
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event
+
+HOUR_MS = 3_600_000
+SCHEMA = StoredSchema(fleet="toy", fingerprint="f" * 16, feature_names=("s0.1h.mean", "s1.1h.mean"))
+
+
+def windows(ends_h: list[int], assets: tuple[str, ...] = ("a", "b"), revision: int = 0) -> Windows:
+    """Return one window per end and asset, with a NaN among the values whose bits are not the usual."""
+    asset = np.tile(np.arange(len(assets), dtype=np.int32), len(ends_h))
+    end_ms = np.repeat(np.array(ends_h, np.int64) * HOUR_MS, len(assets))
+    values = np.stack([end_ms / HOUR_MS + asset, asset * 0.1], axis=1).astype(np.float32)
+    values[0, 1] = np.array([0x7FC00123], np.uint32).view(np.float32)[0]
+    return Windows(assets, asset, end_ms, np.full(len(asset), revision, np.int32), values)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    found = FeatureStore(tmp_path)
+    found.describe(SCHEMA, None)
+    return found
+
+
+def test_what_is_landed_is_read_back_to_the_bit(store: FeatureStore) -> None:
+    given = windows([1, 2])
+    store.land(SCHEMA, [given], Origin("features-0", 3, 7))
+    (file,) = store.window_files(SCHEMA.fingerprint)
+    table = store.read_windows(file, SCHEMA.feature_names)
+    for i, name in enumerate(SCHEMA.feature_names):
+        assert table[name].to_numpy().tobytes() == given.values[:, i].tobytes()
+    assert table["asset"].to_pylist() == ["a", "b", "a", "b"]
+    assert table["end_ms"].to_numpy().tolist() == given.end_ms.tolist()
+    assert table["revision"].to_pylist() == [0] * 4
+
+
+def test_only_the_wanted_features_are_read(store: FeatureStore) -> None:
+    store.land(SCHEMA, [windows([1])], Origin("features-0", 0, 0))
+    (file,) = store.window_files(SCHEMA.fingerprint)
+    assert store.read_windows(file, ["s1.1h.mean"]).column_names == [
+        "asset",
+        "end_ms",
+        "revision",
+        "s1.1h.mean",
+    ]
+
+
+def test_a_file_is_named_by_source_offsets_and_content(store: FeatureStore) -> None:
+    store.land(SCHEMA, [windows([1])], Origin("features-0", 3, 7))
+    (file,) = store.window_files(SCHEMA.fingerprint)
+    name = Path(file.path).name
+    assert name.startswith("features-0-000000000003-000000000007-")
+    assert len(file.sha256) == 16
+
+
+def test_landing_the_same_again_changes_nothing_and_another_log_overwrites_nothing(
+    store: FeatureStore,
+) -> None:
+    for given in (windows([1]), windows([1]), windows([2])):
+        store.land(SCHEMA, [given], Origin("features-0", 0, 0))
+    assert len(store.window_files(SCHEMA.fingerprint)) == 2
+
+
+def test_a_window_belongs_to_the_day_in_which_it_ends_and_midnight_to_the_day_before(
+    store: FeatureStore,
+) -> None:
+    store.land(SCHEMA, [windows([23, 24, 25])], Origin("features-0", 0, 0))
+    files = store.window_files(SCHEMA.fingerprint)
+    assert [f.day_ms for f in files] == [0, DAY_MS]
+    assert [store.read_windows(f, []).num_rows for f in files] == [4, 2]
+
+
+def test_events_come_back_as_they_were(store: FeatureStore) -> None:
+    given = [Event(HOUR_MS, "a", "shutdown", "surge"), Event(2 * DAY_MS, "b", "restart")]
+    store.land_events(given, Origin("features-0", 0, 4))
+    assert [e for f in store.event_files() for e in store.read_events(f)] == given
+
+
+def test_a_schema_that_was_never_landed_is_refused_with_those_that_were(store: FeatureStore) -> None:
+    assert store.schema(SCHEMA.fingerprint) == SCHEMA
+    with pytest.raises(ModelError, match=f"no windows of this fingerprint: there are {'f' * 16}"):
+        store.schema("0" * 16)
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1 and then nothing"])
+def test_a_corrupt_file_is_named_with_what_to_do(store: FeatureStore, damage: bytes) -> None:
+    store.land(SCHEMA, [windows([1])], Origin("features-0", 0, 0))
+    (file,) = store.window_files(SCHEMA.fingerprint)
+    (store.folder / file.path).write_bytes(damage)
+    with pytest.raises(ModelError, match=r"features-0.*damaged: .*restore it, or move it away and backfill"):
+        store.read_windows(file, [])
+
+
+def test_a_file_that_was_left_half_written_is_not_part_of_the_store(store: FeatureStore) -> None:
+    store.land(SCHEMA, [windows([1])], Origin("features-0", 0, 0))
+    (file,) = store.window_files(SCHEMA.fingerprint)
+    path = store.folder / file.path
+    path.rename(path.with_name(path.name + ".123.partial"))
+    assert store.window_files(SCHEMA.fingerprint) == []
