@@ -17,7 +17,7 @@ from benchmarks.load import FLEET, SENSORS, samples
 from benchmarks.record import record
 from benchmarks.site import WORKER, Site, broker
 from benchmarks.stream import rate
-from streams.connection import Connection
+from streams.kafka.connection import Connection
 
 NEEDS = ("quixstreams==3.28.1", "bytewax==0.21.1", "numpy")
 RIVALS = (("Quix Streams", "quix.py", 400, 100), ("Bytewax", "bytewax_flow.py", 4000, 1000))

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.load import HOUR_MS, SENSORS, START_MS, blocks, samples, sparse
 from benchmarks.record import peak_bytes, record
 from benchmarks.site import Site, broker
-from streams.connection import Connection
+from streams.kafka.connection import Connection
 
 ASSETS, PARTITIONS = 4000, 2
 LIMIT_BYTES = 1.5e9

@@ -13,8 +13,8 @@ import faust
 from faust.transport.drivers.aiokafka import Consumer
 
 from chillcast.settings import read_settings
-from streams.topics import Topics
-from streams.worker import WorkerOptions, create_app
+from streams.kafka.topics import Topics
+from streams.worker.worker import WorkerOptions, create_app
 
 
 class Waiting(Consumer):

@@ -9,9 +9,9 @@ import numpy as np
 
 from models.fleet.fleet import Fleet, parse_fleet
 from models.telemetry.samples import Frames
-from streams import messages
-from streams.messages import Sample
 from streams.stage import Outgoing
+from streams.wire import messages
+from streams.wire.messages import Sample
 
 SENSORS, HOUR_MS = 70, 3_600_000
 START_MS = 1_700_000_000_000 // HOUR_MS * HOUR_MS

@@ -25,10 +25,10 @@ from simulators.archiver import Archiver
 from simulators.digest import Digest
 from simulators.dirt import Dirt, soil
 from simulators.replay import replay
-from streams.broker import EmbeddedBroker
-from streams.connection import Connection
-from streams.publisher import Publisher
-from streams.topics import Topics, create_topics, wait_for_broker
+from streams.kafka.connection import Connection
+from streams.kafka.embedded_broker import EmbeddedBroker
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics, create_topics, wait_for_broker
 
 ASSETS, DAYS = 200, 4
 FLEET = seventy_sensors()

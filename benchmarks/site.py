@@ -17,13 +17,14 @@ import msgspec
 from benchmarks.load import FLEET
 from chillcast.settings import Settings
 from models.features.kernel import Kernel, Windows
-from streams import children, messages
-from streams.broker import EmbeddedBroker
-from streams.connection import Connection
-from streams.kafka_log import KafkaLog
-from streams.publisher import Publisher
+from streams.kafka.connection import Connection
+from streams.kafka.embedded_broker import EmbeddedBroker
+from streams.kafka.log_reader import KafkaLog
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics, create_topics, partition_of
+from streams.processes import children
 from streams.stage import Outgoing
-from streams.topics import Topics, create_topics, partition_of
+from streams.wire import messages
 from tests.support.kafkad import KafkaServer, NotHereError
 
 WORKER = ("-m", "chillcast", "worker", "features")

@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.load import SENSORS, blocks, samples
 from benchmarks.record import record
 from benchmarks.site import IDLE, STEADY, UNTRANSACTED, WORKER, Rate, Site, broker
-from streams.connection import Connection
+from streams.kafka.connection import Connection
 from streams.stage import Outgoing
 
 GOAL, PER_S = 20e6, "messages/s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chillcast import stages
 from chillcast.settings import read_settings
-from streams.commit import Idempotent
+from streams.worker.commit import Idempotent
 
 
 def main() -> None:

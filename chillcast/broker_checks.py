@@ -14,10 +14,10 @@ from chillcast.stages import promotions_of
 from models.errors import ChillcastError
 from models.fleet.fleet import Fleet
 from models.registry.promotion import CHAMPION
-from streams.cluster import Cluster, connected
-from streams.commit import grants_transactions
-from streams.tenure import read_tenures
-from streams.topics import Topics, wait_for_broker
+from streams.champions.assignments import read_tenures
+from streams.kafka.cluster import Cluster, connected
+from streams.kafka.topics import Topics, wait_for_broker
+from streams.worker.commit import grants_transactions
 
 _MUCH = 10_000
 _DAY_S = 86_400

@@ -14,8 +14,8 @@ from models.fleet.fleet import Fleet
 from models.telemetry.samples import utc
 from simulators.archiver import Archiver
 from simulators.recorder import Recorder
-from streams.feed import Feed
-from streams.topics import Topics, create_topics
+from streams.kafka.live_reader import Feed
+from streams.kafka.topics import Topics, create_topics
 
 
 def record(

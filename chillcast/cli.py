@@ -184,7 +184,7 @@ def worker(stage: Annotated[str, typer.Argument(help="features, risk, sink or la
     from chillcast.pipeline import wait_for_configured_broker  # noqa: PLC0415
     from chillcast.stages import check_stage, create_worker  # noqa: PLC0415
     from streams.alarms import alarm  # noqa: PLC0415
-    from streams.topics import Topics, create_topics  # noqa: PLC0415
+    from streams.kafka.topics import Topics, create_topics  # noqa: PLC0415
 
     settings = read_settings()
     check_stage(stage)

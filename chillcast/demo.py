@@ -23,7 +23,7 @@ from models.telemetry.samples import Event, Slice, utc
 from simulators.scenario import Scenario
 from simulators.simulation import Simulation
 from simulators.truth import FaultRecord, ShutdownRecord
-from streams.messages import Alert, SensorReason
+from streams.wire.messages import Alert, SensorReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ import numpy as np
 
 from models.errors import ModelError
 from models.telemetry.samples import Float64, Int64
-from streams import messages
-from streams.feed import Feed
-from streams.messages import Alert, DeadLetter, Drift, Scores, Watermark
+from streams.kafka.live_reader import Feed
+from streams.kafka.topics import Topics
 from streams.stage import Incoming
-from streams.store import Reader
-from streams.topics import Topics
+from streams.stores.store import Reader
+from streams.wire import messages
+from streams.wire.messages import Alert, DeadLetter, Drift, Scores, Watermark
 
 
 @dataclass

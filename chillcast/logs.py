@@ -26,7 +26,7 @@ def configure(level: str, form: str) -> None:
 
 
 class TextFormatter(logging.Formatter):
-    """``2024-05-01T12:00:00.000Z WARNING streams.runner: …``; an alarm is ``ALARM …``.
+    """``2024-05-01T12:00:00.000Z WARNING streams.worker.runner: …``; an alarm is ``ALARM …``.
 
     Further lines of a record are indented, so that nothing which is quoted in one can pass for an alarm.
     """

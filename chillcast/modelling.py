@@ -32,11 +32,11 @@ from models.registry.mlflow_registry import Registry, Version
 from models.registry.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, whoever
 from models.risk.model_set import ModelSet, summary
 from models.telemetry.samples import utc
-from streams import messages
-from streams.cluster import connected
-from streams.publisher import Publisher
-from streams.tenure import read_tenures
-from streams.topics import Topics
+from streams.champions.assignments import read_tenures
+from streams.kafka.cluster import connected
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics
+from streams.wire import messages
 
 _ANSWER_S = 10.0
 _TIMED_ROWS = 1000

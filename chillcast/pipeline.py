@@ -14,10 +14,10 @@ from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
-from streams.broker import EmbeddedBroker
-from streams.connection import Connection
-from streams.supervisor import Supervisor
-from streams.topics import Topics, create_topics, wait_for_broker
+from streams.kafka.connection import Connection
+from streams.kafka.embedded_broker import EmbeddedBroker
+from streams.kafka.topics import Topics, create_topics, wait_for_broker
+from streams.processes.supervisor import Supervisor
 
 SCORING = ("features", "risk", "sink")
 STAGES = (*SCORING, "landing")

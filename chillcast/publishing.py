@@ -16,11 +16,11 @@ from chillcast.steering import steered
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Slice
 from simulators.player import MAX, Open, Player, Steering
-from streams.cluster import Cluster, connected
-from streams.connection import Connection
-from streams.messages import Control
-from streams.publisher import Publisher
-from streams.topics import Topics, create_topics
+from streams.kafka.cluster import Cluster, connected
+from streams.kafka.connection import Connection
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics, create_topics
+from streams.wire.messages import Control
 
 _AHEAD_ROWS = 100_000
 _AHEAD_BYTES = 64 * 1024 * 1024

@@ -12,7 +12,7 @@ from chillcast.settings import Settings
 from chillcast.stages import create_store
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
-from streams.page import create_app
+from streams.page.app import create_app
 
 
 def serve_page(settings: Settings, fleet: Fleet, reporter: Reporter) -> None:

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from models.errors import ConfigError
 from models.fleet.config import read_table
-from streams.connection import Connection, Security
+from streams.kafka.connection import Connection, Security
 
 PREFIX = "CHILLCAST_"
 _SHIPPED = {"fleet": "fleets", "scenario": "fleets/scenarios", "training file": "fleets/training"}

@@ -13,11 +13,11 @@ from models.evaluation.comparison import Pairing, matured, pair
 from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
-from streams import messages
-from streams.kafka_log import KafkaLog
-from streams.messages import Scores, Watermark
+from streams.kafka.log_reader import KafkaLog
+from streams.kafka.topics import Topics
 from streams.stage import Incoming
-from streams.topics import Topics
+from streams.wire import messages
+from streams.wire.messages import Scores, Watermark
 
 Key = tuple[str, int]
 

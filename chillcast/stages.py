@@ -20,19 +20,19 @@ from models.fleet.fleet import Fleet, load_fleet
 from models.registry.manifest import last_good, load_expectation, read_manifest
 from models.registry.promotion import Promotions
 from streams.alarms import alarm
-from streams.cluster import connected
-from streams.commit import Producers, create_committer
-from streams.feature_stage import FeatureStage
-from streams.metrics import Metrics
+from streams.champions.assignments import recorded
+from streams.kafka.cluster import connected
+from streams.kafka.topics import Topics
 from streams.stage import Incoming, Stage
-from streams.tenure import recorded
-from streams.topics import Topics
-from streams.worker import OpenStage, Worker, WorkerOptions
+from streams.stages.features import FeatureStage
+from streams.worker.commit import Producers, create_committer
+from streams.worker.metrics import Metrics
+from streams.worker.worker import OpenStage, Worker, WorkerOptions
 
 if TYPE_CHECKING:
     from models.features.expectation import Expectation
     from models.store.feature_store import FeatureStore, StoredSchema
-    from streams.store import Store
+    from streams.stores.store import Store
 
 log = logging.getLogger("chillcast")
 
@@ -92,9 +92,9 @@ def _features(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
 
 
 def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
-    from streams.bench import PromotedModels  # noqa: PLC0415
-    from streams.risk_stage import RiskStage  # noqa: PLC0415
-    from streams.watch import Watch  # noqa: PLC0415
+    from streams.champions.model_pool import PromotedModels  # noqa: PLC0415
+    from streams.champions.promotion_watch import Watch  # noqa: PLC0415
+    from streams.stages.risk import RiskStage  # noqa: PLC0415
 
     memory_bytes = settings.segment_memory_mb * 1024 * 1024
     bench = PromotedModels(promotions_of(settings, fleet), fleet, memory_bytes=memory_bytes)
@@ -121,7 +121,7 @@ def _has_promotions(settings: Settings, topics: Topics) -> bool:
 
 
 def _sink(settings: Settings, _: Fleet, topics: Topics) -> _Plan:
-    from streams.sink_stage import SinkStage  # noqa: PLC0415
+    from streams.stages.sink import SinkStage  # noqa: PLC0415
 
     def open_stage(source: str, partition: int, turns: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return SinkStage(create_store(settings), topics, alarm)
@@ -130,7 +130,7 @@ def _sink(settings: Settings, _: Fleet, topics: Topics) -> _Plan:
 
 
 def _landing(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
-    from streams.landing_stage import LandingStage  # noqa: PLC0415
+    from streams.stages.landing import LandingStage  # noqa: PLC0415
 
     store = feature_store(settings, fleet)
 
@@ -181,7 +181,7 @@ def promotions_of(settings: Settings, fleet: Fleet) -> Promotions:
 
 def create_store(settings: Settings) -> Store:
     """Return InfluxDB where a URL is configured, the embedded store otherwise."""
-    from streams.open_store import open_store  # noqa: PLC0415
+    from streams.stores.open_store import open_store  # noqa: PLC0415
 
     return open_store(
         settings.influx_url or None,

@@ -12,12 +12,12 @@ from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from models.errors import ConfigError, RecordError
 from simulators.player import MAX, parse_speed
-from streams.checks import parse_time
-from streams.connection import Connection
-from streams.feed import Feed
-from streams.messages import Control, control, parsed_control
-from streams.publisher import Publisher
-from streams.topics import Topics
+from streams.kafka.connection import Connection
+from streams.kafka.live_reader import Feed
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics
+from streams.wire.messages import Control, control, parsed_control
+from streams.wire.validation import parse_time
 
 Commands = Callable[[], list[Control]]
 

@@ -16,8 +16,8 @@ from models.errors import UnavailableError
 from models.fleet.fleet import Fleet
 from models.registry.manifest import champion
 from models.telemetry.samples import utc
-from streams.feed import Feed
-from streams.messages import Alert
+from streams.kafka.live_reader import Feed
+from streams.wire.messages import Alert
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from models.errors import ConfigError
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Slice, utc
 from simulators.replay import end, replay
-from streams.checks import parse_time
-from streams.messages import Control
 from streams.stage import Outgoing
+from streams.wire.messages import Control
+from streams.wire.validation import parse_time
 
 MAX = math.inf
 _NAP_S = 0.02

@@ -12,11 +12,12 @@ from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Frames, Int64, Slice, join
 from simulators.archive import Manifest
 from simulators.archiver import Archiver
-from streams import blocks, checks
-from streams.blocks import Block
-from streams.messages import BLOCK, Watermark
 from streams.stage import Incoming
-from streams.telemetry import decode_telemetry
+from streams.wire import blocks
+from streams.wire import validation as checks
+from streams.wire.blocks import Block
+from streams.wire.messages import BLOCK, Watermark
+from streams.wire.telemetry import decode_telemetry
 
 _FLUSH_ROWS = 65_536
 

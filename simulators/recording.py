@@ -21,7 +21,7 @@ from models.fleet.fleet import Column, EventRule, Fleet, Recording
 from models.fleet.inventory import NOTHING, Inventory, of_columns
 from models.telemetry.labels import DAY_MS, Bools
 from models.telemetry.samples import Event, Float32, Frames, Int32, Int64, Slice
-from streams.checks import LATEST_MS
+from streams.wire.validation import LATEST_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ import numpy as np
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Event, Frames, Slice
-from streams import messages
-from streams.checks import CUT_BYTES
-from streams.messages import Watermark
+from streams.kafka.topics import partition_of
 from streams.stage import Outgoing
-from streams.topics import partition_of
+from streams.wire import messages
+from streams.wire.messages import Watermark
+from streams.wire.validation import CUT_BYTES
 
 
 @dataclass(frozen=True, slots=True)

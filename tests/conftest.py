@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.broker import EmbeddedBroker
+from streams.kafka.embedded_broker import EmbeddedBroker
 from tests.support.influxd import Influx, serving
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from influxdb_client.client.influxdb_client import InfluxDBClient
 
-from streams.influx_store import InfluxStore
-from streams.store import Point
+from streams.stores.influx import InfluxStore
+from streams.stores.store import Point
 from tests.support.influxd import ORG, Influx
 
 ROOT = Path(__file__).parent.parent

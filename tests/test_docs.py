@@ -15,7 +15,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from chillcast.cli import app
 from chillcast.settings import PREFIX, Settings
 from models.fleet import fleet
-from streams.metrics import Families
+from streams.worker.metrics import Families
 
 ROOT = Path(__file__).parent.parent
 TABLES = [

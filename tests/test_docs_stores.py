@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from models.telemetry.samples import Event
-from streams import messages
-from streams.messages import Drift, Watermark
-from streams.sink_stage import SinkStage
-from tests.streams.test_sink_stage import OPEN, TOPICS, FakeSink, arrive, scores, settled
+from streams.stages.sink import SinkStage
+from streams.wire import messages
+from streams.wire.messages import Drift, Watermark
+from tests.streams.stages.test_sink import OPEN, TOPICS, FakeSink, arrive, scores, settled
 
 ROOT = Path(__file__).parents[1]
 

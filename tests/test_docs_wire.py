@@ -9,10 +9,11 @@ import pytest
 from models.fleet.fleet import load_fleet
 from models.registry.promotion import Promotion
 from models.telemetry.samples import Event
-from streams import checks, messages
-from streams.blocks import Block
-from streams.snapshots import STATE, Position, StateRecord
-from streams.topics import NAMES, STATES
+from streams.kafka.topics import NAMES, STATES
+from streams.state.snapshots import STATE, Position, StateRecord
+from streams.wire import messages
+from streams.wire import validation as checks
+from streams.wire.blocks import Block
 from tests.support.collected import decoded
 
 ROOT = Path(__file__).parents[1]

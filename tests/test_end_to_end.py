@@ -30,13 +30,13 @@ from models.learning.fitting import History
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from simulators.recording import Recorded, read_recording
-from streams import messages
-from streams.broker import free_port
-from streams.feed import Feed
-from streams.messages import DeadLetter, Sample, Watermark
-from streams.publisher import Publisher
+from streams.kafka.embedded_broker import free_port
+from streams.kafka.live_reader import Feed
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import partition_of
 from streams.stage import Outgoing
-from streams.topics import partition_of
+from streams.wire import messages
+from streams.wire.messages import DeadLetter, Sample, Watermark
 from tests.support.collected import Final, collect
 
 ROOT = Path(__file__).parent.parent
@@ -302,7 +302,7 @@ def test_the_demonstration_leaves_no_process_behind(demonstration: tuple[Path, s
 
 
 def test_what_was_streamed_stands_in_the_store(demonstration: tuple[Path, str]) -> None:
-    from streams.sqlite_store import SqliteStore  # noqa: PLC0415
+    from streams.stores.sqlite import SqliteStore  # noqa: PLC0415
 
     store = SqliteStore(demonstration[0] / "store.db")
     newest = store.latest("scores")

@@ -20,12 +20,12 @@ from models.registry.bundle import write_bundle
 from models.registry.promotion import CHAMPION, Promotion, Promotions
 from models.risk.hazard import RiskModel
 from models.risk.model_set import ModelSet
-from streams import messages
-from streams.feed import Feed
-from streams.messages import Scores, Tenure
-from streams.publisher import Publisher
+from streams.champions.assignments import Schedule
+from streams.kafka.live_reader import Feed
+from streams.kafka.publisher import Publisher
 from streams.stage import Outgoing
-from streams.tenure import Schedule
+from streams.wire import messages
+from streams.wire.messages import Scores, Tenure
 from tests.models.risk.test_explain import Trained, fleet, trained
 from tests.support.model_pools import divided
 from tests.test_end_to_end import Alarms

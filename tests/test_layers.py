@@ -41,9 +41,9 @@ def test_imports_run_one_way(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("models/telemetry/labels.py", "import streams.topics"),
+        ("models/telemetry/labels.py", "import streams.kafka.topics"),
         ("models/telemetry/labels.py", "import kafka"),
-        ("streams/feed.py", "import chillcast"),
+        ("streams/kafka/live_reader.py", "import chillcast"),
     ],
 )
 def test_a_planted_upward_import_is_found(copy: Path, module: str, line: str) -> None:

@@ -59,11 +59,11 @@ def test_the_wheel_holds_the_four_packages_the_fleets_and_the_page(tmp_path: Pat
     assert {
         "chillcast/cli.py",
         "simulators/physics.py",
-        "streams/worker.py",
+        "streams/worker/worker.py",
         "models/features/kernel.py",
     } <= names
     assert {"chillcast/fleets/chiller.toml", "chillcast/fleets/scenarios/demo.toml"} <= names
-    assert {"streams/templates/fleet.html", "streams/static/page.css"} <= names
+    assert {"streams/page/templates/fleet.html", "streams/page/static/page.css"} <= names
     assert {f"{package}/py.typed" for package in ("chillcast", "simulators", "streams", "models")} <= names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "benchmarks/")) for name in names)

@@ -25,14 +25,14 @@ from models.telemetry.labels import DAY_MS
 from simulators.archive import Archive
 from simulators.playable import Span
 from simulators.scenario import load_scenario
-from streams.broker import EmbeddedBroker
-from streams.cluster import Cluster, GroupStatus
-from streams.connection import Connection
-from streams.feed import Feed
-from streams.messages import WATERMARK, Watermark, decode_json
-from streams.publisher import Publisher
+from streams.kafka.cluster import Cluster, GroupStatus
+from streams.kafka.connection import Connection
+from streams.kafka.embedded_broker import EmbeddedBroker
+from streams.kafka.live_reader import Feed
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics
 from streams.stage import Incoming
-from streams.topics import Topics
+from streams.wire.messages import WATERMARK, Watermark, decode_json
 from tests.simulators.test_dirt import FLEET as TOY
 from tests.simulators.test_dirt import clean
 from tests.test_end_to_end import chillcast, drives
@@ -214,7 +214,7 @@ def test_the_same_dirty_recording_gives_the_same_alerts(tmp_path: Path) -> None:
 
 
 def _alerts(home: Path) -> list[str]:
-    from streams.sqlite_store import SqliteStore  # noqa: PLC0415
+    from streams.stores.sqlite import SqliteStore  # noqa: PLC0415
 
     rows = SqliteStore(home / "store.db").latest("alerts")
     return sorted(f"{row.time_ms} {sorted(row.tags.items())} {sorted(row.fields.items())}" for row in rows)

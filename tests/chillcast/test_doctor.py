@@ -14,12 +14,12 @@ from chillcast.settings import Settings, read_settings
 from chillcast.stages import promotions_of
 from models.fleet.fleet import load_fleet
 from models.registry.promotion import Promotion
-from streams import messages
-from streams.broker import free_port
-from streams.connection import Connection
-from streams.messages import Tenure
-from streams.publisher import Publisher
-from streams.topics import Topics, create_topics
+from streams.kafka.connection import Connection
+from streams.kafka.embedded_broker import free_port
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics, create_topics
+from streams.wire import messages
+from streams.wire.messages import Tenure
 
 
 def found(settings: Settings) -> dict[str, Finding]:

@@ -12,7 +12,7 @@ import pytest
 
 from chillcast.keyboard import Keyboard
 from models.telemetry.labels import DAY_MS
-from streams.messages import Control
+from streams.wire.messages import Control
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from chillcast.live import Gathered, await_sink, follow
-from streams import messages
-from streams.feed import Feed
-from streams.messages import Alert, DeadLetter, Drift, Scores, Watermark
+from streams.kafka.live_reader import Feed
+from streams.kafka.topics import Topics
 from streams.stage import Incoming, Outgoing
-from streams.store import Row
-from streams.topics import Topics
-from tests.streams.test_sink_stage import OPEN
+from streams.stores.store import Row
+from streams.wire import messages
+from streams.wire.messages import Alert, DeadLetter, Drift, Scores, Watermark
+from tests.streams.stages.test_sink import OPEN
 
 TOPICS = Topics("t.")
 HOUR_MS = 3_600_000

@@ -24,17 +24,17 @@ CRASH = """
 try:
     1 / 0
 except ZeroDivisionError:
-    logging.getLogger("streams.worker").exception("a step failed")
+    logging.getLogger("streams.worker.worker").exception("a step failed")
 """
 
 
 def test_in_json_every_line_is_an_object_with_time_level_logger_and_message() -> None:
-    lines = said("logging.getLogger('streams.runner').warning('offsets %d again', 5)", "json")
+    lines = said("logging.getLogger('streams.worker.runner').warning('offsets %d again', 5)", "json")
     (entry,) = map(json.loads, lines)
     moment = datetime.fromisoformat(entry.pop("time"))
     assert moment.utcoffset() == timedelta(0)
     assert abs(datetime.now(UTC) - moment) < timedelta(minutes=5)
-    assert entry == {"level": "WARNING", "logger": "streams.runner", "message": "offsets 5 again"}
+    assert entry == {"level": "WARNING", "logger": "streams.worker.runner", "message": "offsets 5 again"}
 
 
 def test_in_json_an_exception_stands_in_the_same_object() -> None:
@@ -74,7 +74,7 @@ def test_in_text_what_a_record_quotes_cannot_pass_for_an_alarm() -> None:
 
 def test_in_text_a_traceback_follows_indented() -> None:
     first, second, *_, last = said(CRASH, "text")
-    assert first.endswith("ERROR streams.worker: a step failed")
+    assert first.endswith("ERROR streams.worker.worker: a step failed")
     assert second == "  Traceback (most recent call last):"
     assert last == "  ZeroDivisionError: division by zero"
 

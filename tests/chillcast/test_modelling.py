@@ -21,11 +21,11 @@ from models.registry.promotion import CHALLENGER, CHAMPION, Promotion
 from models.risk.hazard import RiskModel
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
-from streams import messages
-from streams.connection import Connection
-from streams.messages import Scores, Watermark
-from streams.publisher import Publisher
-from streams.topics import Topics, create_topics
+from streams.kafka.connection import Connection
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics, create_topics
+from streams.wire import messages
+from streams.wire.messages import Scores, Watermark
 from tests.models.registry.test_foreign_booster import booster, some
 from tests.models.risk.test_explain import Trained, fleet, trained
 

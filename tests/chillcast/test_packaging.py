@@ -14,7 +14,7 @@ from models.errors import ModelError
 from models.fleet.fleet import load_fleet
 from models.registry.bundle import write_bundle
 from models.registry.promotion import CHAMPION, Promotion, Promotions
-from streams.bench import PromotedModels
+from streams.champions.model_pool import PromotedModels
 from tests.models.risk.test_explain import Trained, fleet, trained
 
 PROMOTION = Promotion(fleet="toy", version="7", reason="packaged", promoted_ms=1)
@@ -57,7 +57,7 @@ def test_the_image_is_pinned_not_run_as_root_and_looked_after(context: Path) -> 
 def test_the_context_builds_the_project(context: Path, tmp_path: Path) -> None:
     (wheel,) = WheelBuilder(str(context)).build(directory=str(tmp_path), versions=["standard"])
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"chillcast/cli.py", "streams/worker.py", "chillcast/fleets/chiller.toml"} <= names
+    assert {"chillcast/cli.py", "streams/worker/worker.py", "chillcast/fleets/chiller.toml"} <= names
     assert not [name for name in names if "__pycache__" in name]
 
 

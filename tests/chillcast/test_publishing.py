@@ -10,8 +10,8 @@ import pytest
 from chillcast.publishing import BackgroundReplay, Playing, ahead_of
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Slice
-from streams.connection import Connection
-from streams.topics import Topics
+from streams.kafka.connection import Connection
+from streams.kafka.topics import Topics
 from tests.simulators.test_dirt import FLEET, clean
 
 

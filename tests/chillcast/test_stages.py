@@ -56,4 +56,4 @@ def test_a_features_worker_with_an_expectation_imports_no_model_library(settings
 
 
 def test_an_import_of_a_model_library_is_found() -> None:
-    assert "lightgbm" in heavy("import streams.bench")
+    assert "lightgbm" in heavy("import streams.champions.model_pool")

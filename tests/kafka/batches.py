@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.fetch import FetchRequest
 
-from streams.connection import Connection
+from streams.kafka.connection import Connection
 
 CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 _HEADER = struct.Struct(">qiibIhiqqqhii")

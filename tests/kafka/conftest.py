@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.connection import Connection
+from streams.kafka.connection import Connection
 from tests.support.kafkad import KafkaServer, NotHereError
 
 

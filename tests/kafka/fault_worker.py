@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaProducer
 from chillcast import logs
 from chillcast.settings import read_settings
 from chillcast.stages import create_worker
-from streams.worker import Lane
+from streams.worker.worker import Lane
 
 FAULT = Path(os.environ.get("CHILLCAST_TEST_FAULT", "no-fault"))
 

@@ -32,16 +32,16 @@ from models.fleet.fleet import Fleet, parse_fleet
 from models.learning.fitting import History
 from models.telemetry.samples import Frames, Slice
 from simulators.replay import replay
-from streams import messages
-from streams.broker import EmbeddedBroker
-from streams.connection import Connection
-from streams.feed import Feed
-from streams.kafka_log import KafkaLog
-from streams.messages import Watermark
-from streams.publisher import Publisher
+from streams.kafka.connection import Connection
+from streams.kafka.embedded_broker import EmbeddedBroker
+from streams.kafka.live_reader import Feed
+from streams.kafka.log_reader import KafkaLog
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics, create_topics
+from streams.processes.supervisor import Supervisor
 from streams.stage import Outgoing
-from streams.supervisor import Supervisor
-from streams.topics import Topics, create_topics
+from streams.wire import messages
+from streams.wire.messages import Watermark
 from tests.support.collected import Final, collect
 from tests.support.kafkad import KafkaServer, NotHereError
 

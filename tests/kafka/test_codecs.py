@@ -14,12 +14,12 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource
 
 from simulators.replay import replay
-from streams.broker import EmbeddedBroker
-from streams.connection import Connection
-from streams.feed import Feed
-from streams.kafka_log import KafkaLog
+from streams.kafka.connection import Connection
+from streams.kafka.embedded_broker import EmbeddedBroker
+from streams.kafka.live_reader import Feed
+from streams.kafka.log_reader import KafkaLog
+from streams.kafka.topics import Topics, create_topics
 from streams.stage import Outgoing
-from streams.topics import Topics, create_topics
 from tests.kafka.batches import CODECS, codecs_of, stored
 from tests.kafka.faults import PARTITIONS, Run, golden, judge, slices
 

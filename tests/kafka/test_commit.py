@@ -9,12 +9,19 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import ProducerFenced
 
-from streams.broker import EmbeddedBroker
-from streams.commit import Batch, Committer, Idempotent, LostPartitionError, Transactions, grants_transactions
-from streams.connection import Connection
-from streams.kafka_log import KafkaLog
+from streams.kafka.connection import Connection
+from streams.kafka.embedded_broker import EmbeddedBroker
+from streams.kafka.log_reader import KafkaLog
+from streams.kafka.topics import Topics, create_topics
 from streams.stage import Outgoing
-from streams.topics import Topics, create_topics
+from streams.worker.commit import (
+    Batch,
+    Committer,
+    Idempotent,
+    LostPartitionError,
+    Transactions,
+    grants_transactions,
+)
 
 
 @pytest.fixture(scope="module")

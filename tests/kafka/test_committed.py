@@ -14,13 +14,13 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from chillcast.settings import Settings
-from streams import messages
-from streams.connection import Connection
-from streams.feed import Feed
-from streams.kafka_log import KafkaLog
-from streams.messages import DeadLetter
+from streams.kafka.connection import Connection
+from streams.kafka.live_reader import Feed
+from streams.kafka.log_reader import KafkaLog
+from streams.kafka.topics import Topics, create_topics
 from streams.stage import Incoming
-from streams.topics import Topics, create_topics
+from streams.wire import messages
+from streams.wire.messages import DeadLetter
 from tests.test_end_to_end import ROOT
 
 pytestmark = pytest.mark.kafka

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import pytest
 from kafka import KafkaAdminClient
 
-from streams.commit import Batch, Transactions
-from streams.connection import Connection
-from streams.kafka_log import KafkaLog
-from streams.snapshots import Snapshots
+from streams.kafka.connection import Connection
+from streams.kafka.log_reader import KafkaLog
 from streams.stage import Forgetful, Incoming, Outgoing
+from streams.state.snapshots import Snapshots
+from streams.worker.commit import Batch, Transactions
 
 pytestmark = pytest.mark.kafka
 TOPIC, SMALL = "compacted-state", 64 * 1024

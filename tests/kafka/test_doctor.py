@@ -10,8 +10,8 @@ from chillcast.broker_checks import broker_findings
 from chillcast.findings import Finding
 from chillcast.settings import Settings
 from models.fleet.fleet import load_fleet
-from streams.connection import Connection
-from streams.topics import Topics, create_topics
+from streams.kafka.connection import Connection
+from streams.kafka.topics import Topics, create_topics
 
 pytestmark = pytest.mark.kafka
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import EmbeddedBroker
-from streams.connection import Connection
+from streams.kafka.connection import Connection
+from streams.kafka.embedded_broker import EmbeddedBroker
 from tests.kafka.faults import inject
 
 pytestmark = pytest.mark.faults

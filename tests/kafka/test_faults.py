@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.connection import Connection
+from streams.kafka.connection import Connection
 from tests.kafka.faults import FAULTS, KAFKA_ONLY, inject
 from tests.support.kafkad import KafkaServer
 

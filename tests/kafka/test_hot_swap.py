@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chillcast.settings import Settings
-from streams.connection import Connection
+from streams.kafka.connection import Connection
 from tests.models.risk.test_explain import fleet, trained
 from tests.test_hot_swap import check_swaps
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from streams import messages
-from streams.connection import Connection
-from streams.feed import Feed
-from streams.messages import Scores
-from streams.topics import Topics
+from streams.kafka.connection import Connection
+from streams.kafka.live_reader import Feed
+from streams.kafka.topics import Topics
+from streams.wire import messages
+from streams.wire.messages import Scores
 from tests.test_end_to_end import ROOT, chillcast, drives
 
 pytestmark = pytest.mark.kafka

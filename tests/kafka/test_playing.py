@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.connection import Connection
+from streams.kafka.connection import Connection
 from tests.test_playing import check_same_bytes, check_steering
 
 pytestmark = pytest.mark.kafka

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from models.errors import ChillcastError
-from streams.commit import grants_transactions
-from streams.connection import Connection, Security
-from streams.feed import Feed
-from streams.kafka_log import KafkaLog
-from streams.publisher import Publisher
+from streams.kafka.connection import Connection, Security
+from streams.kafka.live_reader import Feed
+from streams.kafka.log_reader import KafkaLog
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics, create_topics, wait_for_broker
 from streams.stage import Outgoing
-from streams.topics import Topics, create_topics, wait_for_broker
-from streams.worker import WorkerOptions, create_app
+from streams.worker.commit import grants_transactions
+from streams.worker.worker import WorkerOptions, create_app
 from tests.support.kafkad import PASSWORD, USER, KafkaServer, NotHereError
 
 pytestmark = pytest.mark.kafka

@@ -9,8 +9,8 @@ import pytest
 from models.errors import ConfigError
 from models.telemetry.samples import Frames
 from simulators.player import MAX, Player, Steering, parse_speed, since
-from streams.messages import Control, Watermark
 from streams.stage import Outgoing
+from streams.wire.messages import Control, Watermark
 from tests.models.features.test_kernel import MINUTE
 from tests.simulators.test_replay import FLEET, START_MS, slices
 from tests.support.collected import decoded

@@ -13,9 +13,9 @@ from simulators.archive import Archive
 from simulators.archiver import Archiver
 from simulators.dirt import soil
 from simulators.recorder import Recorder
-from streams import messages
-from streams.messages import Sample
 from streams.stage import Incoming, Outgoing
+from streams.wire import messages
+from streams.wire.messages import Sample
 from tests.simulators.test_dirt import ALL, FLEET, clean
 from tests.simulators.test_replay import raw_of
 

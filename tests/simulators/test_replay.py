@@ -10,9 +10,9 @@ from models.features.kernel import Kernel
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Event, Frames, Slice
 from simulators.replay import batch_ms_of, batches, replay
-from streams.messages import Watermark
+from streams.kafka.topics import partition_of
 from streams.stage import Outgoing
-from streams.topics import partition_of
+from streams.wire.messages import Watermark
 from tests.models.features.test_kernel import HOP, MINUTE, fleet_of, frames_of
 from tests.support.collected import collect, decoded
 

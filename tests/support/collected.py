@@ -6,7 +6,7 @@ from models.errors import RecordError
 from models.features.kernel import Windows
 from models.fleet.fleet import Fleet
 from streams.stage import Incoming
-from streams.telemetry import Decoded, decode_telemetry
+from streams.wire.telemetry import Decoded, decode_telemetry
 
 Final = dict[tuple[str, int], bytes]
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.broker import free_port
+from streams.kafka.embedded_broker import free_port
 
 ROOT = Path(__file__).parents[2]
 ORG = "chillcast"

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from streams import children
-from streams.broker import free_port
+from streams.kafka.embedded_broker import free_port
+from streams.processes import children
 
 ROOT = Path(__file__).parents[2]
 USER, PASSWORD = "chillcast", "a-password"

@@ -9,8 +9,8 @@ from models.registry.promotion import CHAMPION, Role
 from models.risk.hazard import RiskModel
 from models.risk.model_set import Index, ModelSet
 from models.risk.pack import packed, write_pack
-from streams.bench import Candidate
-from streams.messages import Tenure
+from streams.champions.model_pool import Candidate
+from streams.wire.messages import Tenure
 
 
 def divided(fleet: RiskModel, member: RiskModel, path: Path, machine: str = "a") -> ModelSet:

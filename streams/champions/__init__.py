@@ -1,0 +1,1 @@
+"""Which model version scores which message. No scoring."""

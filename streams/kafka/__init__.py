@@ -1,0 +1,1 @@
+"""Clients of a Kafka broker: addresses, topics, readers, a publisher. No stage."""

@@ -1,0 +1,94 @@
+"""The log of one Kafka topic, read with a consumer of its own that never joins the group."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from models.errors import UnavailableError
+from streams.kafka.committed import aiokafka_consumer
+from streams.kafka.connection import Connection
+from streams.stage import Incoming, content_type
+
+_SILENCE_S = 60.0
+_POLL_S = 0.2
+
+
+class KafkaLog:
+    """Reads committed messages only; ``group`` is asked for its offsets, not joined."""
+
+    def __init__(self, connection: Connection, topic: str, group: str | None = None) -> None:
+        self.topic = topic
+        self._consumer = aiokafka_consumer(connection, group_id=group, fetch_max_wait_ms=50)
+        self._started = False
+
+    async def start(self) -> None:
+        """Connect, if that was not done yet."""
+        if not self._started:
+            await self._consumer.start()
+            self._started = True
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._started:
+            await self._consumer.stop()
+
+    async def begin(self, partition: int) -> int:
+        """Return the first offset that retention has left."""
+        tp = await self._place(partition)
+        return int((await self._consumer.beginning_offsets([tp]))[tp])
+
+    async def end(self, partition: int) -> int:
+        """Return the offset after the last message; the embedded broker may name one of its last batch."""
+        tp = await self._place(partition)
+        return int((await self._consumer.end_offsets([tp]))[tp])
+
+    async def committed(self, partition: int) -> int | None:
+        """Return the group's committed offset."""
+        tp = await self._place(partition)
+        self._consumer.assign([tp])
+        offset = await self._consumer.committed(tp)
+        return None if offset is None else int(offset)
+
+    async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Incoming]]:
+        """Yield messages from ``start`` on until ``end`` is reached; some beyond it may come along.
+
+        Raises UnavailableError where the broker gives nothing for a minute.
+        """
+        if start >= end:
+            return
+        tp = await self._place(partition)
+        self._consumer.assign([tp])
+        self._consumer.seek(tp, start)
+        while await self._consumer.position(tp) < end:
+            yield [incoming(r) for r in await self._some(tp)]
+
+    async def all(self, partition: int) -> list[Incoming]:
+        """Return every message there is."""
+        span = (await self.begin(partition), await self.end(partition))
+        return [message async for part in self.read(partition, *span) for message in part]
+
+    async def _place(self, partition: int) -> TopicPartition:
+        await self.start()
+        return TopicPartition(self.topic, partition)
+
+    async def _some(self, tp: TopicPartition) -> list[Any]:
+        """Return the next records, none where only a transaction's marker was passed."""
+        before = await self._consumer.position(tp)
+        for _ in range(int(_SILENCE_S / _POLL_S)):
+            found = await self._consumer.getmany(tp, timeout_ms=int(_POLL_S * 1000))
+            if found or await self._consumer.position(tp) > before:
+                records: list[Any] = found.get(tp, [])
+                return records
+        raise UnavailableError(
+            f"{self.topic}/{tp.partition}: nothing to read at offset {before} for a minute"
+        )
+
+
+def incoming(record: Any) -> Incoming:
+    """Return what a Kafka client read as an `Incoming`."""
+    return Incoming(
+        record.topic, record.partition, record.offset, record.key, record.value, content_type(record.headers)
+    )

@@ -1,0 +1,242 @@
+"""The topics: their names, their partitions, and how they come into being."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.conn import create_conn
+from aiokafka.errors import KafkaError as AiokafkaError
+from aiokafka.errors import SaslAuthenticationFailed
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.partitioner.default import murmur2
+
+from models.errors import ConfigError, UnavailableError
+from streams.kafka.connection import Connection
+
+NAMES = (
+    "telemetry",
+    "events",
+    "features",
+    "scores",
+    "alerts",
+    "drift",
+    "dead-letters",
+    "promotions",
+    "shadow",
+    "control",
+)
+STATES = ("state-features", "state-risk")
+_RETRY_S = 2.0
+_ANSWER_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Names of the topics, each behind one common prefix."""
+
+    prefix: str = ""
+
+    @property
+    def telemetry(self) -> str:
+        """Samples, blocks, controller events and watermarks: one ordered log per asset."""
+        return self.prefix + "telemetry"
+
+    @property
+    def events(self) -> str:
+        """Events that were understood."""
+        return self.prefix + "events"
+
+    @property
+    def features(self) -> str:
+        """Windows, with events and watermarks in between."""
+        return self.prefix + "features"
+
+    @property
+    def scores(self) -> str:
+        """Risks, with watermarks in between."""
+        return self.prefix + "scores"
+
+    @property
+    def alerts(self) -> str:
+        """Cases as they open, are explained again, and close."""
+        return self.prefix + "alerts"
+
+    @property
+    def drift(self) -> str:
+        """Changes in scores and in data quality."""
+        return self.prefix + "drift"
+
+    @property
+    def dead_letters(self) -> str:
+        """What could not be used, with the reason."""
+        return self.prefix + "dead-letters"
+
+    @property
+    def promotions(self) -> str:
+        """Which version is promoted, and from which offset each partition scores with it."""
+        return self.prefix + "promotions"
+
+    @property
+    def shadow(self) -> str:
+        """Risks of the challenger, which nobody is alerted by."""
+        return self.prefix + "shadow"
+
+    @property
+    def control(self) -> str:
+        """What a running replay is told: pause, resume, seek, speed, stop."""
+        return self.prefix + "control"
+
+    def state(self, stage: str) -> str | None:
+        """What a stage remembers, by key; None for a stage without a memory."""
+        return self.prefix + f"state-{stage}" if f"state-{stage}" in STATES else None
+
+    def group(self, stage: str) -> str:
+        """The consumer group of a stage's workers."""
+        return f"{self.prefix}chillcast-{stage}"
+
+    @property
+    def compacted(self) -> tuple[str, ...]:
+        """Topics of which only the newest message of each key is of use, and none is ever too old."""
+        return tuple(self.prefix + name for name in (*STATES, "promotions"))
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every topic."""
+        return tuple(self.prefix + name for name in (*NAMES, *STATES))
+
+
+def partition_of(asset: str, partitions: int) -> int:
+    """Return the partition of an asset: that which Kafka's clients choose for the key ``asset``.
+
+    >>> partition_of("CH-0001", 1)
+    0
+    """
+    return int((murmur2(asset.encode()) & 0x7FFFFFFF) % partitions)
+
+
+def wait_for_broker(
+    connection: Connection,
+    alarm: Callable[[str], None],
+    give_up_s: float | None = None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    answer_s: float = _ANSWER_S,
+) -> None:
+    """Return when the broker answers; before each new try, call ``alarm`` with a line that names it.
+
+    Raises UnavailableError after ``give_up_s``, never where that is None. A try takes up to ``answer_s``.
+    """
+    started = clock()
+    while True:
+        error = _probe(connection, answer_s)
+        if error is None:
+            return
+        if connection.security.protocol != "PLAINTEXT":
+            _refuse_identity(connection, asyncio.run(_refusal(connection)))
+        text = f"Kafka broker {connection} does not answer ({type(error).__name__})"
+        if give_up_s is not None and clock() - started >= give_up_s:
+            raise UnavailableError(
+                f"{text}: gave up after {give_up_s:g} s; start it or correct CHILLCAST_BROKER"
+            )
+        alarm(f"{text}; trying again")
+        sleep(_RETRY_S)
+
+
+def _probe(connection: Connection, answer_s: float) -> KafkaError | OSError | None:
+    try:
+        with admin_client(connection, answer_s) as admin:
+            admin.list_topics()
+    except (KafkaError, OSError) as error:
+        return error
+    return None
+
+
+async def _refusal(connection: Connection) -> BaseException | None:
+    """Return what a broker answers to who we are; the clients would say no more than that it hung up."""
+    host, _, port = connection.bootstrap.split(",")[0].rpartition(":")
+    options = {k: v for k, v in connection.aiokafka().items() if k != "bootstrap_servers"}
+    try:
+        conn = await create_conn(host, int(port), request_timeout_ms=5000, **options)
+    except (KafkaError, AiokafkaError, OSError) as error:
+        return error
+    conn.close()
+    return None
+
+
+def _refuse_identity(connection: Connection, error: BaseException | None) -> None:
+    """Raise ConfigError where waiting will not help: who we are, or who the broker is, is not believed."""
+    if isinstance(error, SaslAuthenticationFailed):
+        expected = f"a user and password that {connection} knows (authentication failed)"
+        name = connection.security.username
+        raise ConfigError("environment", "CHILLCAST_BROKER_USERNAME", name, expected) from error
+    if isinstance(error, ssl.SSLCertVerificationError):
+        expected = f"the authority that signed the certificate of {connection} ({error})"
+        file = connection.security.ca_file
+        raise ConfigError("environment", "CHILLCAST_BROKER_CA_FILE", file, expected) from error
+
+
+def create_topics(
+    connection: Connection, topics: Topics, partitions: int, answer_s: float = _ANSWER_S
+) -> None:
+    """Create the topics that do not exist yet.
+
+    Raises ConfigError where one exists with another number of partitions: the stages would not meet. Raises
+    UnavailableError where the broker does not answer or refuses to create one.
+    """
+    try:
+        described = _created(connection, topics, partitions, answer_s)
+    except (KafkaError, OSError) as error:
+        raise UnavailableError(f"Kafka broker {connection}: topics not created: {error!r}") from error
+    for topic in described:
+        found = len(topic["partitions"])
+        if found != partitions:
+            expected = f"{found} as topic {topic['name']} has, or a new topic_prefix"
+            raise ConfigError("environment", "CHILLCAST_PARTITIONS", partitions, expected)
+
+
+def _created(
+    connection: Connection, topics: Topics, partitions: int, answer_s: float
+) -> list[dict[str, Any]]:
+    """Create what is missing and return the description of every topic."""
+    with admin_client(connection, answer_s) as admin:
+        existing = set(admin.list_topics())
+        for name in topics.all:
+            # One by one: where another process creates the same topics now, the rest is still created.
+            if name not in existing:
+                wanted = {name: _wanted(name in topics.compacted, partitions)}
+                with contextlib.suppress(TopicAlreadyExistsError):
+                    admin.create_topics(wanted)
+        # A broker answers before all its metadata knows the new topics.
+        admin.wait_for_topics(list(topics.all))
+        described: list[dict[str, Any]] = admin.describe_topics(list(topics.all))
+        return described
+
+
+def _wanted(compacted: bool, partitions: int) -> dict[str, Any]:
+    wanted: dict[str, Any] = {"num_partitions": partitions, "replication_factor": -1}
+    if compacted:
+        # A zombie's late record must not be all that compaction leaves before it is noticed.
+        wanted["configs"] = {"cleanup.policy": "compact", "min.compaction.lag.ms": "60000"}
+    return wanted
+
+
+@contextlib.contextmanager
+def admin_client(connection: Connection, answer_s: float = _ANSWER_S) -> Iterator[KafkaAdminClient]:
+    """Yield a client that administers a cluster; raises KafkaError where that does not answer."""
+    admin = KafkaAdminClient(
+        **connection.kafka_python(),
+        request_timeout_ms=10_000,
+        bootstrap_timeout_ms=int(answer_s * 1000),
+    )
+    try:
+        yield admin
+    finally:
+        admin.close()

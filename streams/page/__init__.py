@@ -1,0 +1,1 @@
+"""The page that shows a store's content. Nothing here writes."""

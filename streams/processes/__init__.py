@@ -1,0 +1,1 @@
+"""Child processes: started, watched, ended. Nothing here knows what they do."""

@@ -1,0 +1,337 @@
+"""The first stage: telemetry in, windowed features out, through the one kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+import numpy as np
+
+from models.errors import RecordError, StateError
+from models.features.expectation import Expectation
+from models.features.kernel import Kernel, Tally, Windows
+from models.features.quality import Quality, QualitySignal
+from models.features.snapshot import Head, Kept, Loader, Panes, head_of, kept_of, panes_of
+from models.features.state import NEVER
+from models.features.watermark import FleetWatermark
+from models.fleet.fleet import Fleet
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Frames, Int64
+from streams.kafka.topics import Topics, partition_of
+from streams.stage import Counts, Incoming, Outgoing
+from streams.stages.step_batch import Part, Run
+from streams.state.snapshots import parsed
+from streams.wire import messages
+from streams.wire.messages import DeadLetter, Drift, Watermark
+from streams.wire.telemetry import Decoded, decode_telemetry
+from streams.wire.validation import CUT_BYTES
+
+_HEAD, _KEPT, _PANES, _COMMON = b"h", b"k", b"p", b"c"
+_FORM = 2  # of what is remembered
+
+
+class _Common(msgspec.Struct, frozen=True):
+    """What is remembered of the partition as a whole."""
+
+    reported_ms: int
+    watermark_ms: int
+    reached: int | None
+    silent: list[str]
+    wrong: list[tuple[str, int, int]]
+    expected: int
+    implausible: list[int]
+    missing: list[int]
+
+
+class FeatureStage:
+    """Turns one partition of telemetry into windows, and passes events and watermarks on in order.
+
+    The watermark comes from the source, or, where that sends none, from how far the fleet has come.
+    """
+
+    def __init__(
+        self, fleet: Fleet, topics: Topics, partitions: int, expectation: Expectation | None = None
+    ) -> None:
+        self.fleet, self.topics, self.partitions = fleet, topics, partitions
+        self.kernel = Kernel(fleet, expectation)
+        self.identity = f"features {_FORM} {self.kernel.schema.fingerprint}"
+        self.state = self.kernel.start()
+        self.fleet_watermark = FleetWatermark()
+        self.quality = Quality(fleet, self.kernel.plan)
+        self.tally = Tally(self.kernel.sensors)
+        self.seen = Tally(self.kernel.sensors)
+        self.watermark_ms = 0
+        self._reported_ms = 0
+        self._silent: set[str] = set()
+        self._homes: dict[str, int] = {}
+        self._changed: dict[str, int] = {}
+        self._first_ms: int | None = None
+        self._loader: Loader | None = None
+        self._reached: int | None = None
+        self._run = Run(self.state)
+
+    def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
+        """Yield the windows that messages close, and the dead letters of those that make no sense."""
+        decoded = decode_telemetry(received, self.fleet)
+        for message, found in zip(received, decoded, strict=True):
+            yield from self._take(message, found)
+        yield from self._flush()
+
+    def turn(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:  # noqa: ARG002
+        """Return nothing: what this stage does is never changed while it runs."""
+        return ()
+
+    async def settle(self) -> Iterable[Outgoing]:
+        """Return nothing: all that this stage does lies in the log."""
+        return ()
+
+    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the heads of the assets that were heard of since the last call, and what panes changed."""
+        for asset, since in self._changed.items():
+            row, name = self.state.index[asset], asset.encode()
+            yield _HEAD + name, msgspec.msgpack.encode(head_of(self.state, row))
+            for kept in kept_of(self.state, row, since):
+                place = kept.pane % self.kernel.plan.kept
+                yield _KEPT + b"%d:" % place + name, msgspec.msgpack.encode(kept)
+            for number, panes in panes_of(self.state, row, since):
+                place = number % self.kernel.plan.blocks
+                yield _PANES + b"%d:" % place + name, msgspec.msgpack.encode(panes)
+        self._changed.clear()
+        yield _COMMON, msgspec.msgpack.encode(self._common())
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        """Remember one head, the samples of a pane, a block of panes, or what is common."""
+        loader = self._loader = self._loader or Loader(self.state)
+        if key == _COMMON:
+            self._restore_common(parsed(value, _Common))
+        elif key.startswith(_HEAD):
+            loader.head(key[1:].decode(), parsed(value, Head))
+        elif key.startswith(_KEPT):
+            loader.kept(key.partition(b":")[2].decode(), parsed(value, Kept))
+        elif key.startswith(_PANES):
+            loader.panes(key.partition(b":")[2].decode(), parsed(value, Panes))
+        else:
+            raise StateError(f"key {key!r}: not one of this stage")
+
+    def restored(self) -> None:
+        """Fold the blocks of every asset, and find out how far the fleet has come."""
+        if self._loader is not None:
+            self._loader.finish()
+        self._loader = None
+        newest = self.state.memory.max_ms[: len(self.state.assets)] // self.kernel.plan.hop_ms
+        self.fleet_watermark.restore(zip(self.state.assets, newest.tolist(), strict=True), self._reached)
+
+    def is_whole(self) -> bool:
+        """Return whether the log reaches back as far as the longest window, the lateness and a hop."""
+        plan = self.kernel.plan
+        if self._first_ms is None:
+            return False
+        return self.watermark_ms - self._first_ms >= int(plan.ring + 1) * plan.hop_ms + plan.lateness_ms
+
+    def counts(self) -> Counts:
+        """Return what the kernel has seen since the last call."""
+        seen, self.seen = self.seen, Tally(self.kernel.sensors)
+        readings = seen.samples * self.kernel.sensors
+        return Counts(readings, seen.late, seen.too_late, seen.duplicates, self.watermark_ms)
+
+    def _take(self, message: Incoming, found: Decoded | RecordError) -> Iterator[Outgoing]:
+        try:
+            if isinstance(found, RecordError):
+                raise found
+            self._at_home(message.partition, found.record)
+        except RecordError as error:
+            yield self._dead(message, str(error))
+            return
+        yield from (self._dead(message, problem) for problem in found.problems)
+        yield from self._outputs(message, found.record)
+
+    def _at_home(self, partition: int, record: Frames | Event | Watermark) -> None:
+        """Refuse assets of another partition: split over two, each half would give wrong windows."""
+        if isinstance(record, Watermark):
+            return
+        for asset in record.assets if isinstance(record, Frames) else (record.asset,):
+            home = self._homes.get(asset)
+            if home is None:
+                home = self._homes[asset] = partition_of(asset, self.partitions)
+            if home != partition:
+                raise RecordError(
+                    f"asset {asset!r} on partition {partition}: key {asset!r} belongs to {home}"
+                )
+
+    def _outputs(self, message: Incoming, record: Frames | Event | Watermark) -> Iterator[Outgoing]:
+        if isinstance(record, Frames):
+            yield from self._collect(message, record)
+            return
+        yield from self._flush()
+        if isinstance(record, Event):
+            yield messages.event(self.topics.events, record)
+            yield messages.event(self.topics.features, record)
+        else:
+            yield from self._close(record)
+
+    def _collect(self, message: Incoming, frames: Frames) -> Iterator[Outgoing]:
+        """Keep a message for one step with its neighbours, as far as that changes nothing."""
+        newest_ms = _newest(frames)
+        if not self._run.add(message, frames, newest_ms):
+            yield from self._flush()
+            if not self._run.add(message, frames, newest_ms):
+                yield from self._step(Part(message, frames))
+        if self._follow(frames.assets, newest_ms):
+            yield from self._flush()
+            yield from self._close_behind()
+
+    def _flush(self) -> Iterator[Outgoing]:
+        """Let the kernel see what was kept."""
+        run, self._run = self._run, Run(self.state)
+        if len(run):
+            yield from self._step(run.whole())
+
+    def _step(self, part: Part) -> Iterator[Outgoing]:
+        frames = part.frames
+        if self._first_ms is None:
+            self._first_ms = int(frames.time_ms.min())
+        self._mark(frames.assets, _oldest(frames) // self.kernel.plan.hop_ms)
+        windows, tally = self.kernel.step(self.state, frames)
+        yield from self._closed(windows, tally)
+        if tally.implausible.any():
+            yield from map(self._signal, self.quality.out_of_range(self.state, frames))
+        if tally.too_late:
+            lateness_s = self.fleet.sampling.lateness_s
+            yield self._dead(
+                part.message, f"{tally.too_late} samples came later than lateness_s = {lateness_s}"
+            )
+
+    def _mark(self, assets: Sequence[str], touched: Int64) -> None:
+        """Note that assets change: from pane ``touched`` (A,) on, or the first that is not closed yet."""
+        for asset, pane in zip(assets, touched.tolist(), strict=True):
+            row = self.state.index.get(asset)
+            since = NEVER if row is None else min(pane, int(self.state.memory.at[row]) + 1)
+            self._changed[asset] = min(since, self._changed.get(asset, since))
+
+    def _follow(self, assets: Sequence[str], newest_ms: Int64) -> bool:
+        """See how far the fleet has come; return whether that is further."""
+        hop_ms, newest = self.kernel.plan.hop_ms, zip(assets, newest_ms.tolist(), strict=True)
+        come = [self.fleet_watermark.observe(a, time_ms // hop_ms) for a, time_ms in newest if time_ms > 0]
+        self._silent.difference_update(assets)
+        return any(come)
+
+    def _close_behind(self) -> Iterator[Outgoing]:
+        """Close what the fleet has left behind."""
+        reached_ms = (self.fleet_watermark.reached or 0) * self.kernel.plan.hop_ms
+        watermark = Watermark(reached_ms - self.kernel.plan.lateness_ms)
+        if watermark.time_ms > max(self.watermark_ms, 0):
+            yield from self._close(watermark)
+
+    def _close(self, watermark: Watermark) -> Iterator[Outgoing]:
+        windows, tally = self.kernel.close(self.state, watermark.time_ms)
+        self._mark(windows.assets, windows.end_ms // self.kernel.plan.hop_ms - 1)
+        yield from self._closed(windows, tally)
+        self.watermark_ms = max(self.watermark_ms, watermark.time_ms)
+        yield from self._silences(watermark.time_ms)
+        if watermark.end or watermark.time_ms // DAY_MS > self._reported_ms // DAY_MS:
+            yield from self._totals(watermark.time_ms)
+        yield messages.watermark(self.topics.features, watermark)
+
+    def _closed(self, windows: Windows, tally: Tally) -> Iterator[Outgoing]:
+        self.tally.add(tally)
+        self.seen.add(tally)
+        if len(windows):
+            yield from map(self._signal, self.quality.closed(self.state, windows))
+        yield from self._windows(windows)
+
+    def _windows(self, windows: Windows) -> Iterator[Outgoing]:
+        """Cut windows into messages that a broker takes by default."""
+        rows = max(1, CUT_BYTES // (4 * len(self.kernel.schema)))
+        for start in range(0, len(windows), rows):
+            part = slice(start, start + rows)
+            yield messages.windows(self.topics.features, windows, part, self.kernel.schema.fingerprint)
+
+    def _silences(self, time_ms: int) -> Iterator[Outgoing]:
+        """Report the assets that the fleet has left behind."""
+        newest = self.state.memory.max_ms[: len(self.state.assets)]
+        for row in np.flatnonzero(newest < time_ms - self.fleet.sampling.silence_ms).tolist():
+            asset = self.state.assets[row]
+            if asset not in self._silent:
+                self._silent.add(asset)
+                hours = (time_ms - int(newest[row])) / 3_600_000
+                text = f"{self.fleet.asset} {asset} has sent nothing for {hours:.0f} h"
+                yield self._drift(
+                    Drift(detector="silent", time_ms=time_ms, value=hours, text=text, asset=asset)
+                )
+
+    def _totals(self, time_ms: int) -> Iterator[Outgoing]:
+        """Report, once a day of event time, what was missing or implausible."""
+        tally, self.tally = self.tally, Tally(self.kernel.sensors)
+        self._reported_ms = time_ms
+        self.quality.forget(time_ms // self.kernel.plan.hop_ms - self.kernel.plan.kept)
+        for i in np.flatnonzero(tally.missing).tolist():
+            missing, implausible = int(tally.missing[i]), int(tally.implausible[i])
+            yield self._drift(
+                Drift(
+                    detector="quality",
+                    time_ms=time_ms,
+                    sensor=self.fleet.sensors[i].key,
+                    value=missing / max(tally.expected, 1),
+                    text=f"{missing} of {tally.expected} values missing, {implausible} of them implausible",
+                    missing=missing,
+                    implausible=implausible,
+                    expected=tally.expected,
+                ),
+            )
+
+    def _signal(self, signal: QualitySignal) -> Outgoing:
+        return self._drift(
+            Drift(
+                detector=signal.kind,
+                time_ms=signal.time_ms,
+                value=signal.value,
+                text=signal.text,
+                asset=signal.asset,
+                sensor=self.fleet.sensors[signal.sensor].key,
+            )
+        )
+
+    def _drift(self, drift: Drift) -> Outgoing:
+        return messages.drift(self.topics.drift, drift)
+
+    def _dead(self, message: Incoming, reason: str) -> Outgoing:
+        return messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, reason))
+
+    def _common(self) -> _Common:
+        return _Common(
+            reported_ms=self._reported_ms,
+            watermark_ms=self.watermark_ms,
+            reached=self.fleet_watermark.reached,
+            silent=sorted(self._silent),
+            wrong=[(asset, sensor, pane) for (asset, sensor), pane in self.quality.wrong.items()],
+            expected=self.tally.expected,
+            implausible=self.tally.implausible.tolist(),
+            missing=self.tally.missing.tolist(),
+        )
+
+    def _restore_common(self, common: _Common) -> None:
+        self._reported_ms, self.watermark_ms = common.reported_ms, common.watermark_ms
+        self._reached = common.reached
+        self._silent = set(common.silent)
+        self.quality.wrong = {(asset, sensor): pane for asset, sensor, pane in common.wrong}
+        self.tally.expected = common.expected
+        self.tally.implausible = np.array(common.implausible, np.int64)
+        self.tally.missing = np.array(common.missing, np.int64)
+
+
+def _newest(frames: Frames) -> Int64:
+    """Return the newest event time of each named asset (A,), NEVER where it has no row."""
+    if len(frames) == len(frames.assets) == 1:  # most messages: a function of NumPy is slow to start
+        return frames.time_ms
+    if len(frames.assets) == 1 and len(frames):
+        return np.array([frames.time_ms.max()], np.int64)
+    newest = np.full(len(frames.assets), NEVER)
+    np.maximum.at(newest, frames.asset, frames.time_ms)
+    return newest
+
+
+def _oldest(frames: Frames) -> Int64:
+    """Return the oldest event time of each named asset (A,), the largest number where it has no row."""
+    oldest = np.full(len(frames.assets), np.iinfo(np.int64).max)
+    np.minimum.at(oldest, frames.asset, frames.time_ms)
+    return oldest

@@ -1,0 +1,100 @@
+"""A stage beside scoring: windows that are scored, and the events between them, land in the feature store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from models.errors import RecordError
+from models.features.expectation import Expectation
+from models.features.kernel import Windows
+from models.store.feature_store import FeatureStore, Origin, StoredSchema
+from models.telemetry.samples import Event
+from streams.kafka.topics import Topics
+from streams.stage import Forgetful, Incoming, Outgoing
+from streams.wire import messages
+from streams.wire.messages import DeadLetter
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 30.0
+
+Lookup = Callable[[str], tuple[StoredSchema, Expectation | None] | None]
+
+
+class LandingStage(Forgetful):
+    """Lands one partition of the features topic.
+
+    Nothing is acknowledged before it is on the disk; while that takes nothing, the stage waits and says so.
+    ``lookup`` finds what the windows of a fingerprint are; those of an unknown one become dead letters.
+    """
+
+    def __init__(
+        self, store: FeatureStore, topics: Topics, lookup: Lookup, alarm: Callable[[str], None] = log.error
+    ) -> None:
+        self.store, self.topics, self.lookup, self.alarm = store, topics, lookup, alarm
+        self._schemas: dict[str, StoredSchema] = {}
+        self._windows: dict[str, list[Windows]] = {}
+        self._events: list[Event] = []
+        self._origin: Origin | None = None
+
+    def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
+        """Keep the messages' windows and events until they are landed."""
+        for message in received:
+            self._reach(message)
+            try:
+                self._keep(message)
+            except RecordError as error:
+                yield messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, str(error)))
+
+    async def settle(self) -> Iterable[Outgoing]:
+        """Return when all that was kept is on the disk."""
+        pause_s = _FIRST_PAUSE_S
+        while self._windows or self._events:
+            try:
+                await asyncio.to_thread(self._land)
+            except OSError as error:
+                self.alarm(
+                    f"feature store {self.store.folder}: {error}; nothing is lost, next try in {pause_s:g} s"
+                )
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        self._origin = None
+        return ()
+
+    def _reach(self, message: Incoming) -> None:
+        first = self._origin.first if self._origin else message.offset
+        self._origin = Origin(f"{message.topic}-{message.partition}", first, message.offset)
+
+    def _keep(self, message: Incoming) -> None:
+        fingerprint, record = messages.decode_any_features(message.value, message.content_type)
+        if isinstance(record, Event):
+            self._events.append(record)
+        elif isinstance(record, Windows):
+            expected = len(self._schema(fingerprint).feature_names)
+            if record.values.shape[1] != expected:
+                raise RecordError(f"values: {record.values.shape[1]} features a window: expected {expected}")
+            self._windows.setdefault(fingerprint, []).append(record)
+
+    def _schema(self, fingerprint: str) -> StoredSchema:
+        """Return what the windows of a fingerprint are, and keep it with them when they are first seen."""
+        if fingerprint not in self._schemas:
+            found = self.lookup(fingerprint)
+            if found is None:
+                raise RecordError(f"fingerprint {fingerprint!r}: no promoted model has these features")
+            self.store.describe(*found)
+            self._schemas[fingerprint] = found[0]
+        return self._schemas[fingerprint]
+
+    def _land(self) -> None:
+        """Land what was kept, and forget each part once it is on the disk."""
+        if self._origin is None:
+            return
+        while self._windows:
+            fingerprint = next(iter(self._windows))
+            self.store.land(self._schemas[fingerprint], self._windows[fingerprint], self._origin)
+            del self._windows[fingerprint]
+        self.store.land_events(self._events, self._origin)
+        self._events.clear()

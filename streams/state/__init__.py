@@ -1,0 +1,1 @@
+"""What a worker remembers, as snapshots on a compacted topic. No stage and no client."""

@@ -1,0 +1,1 @@
+"""Where points for people go: one interface, SQLite and InfluxDB. No messages."""

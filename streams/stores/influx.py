@@ -1,0 +1,168 @@
+"""InfluxDB 2: points as line protocol, kept until the server has an answer for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.client.write_api import SYNCHRONOUS
+from influxdb_client.domain.write_precision import WritePrecision
+from influxdb_client.rest import ApiException
+from urllib3.exceptions import HTTPError
+
+from models.errors import UnavailableError
+from streams.stores.point_rules import problem_of
+from streams.stores.store import Flushed, Point, Rejection, Row, Value
+
+_BATCH = 5_000
+_MILLISECONDS: Any = WritePrecision.MS
+_TIMEOUT_MS = 20_000
+_BAD_LINE = (400, 422)
+_ADVICE = {
+    401: "check CHILLCAST_INFLUX_TOKEN",
+    403: "the token may not write to, or read from, this bucket",
+    404: "create the bucket and organisation, or correct their names",
+}
+_RANGE = "|> range(start: 1970-01-01T00:00:00Z, stop: 2200-01-01T00:00:00Z)"
+_LATEST = f"""
+from(bucket: bucket) {_RANGE}
+|> filter(fn: (r) => r._measurement == measurement) |> last()
+"""
+_HISTORY = """
+from(bucket: bucket) |> range(start: start, stop: stop)
+|> filter(fn: (r) => r._measurement == measurement and r.asset == asset)
+"""
+
+
+class InfluxStore:
+    """Points in one bucket. Same series and time overwrite and fields merge, by InfluxDB's own nature."""
+
+    def __init__(self, url: str, token: str, org: str, bucket: str) -> None:
+        self.url, self.org, self.bucket = url, org, bucket
+        self._waiting: list[Point] = []
+        self._client = InfluxDBClient(url=url, token=token, org=org, timeout=_TIMEOUT_MS, enable_gzip=True)
+        self._write_api = self._client.write_api(write_options=SYNCHRONOUS)
+
+    def add(self, points: Iterable[Point]) -> None:
+        """Take points in; nothing is promised yet."""
+        self._waiting += points
+
+    def flush(self) -> Flushed:
+        """Write all that was added, in batches; a refused batch is halved until each point has its answer."""
+        judged = [(point, problem_of(point)) for point in self._waiting]
+        rejected = [Rejection(point, problem) for point, problem in judged if problem]
+        good = [point for point, problem in judged if not problem]
+        for start in range(0, len(good), _BATCH):
+            rejected += self._write(good[start : start + _BATCH])
+        self._waiting = []
+        return Flushed(len(judged) - len(rejected), tuple(rejected))
+
+    def latest(self, measurement: str) -> Sequence[Row]:
+        """Return the newest row of every series of ``measurement``."""
+        newest: dict[str, Row] = {}
+        for row in self._query(_LATEST, {"measurement": measurement}):
+            newest[_series(row)] = row
+        return sorted(newest.values(), key=_order)
+
+    def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:
+        """Return the rows of one asset in [start_ms, end_ms), by time."""
+        if start_ms >= end_ms:
+            return []
+        span = {"start": _moment(start_ms), "stop": _moment(end_ms)}
+        return self._query(_HISTORY, {"measurement": measurement, "asset": asset, **span})
+
+    def close(self) -> None:
+        """Release the connection; points that were not flushed are lost."""
+        self._client.close()
+
+    def _write(self, points: Sequence[Point]) -> list[Rejection]:
+        lines = "\n".join(map(to_line, points)).encode()
+        try:
+            self._write_api.write(self.bucket, self.org, lines, write_precision=_MILLISECONDS)
+        except ApiException as error:
+            if error.status not in _BAD_LINE:
+                raise self._unavailable(error) from error
+            if len(points) == 1:
+                return [Rejection(points[0], _answer(error))]
+            half = len(points) // 2
+            return self._write(points[:half]) + self._write(points[half:])
+        except (HTTPError, OSError) as error:
+            raise self._unavailable(error) from error
+        return []
+
+    def _query(self, flux: str, values: dict[str, Any]) -> list[Row]:
+        """Return rows by time; one comes together from a record per field."""
+        parameters = {"bucket": self.bucket, **values}
+        rows: dict[tuple[int, str], Row] = {}
+        try:
+            for record in self._client.query_api().query_stream(flux, params=parameters):
+                row = _row(record.values)
+                found = rows.setdefault((row.time_ms, _series(row)), row)
+                rows[row.time_ms, _series(row)] = Row(row.time_ms, row.tags, {**found.fields, **row.fields})
+        except ApiException as error:
+            raise self._unavailable(error) from error
+        except (HTTPError, OSError) as error:
+            raise self._unavailable(error) from error
+        return sorted(rows.values(), key=_order)
+
+    def _unavailable(self, error: Exception) -> UnavailableError:
+        if isinstance(error, ApiException) and error.status:
+            advice = _ADVICE.get(error.status, "the server is in trouble")
+            return UnavailableError(f"InfluxDB {self.url} answers {error.status}: {advice}")
+        return UnavailableError(f"InfluxDB {self.url} does not answer ({type(error).__name__})")
+
+
+def to_line(point: Point) -> str:
+    """Return a point in line protocol, numbers always as floats.
+
+    >>> to_line(Point("scores", {"asset": "CH 1"}, {"risk": 1, "model": "v1"}, 5))
+    'scores,asset=CH\\\\ 1 model="v1",risk=1.0 5'
+    """
+    head = point.measurement.translate(_MEASUREMENT)
+    tags = "".join(f",{k.translate(_TAG)}={v.translate(_TAG)}" for k, v in sorted(point.tags.items()))
+    fields = ",".join(f"{k.translate(_TAG)}={_literal(v)}" for k, v in sorted(point.fields.items()))
+    return f"{head}{tags} {fields} {point.time_ms}"
+
+
+_MEASUREMENT = str.maketrans({",": r"\,", " ": r"\ "})
+_TAG = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\="})
+_TEXT = str.maketrans({'"': r"\"", "\\": "\\\\"})
+
+
+def _literal(value: Value) -> str:
+    return f'"{value.translate(_TEXT)}"' if isinstance(value, str) else repr(float(value))
+
+
+def _row(values: dict[str, Any]) -> Row:
+    tags = {k: v for k, v in values.items() if not k.startswith("_") and k not in ("result", "table")}
+    time_ms = round(values["_time"].timestamp() * 1000)
+    return Row(time_ms, tags, {values["_field"]: _value(values["_value"])})
+
+
+def _value(found: float | str | None) -> Value:
+    """Return a field as it was written: in the server's CSV an empty text is null, a line break CR LF."""
+    return found.replace("\r\n", "\n") if isinstance(found, str) else "" if found is None else found
+
+
+def _series(row: Row) -> str:
+    return repr(sorted(row.tags.items()))
+
+
+def _order(row: Row) -> tuple[int, str]:
+    return row.time_ms, _series(row)
+
+
+def _moment(time_ms: int) -> Any:
+    return datetime.fromtimestamp(time_ms / 1000, UTC)
+
+
+def _answer(error: ApiException) -> str:
+    """Return the server's own words, without its wrapping."""
+    text = str(error.body or error.reason)
+    try:
+        return str(msgspec.json.decode(text)["message"])[:500]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return text[:500]

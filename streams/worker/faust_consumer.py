@@ -1,0 +1,111 @@
+"""Faust's consumer, made steady: it waits for room in a full buffer, and hands messages over without detours.
+
+Faust would sleep for a second where the buffer is full, and starts four tasks for every message it delivers.
+And it delivers what was committed, and nothing else: Faust does that only within transactions of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Generator
+from inspect import iscoroutine
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from faust import Monitor
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
+from mode.services import WaitResults
+
+from streams.kafka.committed import ISOLATION
+
+
+class CommittedThread(AIOKafkaConsumerThread):
+    """Reads no message of a transaction that is open, or was aborted."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = ISOLATION  # read when it is started
+        return consumer
+
+    def highwater(self, tp: Any) -> int:
+        """Return the offset up to which messages may be read: what lies beyond it is not committed yet."""
+        consumer = self._ensure_consumer()
+        stable = consumer.last_stable_offset(tp)
+        return int(consumer.highwater(tp) if stable is None or stable < 0 else stable)
+
+
+class SteadyConsumer(Consumer):
+    """Delivers messages in order, as fast as whoever takes them."""
+
+    def _new_consumer_thread(self) -> CommittedThread:
+        return CommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+    def on_buffer_full(self, tp: Any) -> None:
+        """Do nothing: whoever delivers waits until there is room.
+
+        All partitions of an agent share one buffer: to pause one of them, as Faust does, helps no other.
+        """
+
+    async def wait_first(self, *waits: Any, timeout: Any = None) -> WaitResults:
+        """Wait for the first of several; at once where that is a delivery for which there is room."""
+        first, others = waits[0], waits[1:]
+        if not iscoroutine(first):
+            return await super().wait_first(*waits, timeout=timeout)
+        begun = Begun(first)
+        if not begun.is_done:
+            return await super().wait_first(begun, *others, timeout=timeout)
+        for other in others:
+            if iscoroutine(other):
+                other.close()
+        return WaitResults([first], [begun.result], stopped=False)
+
+
+class UncommittingConsumer(SteadyConsumer):
+    """Leaves the group's offsets to the transactions which belong to them."""
+
+    async def _commit(self, offsets: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+class QuietMonitor(Monitor):
+    """Counts no single messages, which a worker counts by the batch; all else that Faust asks of it stays."""
+
+    def on_message_in(self, tp: Any, offset: int, message: Any) -> None:
+        """Do nothing."""
+
+    def on_message_out(self, tp: Any, offset: int, message: Any) -> None:
+        """Do nothing."""
+
+    def on_stream_event_in(self, tp: Any, offset: int, stream: Any, event: Any) -> None:
+        """Do nothing."""
+
+    def on_stream_event_out(self, *_: Any) -> None:
+        """Do nothing."""
+
+
+class Begun:
+    """A coroutine that was run up to its first wait: ``is_done`` where it had nothing to wait for.
+
+    Else await it. Errors before the first wait are raised by the constructor.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.is_done, self.result = False, None
+        self._coroutine = coroutine
+        try:
+            self._waits_for = coroutine.send(None)
+        except StopIteration as end:
+            self.is_done, self.result = True, end.value
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """Go on from the first wait."""
+        waits_for = self._waits_for
+        try:
+            while True:
+                try:
+                    sent = yield waits_for
+                except BaseException as error:  # noqa: BLE001  (a cancellation, too, belongs to the coroutine)
+                    waits_for = self._coroutine.throw(error)
+                else:
+                    waits_for = self._coroutine.send(sent)
+        except StopIteration as end:
+            return end.value

@@ -1,0 +1,210 @@
+"""Runs a stage over one partition without a gap: what was missed is read from the log again."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from models.errors import StateError
+from streams.alarms import alarm
+from streams.stage import Incoming, Outgoing, Stage
+from streams.state.snapshots import Position, Snapshots
+
+log = logging.getLogger(__name__)
+
+_PROGRESS_S = 5.0
+
+
+class Log(Protocol):
+    """A partitioned log as a runner needs it: where it begins and ends, and what stands in it."""
+
+    topic: str
+
+    async def begin(self, partition: int) -> int:
+        """Return the first offset that retention has left."""
+
+    async def end(self, partition: int) -> int:
+        """Return the offset after the last message."""
+
+    async def committed(self, partition: int) -> int | None:
+        """Return the offset from which the group is to go on, None for a new group."""
+
+    async def all(self, partition: int) -> list[Incoming]:
+        """Return every message there is."""
+
+    def read(self, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Incoming]]:
+        """Yield messages from ``start`` on until ``end`` is reached; some beyond it may come along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """The input of a stage, and the topics of its snapshots and turns, which may be left out.
+
+    ``accept_loss``: begin with what the log still holds where the state is lost, instead of refusing.
+    """
+
+    source: Log
+    state: Log | None = None
+    accept_loss: bool = False
+    turns: Log | None = None
+
+
+class Runner:
+    """One partition's stage, and the offset of the next message it has to see.
+
+    ``reread`` counts messages that were not delivered, and read from the log instead. From ``unseen`` on no
+    other runner can have processed a message.
+    """
+
+    def __init__(
+        self, stage: Stage, partition: int, position: int, snapshots: Snapshots | None = None
+    ) -> None:
+        self.stage, self.partition, self.position = stage, partition, position
+        self.snapshots = snapshots
+        self.saved = position
+        self.reread = self.unseen = 0
+
+    def take(self, messages: Sequence[Incoming]) -> list[Outgoing]:
+        """Process what the stage has not seen yet; the messages must not leave a gap."""
+        new = [m for m in messages if m.offset >= self.position]
+        if not new:
+            return []
+        out = list(self.stage.process(new))
+        self.position = new[-1].offset + 1
+        return out
+
+    def snapshot(self) -> Iterable[Outgoing]:
+        """Return the records of what has changed since the last snapshot, nothing where nothing has.
+
+        They are made as they are taken, and have to be taken before anything else is processed.
+        """
+        if self.snapshots is None or self.saved == self.position:
+            return ()
+        self.saved = self.position
+        return self.snapshots.write(self.stage.changes(), self.position)
+
+
+async def open_runner(logs: Logs, make_stage: Callable[[], Stage], partition: int, first: int) -> Runner:
+    """Open a partition whose next delivered message has offset ``first``.
+
+    The stage gets its last snapshot, and sees silently what was processed after it. Where the committed
+    offset lies before ``first``, messages were passed over in a rebalance (a known hole of the client
+    library): the runner stands before them, for `catch_up`. Raises StateError where the state is lost for
+    good.
+    """
+    begin, committed = await logs.source.begin(partition), await logs.source.committed(partition)
+    done = first if committed is None else min(committed, first)
+    was_cut = begin > 0 and committed is not None
+    runner, loss = await _restored(logs, make_stage, partition, (begin, was_cut))
+    if not runner.stage.identity:
+        runner.position = max(begin, done)
+    if runner.position < done:
+        log.info("partition %d: seeing offsets %d to %d again", partition, runner.position, done - 1)
+    async for messages in logs.source.read(partition, runner.position, done):
+        runner.take([m for m in messages if m.offset < done])
+    runner.position = max(runner.position, done)
+    if loss and was_cut and not (runner.stage.is_whole() or logs.accept_loss):
+        raise StateError(_refusal(logs.source.topic, partition, loss))
+    return runner
+
+
+async def catch_up(source: Log, runner: Runner, first: int) -> list[Outgoing]:
+    """Process what lies between the runner's position and the message at ``first``.
+
+    Where that is nothing but the marks of transactions, or what compaction left out, nothing comes of it.
+    """
+    out: list[Outgoing] = []
+    if runner.position < first:
+        async for messages in source.read(runner.partition, runner.position, first):
+            missed = [m for m in messages if m.offset < first]
+            runner.reread += len(missed)
+            out += runner.take(missed)
+        runner.position = first
+    return out
+
+
+def contiguous(messages: Sequence[Incoming]) -> list[Sequence[Incoming]]:
+    """Cut messages, in order of offset, where an offset is missing between two of them."""
+    cuts = [i for i in range(1, len(messages)) if messages[i].offset != messages[i - 1].offset + 1]
+    edges = [0, *cuts, len(messages)]
+    return [messages[i:j] for i, j in itertools.pairwise(edges)]
+
+
+def portions(messages: Sequence[Incoming], most_bytes: int) -> Iterator[Sequence[Incoming]]:
+    """Cut messages into parts of at most ``most_bytes`` each, or of one message."""
+    start = size = 0
+    for i, message in enumerate(messages):
+        more = len(message.value or b"")
+        if i > start and size + more > most_bytes:
+            yield messages[start:i]
+            start, size = i, 0
+        size += more
+    yield messages[start:]
+
+
+async def _restored(
+    logs: Logs, make_stage: Callable[[], Stage], partition: int, reach: tuple[int, bool]
+) -> tuple[Runner, str]:
+    """Return a runner with the last snapshot, else one at the start of the log; and what was lost with it.
+
+    ``reach`` is where the log begins, and whether messages that the group has seen may lie before that.
+    """
+    stage, (begin, was_cut) = make_stage(), reach
+    if logs.state is None or not stage.identity:
+        return Runner(stage, partition, begin), ""
+    snapshots = Snapshots(logs.state.topic, stage.identity)
+    position, loss = await _loaded(logs.state, snapshots, stage, partition)
+    loss = loss or _gap(position, begin, was_cut=was_cut)
+    if position is not None and not loss:
+        return Runner(stage, partition, position.offset, snapshots), ""
+    if loss:
+        alarm(f"partition {partition}: {loss}; building it from the log again")
+    return Runner(make_stage(), partition, begin, snapshots.anew()), loss
+
+
+async def _loaded(
+    state: Log, snapshots: Snapshots, stage: Stage, partition: int
+) -> tuple[Position | None, str]:
+    """Give a stage its last snapshot; return its position, and what makes it of no use."""
+    try:
+        await _load(state, snapshots, stage, partition)
+        position = snapshots.verify()
+        if position is not None:
+            stage.restored()
+    except StateError as error:
+        return None, str(error)
+    return position, ""
+
+
+async def _load(state: Log, snapshots: Snapshots, stage: Stage, partition: int) -> None:
+    """Read all snapshots, saying now and then how far that has come."""
+    begin, end = await state.begin(partition), await state.end(partition)
+    said = time.monotonic()
+    async for messages in state.read(partition, begin, end):
+        for message in messages:
+            snapshots.read(message, stage)
+        if messages and time.monotonic() - said > _PROGRESS_S:
+            said = time.monotonic()
+            share = (messages[-1].offset - begin) / max(end - begin, 1)
+            log.warning("partition %d: state %.0f %% loaded", partition, 100 * share)
+
+
+def _gap(position: Position | None, begin: int, *, was_cut: bool) -> str:
+    """Say what is missing between a snapshot and the log it continues; empty where nothing is."""
+    if position is None:
+        return f"there is no state, and the log begins at offset {begin} only" if was_cut else ""
+    if position.offset < begin:
+        return f"the state ends at offset {position.offset}, the log begins at {begin}"
+    return ""
+
+
+def _refusal(topic: str, partition: int, loss: str) -> str:
+    return (
+        f"partition {partition} of {topic}: {loss}; what the log still holds does not suffice to build "
+        "it again. Bring the state topic back, or start once with CHILLCAST_STATE_LOSS=accept: windows that "
+        "reach back further than the log will lack what is gone"
+    )

@@ -1,0 +1,59 @@
+"""The newest promotion of a role counts, wherever it was heard of."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from models.registry.promotion import CHAMPION
+from streams.champions.promotion_watch import Watch
+from tests.models.risk.test_explain import Trained, fleet, trained
+from tests.streams.champions.test_model_pool import Home, home, ready
+
+__all__ = ["home"]
+
+
+@pytest.fixture(scope="module")
+def toy() -> Trained:
+    return trained(fleet())
+
+
+def test_what_the_pointer_names_is_considered(home: Home) -> None:
+    bench = home.bench()
+    home.write("2", home.toy.model)
+    home.promote("2")
+    Watch(bench).look()
+    assert ready(bench) == "2"
+
+
+def test_what_was_heard_of_counts_where_it_is_newer_than_the_pointer(home: Home) -> None:
+    bench = home.bench()
+    home.write("2", home.toy.model)
+    second = home.promote("2")
+    home.write("3", home.toy.model)
+    third = home.promote("3")
+    home.promotions.withdraw(third)
+    home.promotions.enforce(CHAMPION)
+    watch = Watch(bench)
+    watch.look([third, second])
+    assert ready(bench) == "3"
+    watch.look()
+    assert ready(bench) == "3"
+
+
+def test_a_promotion_of_another_fleet_says_nothing(home: Home) -> None:
+    bench = home.bench()
+    home.write("2", home.toy.model)
+    foreign = msgspec.structs.replace(home.promote("2"), fleet="other")
+    home.promotions.withdraw(foreign)
+    home.promotions.enforce(CHAMPION)
+    Watch(bench).look([foreign])
+    assert ready(bench) == "1"
+
+
+def test_a_pointer_that_is_none_is_an_alarm(home: Home) -> None:
+    bench = home.bench()
+    (home.folder / "champion.json").write_text("{")
+    Watch(bench).look()
+    assert ready(bench) == "1"
+    assert "champion.json: not a promotion" in home.alarms[0]

@@ -1,0 +1,215 @@
+"""The feature stage message by message, without a broker."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+import pytest
+
+from models.features.kernel import Windows
+from models.fleet.fleet import Fleet
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Frames
+from streams.kafka.topics import Topics, partition_of
+from streams.stage import Incoming, Outgoing
+from streams.stages.features import FeatureStage
+from streams.wire import messages
+from streams.wire.messages import DeadLetter, Drift, Sample, Watermark
+from tests.models.features.test_kernel import HOP, MINUTE, fleet_of
+
+TOPICS = Topics("t.")
+START_MS = 20_000 * DAY_MS
+HOME = {name: partition_of(name, 2) for name in (f"a{i}" for i in range(20))}
+HERE, OTHER = (next(n for n in HOME if HOME[n] == p) for p in (0, 1))
+
+
+def toy(lateness_s: int = 0) -> Fleet:
+    return msgspec.structs.replace(fleet_of(lateness_s), asset_pattern="a[0-9]+")
+
+
+@pytest.fixture
+def stage() -> FeatureStage:
+    return FeatureStage(toy(), TOPICS, partitions=2)
+
+
+def arrive(out: Outgoing, partition: int = 0, offset: int = 0) -> Incoming:
+    return Incoming("t.telemetry", partition, offset, out.key, out.value, out.content_type)
+
+
+def sample(minute: int, value: float | None = 1.0, asset: str = HERE, **more: float) -> Incoming:
+    values = {"s0": value, "s1": value, **more}
+    record = Sample(asset=asset, time=START_MS + minute * MINUTE, values=values)
+    return arrive(messages.sample("t.telemetry", record))
+
+
+def watermark(time_ms: int, end: bool = False) -> Incoming:
+    return arrive(messages.watermark("t.telemetry", Watermark(time_ms, end)))
+
+
+def feed(stage: FeatureStage, *incoming: Incoming) -> list[Outgoing]:
+    return [out for message in incoming for out in stage.process([message])]
+
+
+def windows(stage: FeatureStage, outputs: Iterable[Outgoing]) -> list[Windows]:
+    found = []
+    for out in outputs:
+        if out.content_type == messages.WINDOWS:
+            assert out.topic == "t.features"
+            record = messages.decode_features(out.value, out.content_type, stage.kernel.schema.fingerprint)
+            assert isinstance(record, Windows)
+            found.append(record)
+    return found
+
+
+def letters(outputs: Iterable[Outgoing]) -> list[DeadLetter]:
+    return [messages.decode_json(o.value, DeadLetter) for o in outputs if o.topic == "t.dead-letters"]
+
+
+def test_a_window_comes_out_when_the_next_pane_begins(stage: FeatureStage) -> None:
+    outputs = feed(stage, *(sample(m) for m in range(4)))
+    assert outputs == []
+    (found,) = windows(stage, feed(stage, sample(4)))
+    assert (found.assets, found.end_ms.tolist()) == ((HERE,), [START_MS + HOP])
+
+
+def test_windows_are_those_of_the_kernel_bit_for_bit(stage: FeatureStage) -> None:
+    rng = np.random.default_rng(1)
+    values = rng.normal(20, 2, (60, 2)).astype(np.float32)
+    time_ms = START_MS + np.arange(60) * MINUTE
+    frames = Frames((HERE,), np.zeros(60, np.int32), time_ms, values)
+    outputs = feed(stage, arrive(messages.block("t.telemetry", frames, stage.fleet.schema)))
+    streamed = np.concatenate([w.values for w in windows(stage, outputs)])
+    direct, _ = stage.kernel.step(stage.kernel.start(), frames)
+    assert streamed.tobytes() == direct.values.tobytes()
+
+
+def test_a_watermark_closes_windows_and_follows_them(stage: FeatureStage) -> None:
+    feed(stage, sample(0))
+    outputs = feed(stage, watermark(START_MS + HOP))
+    assert [o.content_type for o in outputs if o.topic == "t.features"] == [
+        messages.WINDOWS,
+        messages.WATERMARK,
+    ]
+    assert messages.decode_json(outputs[-1].value, Watermark) == Watermark(START_MS + HOP)
+
+
+def test_an_event_is_passed_on_to_those_who_keep_it_and_those_who_learn_from_it(stage: FeatureStage) -> None:
+    trip = Event(START_MS, HERE, "shutdown", "high-condenser-pressure")
+    outputs = feed(stage, arrive(messages.event("t.telemetry", trip)))
+    assert [o.topic for o in outputs] == ["t.events", "t.features"]
+    assert {messages.decode_json(o.value, Event) for o in outputs} == {trip}
+
+
+def raw(value: bytes | None, content_type: str = "") -> Incoming:
+    return Incoming("t.telemetry", 0, 42, HERE.encode(), value, content_type)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (raw(None), "empty message"),
+        (raw(b"{"), "truncated"),
+        (raw(b"\xff\xfe"), "not a Sample in JSON"),
+        (raw(b"{}", "text/plain"), "content-type 'text/plain': expected one of"),
+        (raw(b"\x81", messages.BLOCK), "truncated"),
+        (raw(b'{"time_ms": -1}', messages.WATERMARK), "time_ms -1: expected"),
+        (raw(b'{"time_ms": 1, "asset": "b", "kind": "shutdown"}', messages.EVENT), "asset 'b': expected"),
+        (sample(0, asset="stranger"), "stranger"),
+        (sample(0, value=None), "no finite value of a known sensor"),
+        (sample(0, asset=OTHER), "on partition 0: key .* belongs to 1"),
+    ],
+)
+def test_whatever_makes_no_sense_becomes_one_dead_letter(
+    stage: FeatureStage, message: Incoming, reason: str
+) -> None:
+    outputs = feed(stage, message)
+    (letter,) = letters(outputs)
+    assert len(outputs) == 1
+    assert re.search(reason, letter.reason)
+    assert (letter.topic, letter.partition, letter.offset) == ("t.telemetry", 0, message.offset)
+    assert base64.b64decode(letter.payload) == (message.value or b"")
+
+
+def test_an_event_of_a_machine_of_another_partition_is_refused(stage: FeatureStage) -> None:
+    trip = Event(START_MS, OTHER, "shutdown")
+    (letter,) = letters(feed(stage, arrive(messages.event("t.telemetry", trip))))
+    assert f"asset {OTHER!r} on partition 0" in letter.reason
+
+
+def test_one_machine_of_another_partition_refuses_its_whole_block(stage: FeatureStage) -> None:
+    frames = Frames(
+        (HERE, OTHER), np.array([0, 1], np.int32), np.full(2, START_MS), np.ones((2, 2), np.float32)
+    )
+    outputs = feed(stage, arrive(messages.block("t.telemetry", frames, stage.fleet.schema)))
+    assert len(letters(outputs)) == 1
+    assert feed(stage, watermark(START_MS + HOP))[-1].content_type == messages.WATERMARK
+    assert stage.state.assets == []
+
+
+def test_an_unknown_sensor_is_reported_and_the_rest_of_its_sample_used(stage: FeatureStage) -> None:
+    outputs = feed(stage, sample(0, surprise=3.0), sample(4))
+    assert [x.reason for x in letters(outputs)] == ["values.surprise: not a sensor of fleet toy"]
+    assert len(windows(stage, outputs)) == 1
+
+
+def test_a_sample_that_is_too_late_is_a_dead_letter_that_says_how_late_it_may_be() -> None:
+    stage = FeatureStage(toy(lateness_s=240), TOPICS, partitions=2)
+    outputs = feed(stage, sample(0), sample(30), sample(1))
+    assert [x.reason for x in letters(outputs)] == ["1 samples came later than lateness_s = 240"]
+
+
+def test_a_late_sample_sends_its_window_again_with_a_higher_revision() -> None:
+    stage = FeatureStage(toy(lateness_s=600), TOPICS, partitions=2)
+    found = windows(stage, feed(stage, sample(0), sample(5), sample(2)))
+    assert [(w.end_ms.tolist(), w.revision.tolist()) for w in found] == [
+        ([START_MS + HOP], [0]),
+        ([START_MS + HOP], [1]),
+    ]
+
+
+def quality(outputs: Iterable[Outgoing]) -> list[Drift]:
+    found = [messages.decode_json(o.value, Drift) for o in outputs if o.topic == "t.drift"]
+    return [d for d in found if d.detector == "quality"]
+
+
+def test_once_a_day_the_missing_and_implausible_values_of_a_sensor_are_reported(stage: FeatureStage) -> None:
+    feed(stage, watermark(START_MS))
+    feed(stage, sample(0), sample(1, s1=9999.0), sample(2), sample(3))
+    assert quality(feed(stage, watermark(START_MS + DAY_MS - 1))) == []
+    (report,) = quality(feed(stage, watermark(START_MS + DAY_MS)))
+    assert (report.detector, report.sensor, report.time_ms) == ("quality", "s1", START_MS + DAY_MS)
+    assert (report.missing, report.implausible, report.expected, report.value) == (1, 1, 4, 0.25)
+    assert quality(feed(stage, watermark(START_MS + 2 * DAY_MS))) == []
+
+
+def test_the_last_day_is_reported_at_the_end_though_it_is_not_over(stage: FeatureStage) -> None:
+    feed(stage, watermark(START_MS), sample(0), sample(2))
+    reports = quality(feed(stage, watermark(START_MS + HOP, end=True)))
+    assert [(r.sensor, r.missing, r.expected) for r in reports] == [("s0", 2, 4), ("s1", 2, 4)]
+
+
+def test_many_windows_are_cut_into_messages_a_broker_takes() -> None:
+    fleet = msgspec.structs.replace(fleet_of(sensors=60), asset_pattern="a[0-9]+")
+    stage, n = FeatureStage(fleet, TOPICS, partitions=1), 400
+    frames = Frames(
+        tuple(f"a{i}" for i in range(n)),
+        np.arange(n, dtype=np.int32),
+        np.full(n, START_MS),
+        np.ones((n, 60), np.float32),
+    )
+    feed(stage, arrive(messages.block("t.telemetry", frames, fleet.schema)))
+    outputs = feed(stage, watermark(START_MS + HOP))
+    found = windows(stage, outputs)
+    assert len(found) > 1
+    assert max(len(o.value) for o in outputs) < 1_000_000
+    assert sorted(w.assets[i] for w in found for i in w.asset.tolist()) == sorted(frames.assets)
+
+
+def test_two_stages_that_see_the_same_log_say_the_same_bytes() -> None:
+    log = [watermark(START_MS), *(sample(m, float(m)) for m in (0, 1, 4, 3, 9)), watermark(START_MS + DAY_MS)]
+    one, two = (FeatureStage(toy(600), TOPICS, partitions=2) for _ in range(2))
+    assert feed(one, *log) == feed(two, *log)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from models.features.expectation import Expectation
+from models.features.kernel import Windows
+from models.store.feature_store import FeatureStore, Origin, StoredSchema
+from models.telemetry.samples import Event
+from streams.kafka.topics import Topics
+from streams.stage import Incoming, Outgoing
+from streams.stages.landing import LandingStage
+from streams.wire import messages
+from streams.wire.messages import DeadLetter, Watermark
+from tests.models.store.test_feature_store import HOUR_MS, SCHEMA, windows
+from tests.streams.stages.test_sink import pauses  # noqa: F401  (a fixture)
+
+TOPICS = Topics("t.")
+EVENT = Event(HOUR_MS, "a", "shutdown", "surge")
+
+
+def lookup(fingerprint: str) -> tuple[StoredSchema, Expectation | None] | None:
+    return (SCHEMA, None) if fingerprint == SCHEMA.fingerprint else None
+
+
+def arrive(offset: int, out: Outgoing) -> Incoming:
+    return Incoming(out.topic, 1, offset, out.key, out.value, out.content_type)
+
+
+def of_windows(offset: int, record: Windows, fingerprint: str = SCHEMA.fingerprint) -> Incoming:
+    return arrive(offset, messages.windows(TOPICS.features, record, slice(None), fingerprint))
+
+
+def land(stage: LandingStage, *received: Incoming) -> list[Outgoing]:
+    out = list(stage.process(received))
+    return out + list(asyncio.run(stage.settle()))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    return FeatureStore(tmp_path)
+
+
+def test_windows_and_events_lie_in_the_store_before_the_messages_are_acknowledged(
+    store: FeatureStore,
+) -> None:
+    stage = LandingStage(store, TOPICS, lookup)
+    mark = arrive(6, messages.watermark(TOPICS.features, Watermark(HOUR_MS)))
+    event = arrive(5, messages.event(TOPICS.features, EVENT))
+    assert land(stage, of_windows(4, windows([1])), event, mark) == []
+    (file,) = store.window_files(SCHEMA.fingerprint)
+    assert Path(file.path).name.startswith("t.features-1-000000000004-000000000006-")
+    assert [e for f in store.event_files() for e in store.read_events(f)] == [EVENT]
+    assert store.schema(SCHEMA.fingerprint) == SCHEMA
+
+
+def test_the_offsets_of_a_file_are_those_of_its_batch(store: FeatureStore) -> None:
+    stage = LandingStage(store, TOPICS, lookup)
+    land(stage, of_windows(4, windows([1])))
+    land(stage, of_windows(5, windows([2])), of_windows(6, windows([3])))
+    names = [Path(f.path).name[:38] for f in store.window_files(SCHEMA.fingerprint)]
+    assert names == ["t.features-1-000000000004-000000000004", "t.features-1-000000000005-000000000006"]
+
+
+def test_what_cannot_be_understood_is_a_dead_letter_and_the_rest_lands(store: FeatureStore) -> None:
+    stage = LandingStage(store, TOPICS, lookup)
+    garbage = Incoming("t.features", 1, 7, None, b"\xff", messages.WINDOWS)
+    narrow = windows([1])
+    narrow = Windows(narrow.assets, narrow.asset, narrow.end_ms, narrow.revision, narrow.values[:, :1])
+    out = land(
+        stage,
+        garbage,
+        of_windows(8, windows([1]), "0" * 16),
+        of_windows(9, narrow),
+        of_windows(10, windows([2])),
+    )
+    reasons = [msgspec.json.decode(o.value, type=DeadLetter).reason for o in out]
+    assert "not a WindowBlock" in reasons[0]
+    assert reasons[1] == f"fingerprint '{'0' * 16}': no promoted model has these features"
+    assert reasons[2] == "values: 1 features a window: expected 2"
+    assert len(store.window_files(SCHEMA.fingerprint)) == 1
+
+
+class FullDisk(FeatureStore):
+    """Refuses as often as it is told to."""
+
+    failures = 2
+
+    def land(self, schema: StoredSchema, windows: Sequence[Windows], origin: Origin) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise OSError(28, "No space left on device")
+        super().land(schema, windows, origin)
+
+
+@pytest.mark.usefixtures("pauses")
+def test_a_full_disk_is_waited_for_with_an_alarm(tmp_path: Path) -> None:
+    alarms: list[str] = []
+    store = FullDisk(tmp_path)
+    land(LandingStage(store, TOPICS, lookup, alarms.append), of_windows(4, windows([1])))
+    assert len(store.window_files(SCHEMA.fingerprint)) == 1
+    assert [
+        a.endswith(f"nothing is lost, next try in {s} s") for a, s in zip(alarms, (1, 2), strict=True)
+    ] == [True] * 2
+    assert "No space left on device" in alarms[0]

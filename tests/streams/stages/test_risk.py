@@ -1,0 +1,326 @@
+"""The risk stage message by message, without a broker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from models.features.kernel import Windows
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Alerting
+from models.registry.promotion import CHALLENGER
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Float32
+from streams.kafka.topics import Topics
+from streams.stage import Incoming, Outgoing
+from streams.stages.risk import RiskStage
+from streams.wire import messages
+from streams.wire.messages import Alert, DeadLetter, Drift, Scores, Watermark
+from tests.models.risk.test_explain import Trained, fleet, trained
+from tests.support.model_pools import Held, divided
+
+TOPICS = Topics("t.")
+HOUR_MS = 3_600_000
+START_MS = 20_000 * DAY_MS
+
+
+@pytest.fixture(scope="module")
+def toy() -> Trained:
+    """A model whose risk rises with s0; its threshold parts hot windows from calm ones."""
+    found = trained(fleet())
+    calm, hot = found.model.score(np.stack([found.vector(), found.vector(s0=2.5)]))[:, -1].tolist()
+    assert hot > 4 * calm
+    return replace(found, model=replace(found.model, threshold=(calm * hot) ** 0.5))
+
+
+def stage_of(toy: Trained, alerting: Alerting | None = None) -> RiskStage:
+    fleet = msgspec.structs.replace(toy.fleet, alerting=alerting) if alerting else toy.fleet
+    bench = Held()
+    bench.promote("3", toy.model)
+    return RiskStage(fleet, TOPICS, toy.schema, bench)
+
+
+@pytest.fixture
+def stage(toy: Trained) -> RiskStage:
+    return stage_of(toy)
+
+
+def arrive(out: Outgoing) -> Incoming:
+    return Incoming("t.features", 0, 7, out.key, out.value, out.content_type)
+
+
+def window(toy: Trained, hour: int, vectors: dict[str, Float32], revision: int = 0) -> Incoming:
+    n = len(vectors)
+    record = Windows(
+        tuple(vectors),
+        np.arange(n, dtype=np.int32),
+        np.full(n, START_MS + hour * HOUR_MS),
+        np.full(n, revision, np.int32),
+        np.stack(list(vectors.values())),
+    )
+    return arrive(messages.windows("t.features", record, slice(None), toy.schema.fingerprint))
+
+
+def watermark(hour: int, end: bool = False) -> Incoming:
+    return arrive(messages.watermark("t.features", Watermark(START_MS + hour * HOUR_MS, end)))
+
+
+def trip(hour: int, asset: str = "a", kind: str = "shutdown") -> Incoming:
+    return arrive(messages.event("t.features", Event(START_MS + hour * HOUR_MS, asset, kind)))
+
+
+def feed(stage: RiskStage, *incoming: Incoming) -> list[Outgoing]:
+    return list(stage.process(incoming))
+
+
+def alerts(outputs: Iterable[Outgoing]) -> list[Alert]:
+    return [messages.decode_json(o.value, Alert) for o in outputs if o.topic == "t.alerts"]
+
+
+def scores(outputs: Iterable[Outgoing]) -> list[Scores]:
+    found = []
+    for out in outputs:
+        if out.content_type == messages.SCORES:
+            record = messages.decode_scores(out.value, out.content_type)
+            assert isinstance(record, Scores)
+            found.append(record)
+    return found
+
+
+def days_of(toy: Trained, hours: Iterable[int], **means: float) -> list[Incoming]:
+    return [window(toy, hour, {"a": toy.vector(**means)}) for hour in hours]
+
+
+def test_scores_are_the_models_bit_for_bit(toy: Trained, stage: RiskStage) -> None:
+    vectors = {"a": toy.vector(s0=1.0), "b": toy.vector(s1=1.0)}
+    (found,) = scores(feed(stage, window(toy, 1, vectors)))
+    assert found.risk.tobytes() == toy.model.score(np.stack(list(vectors.values()))).tobytes()
+    assert (found.model, found.assets, found.horizons_d) == ("3", ("a", "b"), toy.fleet.horizons_d)
+
+
+def test_before_any_label_the_adapted_risk_is_the_champions(toy: Trained, stage: RiskStage) -> None:
+    (found,) = scores(feed(stage, window(toy, 1, {"a": toy.vector(s0=1.0)})))
+    np.testing.assert_allclose(found.adapted, found.risk[:, -1], rtol=1e-9)
+
+
+def adapted_after(stage: RiskStage, toy: Trained, *, tripped: bool) -> float:
+    """Return the adapted risk after forty days on which the same machine tripped, or did not, each day."""
+    for day in range(40):
+        feed(stage, *days_of(toy, [24 * day]))
+        if tripped:
+            feed(stage, trip(24 * day + 1))
+        feed(stage, watermark(24 * day + 2))
+    return float(scores(feed(stage, *days_of(toy, [24 * 40 + 1])))[0].adapted[0])
+
+
+def test_the_adapted_risk_follows_the_labels_and_the_champions_stays(toy: Trained) -> None:
+    calm = float(toy.model.score(toy.vector()[None, :])[0, -1])
+    assert (
+        adapted_after(stage_of(toy), toy, tripped=True)
+        > calm
+        > adapted_after(stage_of(toy), toy, tripped=False)
+    )
+
+
+def test_a_label_teaches_when_its_horizon_has_passed_and_not_before(toy: Trained, stage: RiskStage) -> None:
+    feed(stage, *days_of(toy, [0]), watermark(7 * 24 - 1))
+    assert len(stage.pending) == 1
+    feed(stage, watermark(7 * 24))
+    assert len(stage.pending) == 0
+    assert stage.online.intercept < 0
+
+
+def test_only_one_window_a_day_is_a_lesson(toy: Trained, stage: RiskStage) -> None:
+    feed(stage, *days_of(toy, range(1, 49)))
+    assert len(stage.pending) == 2
+
+
+def test_a_case_opens_with_its_explanation(toy: Trained, stage: RiskStage) -> None:
+    opened = alerts(feed(stage, *days_of(toy, [1, 2, 3, 4], s0=2.5)))
+    assert [(a.stage, a.asset, a.time_ms) for a in opened] == [("open", "a", START_MS + 3 * HOUR_MS)]
+    (alert,) = opened
+    assert alert.case == f"a-{START_MS + 3 * HOUR_MS}"
+    assert (alert.sensors[0].key, alert.sensors[0].value, alert.fault) == ("s0", 2.5, "fouling")
+    assert alert.text.startswith("Likely stop")
+    assert alert.risk >= alert.threshold == toy.model.threshold
+    assert (alert.model, alert.horizon_d) == ("3", 7.0)
+
+
+def test_an_open_case_is_explained_again_once_a_day(toy: Trained, stage: RiskStage) -> None:
+    found = alerts(feed(stage, *days_of(toy, range(1, 50), s0=2.5)))
+    assert [(a.stage, (a.time_ms - START_MS) // HOUR_MS) for a in found] == [
+        ("open", 3),
+        ("update", 24),
+        ("update", 48),
+    ]
+    assert len({a.case for a in found}) == 1
+
+
+def test_a_case_closes_when_its_risk_has_gone(toy: Trained, stage: RiskStage) -> None:
+    feed(stage, *days_of(toy, [1, 2, 3], s0=2.5))
+    (closed,) = alerts(feed(stage, *days_of(toy, [4])))
+    assert (closed.stage, closed.reason, closed.opened_ms) == ("closed", "cleared", START_MS + 3 * HOUR_MS)
+    assert stage.cases == {}
+
+
+def test_a_shutdown_closes_the_case_of_its_machine_alone(toy: Trained, stage: RiskStage) -> None:
+    hot = {"a": toy.vector(s0=2.5), "b": toy.vector(s0=2.5)}
+    feed(stage, *(window(toy, hour, hot) for hour in (1, 2, 3)))
+    (closed,) = alerts(feed(stage, trip(4, "a")))
+    assert (closed.asset, closed.reason, closed.time_ms) == ("a", "event", START_MS + 4 * HOUR_MS)
+    assert list(stage.cases) == ["b"]
+
+
+@pytest.mark.parametrize("kind", ["cycling", "maintenance", "restart", "override"])
+def test_other_events_close_nothing(toy: Trained, stage: RiskStage, kind: str) -> None:
+    feed(stage, *days_of(toy, [1, 2, 3], s0=2.5))
+    assert feed(stage, trip(4, kind=kind)) == []
+    assert list(stage.cases) == ["a"]
+
+
+def test_a_shutdown_of_a_machine_never_seen_says_nothing(stage: RiskStage) -> None:
+    assert feed(stage, trip(4, "stranger")) == []
+
+
+def test_a_corrected_window_is_scored_again_but_decides_nothing(toy: Trained, stage: RiskStage) -> None:
+    hot = {"a": toy.vector(s0=2.5)}
+    outputs = feed(stage, *(window(toy, 1, hot, revision) for revision in range(5)))
+    assert [s.revision.tolist() for s in scores(outputs)] == [[0], [1], [2], [3], [4]]
+    assert alerts(outputs) == []
+
+
+def test_a_share_of_the_fleet_is_alerted_when_the_watermark_has_passed(toy: Trained) -> None:
+    stage = stage_of(toy, Alerting(horizon_d=7.0, daily_share=0.5))
+    cohort = {"a": toy.vector(), "b": toy.vector(s0=2.5)}
+    assert alerts(feed(stage, window(toy, 24, cohort))) == []
+    outputs = feed(stage, watermark(24))
+    assert [(a.asset, a.stage) for a in alerts(outputs)] == [("b", "open")]
+    assert outputs[-1].content_type == messages.WATERMARK
+
+
+def test_a_watermark_is_passed_on_after_all_it_leads_to(stage: RiskStage) -> None:
+    (passed,) = feed(stage, watermark(5, end=True))
+    assert passed.topic == "t.scores"
+    assert messages.decode_json(passed.value, Watermark) == Watermark(START_MS + 5 * HOUR_MS, True)
+
+
+def test_a_lasting_change_of_the_scores_is_reported_as_drift(toy: Trained, stage: RiskStage) -> None:
+    outputs = []
+    for day in range(120):
+        rising = 2.5 if day > 60 else 0.0
+        outputs += feed(stage, *days_of(toy, [24 * day], s0=rising))
+    signals = [messages.decode_json(o.value, Drift) for o in outputs if o.topic == "t.drift"]
+    assert signals
+    assert (signals[0].detector, signals[0].asset) == ("adwin", "a")
+    assert signals[0].time_ms > START_MS + 60 * DAY_MS
+    assert signals[0].value > 0
+    assert re.fullmatch(r"the level of the risk moved from \d+\.\d\d% to \d+\.\d\d%", signals[0].text)
+
+
+def test_a_silent_sensor_is_explained_without_a_number(toy: Trained, stage: RiskStage) -> None:
+    vector = toy.vector(s0=2.5)
+    vector[toy.schema.index("s2", "1d", "mean")] = np.nan
+    (alert,) = alerts(feed(stage, *(window(toy, hour, {"a": vector}) for hour in (1, 2, 3))))
+    assert {s.key: s.value for s in alert.sensors}["s2"] is None
+
+
+def raw(value: bytes | None, content_type: str) -> Incoming:
+    return Incoming("t.features", 0, 7, b"a", value, content_type)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (raw(None, messages.WINDOWS), "empty message"),
+        (raw(b"\x81", messages.WINDOWS), "not a WindowBlock"),
+        (raw(b"{", messages.EVENT), "not a Event"),
+        (raw(b'{"time_ms": -5}', messages.WATERMARK), "time_ms -5"),
+        (raw(b"{}", messages.SCORES), "content-type .*: expected one of"),
+    ],
+)
+def test_whatever_makes_no_sense_becomes_a_dead_letter(
+    stage: RiskStage, message: Incoming, reason: str
+) -> None:
+    (out,) = feed(stage, message)
+    letter = messages.decode_json(out.value, DeadLetter)
+    assert out.topic == "t.dead-letters"
+    assert re.search(reason, letter.reason)
+    assert letter.offset == 7
+
+
+def test_windows_of_another_feature_schema_are_refused(toy: Trained, stage: RiskStage) -> None:
+    other = FeatureSchema(toy.fleet, "another expectation").fingerprint
+    record = Windows(
+        ("a",), np.zeros(1, np.int32), np.array([START_MS]), np.zeros(1, np.int32), toy.vector()[None, :]
+    )
+    (out,) = feed(stage, arrive(messages.windows("t.features", record, slice(None), other)))
+    assert f"fingerprint {other!r}" in messages.decode_json(out.value, DeadLetter).reason
+
+
+def test_a_window_of_another_width_is_refused(toy: Trained, stage: RiskStage) -> None:
+    record = Windows(
+        ("a",),
+        np.zeros(1, np.int32),
+        np.array([START_MS]),
+        np.zeros(1, np.int32),
+        np.ones((1, 2), np.float32),
+    )
+    (out,) = feed(stage, arrive(messages.windows("t.features", record, slice(None), toy.schema.fingerprint)))
+    reason = messages.decode_json(out.value, DeadLetter).reason
+    assert reason == f"values: 2 features a window: expected {len(toy.schema)}"
+
+
+def test_two_stages_that_see_the_same_log_say_the_same_bytes(toy: Trained) -> None:
+    log = [*days_of(toy, range(1, 30), s0=2.5), trip(30), watermark(31), *days_of(toy, range(32, 300))]
+    assert feed(stage_of(toy), *log) == feed(stage_of(toy), *log)
+
+
+@pytest.fixture(scope="module")
+def stranger() -> Trained:
+    """A model of another kind of machine, on which s1 tells what s0 tells on the others."""
+    return trained(fleet(), (0.0, 2.0, 0.0))
+
+
+def test_each_machine_is_scored_by_its_segments_model_which_the_score_names(
+    toy: Trained, stranger: Trained, tmp_path: Path
+) -> None:
+    bench = Held()
+    models = bench.promote("3", divided(toy.model, stranger.model, tmp_path / "p")).models
+    stage = RiskStage(toy.fleet, TOPICS, toy.schema, bench)
+    vectors = {"b": toy.vector(s0=1.0), "a": toy.vector(s1=1.0), "c": toy.vector(s1=1.0)}
+    rows = np.stack(list(vectors.values()))
+    (found,) = scores(feed(stage, window(toy, 1, vectors)))
+    assert found.scored_by == ("fleet", "model:X", "fleet")
+    assert found.risk[[0, 2]].tobytes() == toy.model.score(rows[[0, 2]]).tobytes()
+    assert found.risk[1].tobytes() == replace(stranger.model, lines=()).score(rows[[1]]).tobytes()
+    batch = models.score(found.assets, found.asset, rows)
+    assert found.risk.tobytes() == batch.tobytes()
+    assert stage.counts().scored == {"fleet": 2, "model": 1}
+    assert stage.counts().scored == {}
+
+
+def test_a_case_is_explained_by_the_model_that_scored_it(
+    toy: Trained, stranger: Trained, tmp_path: Path
+) -> None:
+    bench = Held()
+    bench.promote("3", divided(replace(toy.model, threshold=0.2), stranger.model, tmp_path / "p"))
+    stage = RiskStage(toy.fleet, TOPICS, toy.schema, bench)
+    hot = {"a": toy.vector(s0=2.5, s1=2.5), "b": toy.vector(s0=2.5, s1=2.5)}
+    opened = {a.asset: a for a in alerts(feed(stage, *(window(toy, hour, hot) for hour in (1, 2, 3))))}
+    assert {asset: a.sensors[0].key for asset, a in opened.items()} == {"a": "s1", "b": "s0"}
+
+
+def test_the_shadow_of_a_set_names_its_members_too(toy: Trained, stranger: Trained, tmp_path: Path) -> None:
+    bench = Held()
+    bench.promote("1", toy.model)
+    bench.promote("2", divided(toy.model, stranger.model, tmp_path / "p"), CHALLENGER)
+    stage = RiskStage(toy.fleet, TOPICS, toy.schema, bench)
+    stage.turn(7, seen=False)
+    said = scores(feed(stage, window(toy, 1, {"a": toy.vector(), "b": toy.vector()})))
+    assert [(s.model, s.scored_by) for s in said] == [("1", ("fleet",) * 2), ("2", ("model:X", "fleet"))]

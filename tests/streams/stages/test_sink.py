@@ -1,0 +1,216 @@
+"""What reaches the store, and what happens while it does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from models.errors import UnavailableError
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event
+from streams.kafka.topics import Topics
+from streams.stage import Incoming, Outgoing
+from streams.stages.sink import SinkStage, drift_point, score_points
+from streams.stores.sqlite import SqliteStore
+from streams.stores.store import Flushed, Point, Rejection, Sink
+from streams.wire import messages
+from streams.wire.messages import Alert, DeadLetter, Drift, Scores, SensorReason, Watermark
+
+TOPICS = Topics("t.")
+NOON_MS = 20_000 * DAY_MS + DAY_MS // 2
+REASON = SensorReason(key="s0", label="S0", unit="K", value=None, baseline=1.0, contribution=0.5)
+OPEN = Alert(
+    case="a-1",
+    asset="a",
+    stage="open",
+    severity="critical",
+    time_ms=NOON_MS,
+    opened_ms=NOON_MS,
+    risk=0.5,
+    threshold=0.2,
+    horizon_d=7.0,
+    text="Likely stop within 2 days",
+    fault="fouling",
+    check="clean the tubes",
+    sensors=[REASON],
+    model="3",
+)
+
+
+@dataclass
+class FakeSink:
+    """Fails as often as it is told to, then takes everything but the points of ``refused`` assets."""
+
+    failures: int = 0
+    refused: str = ""
+    waiting: list[Point] = field(default_factory=list)
+    written: list[Point] = field(default_factory=list)
+
+    def add(self, points: Iterable[Point]) -> None:
+        self.waiting += points
+
+    def flush(self) -> Flushed:
+        if self.failures:
+            self.failures -= 1
+            raise UnavailableError("store http://here: connection refused")
+        bad = [p for p in self.waiting if p.tags.get("asset") == self.refused]
+        good = [p for p in self.waiting if p not in bad]
+        self.written += good
+        self.waiting = []
+        return Flushed(len(good), tuple(Rejection(p, "out of bounds") for p in bad))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def scores(assets: tuple[str, ...] = ("a", "b")) -> Scores:
+    n = len(assets)
+    risk = np.linspace(0.1, 0.8, 2 * n).reshape(n, 2)
+    asset, end_ms = np.arange(n, dtype=np.int32), np.full(n, NOON_MS)
+    return Scores("3", (1.0, 7.0), assets, asset, end_ms, np.zeros(n, np.int32), risk, risk[:, 1].copy())
+
+
+def arrive(out: Outgoing, partition: int = 1, offset: int = 9) -> Incoming:
+    return Incoming(out.topic, partition, offset, out.key, out.value, out.content_type)
+
+
+SCORES = arrive(messages.scores(TOPICS.scores, scores()))
+
+
+def settled(stage: SinkStage, *incoming: Incoming) -> list[Outgoing]:
+    out = list(stage.process(incoming))
+    return out + list(asyncio.run(stage.settle()))
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let pauses pass at once; return how long they would have been."""
+    seen: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        seen.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    return seen
+
+
+def test_each_score_is_a_point_with_its_horizons_as_fields() -> None:
+    first, second = score_points(scores())
+    risk = float(scores().risk[0, 1])
+    assert (first.measurement, first.tags, first.time_ms) == ("scores", {"asset": "a"}, NOON_MS)
+    own = {"risk_1d": 0.1, "risk_7d": risk, "adapted": risk, "model": "3", "scored_by": "fleet"}
+    assert first.fields == own
+    assert second.fields["risk_7d"] == pytest.approx(0.8)
+
+
+def test_an_opened_case_is_an_alert_and_its_explanation() -> None:
+    sink = FakeSink()
+    assert settled(SinkStage(sink, TOPICS), arrive(messages.alert(TOPICS.alerts, OPEN))) == []
+    alert, explanation = sink.written
+    assert alert.tags == {"asset": "a", "severity": "critical", "stage": "open"}
+    assert (alert.fields["case"], alert.fields["risk"], alert.fields["opened_ms"]) == ("a-1", 0.5, NOON_MS)
+    assert msgspec.json.decode(str(explanation.fields["sensors"]), type=list[SensorReason]) == [REASON]
+    assert (explanation.measurement, explanation.tags) == ("explanations", {"asset": "a"})
+
+
+def test_an_update_is_an_explanation_only() -> None:
+    sink, update = FakeSink(), msgspec.structs.replace(OPEN, stage="update")
+    settled(SinkStage(sink, TOPICS), arrive(messages.alert(TOPICS.alerts, update)))
+    assert [p.measurement for p in sink.written] == ["explanations"]
+
+
+def test_what_drift_is_about_are_fields_and_only_sensors_are_tags() -> None:
+    """Assets are many; as tags of a rare signal they would make a series each."""
+    of_score = drift_point(Drift(detector="adwin", time_ms=NOON_MS, value=1.0, text="moved", asset="a"))
+    assert (of_score.tags, of_score.fields["asset"]) == ({"detector": "adwin"}, "a")
+    of_sensor = drift_point(Drift(detector="quality", time_ms=NOON_MS, value=0.5, text="half", sensor="s0"))
+    assert of_sensor.tags == {"detector": "quality", "sensor": "s0"}
+
+
+def test_events_are_points_by_their_kind() -> None:
+    sink, trip = FakeSink(), Event(NOON_MS, "a", "shutdown", "high-condenser-pressure")
+    settled(SinkStage(sink, TOPICS), arrive(messages.event(TOPICS.events, trip)))
+    assert sink.written == [
+        Point("events", {"asset": "a", "kind": "shutdown"}, {"code": "high-condenser-pressure"}, NOON_MS)
+    ]
+
+
+def test_watermarks_of_a_day_overwrite_one_point_of_their_partition() -> None:
+    sink = FakeSink()
+    marks = [Watermark(NOON_MS), Watermark(NOON_MS + 1, end=True)]
+    settled(SinkStage(sink, TOPICS), *(arrive(messages.watermark(TOPICS.scores, m)) for m in marks))
+    assert [(p.tags, p.time_ms % DAY_MS) for p in sink.written] == [({"partition": "1"}, 0)] * 2
+    assert sink.written[-1].fields == {"time_ms": NOON_MS + 1.0, "end": 1.0}
+
+
+def test_nothing_is_settled_before_the_store_has_it() -> None:
+    sink = FakeSink()
+    stage = SinkStage(sink, TOPICS)
+    assert list(stage.process([SCORES])) == []
+    assert (len(sink.waiting), sink.written) == (2, [])
+    asyncio.run(stage.settle())
+    assert len(sink.written) == 2
+
+
+def test_a_store_that_does_not_answer_is_tried_again_with_an_alarm_and_nothing_is_lost(
+    pauses: list[float],
+) -> None:
+    alarms: list[str] = []
+    sink = FakeSink(failures=7)
+    assert settled(SinkStage(sink, TOPICS, alarms.append), SCORES) == []
+    assert len(sink.written) == 2
+    assert pauses == [1, 2, 4, 8, 16, 30, 30]
+    assert alarms[0] == "store http://here: connection refused; nothing is lost, next try in 1 s"
+    assert len(alarms) == 7
+
+
+def test_after_an_outage_the_pauses_start_anew(pauses: list[float]) -> None:
+    sink = FakeSink(failures=3)
+    stage = SinkStage(sink, TOPICS, lambda _: None)
+    settled(stage, SCORES)
+    sink.failures = 1
+    settled(stage, SCORES)
+    assert pauses == [1, 2, 4, 1]
+
+
+def test_a_point_the_store_refuses_becomes_a_dead_letter_and_the_others_are_kept() -> None:
+    sink = FakeSink(refused="b")
+    (out,) = settled(SinkStage(sink, TOPICS), SCORES)
+    letter = messages.decode_json(out.value, DeadLetter)
+    assert out.topic == "t.dead-letters"
+    assert letter.reason == "store refused a point: out of bounds"
+    assert (letter.topic, letter.partition, letter.offset, letter.key) == ("t.scores", 1, 9, "b")
+    assert msgspec.json.decode(base64.b64decode(letter.payload), type=Point).tags == {"asset": "b"}
+    assert [p.tags["asset"] for p in sink.written] == ["a"]
+
+
+def test_a_score_that_is_no_number_is_refused_by_the_real_store(tmp_path: Path) -> None:
+    broken = scores()
+    broken.adapted[1] = np.nan
+    store = SqliteStore(tmp_path / "store.db")
+    (out,) = settled(SinkStage(store, TOPICS), arrive(messages.scores(TOPICS.scores, broken)))
+    assert "field adapted = nan" in messages.decode_json(out.value, DeadLetter).reason
+    assert [row.tags["asset"] for row in store.latest("scores")] == ["a"]
+    store.close()
+
+
+@pytest.mark.parametrize("topic", [TOPICS.scores, TOPICS.alerts, TOPICS.drift, TOPICS.events])
+@pytest.mark.parametrize("value", [None, b"", b"{", b"\xff", b"{}"])
+def test_whatever_makes_no_sense_becomes_a_dead_letter(topic: str, value: bytes | None) -> None:
+    sink = FakeSink()
+    (out,) = settled(SinkStage(sink, TOPICS), Incoming(topic, 1, 9, b"a", value, "text/plain"))
+    letter = messages.decode_json(out.value, DeadLetter)
+    assert (letter.topic, letter.offset, sink.written) == (topic, 9, [])
+
+
+def test_it_remembers_nothing_so_that_no_history_is_written_again() -> None:
+    sink: Sink = FakeSink()
+    stage = SinkStage(sink, TOPICS)
+    assert (stage.identity, list(stage.changes())) == ("", [])

@@ -1,0 +1,130 @@
+"""What every store promises. Run over the embedded store, and over a real InfluxDB 2 server."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.stores.influx import InfluxStore
+from streams.stores.sqlite import SqliteStore
+from streams.stores.store import Point, Store
+from tests.support.influxd import ORG, Influx
+
+HOUR_MS = 3_600_000
+NOW_MS = 1_767_225_600_000
+STORES = ["sqlite", pytest.param("influx", marks=pytest.mark.influx)]
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    opened: Store
+    if request.param == "sqlite":
+        opened = SqliteStore(tmp_path / "store.db")
+    else:
+        influx: Influx = request.getfixturevalue("influx")
+        bucket = uuid.uuid4().hex
+        influx.create_bucket(bucket)
+        opened = InfluxStore(influx.url, influx.token, ORG, bucket)
+    yield opened
+    opened.close()
+
+
+def score(asset: str, hour: int, risk: float) -> Point:
+    return Point("scores", {"asset": asset}, {"risk_7d": risk, "model": "3"}, NOW_MS + hour * HOUR_MS)
+
+
+def test_an_empty_store_has_no_rows(store: Store) -> None:
+    assert list(store.latest("scores")) == []
+    assert list(store.history("scores", "CH-1", 0, NOW_MS)) == []
+
+
+def test_nothing_is_written_before_the_flush(store: Store) -> None:
+    store.add([score("CH-1", 0, 0.1)])
+    assert list(store.latest("scores")) == []
+    assert store.flush().written == 1
+    assert len(store.latest("scores")) == 1
+    assert store.flush().written == 0
+
+
+def test_latest_is_the_newest_row_of_each_series(store: Store) -> None:
+    store.add([score("CH-1", 1, 0.2), score("CH-1", 0, 0.1), score("CH-2", 0, 0.3)])
+    store.flush()
+    found = {row.tags["asset"]: (row.time_ms, row.fields["risk_7d"]) for row in store.latest("scores")}
+    assert found == {"CH-1": (NOW_MS + HOUR_MS, 0.2), "CH-2": (NOW_MS, 0.3)}
+
+
+def test_history_is_half_open_and_in_order_of_time(store: Store) -> None:
+    store.add([score("CH-1", hour, hour / 10) for hour in (3, 0, 2, 1)] + [score("CH-2", 1, 0.9)])
+    store.flush()
+    rows = store.history("scores", "CH-1", NOW_MS, NOW_MS + 3 * HOUR_MS)
+    assert [row.fields["risk_7d"] for row in rows] == [0.0, 0.1, 0.2]
+    assert list(store.history("scores", "CH-1", NOW_MS, NOW_MS)) == []
+
+
+def test_the_same_series_and_time_overwrites_and_fields_merge(store: Store) -> None:
+    store.add([score("CH-1", 0, 0.1)])
+    store.flush()
+    store.add([Point("scores", {"asset": "CH-1"}, {"risk_7d": 0.5, "adapted": 0.4}, NOW_MS)])
+    store.flush()
+    (row,) = store.latest("scores")
+    assert row.fields == {"risk_7d": 0.5, "adapted": 0.4, "model": "3"}
+
+
+def test_series_differ_by_any_tag(store: Store) -> None:
+    for stage in ("open", "closed"):
+        store.add([Point("alerts", {"asset": "CH-1", "stage": stage}, {"risk": 0.5}, NOW_MS)])
+    store.flush()
+    assert {row.tags["stage"] for row in store.latest("alerts")} == {"open", "closed"}
+
+
+def test_whole_numbers_come_back_as_floats(store: Store) -> None:
+    store.add([Point("scores", {"asset": "CH-1"}, {"risk_7d": 1, "adapted": 0.0}, NOW_MS)])
+    store.flush()
+    (row,) = store.latest("scores")
+    assert row.fields == {"risk_7d": 1.0, "adapted": 0.0}
+    assert all(isinstance(value, float) for value in row.fields.values())
+
+
+@pytest.mark.parametrize(
+    "name", ["CH 1", "a,b=c", 'quo"te', "späße 机", "${x}", "back\\slash", "o'neil", "tab\tbed"]
+)
+def test_any_printable_name_and_text_comes_back_as_it_was(store: Store, name: str) -> None:
+    store.add([Point("alerts", {"asset": name}, {"text": f"{name}\nline two", "fault": ""}, NOW_MS)])
+    assert store.flush().rejected == ()
+    (row,) = store.history("alerts", name, 0, NOW_MS + 1)
+    assert row.tags == {"asset": name}
+    assert row.fields == {"text": f"{name}\nline two", "fault": ""}
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (Point("scores", {"asset": "CH-1"}, {"risk_7d": float("nan")}, NOW_MS), "finite"),
+        (Point("scores", {"asset": "CH-1"}, {"risk_7d": float("-inf")}, NOW_MS), "finite"),
+        (Point("scores", {"asset": ""}, {"risk_7d": 0.1}, NOW_MS), "empty"),
+        (Point("scores", {"asset": "CH\n1"}, {"risk_7d": 0.1}, NOW_MS), "line break"),
+        (Point("scores", {"asset": "CH\\"}, {"risk_7d": 0.1}, NOW_MS), "backslash"),
+        (Point("scores", {"asset": "x" * 70_000}, {"risk_7d": 0.1}, NOW_MS), "60000"),
+        (Point("scores", {"asset": "CH-1", "time": "5"}, {"risk_7d": 0.1}, NOW_MS), "reserved"),
+        (Point("scores", {"asset": "CH-1"}, {}, NOW_MS), "no field"),
+    ],
+)
+def test_one_bad_point_among_475_is_refused_alone_and_with_its_reason(
+    store: Store, bad: Point, reason: str
+) -> None:
+    good = [score(f"CH-{i}", 0, 0.1) for i in range(474)]
+    store.add([*good[:200], bad, *good[200:]])
+    flushed = store.flush()
+    assert flushed.written == 474
+    assert [r.point for r in flushed.rejected] == [bad]
+    assert reason in flushed.rejected[0].reason
+    assert len(store.latest("scores")) == 474
+
+
+def test_more_points_than_one_batch_are_all_written(store: Store) -> None:
+    store.add([score(f"CH-{i % 7}", i, 0.1) for i in range(12_000)])
+    assert store.flush().written == 12_000
+    assert len(store.history("scores", "CH-0", 0, NOW_MS * 2)) == 1_715

@@ -1,0 +1,304 @@
+"""Partitions are opened and followed without a gap, whatever the client library leaves out."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.errors import StateError
+from streams.stage import Counts, Incoming, Outgoing
+from streams.state.snapshots import POSITION, Snapshots
+from streams.worker.runner import Logs, Runner, catch_up, contiguous, open_runner, portions
+
+
+def message(offset: int) -> Incoming:
+    return Incoming("in", 0, offset, b"k", str(offset).encode(), "text/plain")
+
+
+@dataclass
+class Sums:
+    """A stage whose outputs tell everything it has seen."""
+
+    identity: str = "sums"
+    whole: bool = False
+    seen: list[int] = field(default_factory=list)
+
+    def process(self, received: Sequence[Incoming]) -> Iterable[Outgoing]:
+        for message in received:
+            self.seen.append(message.offset)
+            yield Outgoing("out", b"k", str(self.seen).encode(), "text/plain")
+
+    def turn(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:
+        return ()
+
+    async def settle(self) -> Iterable[Outgoing]:
+        return ()
+
+    def changes(self) -> Iterable[tuple[bytes, bytes]]:
+        return [(b"seen", ",".join(map(str, self.seen)).encode())]
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        self.seen = numbers(value)
+
+    def restored(self) -> None:
+        pass
+
+    def is_whole(self) -> bool:
+        return self.whole
+
+    def counts(self) -> Counts:
+        return Counts()
+
+
+@dataclass
+class FakeLog:
+    """A log of one partition: retention took what is before ``first``, compaction what is in ``holes``."""
+
+    first: int = 0
+    committed_at: int | None = None
+    holes: frozenset[int] = frozenset()
+    batch: int = 3
+    reads: list[tuple[int, int]] = field(default_factory=list)
+    topic: str = "in"
+    written: list[Incoming] = field(default_factory=list)
+
+    async def end(self, partition: int) -> int:
+        return len(self.written)
+
+    async def begin(self, partition: int) -> int:
+        return self.first
+
+    async def committed(self, partition: int) -> int | None:
+        return self.committed_at
+
+    async def all(self, partition: int) -> list[Incoming]:
+        return self.written
+
+    async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Incoming]]:
+        self.reads.append((start, end))
+        if self.written:
+            yield self.written[start:end]
+            return
+        there = [message(i) for i in range(max(start, self.first), end) if i not in self.holes]
+        for i in range(0, len(there), self.batch):
+            yield there[i : i + self.batch]
+
+
+def opened(
+    log: FakeLog,
+    first: int,
+    *,
+    identity: str = "sums",
+    state: Sequence[Outgoing] = (),
+    whole: bool = False,
+    accept_loss: bool = False,
+) -> tuple[Runner, Sums, list[int]]:
+    """Open the partition; return how many messages had been seen at each output."""
+    kept = FakeLog(topic="state", written=stored(state))
+    logs = Logs(log, kept, accept_loss=accept_loss)
+    runner = asyncio.run(open_runner(logs, lambda: Sums(identity, whole), 0, first))
+    outputs = asyncio.run(catch_up(log, runner, first))
+    assert isinstance(runner.stage, Sums)
+    return runner, runner.stage, [len(numbers(o.value)) for o in outputs]
+
+
+def stored(records: Sequence[Outgoing]) -> list[Incoming]:
+    return [Incoming(r.topic, 0, i, r.key, r.value, r.content_type) for i, r in enumerate(records)]
+
+
+def snapshot_at(offset: int) -> list[Outgoing]:
+    stage = Sums(seen=list(range(offset)))
+    return list(Snapshots("state", stage.identity).write(stage.changes(), offset))
+
+
+def numbers(text: bytes) -> list[int]:
+    return [int(part) for part in text.decode().strip("[]").split(",")]
+
+
+def test_state_is_rebuilt_silently_up_to_the_committed_offset() -> None:
+    runner, stage, outputs = opened(FakeLog(committed_at=7), first=7)
+    assert (stage.seen, outputs, runner.position) == (list(range(7)), [], 7)
+
+
+def test_after_the_rebuild_it_speaks_with_the_whole_state() -> None:
+    runner, _stage, _ = opened(FakeLog(committed_at=7), first=7)
+    (out,) = runner.take([message(7)])
+    assert numbers(out.value) == list(range(8))
+
+
+def test_what_a_rebalance_passed_over_is_processed_and_speaks() -> None:
+    runner, stage, outputs = opened(FakeLog(committed_at=4), first=7)
+    assert (stage.seen, outputs, runner.position) == (list(range(7)), [5, 6, 7], 7)
+
+
+def test_messages_delivered_again_after_the_rebuild_are_not_seen_twice() -> None:
+    """A worker may get what another had committed, when its own view is older."""
+    runner, stage, outputs = opened(FakeLog(committed_at=9), first=5)
+    assert (stage.seen, outputs) == (list(range(5)), [])
+    runner.take([message(i) for i in (3, 4, 5, 6)])
+    assert stage.seen == list(range(7))
+
+
+def test_a_new_group_starts_at_the_message_it_is_given() -> None:
+    _runner, stage, outputs = opened(FakeLog(), first=3)
+    assert (stage.seen, outputs) == (list(range(3)), [])
+
+
+def test_a_stage_without_memory_reads_only_the_hole() -> None:
+    log = FakeLog(committed_at=4)
+    runner, stage, outputs = opened(log, first=6, identity="")
+    assert (stage.seen, outputs, runner.position) == ([4, 5], [1, 2], 6)
+    assert opened(FakeLog(committed_at=6), first=6, identity="")[1].seen == []
+
+
+def test_a_snapshot_is_taken_up_and_only_what_came_after_it_is_seen_again() -> None:
+    log = FakeLog(committed_at=9)
+    runner, stage, outputs = opened(log, first=9, state=snapshot_at(6))
+    assert (stage.seen, outputs, runner.position) == (list(range(9)), [], 9)
+    assert log.reads == [(6, 9)]
+
+
+def test_a_snapshot_ahead_of_the_committed_offset_is_not_fed_twice() -> None:
+    runner, stage, _ = opened(FakeLog(committed_at=4), first=4, state=snapshot_at(6))
+    runner.take([message(i) for i in range(4, 8)])
+    assert stage.seen == list(range(8))
+
+
+@pytest.mark.parametrize("lost", [0, -1])
+def test_a_snapshot_that_lacks_a_part_is_not_believed_and_built_again(
+    lost: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = snapshot_at(6)
+    del records[lost]
+    runner, stage, _ = opened(FakeLog(committed_at=9), first=9, state=records)
+    assert (stage.seen, runner.position) == (list(range(9)), 9)
+    assert "building it from the log again" in caplog.text
+
+
+def test_a_lost_state_that_the_log_does_not_cover_is_refused_with_what_to_do() -> None:
+    with pytest.raises(StateError, match=r"begins at offset 5 only.*CHILLCAST_STATE_LOSS=accept"):
+        opened(FakeLog(first=5, committed_at=9), first=9)
+
+
+def test_a_lost_state_is_built_from_what_is_left_where_that_suffices_or_is_accepted() -> None:
+    for whole in (True, False):
+        log = FakeLog(first=5, committed_at=9)
+        runner, stage, outputs = opened(log, first=9, whole=whole, accept_loss=not whole)
+        assert (stage.seen, outputs, runner.position) == ([5, 6, 7, 8], [], 9)
+
+
+def test_a_log_that_was_cut_beyond_the_snapshot_is_refused() -> None:
+    with pytest.raises(StateError, match="state ends at offset 3, the log begins at 5"):
+        opened(FakeLog(first=5, committed_at=9), first=9, state=snapshot_at(3))
+
+
+def test_a_group_that_never_committed_starts_on_a_cut_log_without_complaint() -> None:
+    _runner, stage, _ = opened(FakeLog(first=5), first=5)
+    assert stage.seen == []
+
+
+def test_the_state_of_another_form_is_built_anew_and_its_keys_are_deleted() -> None:
+    old = list(Snapshots("state", "other").write([(b"old", b"1"), (b"seen", b"2")], 6))
+    runner, stage, _ = opened(FakeLog(committed_at=9), first=9, state=old)
+    assert stage.seen == list(range(9))
+    runner.take([message(9)])
+    written = {r.key: r.value for r in runner.snapshot()}
+    assert written[b"old"] == b""
+    later = [*old, *(Outgoing("state", k, v, "") for k, v in written.items())]
+    assert opened(FakeLog(committed_at=10), first=10, state=later)[1].seen == list(range(10))
+
+
+def test_a_snapshot_is_written_only_where_something_was_seen_since_the_last() -> None:
+    runner, _, _ = opened(FakeLog(), first=0)
+    assert list(runner.snapshot()) == []
+    runner.take([message(0)])
+    assert [r.key for r in runner.snapshot()] == [b"seen", POSITION]
+    assert list(runner.snapshot()) == []
+
+
+def test_a_whole_history_warns_of_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        opened(FakeLog(committed_at=7), first=7)
+    assert caplog.text == ""
+
+
+def test_offsets_that_transactions_or_compaction_left_out_are_no_gap() -> None:
+    log = FakeLog(committed_at=6, holes=frozenset({2, 5, 7}))
+    runner, stage, outputs = opened(log, first=8)
+    assert (stage.seen, outputs, runner.position) == ([0, 1, 3, 4, 6], [5], 8)
+
+
+def test_a_gap_between_deliveries_is_read_from_the_log() -> None:
+    log, stage = FakeLog(), Sums()
+    runner = Runner(stage, 0, 0)
+    runner.take([message(0), message(1)])
+    outputs = asyncio.run(catch_up(log, runner, 5))
+    assert [numbers(o.value)[-1] for o in outputs] == [2, 3, 4]
+    assert (log.reads, runner.position, runner.reread) == ([(2, 5)], 5, 3)
+
+
+def test_without_a_gap_the_log_is_not_read() -> None:
+    log, runner = FakeLog(), Runner(Sums(), 0, 5)
+    assert asyncio.run(catch_up(log, runner, 5)) == []
+    assert asyncio.run(catch_up(log, runner, 3)) == []
+    assert (log.reads, runner.position) == ([], 5)
+
+
+@given(st.sets(st.integers(0, 60)).map(sorted))
+def test_contiguous_runs_hold_every_message_in_order_and_are_as_long_as_can_be(offsets: list[int]) -> None:
+    runs = [[m.offset for m in run] for run in contiguous([message(i) for i in offsets])]
+    assert [i for run in runs for i in run] == offsets
+    for run in runs:
+        assert run == list(range(run[0], run[0] + len(run))) if run else not offsets
+    for before, after in itertools.pairwise(runs):
+        assert before[-1] + 1 < after[0]
+
+
+@given(st.lists(st.integers(0, 12), min_size=1), st.integers(1, 20))
+def test_portions_hold_every_message_in_order_and_no_more_bytes_than_allowed(
+    sizes: list[int], most: int
+) -> None:
+    parts = list(portions([Incoming("in", 0, i, b"k", bytes(n), "") for i, n in enumerate(sizes)], most))
+    assert [m.offset for part in parts for m in part] == list(range(len(sizes)))
+    for part in parts:
+        assert part
+        assert len(part) == 1 or sum(len(m.value or b"") for m in part) <= most
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[int, int, list[list[int]]]:
+    """Return committed offset, end of the log, and deliveries that leave out, repeat and overlap."""
+    end = draw(st.integers(1, 25))
+    committed = draw(st.integers(0, end))
+    spans = draw(st.lists(st.tuples(st.integers(0, end - 1), st.integers(1, 6)), max_size=8))
+    return committed, end, [list(range(a, min(a + n, end))) for a, n in spans]
+
+
+@given(histories())
+def test_however_messages_are_delivered_each_is_seen_once_and_in_order(
+    history: tuple[int, int, list[list[int]]],
+) -> None:
+    committed, end, deliveries = history
+    log, stage = FakeLog(committed_at=committed), Sums()
+    spoken = asyncio.run(deliver(log, stage, [*deliveries, [end]]))
+    assert stage.seen == list(range(end + 1))
+    assert spoken[-1] == end
+    assert set(range(committed, end + 1)) <= set(spoken)
+
+
+async def deliver(log: FakeLog, stage: Sums, deliveries: list[list[int]]) -> list[int]:
+    """Do as a worker does; return the offsets whose outputs were sent."""
+    runner = await open_runner(Logs(log), lambda: stage, 0, deliveries[0][0])
+    out: list[Outgoing] = []
+    for offsets in deliveries:
+        for run in contiguous([message(i) for i in offsets]):
+            out += await catch_up(log, runner, run[0].offset)
+            out += runner.take(run)
+    return [numbers(o.value)[-1] for o in out]
