@@ -21,10 +21,10 @@ from benchmarks.load import SENSORS, START_MS, seventy_sensors
 from benchmarks.record import peak_bytes, record
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Float32, Frames, Slice
-from simulators.archiver import Archiver
-from simulators.digest import Digest
-from simulators.dirt import Dirt, soil
-from simulators.replay import replay
+from simulators.dirt.dirt import Dirt, soil
+from simulators.recordings.archiver import Archiver
+from simulators.recordings.digest import Digest
+from simulators.replay.replay import replay
 from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.kafka.publisher import Publisher

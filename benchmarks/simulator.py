@@ -13,11 +13,11 @@ import numpy as np
 
 from benchmarks.record import record
 from models.fleet.fleet import load_fleet
-from simulators.laboratory import wear
-from simulators.machines import draw_machines, draw_models
-from simulators.physics import steady
-from simulators.scenario import load_scenario
-from simulators.simulation import Simulation
+from simulators.chiller.machines import draw_machines, draw_models
+from simulators.chiller.physics import steady
+from simulators.fleet.scenario import load_scenario
+from simulators.fleet.simulation import Simulation
+from simulators.validation.laboratory import wear
 
 ROOT = Path(__file__).parent.parent
 STEPS, ASSETS, REPEATS, DAYS = 96, 128, 40, 365

@@ -12,8 +12,8 @@ from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import utc
-from simulators.archiver import Archiver
-from simulators.recorder import Recorder
+from simulators.recordings.archiver import Archiver
+from simulators.recordings.recorder import Recorder
 from streams.kafka.live_reader import Feed
 from streams.kafka.topics import Topics, create_topics
 

@@ -20,7 +20,7 @@ from models.errors import ChillcastError, ConfigError
 from models.fleet.fleet import Fleet, load_fleet
 
 if TYPE_CHECKING:
-    from simulators.scenario import Scenario
+    from simulators.fleet.scenario import Scenario
 
 app = typer.Typer(
     name="chillcast",
@@ -111,9 +111,9 @@ def replay(
 ) -> None:
     """Replay a recording through Kafka, agents, model and alerts, and judge what came out."""
     from chillcast import recorded  # noqa: PLC0415
-    from simulators.dirt import CLEAN, load_dirt  # noqa: PLC0415
-    from simulators.player import parse_speed  # noqa: PLC0415
-    from simulators.replay import batch_ms_of  # noqa: PLC0415
+    from simulators.dirt.dirt import CLEAN, load_dirt  # noqa: PLC0415
+    from simulators.replay.player import parse_speed  # noqa: PLC0415
+    from simulators.replay.replay import batch_ms_of  # noqa: PLC0415
 
     settings, machines = opened(home=home, broker=broker, fleet=fleet)
     machines = _narrowed(machines, horizon)
@@ -236,8 +236,8 @@ def simulate(
 ) -> None:
     """Simulate a fleet: into a recording, onto a running Kafka, or only to say what happens."""
     from chillcast import simulating  # noqa: PLC0415
-    from simulators.player import parse_speed  # noqa: PLC0415
-    from simulators.replay import batch_ms_of  # noqa: PLC0415
+    from simulators.replay.player import parse_speed  # noqa: PLC0415
+    from simulators.replay.replay import batch_ms_of  # noqa: PLC0415
 
     settings, machines = opened(home=home, broker=broker, fleet=fleet)
     chosen = _scenario(scenario, assets=assets, days=days, seed=seed)
@@ -305,7 +305,7 @@ def doctor(
 
 def _scenario(name: str, **overrides: int | None) -> Scenario:
     """Read a scenario; what the command line gives wins."""
-    from simulators.scenario import load_scenario, parse_scenario  # noqa: PLC0415
+    from simulators.fleet.scenario import load_scenario, parse_scenario  # noqa: PLC0415
 
     chosen = msgspec.to_builtins(load_scenario(find_file(name, "scenario")))
     given = {k: v for k, v in overrides.items() if v is not None}

@@ -27,9 +27,9 @@ from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of
 from models.store.feature_store import FeatureStore, Origin, stored_schema
 from models.telemetry.labels import DAY_MS, outcomes
 from models.telemetry.samples import Slice, utc
-from simulators.playable import Playable, open_recording
-from simulators.scenario import load_scenario
-from simulators.simulation import Simulation
+from simulators.fleet.scenario import load_scenario
+from simulators.fleet.simulation import Simulation
+from simulators.replay.playable import Playable, open_recording
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from models.fleet.fleet import Fleet
 from models.learning.fitting import History
 from models.telemetry.labels import DAY_MS, YEAR_MS, known, time_to_next, within
 from models.telemetry.samples import Event, Slice, utc
-from simulators.scenario import Scenario
-from simulators.simulation import Simulation
+from simulators.fleet.scenario import Scenario
+from simulators.fleet.simulation import Simulation
 from simulators.truth import FaultRecord, ShutdownRecord
 from streams.wire.messages import Alert, SensorReason
 

@@ -15,7 +15,7 @@ from chillcast.settings import Settings
 from chillcast.steering import steered
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Slice
-from simulators.player import MAX, Open, Player, Steering
+from simulators.replay.player import MAX, Open, Player, Steering
 from streams.kafka.cluster import Cluster, connected
 from streams.kafka.connection import Connection
 from streams.kafka.publisher import Publisher

@@ -25,10 +25,10 @@ from models.evaluation.events import BudgetReport, evaluate_budget
 from models.fleet.fleet import Fleet
 from models.learning.fitting import Fitted, History
 from models.telemetry.samples import Float64, Int64, Slice
-from simulators.dirt import CLEAN, Dirt
-from simulators.playable import EVER, Playable, Span, open_recording
-from simulators.player import MAX
-from simulators.recording import Quality
+from simulators.dirt.dirt import CLEAN, Dirt
+from simulators.recordings.recording import Quality
+from simulators.replay.playable import EVER, Playable, Span, open_recording
+from simulators.replay.player import MAX
 
 _DEFAULT_SHARE = 0.01
 

@@ -17,11 +17,11 @@ from chillcast.settings import Settings
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Slice
-from simulators.archiver import Archiver
-from simulators.digest import Digest
-from simulators.player import MAX, since
-from simulators.scenario import Scenario
-from simulators.simulation import Simulation
+from simulators.fleet.scenario import Scenario
+from simulators.fleet.simulation import Simulation
+from simulators.recordings.archiver import Archiver
+from simulators.recordings.digest import Digest
+from simulators.replay.player import MAX, since
 from simulators.truth import FaultRecord, ShutdownRecord
 
 _PICTURES = (".png", ".svg", ".pdf")

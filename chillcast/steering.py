@@ -11,7 +11,7 @@ from chillcast.pipeline import wait_for_configured_broker
 from chillcast.reporter import Reporter
 from chillcast.settings import Settings
 from models.errors import ConfigError, RecordError
-from simulators.player import MAX, parse_speed
+from simulators.replay.player import MAX, parse_speed
 from streams.kafka.connection import Connection
 from streams.kafka.live_reader import Feed
 from streams.kafka.publisher import Publisher

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 
 from models.fleet.fleet import load_fleet
-from simulators.report import table
-from simulators.scenario import Scenario, load_scenario
-from simulators.simulation import Simulation
+from simulators.fleet.scenario import Scenario, load_scenario
+from simulators.fleet.simulation import Simulation
+from simulators.validation.report import table
 
 ROOT = Path(__file__).parent.parent
 MANUAL = ROOT / "docs" / "simulator.md"

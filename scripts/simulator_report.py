@@ -8,12 +8,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from models.fleet.fleet import Fleet, load_fleet
-from simulators import report, report_plots
-from simulators.recording import read_recording
-from simulators.scenario import load_scenario
-from simulators.simulation import Simulation
-from simulators.survey import Survey, running, survey
-from simulators.thresholds import ranked
+from simulators.fleet.scenario import load_scenario
+from simulators.fleet.simulation import Simulation
+from simulators.recordings.recording import read_recording
+from simulators.validation import report, report_plots
+from simulators.validation.survey import Survey, running, survey
+from simulators.validation.thresholds import ranked
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "images"

@@ -29,7 +29,7 @@ from models.fleet.fleet import Fleet, load_fleet
 from models.learning.fitting import History
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
-from simulators.recording import Recorded, read_recording
+from simulators.recordings.recording import Recorded, read_recording
 from streams.kafka.embedded_broker import free_port
 from streams.kafka.live_reader import Feed
 from streams.kafka.publisher import Publisher

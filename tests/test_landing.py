@@ -19,7 +19,7 @@ from models.store.dataset import StoredHistory, select
 from models.store.feature_store import FeatureStore
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
-from simulators.recording import Recorded, read_recording
+from simulators.recordings.recording import Recorded, read_recording
 from tests.test_end_to_end import ROOT, Alarms, chillcast, drives
 
 FLEET = "fleets/backblaze.toml"

@@ -58,7 +58,7 @@ def test_the_wheel_holds_the_four_packages_the_fleets_and_the_page(tmp_path: Pat
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {
         "chillcast/cli.py",
-        "simulators/physics.py",
+        "simulators/chiller/physics.py",
         "streams/worker/worker.py",
         "models/features/kernel.py",
     } <= names

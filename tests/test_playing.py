@@ -22,9 +22,9 @@ from chillcast.steering import tell
 from models.errors import ConfigError
 from models.fleet.fleet import load_fleet
 from models.telemetry.labels import DAY_MS
-from simulators.archive import Archive
-from simulators.playable import Span
-from simulators.scenario import load_scenario
+from simulators.fleet.scenario import load_scenario
+from simulators.recordings.archive import Archive
+from simulators.replay.playable import Span
 from streams.kafka.cluster import Cluster, GroupStatus
 from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import EmbeddedBroker
@@ -33,8 +33,8 @@ from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics
 from streams.stage import Incoming
 from streams.wire.messages import WATERMARK, Watermark, decode_json
-from tests.simulators.test_dirt import FLEET as TOY
-from tests.simulators.test_dirt import clean
+from tests.simulators.dirt.test_dirt import FLEET as TOY
+from tests.simulators.dirt.test_dirt import clean
 from tests.test_end_to_end import chillcast, drives
 
 ROOT = Path(__file__).parents[1]

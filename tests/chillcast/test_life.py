@@ -10,8 +10,8 @@ import pytest
 from chillcast.life import chosen, draw, life_of, moved_most
 from models.errors import ConfigError
 from models.fleet.fleet import load_fleet
-from simulators.scenario import load_scenario
-from simulators.simulation import Simulation
+from simulators.fleet.scenario import load_scenario
+from simulators.fleet.simulation import Simulation
 from simulators.truth import FaultRecord
 
 FLEETS = Path(__file__).parents[2] / "fleets"

@@ -31,7 +31,7 @@ from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, parse_fleet
 from models.learning.fitting import History
 from models.telemetry.samples import Frames, Slice
-from simulators.replay import replay
+from simulators.replay.replay import replay
 from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.kafka.live_reader import Feed

@@ -1,0 +1,1 @@
+"""One chiller: physics, faults, controller, operation. No noise of instruments and no fleet."""

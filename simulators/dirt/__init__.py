@@ -1,0 +1,1 @@
+"""What happens to telemetry between an instrument and the broker. No physics."""

@@ -1,0 +1,1 @@
+"""Scenarios and simulated fleets: groups of plants, day by day. No Kafka."""

@@ -1,0 +1,80 @@
+"""A scenario says which fleet to simulate: how many machines, when, in which climates, with which faults."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from models.errors import ConfigError
+from models.fleet.config import read_table, read_toml
+from simulators.chiller.faults import KINDS
+from simulators.chiller.maintenance import Maintenance
+from simulators.clock import DAY_S, Clock
+from simulators.dirt.dirt import CLEAN, Dirt
+from simulators.site.climate import Climate
+
+Positive = Annotated[int, Meta(gt=0)]
+Rate = Annotated[float, Meta(ge=0, le=100)]
+
+
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A simulated fleet; ``start`` is a day in UTC, ``faults`` are rates per chiller-year by kind.
+
+    Plants are spread over ``climates`` by their shares. A fleet of fewer ``assets`` has the first of them.
+    ``dirt`` is what happens to the telemetry on its way. ``msgspec.structs.replace`` makes a variant.
+    """
+
+    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,63}$")]
+    assets: Annotated[int, Meta(gt=0, le=999_999)]
+    days: Positive
+    start: date
+    seed: Annotated[int, Meta(ge=0)]
+    period_s: Positive
+    climates: Annotated[tuple[Climate, ...], Meta(min_length=1)]
+    faults: dict[str, Rate] = {}
+    dirt: Dirt = CLEAN
+    maintenance: Maintenance = Maintenance()
+    noise: Annotated[float, Meta(ge=0, le=100)] = 1.0
+    nuisance_warnings: Rate = 6.0
+
+    @property
+    def clock(self) -> Clock:
+        """The calendar of this scenario."""
+        return Clock(self.start, self.period_s)
+
+    @property
+    def range_ms(self) -> tuple[int, int]:
+        """The beginning of its first day, and the end of its last."""
+        return self.clock.start_ms(0), self.clock.start_ms(self.days)
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read and check a scenario file.
+
+    Raises ConfigError with the file, the key, its value and what was expected.
+    """
+    raw = read_toml(path, "scenario")
+    return parse_scenario(raw, str(path))
+
+
+def parse_scenario(raw: dict[str, Any], source: str) -> Scenario:
+    """Check the content of a scenario file; ``source`` names it in errors."""
+    scenario = read_table(raw, Scenario, source)
+    if DAY_S % scenario.period_s:
+        raise ConfigError(source, "period_s", scenario.period_s, "a divisor of 86400, the seconds of a day")
+    policy = scenario.maintenance
+    if policy.service_until_day <= policy.service_from_day:
+        expected = f"above service_from_day = {policy.service_from_day}"
+        raise ConfigError(source, "maintenance.service_until_day", policy.service_until_day, expected)
+    names = [climate.name for climate in scenario.climates]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise ConfigError(source, f"climates[{i}].name", name, "a name that no other climate has")
+    for kind, rate in scenario.faults.items():
+        if kind not in KINDS:
+            raise ConfigError(source, f"faults.{kind}", rate, f"a kind of fault: {', '.join(KINDS)}")
+    return scenario

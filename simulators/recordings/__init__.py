@@ -1,0 +1,1 @@
+"""Recordings, read and written: tables of real fleets and folders of Parquet. Nothing is replayed here."""

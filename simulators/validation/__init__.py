@@ -1,0 +1,1 @@
+"""How credible the simulator is, held against published tests. Not part of the wheel."""
