@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chillcast import stages
+from chillcast.pipeline import stages
 from chillcast.settings import read_settings
 from streams.worker.commit import Idempotent
 

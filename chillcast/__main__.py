@@ -1,5 +1,5 @@
 """``python -m chillcast``: how the supervisor starts its workers."""
 
-from chillcast.cli import main
+from chillcast.cli.app import main
 
 main()

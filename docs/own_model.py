@@ -22,7 +22,7 @@ print(len(schema), "features, of which the booster uses", names)
 # %% [markdown]
 # Five lines bring it to the workers. There is no champion yet, so that the gate only looks at speed and size.
 # %%
-from chillcast.modelling import Models
+from chillcast.models.modelling import Models
 
 models = Models.open(home="own_model", fleet="backblaze")
 version = models.register(booster, threshold=0.3)

@@ -12,7 +12,7 @@ import pytest
 import typer
 from prometheus_client import Counter, Gauge, Histogram
 
-from chillcast.cli import app
+from chillcast.cli.app import app
 from chillcast.settings import PREFIX, Settings
 from models.fleet import fleet
 from streams.worker.metrics import Families

@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from chillcast.learning import create_registry
-from chillcast.pipeline import running
-from chillcast.publishing import BackgroundReplay, Playing
-from chillcast.reporter import Reporter
+from chillcast.models.learning import create_registry
+from chillcast.pipeline.pipeline import running
+from chillcast.pipeline.publishing import BackgroundReplay, Playing
 from chillcast.settings import Settings
+from chillcast.terminal.reporter import Reporter
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, load_fleet

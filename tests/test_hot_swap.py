@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chillcast.pipeline import Pipeline, running
+from chillcast.pipeline.pipeline import Pipeline, running
 from chillcast.settings import Settings
 from models.features.kernel import Windows
 from models.registry.bundle import write_bundle

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from chillcast.pipeline import running
-from chillcast.publishing import BackgroundReplay, Playing
+from chillcast.pipeline.pipeline import running
+from chillcast.pipeline.publishing import BackgroundReplay, Playing
+from chillcast.pipeline.stages import feature_store
 from chillcast.settings import Settings
-from chillcast.stages import feature_store
 from models.fleet.fleet import Fleet, load_fleet
 from models.store.dataset import StoredHistory, select
 from models.store.feature_store import FeatureStore

@@ -57,7 +57,7 @@ def test_the_wheel_holds_the_four_packages_the_fleets_and_the_page(tmp_path: Pat
     (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {
-        "chillcast/cli.py",
+        "chillcast/cli/app.py",
         "simulators/chiller/physics.py",
         "streams/worker/worker.py",
         "models/features/kernel.py",

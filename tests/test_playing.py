@@ -11,14 +11,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from chillcast.capturing import record
-from chillcast.publishing import GroupLag, Playing, publish
-from chillcast.recorded import Request as Recording
-from chillcast.recorded import publish_recording
-from chillcast.reporter import Reporter
+from chillcast.pipeline.publishing import GroupLag, Playing, publish
+from chillcast.pipeline.steering import tell
+from chillcast.recordings.capturing import record
+from chillcast.recordings.recorded import Request as Recording
+from chillcast.recordings.recorded import publish_recording
 from chillcast.settings import Settings
-from chillcast.simulating import Request, simulate
-from chillcast.steering import tell
+from chillcast.simulation.simulating import Request, simulate
+from chillcast.terminal.reporter import Reporter
 from models.errors import ConfigError
 from models.fleet.fleet import load_fleet
 from models.telemetry.labels import DAY_MS

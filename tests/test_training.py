@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chillcast.training_config import load_config
+from chillcast.training.training_config import load_config
 from models.errors import ConfigError
 from models.registry.manifest import read_manifest
 from tests.test_end_to_end import chillcast, drives

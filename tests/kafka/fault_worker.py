@@ -16,9 +16,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from chillcast import logs
+from chillcast.pipeline.stages import create_worker
 from chillcast.settings import read_settings
-from chillcast.stages import create_worker
+from chillcast.terminal import logs
 from streams.worker.worker import Lane
 
 FAULT = Path(os.environ.get("CHILLCAST_TEST_FAULT", "no-fault"))

@@ -6,8 +6,8 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 
-from chillcast.broker_checks import broker_findings
-from chillcast.findings import Finding
+from chillcast.doctor.broker_checks import broker_findings
+from chillcast.doctor.findings import Finding
 from chillcast.settings import Settings
 from models.fleet.fleet import load_fleet
 from streams.kafka.connection import Connection

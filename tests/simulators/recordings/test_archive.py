@@ -106,9 +106,9 @@ def test_the_truth_lies_apart_and_only_an_evaluations_ceiling_reads_one(folder: 
         p for name in ("simulators", "chillcast", "models", "streams") for p in Path(name).rglob("*.py")
     ]
     named = {str(p) for p in readers if '"truth"' in p.read_text(encoding="utf-8")}
-    assert named == {"simulators/recordings/archiver.py", "chillcast/truth.py"}
+    assert named == {"simulators/recordings/archiver.py", "chillcast/training/truth.py"}
     users = {str(p) for p in readers if "read_truth" in p.read_text(encoding="utf-8")}
-    assert users == {"chillcast/truth.py", "chillcast/training.py"}
+    assert users == {"chillcast/training/truth.py", "chillcast/training/training.py"}
 
 
 def test_a_folder_with_something_in_it_is_not_written_into(tmp_path: Path) -> None:

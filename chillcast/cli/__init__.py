@@ -1,0 +1,1 @@
+"""The command line: words into calls. No work is done here."""

@@ -1,0 +1,323 @@
+"""The command line: every command reads the settings once and hands them down."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from chillcast.cli import data as data_commands
+from chillcast.cli import models as model_commands
+from chillcast.cli.options import SHIPPED, AsJson, FleetName, Home, opened, show
+from chillcast.settings import find_file, read_settings
+from chillcast.terminal.plotting import keep_cache_under
+from chillcast.terminal.reporter import Reporter
+from models.errors import ChillcastError, ConfigError
+from models.fleet.fleet import Fleet, load_fleet
+
+if TYPE_CHECKING:
+    from simulators.fleet.scenario import Scenario
+
+app = typer.Typer(
+    name="chillcast",
+    help="Says days ahead which machine is heading for a shutdown, why, and what to check.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+app.add_typer(data_commands.app, name="data")
+app.add_typer(model_commands.app, name="models")
+
+Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; embedded where there is none.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
+Horizon = Annotated[float | None, typer.Option(help="Days ahead; the fleet file's where not given.")]
+Speed = Annotated[str, typer.Option(help="Event time over wall time: a number, or max.")]
+Batch = Annotated[int | None, typer.Option(help="Seconds of event time in a message; one sampling period.")]
+Kafka = Annotated[bool, typer.Option("--kafka", help="Publish to a running Kafka and its workers.")]
+Out = Annotated[Path | None, typer.Option(help="New or empty folder for a recording.")]
+TrainUntil = Annotated[str | None, typer.Option(help="Date (UTC): learn from what lies before it.")]
+
+
+def main() -> None:
+    """Run the command line; an error that is the operator's to mend is one line, and exit code 1.
+
+    Such are those that chillcast raises on purpose, and files that cannot be read or written. SIGTERM ends a
+    command as Ctrl-C does, so that it stops what it started.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        app()
+    except ChillcastError as error:
+        _give_up(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _give_up(f"{error.filename}: {error.strerror}")
+
+
+def _give_up(why: str) -> None:
+    Reporter().console.print(f"chillcast: {why}", markup=False, soft_wrap=True, highlight=False)
+    sys.exit(1)
+
+
+@app.command()
+def demo(
+    *,
+    scenario: Annotated[str, typer.Option(help=f"Scenario {SHIPPED}")] = "demo",
+    assets: Annotated[int | None, typer.Option(help="Number of machines.")] = None,
+    days: Annotated[int | None, typer.Option(help="Days of history and replay together.")] = None,
+    replay_days: Annotated[int, typer.Option(help="Days at the end that are replayed.")] = 60,
+    home: Home = None,
+    broker: Broker = None,
+) -> None:
+    """Simulate a fleet, train on its history, stream the rest through Kafka, and judge the alerts."""
+    settings, fleet = opened(home=home, broker=broker)
+    keep_cache_under(settings.home_path)
+    from chillcast.demo.demo import run_demo  # noqa: PLC0415  (heavy: loaded by the commands that need it)
+    from chillcast.demo.demo_report import present  # noqa: PLC0415
+
+    chosen = _scenario(scenario, assets=assets, days=days)
+    if not 0 < replay_days < chosen.days:
+        raise ConfigError(
+            "command line", "--replay-days", replay_days, f"more than 0, less than {chosen.days}"
+        )
+    reporter = Reporter()
+    result = run_demo(settings, fleet, chosen, replay_days=replay_days, reporter=reporter)
+    present(result, settings.home_path / "demo", reporter)
+
+
+@app.command()
+def replay(
+    recording: Annotated[Path, typer.Argument(help="Folder, or CSV, CSV.gz or Parquet table, of a fleet.")],
+    *,
+    fleet: FleetName = None,
+    train_until: TrainUntil = None,
+    horizon: Horizon = None,
+    seed: Seed = 1,
+    speed: Speed = "max",
+    from_: Annotated[str | None, typer.Option("--from", help="Date or time (UTC) to begin at.")] = None,
+    until: Annotated[str | None, typer.Option(help="Date or time (UTC) to end before.")] = None,
+    dirt: Annotated[Path | None, typer.Option(help="TOML file whose [dirt] table falls on it.")] = None,
+    batch: Batch = None,
+    kafka: Kafka = False,
+    home: Home = None,
+    broker: Broker = None,
+    json: AsJson = False,
+) -> None:
+    """Replay a recording through Kafka, agents, model and alerts, and judge what came out."""
+    from chillcast.recordings import recorded  # noqa: PLC0415
+    from simulators.dirt.dirt import CLEAN, load_dirt  # noqa: PLC0415
+    from simulators.replay.player import parse_speed  # noqa: PLC0415
+    from simulators.replay.replay import batch_ms_of  # noqa: PLC0415
+
+    settings, machines = opened(home=home, broker=broker, fleet=fleet)
+    machines = _narrowed(machines, horizon)
+    batch_ms_of(machines, batch)
+    request = recorded.Request(
+        recording,
+        machines,
+        train_until,
+        seed,
+        span=recorded.parse_span(from_, until),
+        dirt=load_dirt(dirt) if dirt else CLEAN,
+        speed=parse_speed(speed),
+        batch_s=batch,
+    )
+    run = recorded.publish_recording if kafka else recorded.replay_recording
+    show(run(settings, request, Reporter()), json=json)
+
+
+@app.command()
+def train(
+    config: Annotated[str, typer.Argument(help=f"Training {SHIPPED}")],
+    *,
+    promote: Annotated[bool, typer.Option("--promote", help="Make it the champion, too.")] = False,
+    tune: Annotated[
+        int, typer.Option(help="Try so many sets of parameters (needs chillcast[tuning]).", min=0)
+    ] = 0,
+    processes: Annotated[
+        int | None, typer.Option(help="For models of segments; else as many as there are cores.", min=1)
+    ] = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Learn from the feature store, judge by event beside every baseline, and register the model."""
+    from chillcast.training.enrolment import train_and_register  # noqa: PLC0415
+    from chillcast.training.training_config import load_config  # noqa: PLC0415
+
+    chosen = load_config(find_file(config, "training file"))
+    settings, _ = opened(home=home, fleet=chosen.fleet)
+    done = train_and_register(
+        settings, chosen, Reporter(), promoted=promote, trials=tune, processes=processes
+    )
+    show(done, json=json)
+
+
+@app.command()
+def backtest(
+    recording: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet recording of a fleet.")],
+    *,
+    fleet: FleetName = None,
+    train_until: TrainUntil = None,
+    horizon: Horizon = None,
+    seed: Seed = 1,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Do what replay does without a broker, through the same kernel."""
+    from chillcast.recordings.recorded import Request, backtest_recording  # noqa: PLC0415
+
+    _, machines = opened(home=home, fleet=fleet)
+    request = Request(recording, _narrowed(machines, horizon), train_until, seed)
+    show(backtest_recording(request, Reporter()), json=json)
+
+
+@app.command()
+def worker(stage: Annotated[str, typer.Argument(help="features, risk, sink or landing")]) -> None:
+    """Run one stage of the pipeline until told to stop; its supervisor restarts it after a crash."""
+    from chillcast.pipeline.pipeline import wait_for_configured_broker  # noqa: PLC0415
+    from chillcast.pipeline.stages import check_stage, create_worker  # noqa: PLC0415
+    from chillcast.terminal import logs  # noqa: PLC0415
+    from streams.alarms import alarm  # noqa: PLC0415
+    from streams.kafka.topics import Topics, create_topics  # noqa: PLC0415
+
+    settings = read_settings()
+    check_stage(stage)
+    logs.configure(settings.log_level, settings.log_format)
+    wait_for_configured_broker(settings, alarm, None)
+    create_topics(settings.connection, Topics(settings.topic_prefix), settings.partitions)
+    create_worker(stage, settings).run()
+
+
+@app.command()
+def up(*, fleet: FleetName = None, home: Home = None, broker: Broker = None) -> None:
+    """Run all stages under one supervisor until told to stop."""
+    from chillcast.pipeline.pipeline import run_until_stopped  # noqa: PLC0415
+
+    run_until_stopped(*opened(home=home, broker=broker, fleet=fleet), Reporter())
+
+
+@app.command()
+def page(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    fleet: FleetName = None,
+    home: Home = None,
+) -> None:
+    """Serve the page: the fleet by risk, and one machine's risk over time."""
+    from chillcast.pipeline.serving import serve_page  # noqa: PLC0415
+
+    serve_page(*opened(home=home, fleet=fleet, page_host=host, page_port=port), Reporter())
+
+
+@app.command()
+def simulate(
+    scenario: Annotated[str, typer.Argument(help=f"Scenario {SHIPPED}")],
+    *,
+    out: Out = None,
+    kafka: Kafka = False,
+    speed: Speed = "max",
+    batch: Batch = None,
+    plot: Annotated[Path | None, typer.Option(help="PNG of one machine's life.")] = None,
+    asset: Annotated[str | None, typer.Option(help="Which; the first that trips unless given.")] = None,
+    assets: Annotated[int | None, typer.Option(help="Number of machines.")] = None,
+    days: Annotated[int | None, typer.Option(help="Days to simulate.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    fleet: FleetName = None,
+    home: Home = None,
+    broker: Broker = None,
+    json: AsJson = False,
+) -> None:
+    """Simulate a fleet: into a recording, onto a running Kafka, or only to say what happens."""
+    from chillcast.simulation import simulating  # noqa: PLC0415
+    from simulators.replay.player import parse_speed  # noqa: PLC0415
+    from simulators.replay.replay import batch_ms_of  # noqa: PLC0415
+
+    settings, machines = opened(home=home, broker=broker, fleet=fleet)
+    chosen = _scenario(scenario, assets=assets, days=days, seed=seed)
+    batch_ms_of(machines, batch)
+    request = simulating.Request(chosen, out, kafka, parse_speed(speed), batch, plot, asset)
+    show(simulating.simulate(settings, machines, request, Reporter()), json=json)
+
+
+@app.command()
+def record(
+    *,
+    out: Annotated[Path, typer.Option(help="New or empty folder for the recording.")],
+    from_start: Annotated[bool, typer.Option(help="Begin with what the topic has already.")] = False,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.", min=0)] = None,
+    fleet: FleetName = None,
+    home: Home = None,
+    broker: Broker = None,
+    json: AsJson = False,
+) -> None:
+    """Record the telemetry of a running Kafka, so that it can be replayed."""
+    from chillcast.recordings.capturing import record as capture  # noqa: PLC0415
+
+    settings, machines = opened(home=home, broker=broker, fleet=fleet)
+    found = capture(settings, machines, out, Reporter(), from_start=from_start, seconds=seconds)
+    show(found, json=json)
+
+
+@app.command()
+def control(
+    command: Annotated[str, typer.Argument(help="pause, resume, seek, speed or stop")],
+    value: Annotated[str | None, typer.Argument(help="Time to seek to; speed, or max.")] = None,
+    *,
+    home: Home = None,
+    broker: Broker = None,
+) -> None:
+    """Tell every replay that runs on a Kafka what to do."""
+    from chillcast.pipeline.steering import tell  # noqa: PLC0415
+
+    tell(read_settings(home=home, broker=broker), command, value)
+
+
+@app.command()
+def check(path: Annotated[Path, typer.Argument(help="Fleet file.")]) -> None:
+    """Check a fleet file and say what it describes."""
+    found = load_fleet(path)
+    typer.echo(
+        f"{path}: fleet {found.name}: {len(found.sensors)} sensors, "
+        f"{len(found.sampling.windows_s)} windows, horizons {', '.join(f'{h:g} d' for h in found.horizons_d)}"
+    )
+
+
+@app.command()
+def doctor(
+    *, fleet: FleetName = None, home: Home = None, broker: Broker = None, json: AsJson = False
+) -> None:
+    """Look at all that the pipeline stands on, and say what to do; exit code 1 if anything fails."""
+    from chillcast.doctor.doctor import examine, healthy, to_json  # noqa: PLC0415
+
+    logging.disable()  # what the clients would say stands in the findings
+    findings = examine(lambda: read_settings(home=home, broker=broker, fleet=fleet))
+    typer.echo(to_json(findings) if json else "\n".join(map(str, findings)))
+    if not healthy(findings):
+        raise typer.Exit(1)
+
+
+def _scenario(name: str, **overrides: int | None) -> Scenario:
+    """Read a scenario; what the command line gives wins."""
+    from simulators.fleet.scenario import load_scenario, parse_scenario  # noqa: PLC0415
+
+    chosen = msgspec.to_builtins(load_scenario(find_file(name, "scenario")))
+    given = {k: v for k, v in overrides.items() if v is not None}
+    return parse_scenario({**chosen, **given}, "command line")
+
+
+def _narrowed(fleet: Fleet, horizon: float | None) -> Fleet:
+    """Return the fleet with one horizon only, where the command line names it."""
+    if horizon is None:
+        return fleet
+    if horizon not in fleet.horizons_d:
+        raise ConfigError("command line", "--horizon", horizon, f"one of {list(fleet.horizons_d)}")
+    alerting = msgspec.structs.replace(fleet.alerting, horizon_d=horizon)
+    return msgspec.structs.replace(fleet, horizons_d=(horizon,), alerting=alerting)

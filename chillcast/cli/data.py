@@ -1,0 +1,127 @@
+"""`chillcast data …`: the feature store and its datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chillcast.cli.options import AsJson, FleetName, Home, opened, show
+from chillcast.terminal.reporter import Reporter
+from models.errors import ConfigError
+
+app = typer.Typer(
+    no_args_is_help=True, help="The feature store: what is in it, and the datasets drawn from it."
+)
+
+Digest = Annotated[str, typer.Argument(help="The beginning of a dataset's digest.")]
+
+
+@app.command("backfill")
+def backfill(
+    source: Annotated[str, typer.Argument(help="Recording of a fleet, or a scenario.")],
+    *,
+    fleet: FleetName = None,
+    expect_until: Annotated[
+        str | None, typer.Option(help="Learn what is normal from what lies before it; else the champion's.")
+    ] = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Land the windows and events of a recording, or of a simulated fleet, in the feature store."""
+    from chillcast.training.datasets import backfill, past_of  # noqa: PLC0415
+
+    settings, machines = opened(home=home, fleet=fleet)
+    past = past_of(source, machines)
+    show(backfill(settings, past, expect_until, Reporter()), json=json)
+
+
+@app.command("inventory")
+def inventory(
+    file: Annotated[Path, typer.Argument(help="CSV with a column asset, and one per attribute.")],
+    *,
+    fleet: FleetName = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Say what the machines are (model, site, …): models can be trained for segments by these."""
+    from chillcast.pipeline.stages import feature_store  # noqa: PLC0415
+    from chillcast.training.datasets import inventorise  # noqa: PLC0415
+
+    settings, machines = opened(home=home, fleet=fleet)
+    show(inventorise(feature_store(settings, machines), machines, file), json=json)
+
+
+@app.command("list")
+def list_(*, fleet: FleetName = None, home: Home = None, json: AsJson = False) -> None:
+    """List the windows of the feature store by schema, and the datasets that were drawn from it."""
+    from chillcast.pipeline.stages import feature_store  # noqa: PLC0415
+    from chillcast.training.datasets import contents  # noqa: PLC0415
+
+    show(contents(feature_store(*opened(home=home, fleet=fleet))), json=json)
+
+
+@app.command("show")
+def show_(
+    digest: Annotated[str | None, typer.Argument(help="The beginning of a dataset's digest.")] = None,
+    *,
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Or the date (UTC) after which it begins,")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="and the date (UTC) with which it ends.")] = None,
+    fingerprint: Annotated[str | None, typer.Option(help="Feature schema, where there are several.")] = None,
+    fleet: FleetName = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Check the files of a dataset and say what it holds; with a time range, name the dataset first."""
+    from chillcast.pipeline.stages import feature_store  # noqa: PLC0415
+    from chillcast.training.datasets import define, describe  # noqa: PLC0415
+    from models.store.dataset import Catalogue  # noqa: PLC0415
+
+    settings, machines = opened(home=home, fleet=fleet)
+    store = feature_store(settings, machines)
+    if digest:
+        found = Catalogue(store).find(digest)
+    elif from_ and until:
+        found = define(store, machines, (from_, until), fingerprint)
+    else:
+        raise ConfigError("command line", "digest", digest, "a dataset's digest, or --from and --until")
+    show(describe(store, machines, found), json=json)
+
+
+@app.command("prune")
+def prune(
+    before: Annotated[str, typer.Option(help="Date (UTC): what lies before it is deleted.")],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Also what datasets stand on.")] = False,
+    fleet: FleetName = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Delete old windows and events from the feature store, but none that a dataset stands on."""
+    from chillcast.pipeline.stages import feature_store  # noqa: PLC0415
+    from chillcast.training import datasets  # noqa: PLC0415
+
+    store = feature_store(*opened(home=home, fleet=fleet))
+    show(datasets.prune(store, datasets.parse_date(before, "--before"), force=force), json=json)
+
+
+@app.command("diff")
+def diff(
+    one: Digest,
+    other: Digest,
+    *,
+    fleet: FleetName = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Say how two datasets differ: in time, features and files."""
+    from chillcast.pipeline.stages import feature_store  # noqa: PLC0415
+    from chillcast.training.datasets import difference  # noqa: PLC0415
+    from models.store.dataset import Catalogue  # noqa: PLC0415
+
+    store = feature_store(*opened(home=home, fleet=fleet))
+    catalogue = Catalogue(store)
+    show(difference(store, catalogue.find(one), catalogue.find(other)), json=json)

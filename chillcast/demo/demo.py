@@ -1,0 +1,171 @@
+"""The demonstration: a simulated fleet, from telemetry to alerts days ahead, with one command."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from chillcast.models.learning import Remembering, enrol, expect, learn
+from chillcast.pipeline.live import Gathered
+from chillcast.pipeline.publishing import Playing
+from chillcast.pipeline.streaming import Source, stream
+from chillcast.settings import Settings
+from chillcast.terminal.reporter import Reporter
+from models.evaluation.events import EventReport, evaluate_cases, log_loss
+from models.fleet.fleet import Fleet
+from models.learning.fitting import History
+from models.telemetry.labels import DAY_MS, YEAR_MS, known, time_to_next, within
+from models.telemetry.samples import Event, Slice, utc
+from simulators.fleet.scenario import Scenario
+from simulators.fleet.simulation import Simulation
+from simulators.truth import FaultRecord, ShutdownRecord
+from streams.wire.messages import Alert, SensorReason
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many machines, when their history starts, when it ends, and when the replay does."""
+
+    assets: int
+    start_ms: int
+    until_ms: int
+    end_ms: int
+
+    @classmethod
+    def of(cls, scenario: Scenario, replay_days: int) -> Plan:
+        """Split a scenario's days into history and replay."""
+        start_ms, end_ms = scenario.range_ms
+        return cls(scenario.assets, start_ms, end_ms - replay_days * DAY_MS, end_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demonstration found."""
+
+    report: EventReport
+    horizon_ms: int
+    gathered: Gathered
+    plan: Plan
+    version: str
+    events: tuple[Event, ...]
+    shutdowns: tuple[ShutdownRecord, ...]
+    faults: tuple[FaultRecord, ...]
+    log_loss: dict[str, float]
+    seconds: float
+
+    def had_precursor(self, event: Event) -> bool:
+        """Return whether anything could have announced the shutdown: the simulator's own knowledge."""
+        return any(
+            s.has_precursor for s in self.shutdowns if (s.asset, s.time_ms) == (event.asset, event.time_ms)
+        )
+
+    @property
+    def false_alarms_with_a_fault(self) -> int:
+        """Return how many false alarms fell on a machine that had a fault, mended or not yet tripping."""
+        return sum(
+            any(f.asset == asset and f.begin_ms <= ms < (f.end_ms or ms + 1) for f in self.faults)
+            for asset, ms in self.report.false_alarms
+        )
+
+    def opened_before(self, event: Event) -> int | None:
+        """Return when the case that announced a shutdown opened, None where it was missed."""
+        if event in self.report.missed:
+            return None
+        opened = [a.opened_ms for a in self.gathered.alerts if a.asset == event.asset and a.stage == "open"]
+        before = [t for t in opened if 0 < event.time_ms - t <= self.horizon_ms]
+        return min(before, default=None)
+
+
+def run_demo(
+    settings: Settings, fleet: Fleet, scenario: Scenario, *, replay_days: int, reporter: Reporter
+) -> DemoResult:
+    """Simulate, train on the first part, stream the rest, and judge the alerts by event."""
+    started, plan = time.monotonic(), Plan.of(scenario, replay_days)
+    warm_ms = fleet.sampling.windows_s[-1] * 1000
+    expectation = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
+    simulation = Simulation(scenario, fleet)
+    slices = Remembering(simulation.delivered(), warm_ms)
+    history = History(fleet, slices, expectation)
+    fitted = learn(
+        fleet,
+        history,
+        start_ms=plan.start_ms,
+        until_ms=plan.until_ms,
+        seed=scenario.seed,
+        reporter=reporter,
+    )
+    version = enrol(fitted, fleet, settings, source=scenario.name, seed=scenario.seed, reporter=reporter)
+    events: list[Event] = []
+    rest = _noting(chain(list(slices.kept), slices.slices), events)
+    playing = Playing(scenario.name, lambda _: rest, plan.until_ms, plan.end_ms)
+    source = Source(playing, plan.assets * fleet.sampling.hop_s / fleet.sampling.period_s)
+    gathered = stream(
+        settings, fleet, source, reporter, on_alert=lambda alert: _announce(alert, plan, reporter)
+    )
+    return DemoResult(
+        report=_judge(fleet, scenario, plan, gathered, events),
+        horizon_ms=int(fleet.alerting.horizon_d * DAY_MS),
+        gathered=gathered,
+        plan=plan,
+        version=version,
+        events=tuple(events),
+        shutdowns=simulation.shutdowns,
+        faults=simulation.faults,
+        log_loss=compare_online(fleet, gathered, events, plan),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _noting(slices: Iterable[Slice], events: list[Event]) -> Iterator[Slice]:
+    """Pass slices on, noting what really happened: the judge knows it, the pipeline does not."""
+    for part in slices:
+        events += part.events
+        yield part
+
+
+def _announce(alert: Alert, plan: Plan, reporter: Reporter) -> None:
+    """Print a case as it opens, once the replay has left its warm-up."""
+    if alert.stage == "open" and alert.time_ms >= plan.until_ms:
+        first = alert.sensors[0] if alert.sensors else None
+        sensor = f"; {in_words(first)}" if first else ""
+        reporter.line(
+            f"{utc(alert.time_ms)}  {alert.asset}  {alert.text}: {alert.fault or 'see sensors'}{sensor}"
+        )
+
+
+def in_words(sensor: SensorReason) -> str:
+    """Say one sensor's value against what is usual for the machine."""
+    value, baseline = (
+        "missing" if x is None else f"{x:.1f} {sensor.unit}" for x in (sensor.value, sensor.baseline)
+    )
+    return f"{sensor.label} {value}, usually {baseline}"
+
+
+def _judge(
+    fleet: Fleet, scenario: Scenario, plan: Plan, gathered: Gathered, events: list[Event]
+) -> EventReport:
+    cases = [(a.asset, a.opened_ms) for a in gathered.alerts if a.stage == "open"]
+    return evaluate_cases(
+        cases,
+        events,
+        horizon_d=fleet.alerting.horizon_d,
+        start_ms=plan.until_ms,
+        end_ms=plan.end_ms,
+        asset_years=scenario.assets * (plan.end_ms - plan.until_ms) / YEAR_MS,
+    )
+
+
+def compare_online(fleet: Fleet, gathered: Gathered, events: list[Event], plan: Plan) -> dict[str, float]:
+    """Return the log-loss of the champion and of the online layer over the windows whose label is known."""
+    names, asset, end_ms, risk, adapted = gathered.columns()
+    horizon_d = fleet.alerting.horizon_d
+    judged = (end_ms >= plan.until_ms) & known(end_ms, horizon_d, plan.end_ms)
+    wait_ms = time_to_next(names, asset[judged].astype(np.int32), end_ms[judged], events)
+    label = within(wait_ms, horizon_d)
+    champion = log_loss(risk[judged, fleet.horizon], label)
+    online = log_loss(adapted[judged], label)
+    return {} if champion is None or online is None else {"champion": champion, "online": online}

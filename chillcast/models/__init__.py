@@ -1,0 +1,1 @@
+"""Registering, comparing, promoting, packaging models. No training configuration."""

@@ -1,0 +1,127 @@
+"""Learning a champion from a history: fitted, bundled, registered and promoted."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version as installed_version
+from itertools import takewhile
+from pathlib import Path
+
+from chillcast.settings import Settings
+from chillcast.terminal.reporter import Reporter
+from models.features.expectation import Expectation, fit_expectation
+from models.fleet.fleet import Fleet
+from models.learning.fitting import Chosen, Fitted, Search, WindowSource, fit, nobody
+from models.learning.segments import Division
+from models.registry.bundle import write_bundle
+from models.registry.mlflow_registry import Registry
+from models.registry.promotion import Promotion, whoever
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Slice
+
+
+class Remembering:
+    """Passes slices on, keeping those of the last ``span_ms``: what windows need to be warm."""
+
+    def __init__(self, slices: Iterable[Slice], span_ms: int) -> None:
+        self.slices, self.span_ms = iter(slices), span_ms
+        self.kept: deque[Slice] = deque()
+
+    def __iter__(self) -> Iterator[Slice]:
+        for part in self.slices:
+            self.kept.append(part)
+            while self.kept[0].end_ms <= part.end_ms - self.span_ms:
+                self.kept.popleft()
+            yield part
+
+
+def expect(fleet: Fleet, slices: Iterable[Slice], until_ms: int, reporter: Reporter) -> Expectation | None:
+    """Fit what the fleet's sensors should read, on the slices that end at or before ``until_ms``."""
+    if not fleet.expectation:
+        return None
+    with reporter.step("learning what is normal"):
+        return fit_expectation(fleet, takewhile(lambda part: part.end_ms <= until_ms, slices))
+
+
+def learn(
+    fleet: Fleet,
+    history: WindowSource,
+    *,
+    start_ms: int,
+    until_ms: int,
+    seed: int,
+    reporter: Reporter,
+    held_out: Chosen = nobody,
+    search: Search | None = None,
+    division: Division | None = None,
+) -> Fitted:
+    """Fit a model on [start, until), showing how far it is."""
+    days = (until_ms - start_ms) / DAY_MS
+    with reporter.step(f"learning from {days:.0f} days") as advance:
+        return fit(
+            fleet,
+            history,
+            start_ms=start_ms,
+            until_ms=until_ms,
+            seed=seed,
+            progress=lambda step, share: advance(share, step),
+            held_out=held_out,
+            search=search,
+            division=division,
+        )
+
+
+def enrol(
+    fitted: Fitted, fleet: Fleet, settings: Settings, *, source: str, seed: int, reporter: Reporter
+) -> str:
+    """Write the bundle, register it, make it the champion; return its version."""
+    lineage = {
+        "dataset_sha256": fitted.dataset_sha256,
+        "source": source,
+        "seed": str(seed),
+        "code": installed_version("chillcast"),
+    }
+    bundle = write(fitted, fleet, settings, lineage=lineage)
+    with reporter.step("registering the model"):
+        registry = create_registry(settings)
+        version = registry.register(fleet.name, bundle)
+        registry.promote(
+            Promotion(
+                fleet=fleet.name,
+                version=version,
+                reason=f"trained on {source}",
+                who=whoever(),
+                promoted_ms=int(time.time() * 1000),
+                overridden="the gate was not asked: this command promotes what it has learnt",
+            )
+        )
+    return version
+
+
+def write(
+    fitted: Fitted,
+    fleet: Fleet,
+    settings: Settings,
+    *,
+    lineage: Mapping[str, str],
+    metrics: Mapping[str, float] | None = None,
+) -> Path:
+    """Write the bundle of a model under the home folder; ``metrics`` replaces those of its making."""
+    folder = settings.home_path / "run" / "bundle"
+    write_bundle(
+        folder,
+        fitted.models,
+        fitted.expectation,
+        fleet=fleet.name,
+        metrics=fitted.metrics if metrics is None else metrics,
+        lineage=lineage,
+    )
+    return folder
+
+
+def create_registry(settings: Settings) -> Registry:
+    """Return the registry of these settings."""
+    home = settings.home_path
+    return Registry(settings.registry, home / "registry", home / "bundles")

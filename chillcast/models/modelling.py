@@ -1,0 +1,385 @@
+"""The models of a fleet, for the command line and for notebooks: register, compare, promote, roll back."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import msgspec
+import numpy as np
+
+from chillcast.models.learning import create_registry
+from chillcast.models.packaging import write_context
+from chillcast.models.shadowing import judge_shadow
+from chillcast.pipeline.stages import promotions_of
+from chillcast.settings import Settings, read_settings
+from models.errors import ModelError, UnavailableError
+from models.features.expectation import Expectation, identity_of
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet, load_fleet
+from models.registry.bundle import load_bundle, read_index, write_bundle
+from models.registry.foreign_booster import adopt
+from models.registry.gate import DEFAULT, Evidence, Verdict, judge
+from models.registry.manifest import PACK, Manifest, load_expectation, promoted_bundle, read_manifest
+from models.registry.mlflow_registry import Registry, Version
+from models.registry.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, whoever
+from models.risk.model_set import ModelSet, summary
+from models.telemetry.samples import utc
+from streams.champions.assignments import read_tenures
+from streams.kafka.cluster import connected
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics
+from streams.wire import messages
+
+_ANSWER_S = 10.0
+_TIMED_ROWS = 1000
+_JUDGED = "model_"
+
+
+class Models:
+    """The registered models of one fleet."""
+
+    def __init__(self, settings: Settings, fleet: Fleet) -> None:
+        self.settings, self.fleet = settings, fleet
+
+    @classmethod
+    def open(cls, home: str | None = None, fleet: str | None = None) -> Models:
+        """Return the models of a fleet, with the settings of the environment."""
+        settings = read_settings(home=home, fleet=fleet)
+        return cls(settings, load_fleet(settings.fleet_path))
+
+    @functools.cached_property
+    def registry(self) -> Registry:
+        """The registry; it is reached when it is first needed."""
+        return create_registry(self.settings)
+
+    @property
+    def promotions(self) -> Promotions:
+        """What was promoted, and who is champion: needs no registry."""
+        return promotions_of(self.settings, self.fleet)
+
+    def versions(self) -> list[Version]:
+        """Return every version, newest first."""
+        return self.registry.versions(self.fleet.name)
+
+    def show(self, version: str) -> dict[str, Any]:
+        """Return all that is known of a version."""
+        known = {v.version: v for v in self.versions()}
+        with self._bundle(version) as folder:
+            manifest, index = read_manifest(folder), read_index(folder)
+        found = known[version]
+        return {
+            "version": version,
+            "roles": list(found.aliases),
+            "registered": utc(found.created_ms),
+            "sha256": found.sha256,
+            "fingerprint": manifest.fingerprint,
+            "threshold": manifest.threshold,
+            "metrics": manifest.metrics,
+            "lineage": manifest.lineage,
+            "segments": summary(index),
+            "tags": {k: v for k, v in sorted(found.tags.items()) if k not in ("sha256", "fingerprint")},
+        }
+
+    def register(
+        self,
+        model: str | Path | lgb.Booster,
+        *,
+        threshold: float | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> str:
+        """Register a bundle's folder, a LightGBM model file, or a booster; return its version.
+
+        A booster is given the features of the champion; without a ``threshold`` it gets the champion's.
+        """
+        if isinstance(model, (str, Path)) and Path(model).is_dir():
+            return self.registry.register(self.fleet.name, Path(model))
+        text, source = _text_of(model)
+        expectation = self._expectation()
+        schema = FeatureSchema(self.fleet, identity_of(expectation))
+        adopted = adopt(text, schema, threshold=self._threshold() if threshold is None else threshold)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "bundle"
+            lineage = {"source": source, "who": whoever(), "kind": "adopted"}
+            write_bundle(
+                folder, adopted, expectation, fleet=self.fleet.name, metrics=metrics or {}, lineage=lineage
+            )
+            load_bundle(folder, schema.fingerprint)
+            return self.registry.register(self.fleet.name, folder)
+
+    def gate(self, version: str) -> Verdict:
+        """Hold a version against the champion."""
+        champion = self.promotions.newest()
+        with self._bundle(version) as folder:
+            candidate = _evidence(version, folder)
+        if champion is None or champion.version == version:
+            return judge(candidate, None)
+        limits = msgspec.structs.replace(DEFAULT, segment_shutdowns=self.settings.gate_segment_shutdowns)
+        return judge(candidate, _evidence(champion.version, self._promoted(champion)), limits)
+
+    def compare(self, version: str, other: str | None = None) -> dict[str, Any]:
+        """Return the figures of two versions side by side, what the gate says, and the shadow."""
+        other = other or self._champion().version
+        with self._bundle(version) as one, self._bundle(other) as two:
+            new, old = read_manifest(one).metrics, read_manifest(two).metrics
+        names = sorted({*new, *old})
+        verdict = self.gate(version)
+        return {
+            "versions": [version, other],
+            "metrics": {name: [new.get(name), old.get(name)] for name in names},
+            "gate": {"passed": verdict.passed, "checks": [check.text for check in verdict.checks]},
+            "online": self._online(version),
+        }
+
+    def promote(
+        self,
+        version: str,
+        *,
+        reason: str,
+        override: bool = False,
+        shadow: bool = False,
+        new_features: bool = False,
+    ) -> dict[str, Any]:
+        """Make a version the champion, or with ``shadow`` the challenger; return what was recorded.
+
+        A champion has to pass the gate, or ``override`` is recorded with what speaks against it. Raises
+        ModelError where the gate refuses it, where its features are not those that running workers compute
+        (unless ``new_features``), or where somebody else promotes at the same time.
+        """
+        _check(reason)
+        number = self.promotions.next_number
+        self._check_features(version, new_features=new_features)
+        objections = "" if shadow else self._objections(version, override=override)
+        promotion = self.registry.promote(
+            Promotion(
+                fleet=self.fleet.name,
+                version=version,
+                role=CHALLENGER if shadow else CHAMPION,
+                reason=reason,
+                who=whoever(),
+                promoted_ms=_now_ms(),
+                number=number,
+                overridden=objections,
+            )
+        )
+        return self._announced(promotion)
+
+    def rollback(self, *, reason: str) -> dict[str, Any]:
+        """Make the version before the champion the champion again; needs no registry.
+
+        It was judged when it was promoted, and is not judged again. Where the registry is away it is told
+        nothing, which the result says.
+        """
+        _check(reason)
+        now = self._champion()
+        before = [p for p in self.promotions.candidates() if p.version != now.version]
+        if not before:
+            raise ModelError(
+                f"champion {now.version} of {self.fleet.name} is the first: there is none before it"
+            )
+        self._promoted(before[0])
+        changes = {"reason": reason, "who": whoever(), "promoted_ms": _now_ms(), "overridden": ""}
+        promotion = msgspec.structs.replace(before[0], number=self.promotions.next_number, **changes)
+        self.promotions.claim(promotion)
+        self.promotions.enforce(CHAMPION)
+        said = self._announced(promotion)
+        try:
+            self.registry.mark(promotion)
+        except UnavailableError as error:
+            return {**said, "registry": f"not told: {error}"}
+        return said
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return every promotion, oldest first, and from which offsets it scored, where a broker knows."""
+        begun: dict[int, dict[int, int]] = {}
+        for partition, tenures in self._tenures().items():
+            for tenure in tenures:
+                begun.setdefault(tenure.number, {}).setdefault(partition, tenure.offset)
+        return [
+            {
+                "number": p.number,
+                "when": utc(p.promoted_ms),
+                "role": p.role,
+                "version": p.version,
+                "who": p.who,
+                "reason": p.reason,
+                "overridden": p.overridden,
+                "from": begun.get(p.number, {}),
+            }
+            for p in self.promotions.all()
+        ]
+
+    def verify(self, version: str | None = None) -> list[dict[str, Any]]:
+        """Check a version, or all: hashes, indices, a score by another process, and whose features it has."""
+        schema = FeatureSchema(self.fleet, identity_of(self._expectation()))
+        return [
+            self._verified(v, schema)
+            for v in ([version] if version else [v.version for v in self.versions()])
+        ]
+
+    def package(self, version: str, out: Path) -> dict[str, Any]:
+        """Write a container build context that holds the workers and this version."""
+        promotion = Promotion(
+            fleet=self.fleet.name,
+            version=version,
+            reason="packaged",
+            who=whoever(),
+            promoted_ms=_now_ms(),
+        )
+        with self._bundle(version) as folder:
+            load_bundle(folder, read_manifest(folder).fingerprint)
+            write_context(out, self.fleet, folder, promotion)
+        return {"version": version, "context": str(out)}
+
+    def _verified(self, version: str, schema: FeatureSchema) -> dict[str, Any]:
+        try:
+            with self._bundle(version) as folder:
+                manifest = read_manifest(folder)
+                load_bundle(folder, manifest.fingerprint)
+        except ModelError as error:
+            return {"version": version, "ok": False, "text": str(error)}
+        fits = manifest.fingerprint == schema.fingerprint
+        text = "scores" if fits else f"scores, on features {manifest.fingerprint}, not {schema.fingerprint}"
+        return {"version": version, "ok": True, "text": text}
+
+    def _objections(self, version: str, *, override: bool) -> str:
+        """Return what speaks against a version; each verdict stays with it as a tag of its own."""
+        verdict = self.gate(version)
+        said = msgspec.json.encode(verdict).decode()
+        self.registry.tag(self.fleet.name, version, f"gate.{_now_ms()}", said)
+        if verdict.passed or override:
+            return verdict.objections
+        raise ModelError(
+            f"version {version} does not pass the gate: {verdict.objections}; --override promotes it"
+        )
+
+    def _check_features(self, version: str, *, new_features: bool) -> None:
+        champion = self.promotions.newest()
+        if champion is None or new_features:
+            return
+        with self._bundle(version) as folder:
+            wanted = read_manifest(folder).fingerprint
+        present = read_manifest(self._promoted(champion)).fingerprint
+        if wanted != present:
+            raise ModelError(
+                f"version {version} has features {wanted}, champion {champion.version} and running workers "
+                f"have {present}: no worker would take it. Train with the champion's expectation; or stop "
+                "the workers, promote with --new-features, and start them: they build the windows again"
+            )
+
+    def _announced(self, promotion: Promotion) -> dict[str, Any]:
+        """Tell the workers; where the broker cannot, they find the pointer file within seconds."""
+        heard = "by the pointer file"
+        topic = Topics(self.settings.topic_prefix).promotions
+        try:
+            if self.settings.broker and self._has(topic):
+                with Publisher(self.settings.connection, _ANSWER_S) as publisher:
+                    publisher.send(0, messages.promotion(topic, promotion))
+                heard = f"on topic {topic}"
+        except UnavailableError as error:
+            heard = f"by the pointer file; {error}"
+        return {**msgspec.to_builtins(promotion), "heard": heard}
+
+    def _online(self, version: str) -> dict[str, Any] | None:
+        """Return how a version fares in the shadow of the champion, None where no broker knows."""
+        if not self.settings.broker or not self._has(Topics(self.settings.topic_prefix).shadow):
+            return None
+        found: dict[str, Any] = msgspec.to_builtins(
+            asyncio.run(judge_shadow(self.settings, self.fleet, version))
+        )
+        return found
+
+    def _has(self, topic: str) -> bool:
+        with connected(self.settings.connection) as cluster:
+            return bool(cluster.partitions([topic]))
+
+    def _tenures(self) -> dict[int, list[messages.Tenure]]:
+        topic = Topics(self.settings.topic_prefix).promotions
+        if not self.settings.broker or not self._has(topic):
+            return {}
+        return asyncio.run(read_tenures(self.settings.connection, topic, self.settings.partitions))
+
+    def _champion(self) -> Promotion:
+        found = self.promotions.newest()
+        if found is None:
+            raise ModelError(f"{self.promotions.folder}: no champion yet: train and promote a model")
+        return found
+
+    def _promoted(self, promotion: Promotion) -> Path:
+        return promoted_bundle(self.promotions.folder, promotion.version, promotion.sha256)
+
+    def _expectation(self) -> Expectation | None:
+        """Return what the champion's features are computed with."""
+        if not self.fleet.expectation:
+            return None
+        return load_expectation(self._promoted(self._champion()))
+
+    def _threshold(self) -> float:
+        if self.promotions.newest() is None:
+            raise ModelError("threshold: expected one, since there is no champion to take it from")
+        return read_manifest(self._promoted(self._champion())).threshold
+
+    @contextmanager
+    def _bundle(self, version: str) -> Iterator[Path]:
+        """Yield a version's bundle, as it was registered."""
+        with tempfile.TemporaryDirectory() as scratch:
+            yield self.registry.fetch(self.fleet.name, version, Path(scratch) / version)
+
+
+def _check(reason: str) -> None:
+    if not reason.strip():
+        raise ModelError(f"reason {reason!r}: expected why, in words: it is recorded")
+
+
+def _text_of(model: str | Path | lgb.Booster) -> tuple[str, str]:
+    """Return the text of a booster, and where it comes from."""
+    if isinstance(model, lgb.Booster):
+        return model.model_to_string(), "a booster"
+    try:
+        return Path(model).read_text(encoding="utf-8"), Path(model).name
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{model}: expected a LightGBM model file or a bundle's folder ({error})") from error
+
+
+def _evidence(version: str, folder: Path) -> Evidence:
+    """Return what the gate looks at; scoring is timed here and now, so that two versions are timed alike."""
+    manifest = read_manifest(folder)
+    models = load_bundle(folder, manifest.fingerprint)
+    return Evidence(
+        version=version,
+        slice=manifest.lineage.get("slice", ""),
+        metrics=_judged(manifest),
+        latency_ms=_latency_ms(models),
+        # Of a pack a worker holds no more than it has room for.
+        nbytes=sum(path.stat().st_size for path in folder.iterdir() if path.name != PACK),
+    )
+
+
+def _judged(manifest: Manifest) -> dict[str, float]:
+    """Return the figures by event, which training calls ``model_…``."""
+    named = manifest.metrics.items()
+    return {name.removeprefix(_JUDGED): value for name, value in named if name.startswith(_JUDGED)}
+
+
+def _latency_ms(models: ModelSet) -> float:
+    """Return the shortest of three times to score a thousand windows, each of another machine."""
+    rows = np.zeros((_TIMED_ROWS, len(models.fleet.feature_names)), np.float32)
+    machines = [*models.index.routes, *map(str, range(_TIMED_ROWS))][:_TIMED_ROWS]
+    asset = np.arange(_TIMED_ROWS, dtype=np.int32)
+    took = []
+    for _ in range(3):
+        started = time.perf_counter()
+        models.score(machines, asset, rows)
+        took.append(time.perf_counter() - started)
+    return 1000 * min(took)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,69 @@
+"""A container build context that holds the workers and one version: what is built from it scores with it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from models.errors import ModelError
+from models.fleet.fleet import Fleet
+from models.registry.manifest import bundle_sha256
+from models.registry.promotion import Promotion, Promotions
+
+ROOT = Path(__file__).parents[2]
+_FOLDERS = ("chillcast", "simulators", "streams", "models", "fleets")
+_FILES = ("pyproject.toml", "README.md", "LICENSE", "requirements/worker.txt")
+_METRICS_PORT = 9100
+
+DOCKERFILE = f"""\
+FROM python:3.13-slim
+# LightGBM needs OpenMP
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
+RUN useradd --create-home --uid 10001 chillcast
+WORKDIR /app
+COPY requirements/worker.txt requirements/worker.txt
+RUN pip install --no-cache-dir --require-hashes -r requirements/worker.txt
+COPY pyproject.toml README.md LICENSE ./
+{chr(10).join(f"COPY {name} {name}" for name in _FOLDERS)}
+RUN pip install --no-cache-dir --no-deps --no-build-isolation .
+COPY fleet.json fleet.json
+COPY --chown=chillcast:chillcast bundles /data/bundles
+RUN chown chillcast:chillcast /data
+ENV CHILLCAST_HOME=/data CHILLCAST_FLEET=/app/fleet.json CHILLCAST_METRICS_PORT={_METRICS_PORT}
+USER chillcast
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \\
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:{_METRICS_PORT}/metrics')"]
+ENTRYPOINT ["chillcast"]
+CMD ["worker", "risk"]
+"""
+
+
+def write_context(out: Path, fleet: Fleet, bundle: Path, promotion: Promotion) -> Path:
+    """Write the context into ``out``, which must not exist or be empty; the promotion is that of the bundle.
+
+    Raises ModelError where ``out`` holds something, or where this is no checkout: an installed chillcast has
+    no lock to pin the image by.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise ModelError(f"{out}: expected a folder that is empty, or none")
+    missing = [name for name in (*_FOLDERS, *_FILES) if not (ROOT / name).exists()]
+    if missing:
+        raise ModelError(f"{ROOT / missing[0]}: not there: a context is written from a checkout of chillcast")
+    for name in _FOLDERS:
+        shutil.copytree(ROOT / name, out / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in _FILES:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, out / name)
+    (out / "fleet.json").write_bytes(msgspec.json.encode(fleet))
+    (out / "Dockerfile").write_text(DOCKERFILE, encoding="utf-8")
+    _write_bundles(Promotions(out / "bundles" / fleet.name), bundle, promotion)
+    return out
+
+
+def _write_bundles(promotions: Promotions, bundle: Path, promotion: Promotion) -> None:
+    """Put the bundle where a worker looks for it, with the promotion that points there."""
+    shutil.copytree(bundle, promotions.folder / promotion.version)
+    promotions.claim(msgspec.structs.replace(promotion, sha256=bundle_sha256(bundle)))
+    promotions.enforce(promotion.role)

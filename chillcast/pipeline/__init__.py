@@ -1,0 +1,1 @@
+"""Broker, topics and workers, put together and fed. No training."""

@@ -1,0 +1,98 @@
+"""The composition root: broker, topics and workers, put together from the settings."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from chillcast.settings import Settings
+from chillcast.terminal.reporter import Reporter
+from models.errors import ConfigError
+from models.fleet.fleet import Fleet
+from streams.kafka.connection import Connection
+from streams.kafka.embedded_broker import EmbeddedBroker
+from streams.kafka.topics import Topics, create_topics, wait_for_broker
+from streams.processes.supervisor import Supervisor
+
+SCORING = ("features", "risk", "sink")
+STAGES = (*SCORING, "landing")
+_GIVE_UP_S = 120.0
+_EMBEDDED_SESSION_S = 2  # the embedded broker waits half of it at the first join of a group
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Running workers: where their broker is and what their topics are called."""
+
+    connection: Connection
+    topics: Topics
+    partitions: int
+    embedded: bool
+    supervisor: Supervisor
+
+
+@contextlib.contextmanager
+def running(
+    settings: Settings, fleet: Fleet, stages: Sequence[str], reporter: Reporter
+) -> Iterator[Pipeline]:
+    """Start a broker where none is configured, create the topics and run one worker per stage.
+
+    The fleet, as it is here, is handed to the workers in a file under the home folder.
+    """
+    with contextlib.ExitStack() as stack:
+        embedded = not settings.broker
+        settings = with_broker(settings, stack, reporter)
+        topics = Topics(settings.topic_prefix)
+        create_topics(settings.connection, topics, settings.partitions)
+        settings = msgspec.structs.replace(settings, fleet=str(_hand_over(fleet, settings.home_path)))
+        supervisor = Supervisor(
+            {stage: worker_command(stage) for stage in stages},
+            settings.home_path / "logs",
+            environment=settings.environment(),
+            alarm=reporter.alarm,
+        )
+        stack.enter_context(supervisor)
+        yield Pipeline(settings.connection, topics, settings.partitions, embedded, supervisor)
+
+
+def with_broker(settings: Settings, stack: contextlib.ExitStack, reporter: Reporter) -> Settings:
+    """Return settings that name a broker which answers: the configured one, or an embedded one."""
+    if settings.broker:
+        wait_for_broker(settings.connection, reporter.alarm, _GIVE_UP_S)
+        return settings
+    broker = stack.enter_context(EmbeddedBroker(settings.home_path / "logs" / "broker.log"))
+    wait_for_broker(Connection(broker.bootstrap), reporter.alarm, _GIVE_UP_S)
+    return msgspec.structs.replace(settings, broker=broker.bootstrap, session_timeout_s=_EMBEDDED_SESSION_S)
+
+
+def wait_for_configured_broker(
+    settings: Settings, alarm: Callable[[str], None], give_up_s: float | None = _GIVE_UP_S
+) -> None:
+    """Return when the configured broker answers; raise ConfigError where none is configured."""
+    if not settings.broker:
+        raise ConfigError("environment", "CHILLCAST_BROKER", "", "host:port of a Kafka broker")
+    wait_for_broker(settings.connection, alarm, give_up_s)
+
+
+def run_until_stopped(settings: Settings, fleet: Fleet, reporter: Reporter) -> None:
+    """Run every stage until interrupted, then stop them in order."""
+    with running(settings, fleet, STAGES, reporter) as pipeline:
+        reporter.line(f"running {', '.join(STAGES)} on {pipeline.connection}; Ctrl-C stops")
+        pipeline.supervisor.run(lambda: False)
+
+
+def worker_command(stage: str) -> list[str]:
+    """Return the command that runs one stage with the settings of the environment."""
+    return [sys.executable, "-m", "chillcast", "worker", stage]
+
+
+def _hand_over(fleet: Fleet, home: Path) -> Path:
+    path = home / "run" / "fleet.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.encode(fleet))
+    return path

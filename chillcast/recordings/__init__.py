@@ -1,0 +1,1 @@
+"""Recorded fleets: captured, replayed and judged. No reading of file formats."""

@@ -1,0 +1,56 @@
+"""Recording what a running Kafka is sent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from chillcast.pipeline.pipeline import wait_for_configured_broker
+from chillcast.settings import Settings
+from chillcast.terminal.reporter import Reporter
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import utc
+from simulators.recordings.archiver import Archiver
+from simulators.recordings.recorder import Recorder
+from streams.kafka.live_reader import Feed
+from streams.kafka.topics import Topics, create_topics
+
+
+def record(
+    settings: Settings,
+    fleet: Fleet,
+    out: Path,
+    reporter: Reporter,
+    *,
+    from_start: bool = False,
+    seconds: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, Any]:
+    """Record telemetry until every partition has come to its end, time is up, or it is interrupted."""
+    wait_for_configured_broker(settings, reporter.alarm)
+    topics, started = Topics(settings.topic_prefix), clock()
+    create_topics(settings.connection, topics, settings.partitions)
+    with (
+        Archiver(out, fleet) as archiver,
+        Feed(settings.connection, (topics.telemetry,), settings.partitions, from_start=from_start) as feed,
+    ):
+        recorder = Recorder(archiver, fleet, settings.partitions, reporter.alarm)
+        with reporter.step(f"recording {topics.telemetry}; Ctrl-C ends it") as advance:
+            try:
+                while not recorder.ended and (seconds is None or clock() - started < seconds):
+                    for message in feed.poll(0.2):
+                        recorder.take(message)
+                    advance(0.0, utc(recorder.reached_ms) if recorder.reached_ms else "nothing yet")
+            except KeyboardInterrupt:
+                reporter.line("interrupted: writing what was taken")
+        manifest = recorder.finish(f"topic {topics.telemetry} on {settings.connection}")
+    return {
+        "assets": len(manifest.assets),
+        "readings": manifest.readings,
+        "shutdowns": manifest.shutdowns,
+        "refused": recorder.refused,
+        "seconds": round(clock() - started, 3),
+        "sha256": manifest.sha256,
+    }

@@ -1,0 +1,247 @@
+"""Recorded fleets: learn from the first days, run the rest through the pipeline, and judge what came out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chillcast.models.learning import enrol, expect, learn
+from chillcast.pipeline.live import Gathered
+from chillcast.pipeline.publishing import Playing, publish
+from chillcast.pipeline.streaming import Source, stream
+from chillcast.settings import Settings
+from chillcast.terminal.reporter import Reporter
+from chillcast.training.datasets import parse_date
+from models.alerting.policy import RiskSeries
+from models.errors import ConfigError, RecordingError
+from models.evaluation.events import BudgetReport, evaluate_budget
+from models.fleet.fleet import Fleet
+from models.learning.fitting import Fitted, History
+from models.telemetry.samples import Float64, Int64, Slice
+from simulators.dirt.dirt import CLEAN, Dirt
+from simulators.recordings.recording import Quality
+from simulators.replay.playable import EVER, Playable, Span, open_recording
+from simulators.replay.player import MAX
+
+_DEFAULT_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to do with which recording; ``train_until`` is a date: what lies before it is learnt from."""
+
+    path: Path
+    fleet: Fleet
+    train_until: str | None
+    seed: int
+    span: Span = EVER
+    dirt: Dirt = CLEAN
+    speed: float = MAX
+    batch_s: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a date that is none before a long recording is read."""
+        _ = self.until_ms
+
+    @property
+    def until_ms(self) -> int | None:
+        """Return the end of the training days, exclusive, in UTC milliseconds."""
+        if self.train_until is None:
+            return None
+        return parse_date(self.train_until, "--train-until")
+
+
+def parse_span(from_: str | None, until: str | None) -> Span:
+    """Return what ``--from`` and ``--until`` say."""
+    ends = {"from_ms": (from_, "--from"), "until_ms": (until, "--until")}
+    return Span(**{name: parse_date(text, option) for name, (text, option) in ends.items() if text})
+
+
+def replay_recording(settings: Settings, request: Request, reporter: Reporter) -> dict[str, Any]:
+    """Run a recording through broker, workers, model and alerts; return what is to be said of it."""
+    recorded = _read(request, reporter)
+    fitted = _fitted(request, recorded, reporter)
+    if fitted is not None:
+        enrol(fitted, request.fleet, settings, source=request.path.name, seed=request.seed, reporter=reporter)
+    source = _source(request, recorded)
+    gathered = stream(settings, request.fleet, source, reporter, scored=fitted is not None)
+    said = _about(recorded.quality, request)
+    streamed = {"dead_letters": len(gathered.dead_letters), "quality": quality_of(gathered)}
+    if fitted is None:
+        return {**said, **streamed}
+    names, asset, end_ms, risk, _ = gathered.columns()
+    series = RiskSeries(names, asset, end_ms, risk[:, request.fleet.horizon])
+    opened = sum(a.stage == "open" for a in gathered.alerts)
+    return {**_judged(request, recorded, series), **said, "alerts_published": opened, **streamed}
+
+
+def publish_recording(settings: Settings, request: Request, reporter: Reporter) -> dict[str, Any]:
+    """Send a recording to the configured broker, where somebody else's workers take it.
+
+    Raises ConfigError where a model is asked for: those workers have their own.
+    """
+    if request.train_until is not None:
+        raise ConfigError("command line", "--train-until", request.train_until, "nothing, with --kafka")
+    started, recorded = time.monotonic(), _read(request, reporter)
+    source = _source(request, recorded)
+    playing = replace(source.playing, title=f"replaying {request.path.name}")
+    sent = publish(settings, request.fleet, playing, reporter)
+    return {
+        "recording": request.path.name,
+        "rows": recorded.quality.rows,
+        "assets": recorded.quality.assets,
+        "messages": sent,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def backtest_recording(request: Request, reporter: Reporter) -> dict[str, Any]:
+    """Do the same offline, through the same kernel."""
+    recorded = _read(request, reporter)
+    said = _about(recorded.quality, request)
+    fitted = _fitted(request, recorded, reporter)
+    if fitted is None:
+        return said
+    with reporter.step("scoring offline"):
+        history = History(request.fleet, recorded.slices(), fitted.expectation)
+        series = _series(history, lambda features: fitted.model.score(features)[:, request.fleet.horizon])
+    return {**_judged(request, recorded, series), **said}
+
+
+def _read(request: Request, reporter: Reporter) -> Playable:
+    with reporter.step(f"reading {request.path.name}"):
+        return open_recording(request.path, request.fleet, request.span, request.dirt, request.seed)
+
+
+def _source(request: Request, recorded: Playable) -> Source:
+    quality, hop_ms = recorded.quality, recorded.fleet.sampling.hop_s * 1000
+    end_ms = max(quality.until_ms, quality.from_ms + 1)
+    rows_per_hop = quality.rows * hop_ms / (end_ms - quality.from_ms)
+    name, speed = request.path.name, request.speed
+    playing = Playing(name, recorded.slices, quality.from_ms, end_ms, speed, request.batch_s)
+    return Source(playing, rows_per_hop, steered=True)
+
+
+def _fitted(request: Request, recorded: Playable, reporter: Reporter) -> Fitted | None:
+    """Learn from the days before ``train_until``, None where the command asks for no model."""
+    until_ms, fleet = request.until_ms, request.fleet
+    if until_ms is None:
+        return None
+    quality = recorded.quality
+    if not quality.from_ms < until_ms <= quality.until_ms:
+        span = f"a date after {_date(quality.from_ms)} and up to {_date(quality.until_ms)}"
+        raise ConfigError("command line", "--train-until", request.train_until, span)
+    if not recorded.events:
+        raise RecordingError(
+            f"{request.path}: no event to learn from: see [[recording.events]] of the fleet file"
+        )
+    expectation = expect(fleet, recorded.slices(), until_ms, reporter)
+    before = takewhile(lambda part: part.end_ms <= until_ms, _cut(recorded, until_ms))
+    history = History(fleet, before, expectation)
+    return learn(
+        fleet, history, start_ms=quality.from_ms, until_ms=until_ms, seed=request.seed, reporter=reporter
+    )
+
+
+def _cut(recorded: Playable, until_ms: int) -> Iterable[Slice]:
+    """Yield the slices; events that stand exactly at ``until_ms`` are known by then, and come with them."""
+    held = [e for e in recorded.events if e.time_ms == until_ms]
+    for part in recorded.slices():
+        extra = tuple(held) if part.end_ms == until_ms else ()
+        yield Slice(part.start_ms, part.end_ms, part.frames, part.events + extra)
+
+
+def _judged(request: Request, recorded: Playable, series: RiskSeries) -> dict[str, Any]:
+    """Judge the model's risk, and the rule, on the same days at the same budget."""
+    fleet = request.fleet
+    model = _evaluated(request, recorded, series)
+    rule = _evaluated(request, recorded, _series(History(fleet, recorded.slices()), _rule_of(fleet)))
+    return {
+        "failures": model.failures,
+        "alerted": model.alerted,
+        "budget": _share(fleet),
+        "lead_days_median": model.lead_days_median,
+        "roc_auc": model.roc_auc,
+        "average_precision": model.average_precision,
+        "rule_alerted": rule.alerted,
+        "days_tested": model.days_tested,
+        "beats_rule": model.alerted > rule.alerted,
+        "rule": " + ".join(fleet.training.rule),
+        "rule_roc_auc": rule.roc_auc,
+        "rule_average_precision": rule.average_precision,
+        "horizon_d": fleet.alerting.horizon_d,
+        "train_until": request.train_until,
+    }
+
+
+def _evaluated(request: Request, recorded: Playable, series: RiskSeries) -> BudgetReport:
+    fleet, until_ms = request.fleet, request.until_ms or 0
+    return evaluate_budget(
+        series,
+        recorded.events,
+        share=_share(fleet),
+        horizon_d=fleet.alerting.horizon_d,
+        start_ms=until_ms,
+        end_ms=recorded.quality.until_ms + fleet.sampling.hop_s * 1000,
+    )
+
+
+def _series(history: History, score: Callable[[Any], Float64]) -> RiskSeries:
+    """Run a whole history through the kernel and score its windows."""
+    end_ms = 1 << 62
+    parts: list[tuple[Int64, Int64, Float64]] = []
+    for windows in history.until(end_ms):
+        parts.append((history.codes(windows).astype(np.int64), windows.end_ms, score(windows.values)))
+    asset, ends, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return RiskSeries(history.assets, asset, ends, scores)
+
+
+def _rule_of(fleet: Fleet) -> Callable[[Any], Float64]:
+    """Return the baseline: the sum of the rule's sensors, as last seen, missing ones counting nothing."""
+    schema = History(fleet, ()).schema
+    columns = [schema.index(key, schema.windows[0], "mean") for key in fleet.training.rule]
+    return lambda features: np.nansum(features[:, columns].astype(np.float64), axis=1)
+
+
+def _share(fleet: Fleet) -> float:
+    return fleet.alerting.daily_share or _DEFAULT_SHARE
+
+
+def _about(quality: Quality, request: Request) -> dict[str, Any]:
+    missing, implausible = quality.missing, quality.implausible
+    return {
+        "recording": request.path.name,
+        "fleet": request.fleet.name,
+        "rows": quality.rows,
+        "assets": quality.assets,
+        "from": _date(quality.from_ms),
+        "until": _date(quality.until_ms),
+        "unknown_assets": quality.unknown_assets,
+        "missing_samples": quality.missing_samples,
+        "duplicates": quality.duplicates,
+        "repeated_local_times": quality.repeated_hours,
+        "missing_values": {k: n for k, n in missing.items() if n},
+        "implausible_values": {k: n for k, n in implausible.items() if n},
+    }
+
+
+def quality_of(gathered: Gathered) -> dict[str, dict[str, int]]:
+    """Return, per sensor, what the running workers found missing or implausible."""
+    found: dict[str, dict[str, int]] = {}
+    for signal in gathered.drift:
+        if signal.detector == "quality":
+            counts = found.setdefault(signal.sensor, {"missing": 0, "implausible": 0})
+            counts["missing"] += signal.missing
+            counts["implausible"] += signal.implausible
+    return found
+
+
+def _date(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="minutes")

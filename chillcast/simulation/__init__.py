@@ -1,0 +1,1 @@
+"""Simulating a fleet from the command line. No physics."""

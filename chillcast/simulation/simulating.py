@@ -1,0 +1,136 @@
+"""Simulating a fleet: into a recording, onto a running Kafka, or only to see what happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chillcast.pipeline.publishing import Playing, publish
+from chillcast.settings import Settings
+from chillcast.simulation.life import chosen, draw, life_of
+from chillcast.terminal.plotting import keep_cache_under
+from chillcast.terminal.reporter import Meter, Reporter
+from models.errors import ConfigError
+from models.fleet.fleet import Fleet
+from models.telemetry.samples import Slice
+from simulators.fleet.scenario import Scenario
+from simulators.fleet.simulation import Simulation
+from simulators.recordings.archiver import Archiver
+from simulators.recordings.digest import Digest
+from simulators.replay.player import MAX, since
+from simulators.truth import FaultRecord, ShutdownRecord
+
+_PICTURES = (".png", ".svg", ".pdf")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to simulate, and where it is to go."""
+
+    scenario: Scenario
+    out: Path | None = None
+    kafka: bool = False
+    speed: float = MAX
+    batch_s: int | None = None
+    plot: Path | None = None
+    asset: str | None = None
+
+
+@dataclass
+class _Keeping:
+    """Counts, fingerprints and records what passes."""
+
+    archiver: Archiver | None
+    digest: Digest = field(default_factory=Digest)
+    readings: int = 0
+    shutdowns: int = 0
+
+    def watching(self, slices: Iterable[Slice]) -> Iterator[Slice]:
+        for given in slices:
+            part = given.in_order()
+            self.digest.add(part)
+            if self.archiver:
+                self.archiver.write(part)
+            self.readings += part.frames.values.size
+            self.shutdowns += sum(e.kind == "shutdown" for e in part.events)
+            yield part
+
+
+def simulate(settings: Settings, fleet: Fleet, request: Request, reporter: Reporter) -> dict[str, Any]:
+    """Run a scenario to its end; return what is to be said of it.
+
+    Raises ConfigError, before anything is simulated, for what makes no sense together.
+    """
+    started, scenario = time.monotonic(), request.scenario
+    run = Simulation(scenario, fleet)
+    _check(request, run.assets)
+    with ExitStack() as stack:
+        archiver = stack.enter_context(Archiver(request.out, fleet)) if request.out else None
+        keeping = _Keeping(archiver)
+        slices = keeping.watching(run.delivered())
+        _run(settings, fleet, request, slices, reporter)
+        for _ in slices:  # what a seek, or a stop, has not sent is still part of the recording
+            pass
+        sha256 = keeping.digest.hexdigest()
+        if archiver:
+            archiver.write_truth("faults", run.faults, FaultRecord)
+            archiver.write_truth("shutdowns", run.shutdowns, ShutdownRecord)
+            archiver.finish(f"scenario {scenario.name}, seed {scenario.seed}", sha256, run.inventory)
+    if request.plot:
+        keep_cache_under(settings.home_path)
+        _draw(fleet, run, request, request.plot, reporter)
+    return {
+        "scenario": scenario.name,
+        "assets": scenario.assets,
+        "readings": keeping.readings,
+        "shutdowns": keeping.shutdowns,
+        "seconds": round(time.monotonic() - started, 3),
+        "sha256": sha256,
+    }
+
+
+def _check(request: Request, assets: Sequence[str]) -> None:
+    """Refuse a picture that could not be drawn in the end, and what nothing would come of."""
+    plot, asset = request.plot, request.asset
+    if plot is not None and plot.suffix not in _PICTURES:
+        expected = f"a file that ends in one of {', '.join(_PICTURES)}"
+        raise ConfigError("command line", "--plot", str(plot), expected)
+    if asset is not None and plot is None:
+        raise ConfigError("command line", "--asset", asset, "--plot beside it, the picture it is for")
+    if asset is not None:
+        chosen(asset, assets, ())
+    if request.speed != MAX and not request.kafka:
+        raise ConfigError("command line", "--speed", request.speed, "--kafka beside it, or max")
+
+
+def _draw(fleet: Fleet, run: Simulation, request: Request, path: Path, reporter: Reporter) -> None:
+    """Simulate once more, keeping one machine: which one is known only when all is over."""
+    asset = chosen(request.asset, run.assets, run.faults)
+    with reporter.step(f"drawing {asset}"):
+        again = Simulation(request.scenario, fleet)
+        draw(life_of(asset, again.delivered(), run.faults), fleet, path)
+    reporter.line(f"{asset} drawn in {path}")
+
+
+def _run(
+    settings: Settings, fleet: Fleet, request: Request, slices: Iterator[Slice], reporter: Reporter
+) -> None:
+    span_ms, title = request.scenario.range_ms, f"simulating {request.scenario.name}"
+    if request.kafka:
+        playing = Playing(
+            title,
+            lambda from_ms: since(slices, from_ms),  # a simulation is only sought forward
+            *span_ms,
+            speed=request.speed,
+            batch_s=request.batch_s,
+        )
+        sent = publish(settings, fleet, playing, reporter)
+        reporter.line(f"{sent} messages sent to {settings.broker}")
+        return
+    with reporter.step(title) as advance:
+        for _ in Meter(*span_ms, advance).watching(slices):
+            pass

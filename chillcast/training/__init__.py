@@ -1,0 +1,1 @@
+"""Datasets and training runs, from configuration to a registered version. No streaming."""

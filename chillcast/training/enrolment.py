@@ -1,0 +1,106 @@
+"""From a training run to a registered version: bundle, report and card, and what is said of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from chillcast.models.learning import write
+from chillcast.models.modelling import Models
+from chillcast.pipeline.stages import feature_store
+from chillcast.settings import Settings
+from chillcast.terminal.plotting import keep_cache_under
+from chillcast.terminal.reporter import Reporter
+from chillcast.training.training import Packing, Run, train
+from chillcast.training.training_config import TrainingConfig
+from models.errors import UnavailableError
+from models.evaluation.backtest import Judgement
+from models.fleet.fleet import load_fleet
+from models.registry.manifest import bundle_sha256
+from models.risk.model_set import summary
+
+_SHOWN = (
+    "shutdowns",
+    "alerted",
+    "recall",
+    "recall_at_budget",
+    "cases",
+    "precision",
+    "false_alarms",
+    "false_alarms_per_asset_year",
+    "prevented",
+    "lead_days_median",
+    "top_k_precision",
+    "roc_auc",
+    "average_precision",
+    "brier",
+    "log_loss",
+)
+
+
+def train_and_register(
+    settings: Settings,
+    config: TrainingConfig,
+    reporter: Reporter,
+    *,
+    promoted: bool,
+    trials: int,
+    processes: int | None = None,
+) -> dict[str, Any]:
+    """Run a training, register what it made, and return what there is to say of it.
+
+    Raises ModelError where it is to be ``promoted`` and the gate refuses it; it is registered all the same.
+    Raises UnavailableError, which says where the bundle lies, where the registry is away.
+    """
+    fleet = config.applied_to(load_fleet(settings.fleet_path), "training configuration")
+    packing = Packing(settings.home_path / "run" / "segments.pack", processes or os.cpu_count() or 1)
+    run = train(feature_store(settings, fleet), fleet, config, reporter, trials=trials, packing=packing)
+    bundle = write(run.fitted, fleet, settings, lineage=run.lineage, metrics=run.metrics)
+    documents = _documents(settings, run, bundle)
+    models = Models(settings, fleet)
+    try:
+        with reporter.step("registering the model"):
+            version = models.registry.register(fleet.name, bundle, documents)
+    except UnavailableError as error:
+        kept = f"nothing is lost: chillcast models register {bundle} --fleet {settings.fleet}"
+        raise UnavailableError(f"{error}; {kept}") from error
+    reporter.line(f"report: {documents / 'report.html'}")
+    if promoted:
+        models.promote(version, reason=f"trained on dataset {run.dataset.digest[:16]}")
+    return {"version": version, "bundle_sha256": bundle_sha256(bundle), **said(run)}
+
+
+def said(run: Run) -> dict[str, Any]:
+    """Return a run's figures: the model's, each baseline's, those of machines that were held out."""
+    return {
+        "dataset": run.dataset.digest,
+        "threshold": run.fitted.model.threshold,
+        "trees": run.fitted.model.booster.num_trees(),
+        "features_without_a_value": len(run.fitted.unused),
+        "no_precursor_ceiling": run.ceiling,
+        "causes": {n.when: msgspec.to_builtins(n) for n in run.naming} or None,
+        "segments": summary(run.fitted.models.index),
+        "metrics": {j.name: shown(j) for j in run.judgements},
+    }
+
+
+def shown(judgement: Judgement) -> dict[str, Any]:
+    """Return the figures of a judgement that fit into a line."""
+    return {name: getattr(judgement, name) for name in _SHOWN}
+
+
+def _documents(settings: Settings, run: Run, bundle: Path) -> Path:
+    """Write report and card for people."""
+    keep_cache_under(settings.home_path)
+    from chillcast.training.model_report import write_card, write_report  # noqa: PLC0415
+
+    folder = settings.home_path / "run" / "documents"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    write_report(run, folder / "report.html")
+    write_card(run, bundle_sha256(bundle), folder / "card.md")
+    return folder

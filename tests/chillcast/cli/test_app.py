@@ -1,0 +1,164 @@
+"""What a stranger types: a scenario of their own, and everything that can be mistyped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from chillcast.cli.app import app, main
+from models.errors import ChillcastError
+
+OWN = """
+name = "basement"
+assets = 3
+days = 3
+start = 2025-06-01
+seed = 11
+period_s = 900
+
+[[climates]]
+name = "cellar"
+wet_bulb_mean_c = 15.0
+season_k = 4.0
+day_k = 1.0
+weather_k = 1.5
+
+[faults]
+bearing = 6.0
+
+[dirt]
+missing_samples = 0.02
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words: str) -> str:
+    """Return what a command prints."""
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def refused(*words: str) -> str:
+    """Return why a command is refused."""
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, ChillcastError), error
+    return str(error)
+
+
+def test_a_strangers_scenario_is_simulated_recorded_and_read_back(here: Path) -> None:
+    (here / "own.toml").write_text(OWN, encoding="utf-8")
+    said = json.loads(run("simulate", "own.toml", "--out", "basement", "--json"))
+    assert (said["scenario"], said["assets"]) == ("basement", 3)
+    rows = pq.read_table(here / "basement" / "telemetry").num_rows
+    assert said["readings"] == rows * 70
+    assert 0 < rows < 3 * 3 * 96
+    again = json.loads(run("backtest", "basement", "--json"))
+    assert (again["rows"], again["from"]) == (rows, "2025-06-01T00:00+00:00")
+    longer = json.loads(run("simulate", "own.toml", "--days", "4", "--assets", "2", "--json"))
+    assert longer["assets"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ("bearing = 6.0", "bering = 6.0"),
+            "own.toml: faults.bering = 6.0: expected a kind of fault",
+        ),
+        (("day_k", "dayk"), "own.toml: climates[0].dayk = 1.0: expected one of name, share"),
+        (("seed = 11", ""), "own.toml: seed is missing: expected a whole number at least 0"),
+        (
+            ("period_s = 900", "period_s = 60"),
+            "basement: period_s = 60: expected sampling.period_s of fleet",
+        ),
+        (("assets = 3", "assets = "), "own.toml: file = 'own.toml': expected TOML"),
+    ],
+)
+def test_a_slip_in_it_is_named_with_its_key_and_value(
+    here: Path, change: tuple[str, str], message: str
+) -> None:
+    (here / "own.toml").write_text(OWN.replace(*change), encoding="utf-8")
+    assert refused("simulate", "own.toml", "--out", "basement").startswith(message)
+    assert not (here / "basement").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("simulate nosuch", "scenario = 'nosuch': expected a path or one of demo"),
+        ("simulate nosuch.toml", "nosuch.toml: file = 'nosuch.toml': expected a readable scenario file"),
+        ("simulate demo --assets 0", "assets = 0: expected a whole number above 0"),
+        ("simulate demo --days -2", "days = -2: expected a whole number above 0"),
+        ("simulate demo --seed -1", "seed = -1: expected a whole number at least 0"),
+        (
+            "simulate demo --plot x.foo",
+            "--plot = 'x.foo': expected a file that ends in one of .png",
+        ),
+        ("simulate demo --asset CH-0001", "--asset = 'CH-0001': expected --plot beside it"),
+        (
+            "simulate demo --plot x.png --asset CH-0101",
+            "--asset = 'CH-0101': expected CH-0001 to",
+        ),
+        ("simulate demo --speed 60", "--speed = 60.0: expected --kafka beside it"),
+        ("simulate demo --batch 7", "--batch = 7: expected a divisor of 3600 s"),
+        (
+            "simulate demo --fleet nosuch",
+            "fleet = 'nosuch': expected a path or one of backblaze",
+        ),
+        (
+            "demo --days 60 --replay-days 60",
+            "--replay-days = 60: expected more than 0, less than",
+        ),
+        ("replay nosuch", "nosuch: no such file or folder"),
+        (
+            "replay . --kafka --train-until 2025-06-02",
+            "--train-until = '2025-06-02': expected no",
+        ),
+        ("backtest nosuch.csv", "nosuch.csv: no such file or folder"),
+        ("backtest . --train-until soon", "--train-until = 'soon': expected a date"),
+        ("data backfill nosuch", "scenario = 'nosuch': expected a path or one of demo"),
+        (
+            "data backfill nosuch.csv",
+            "source = 'nosuch.csv': expected a recording or a scenario",
+        ),
+        ("train nosuch", "training file = 'nosuch': expected a path or one of backblaze"),
+        ("record --out new", "environment: CHILLCAST_BROKER = '': expected host:port of a Kafka broker"),
+        ("control dance", "command = 'dance': expected one of pause"),
+        ("page --port 65536", "environment: CHILLCAST_PAGE_PORT = 65536: expected a whole number at least 0"),
+        ("worker feature", "stage = 'feature': expected one of features, risk, sink, landing"),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_a_slip_on_the_command_line_is_named_before_anything_is_done(words: str, message: str) -> None:
+    assert message in refused(*words.split())
+
+
+@pytest.mark.parametrize("words", ["demo", "train chiller", "data backfill demo", "simulate demo", "up"])
+def test_a_home_that_is_a_file_is_refused_before_anything_is_done(here: Path, words: str) -> None:
+    (here / "file").touch()
+    message = "environment: CHILLCAST_HOME = 'file': expected a folder, or one that can be made"
+    assert refused(*words.split(), "--home", "file") == message
+
+
+def test_a_file_that_cannot_be_written_is_one_line(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "file").touch()
+    words = ["chillcast", "simulate", "demo", "--days", "1", "--assets", "1", "--out", "file/below"]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("chillcast: file/below")
+    assert last.endswith("Not a directory")

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chillcast.doctor.doctor import examine, healthy
+from chillcast.doctor.findings import Finding
+from chillcast.pipeline.stages import promotions_of
+from chillcast.settings import Settings, read_settings
+from models.fleet.fleet import load_fleet
+from models.registry.promotion import Promotion
+from streams.kafka.connection import Connection
+from streams.kafka.embedded_broker import free_port
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics, create_topics
+from streams.wire import messages
+from streams.wire.messages import Tenure
+
+
+def found(settings: Settings) -> dict[str, Finding]:
+    return {finding.what: finding for finding in examine(lambda: settings)}
+
+
+def test_settings_that_are_refused_are_all_there_is_to_say() -> None:
+    (finding,) = examine(lambda: read_settings({"CHILLCAST_PARTITIONS": "many"}))
+    assert finding.status == "FAIL"
+    assert "CHILLCAST_PARTITIONS = 'many'" in finding.detail
+    assert not healthy([finding])
+
+
+def test_a_fleet_file_that_is_wrong_fails_and_skips_what_needs_it(tmp_path: Path) -> None:
+    broken = tmp_path / "fleet.toml"
+    broken.write_text("name = 3\n", encoding="utf-8")
+    findings = found(Settings(home=str(tmp_path), fleet=str(broken)))
+    assert findings["fleet"].status == "FAIL"
+    assert {findings[what].status for what in ("model", "registry")} == {"skipped"}
+
+
+def test_a_new_home_lacks_a_model_and_says_how_to_get_one(tmp_path: Path) -> None:
+    findings = found(Settings(home=str(tmp_path)))
+    assert findings["model"].status == "FAIL"
+    assert "chillcast train" in findings["model"].remedy
+    assert findings["registry"].status == "warn"
+    assert findings["store"].status == "ok"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_broker_is_a_warning_one_that_is_away_a_failure_that_skips_the_rest(tmp_path: Path) -> None:
+    assert found(Settings(home=str(tmp_path)))["broker"].status == "warn"
+    away = found(Settings(home=str(tmp_path), broker=f"127.0.0.1:{free_port()}"))
+    assert away["broker"].status == "FAIL"
+    assert {away[what].status for what in ("transactions", "topics", "state", "lag risk")} == {"skipped"}
+
+
+def test_a_broker_without_transactions_is_named_as_such(bootstrap: str, tmp_path: Path) -> None:
+    create_topics(Connection(bootstrap), Topics("doctor-"), 2)
+    findings = found(Settings(home=str(tmp_path), broker=bootstrap, topic_prefix="doctor-"))
+    assert (findings["broker"].status, findings["topics"].status) == ("ok", "ok")
+    assert findings["transactions"].status == "warn"
+    assert "written twice" in findings["transactions"].detail
+
+
+def test_other_partitions_than_configured_fail(bootstrap: str, tmp_path: Path) -> None:
+    create_topics(Connection(bootstrap), Topics("four-"), 4)
+    finding = found(Settings(home=str(tmp_path), broker=bootstrap, topic_prefix="four-"))["topics"]
+    assert finding.status == "FAIL"
+    assert "four-telemetry has 4" in finding.detail
+
+
+def test_an_influxdb_or_a_registry_that_is_away_is_named(tmp_path: Path) -> None:
+    away = f"http://127.0.0.1:{free_port()}"
+    findings = found(Settings(home=str(tmp_path), influx_url=away, influx_token="t", registry_uri=away))
+    assert findings["store"].status == findings["registry"].status == "FAIL"
+    assert away in findings["store"].detail
+    assert away in findings["registry"].detail
+
+
+def test_the_command_prints_json_and_its_exit_code_says_whether_all_is_well(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "chillcast", "doctor", "--home", str(tmp_path), "--json"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
+    said = json.loads(run.stdout)
+    assert run.returncode == 1
+    assert said["healthy"] is False
+    assert {f["what"] for f in said["findings"]} >= {
+        "settings",
+        "fleet",
+        "broker",
+        "model",
+        "store",
+        "registry",
+    }
+
+
+@pytest.mark.parametrize(("promoted", "status"), [("2", "ok"), ("3", "warn")])
+def test_workers_that_score_with_another_version_than_the_champion_are_named(
+    promoted: str, status: str, bootstrap: str, tmp_path: Path
+) -> None:
+    prefix = f"scoring-{promoted}-"
+    topics = Topics(prefix)
+    create_topics(Connection(bootstrap), topics, 2)
+    with Publisher(Connection(bootstrap)) as publisher:
+        for version, offset in (("1", 0), ("2", 40)):
+            tenure = Tenure(role="champion", version=version, sha256="", offset=offset)
+            publisher.send(1, messages.tenure(topics.promotions, tenure))
+    settings = Settings(home=str(tmp_path), broker=bootstrap, topic_prefix=prefix, partitions=2)
+    promotions = promotions_of(settings, load_fleet(settings.fleet_path))
+    promotions.claim(Promotion(version=promoted, reason="better", promoted_ms=0, number=1))
+    promotions.enforce("champion")
+    finding = found(settings)["scoring"]
+    assert finding.status == status
+    assert f"version {promoted}" in finding.detail
+    assert ("partition 1 with 2" in finding.detail) == (status == "warn")

@@ -1,0 +1,238 @@
+"""Models as a data scientist handles them, over a real registry and a real broker."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from chillcast.models.modelling import Models
+from chillcast.settings import Settings
+from models.errors import ModelError
+from models.registry.bundle import write_bundle
+from models.registry.promotion import CHALLENGER, CHAMPION, Promotion
+from models.risk.hazard import RiskModel
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event
+from streams.kafka.connection import Connection
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics, create_topics
+from streams.wire import messages
+from streams.wire.messages import Scores, Watermark
+from tests.models.registry.test_foreign_booster import booster, some
+from tests.models.risk.test_explain import Trained, fleet, trained
+
+FIGURES = {
+    "model_recall": 0.5,
+    "model_false_alarms_per_asset_year": 0.8,
+    "model_log_loss": 0.1,
+    "model_brier": 0.02,
+}
+
+
+@pytest.fixture(scope="module")
+def toy() -> Trained:
+    return trained(fleet())
+
+
+@pytest.fixture
+def models(toy: Trained, tmp_path: Path) -> Models:
+    (tmp_path / "fleet.json").write_bytes(msgspec.json.encode(toy.fleet))
+    return Models(Settings(home=str(tmp_path), fleet=str(tmp_path / "fleet.json")), toy.fleet)
+
+
+def registered(models: Models, model: RiskModel, **figures: float) -> str:
+    folder = models.settings.home_path / "written"
+    metrics = {**FIGURES, **figures}
+    write_bundle(folder, model, None, fleet="toy", metrics=metrics, lineage={"slice": "s"})
+    return models.register(folder)
+
+
+def champion(models: Models) -> str:
+    found = models.promotions.newest()
+    assert found is not None
+    return found.version
+
+
+def test_a_booster_of_ones_own_is_registered_shadowed_promoted_and_rolled_back(
+    models: Models, toy: Trained, tmp_path: Path
+) -> None:
+    first = registered(models, toy.model)
+    models.promote(first, reason="the first")
+    booster(some(), 2).save_model(tmp_path / "own.txt")
+    own = models.register(tmp_path / "own.txt", threshold=0.3)
+    models.promote(own, reason="to see", shadow=True)
+    with pytest.raises(ModelError, match=rf"version {own} does not pass the gate: not measured"):
+        models.promote(own, reason="mine")
+    done = models.promote(own, reason="mine", override=True)
+    assert "not measured on the champion's slice" in done["overridden"]
+    assert champion(models) == own
+    models.rollback(reason="it cried wolf")
+    assert champion(models) == first
+    rows = models.history()
+    assert [(r["role"], r["version"], r["reason"]) for r in rows] == [
+        (CHAMPION, first, "the first"),
+        (CHALLENGER, own, "to see"),
+        (CHAMPION, own, "mine"),
+        (CHAMPION, first, "it cried wolf"),
+    ]
+    aliases = {v.version: v.aliases for v in models.versions()}
+    assert aliases == {first: (CHAMPION,), own: (CHALLENGER,)}
+    tags = models.show(own)["tags"]
+    assert sum(key.startswith("gate.") for key in tags) == 2
+    assert sum(key.startswith("promotion.") for key in tags) == 2
+
+
+def test_the_gate_lets_the_better_in_and_keeps_the_worse_out(models: Models, toy: Trained) -> None:
+    models.promote(registered(models, toy.model), reason="the first")
+    worse = registered(models, replace(toy.model, offset=0.1), model_recall=0.4)
+    with pytest.raises(ModelError, match=r"recall: 0\.4, at least 0\.5 is wanted"):
+        models.promote(worse, reason="please")
+    better = registered(models, replace(toy.model, offset=0.2), model_recall=0.6)
+    models.promote(better, reason="better")
+    assert champion(models) == better
+    compared = models.compare(worse)
+    assert compared["versions"] == [worse, better]
+    assert compared["metrics"]["model_recall"] == [0.4, 0.6]
+    assert not compared["gate"]["passed"]
+
+
+def test_who_promotes_on_the_strength_of_what_is_no_longer_so_is_told(models: Models, toy: Trained) -> None:
+    first, second = registered(models, toy.model), registered(models, replace(toy.model, offset=0.1))
+    number = models.promotions.next_number
+    models.promote(first, reason="quicker")
+    late = Promotion(fleet="toy", version=second, reason="slower", promoted_ms=1, number=number)
+    with pytest.raises(ModelError, match=rf"promotion {number} of toy: .* promoted version {first}"):
+        models.registry.promote(late)
+    assert champion(models) == first
+
+
+def test_a_version_with_other_features_is_refused_with_what_to_do(models: Models, toy: Trained) -> None:
+    models.promote(registered(models, toy.model), reason="the first")
+    other = registered(models, replace(toy.model, fingerprint="0" * 16))
+    with pytest.raises(ModelError, match=r"no worker would take it.*--new-features"):
+        models.promote(other, reason="new", override=True)
+    models.promote(other, reason="new", override=True, new_features=True)
+    assert champion(models) == other
+
+
+def test_rolling_back_needs_no_registry(
+    models: Models, toy: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = registered(models, toy.model)
+    models.promote(first, reason="the first")
+    models.promote(registered(models, replace(toy.model, offset=0.1)), reason="the second", override=True)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        away = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        alone = Models(msgspec.structs.replace(models.settings, registry_uri=away), toy.fleet)
+        done = alone.rollback(reason="at night")
+    assert done["registry"].startswith(f"not told: registry {away}")
+    assert champion(models) == first
+
+
+def test_the_first_champion_cannot_be_rolled_back(models: Models, toy: Trained) -> None:
+    models.promote(registered(models, toy.model), reason="the first")
+    with pytest.raises(ModelError, match="is the first: there is none before it"):
+        models.rollback(reason="why not")
+
+
+def test_what_is_promoted_or_rolled_back_without_a_reason_is_refused(models: Models, toy: Trained) -> None:
+    first = registered(models, toy.model)
+    with pytest.raises(ModelError, match="reason ' ': expected why, in words"):
+        models.promote(first, reason=" ")
+    models.promote(first, reason="the first")
+    with pytest.raises(ModelError, match="reason '': expected why, in words"):
+        models.rollback(reason="")
+
+
+def test_verify_finds_the_bundle_that_was_changed(models: Models, toy: Trained) -> None:
+    good, bad = registered(models, toy.model), registered(models, replace(toy.model, offset=0.1))
+    paths = (models.registry.folder / "artifacts").rglob("manifest.json")
+    spoilt = next(p for p in paths if b'"offset": 0.1' in p.read_bytes())
+    spoilt.write_bytes(spoilt.read_bytes().replace(b'"offset": 0.1', b'"offset": 0.9'))
+    rows = {row["version"]: row for row in models.verify()}
+    assert rows[good]["ok"]
+    assert not rows[bad]["ok"]
+    assert "not the bundle that was registered" in rows[bad]["text"]
+
+
+def test_a_promotion_is_heard_on_its_topic_and_history_knows_the_offsets(
+    models: Models, toy: Trained, bootstrap: str
+) -> None:
+    settings = msgspec.structs.replace(models.settings, broker=bootstrap, topic_prefix="modelling-")
+    topics, connection = Topics(settings.topic_prefix), Connection(bootstrap)
+    create_topics(connection, topics, settings.partitions)
+    online = Models(settings, toy.fleet)
+    done = online.promote(registered(models, toy.model), reason="the first")
+    assert done["heard"] == "on topic modelling-promotions"
+    begun = messages.Tenure(
+        role=CHAMPION, version="1", sha256=done["sha256"], offset=17, number=done["number"]
+    )
+    with Publisher(connection) as publisher:
+        publisher.send(1, messages.tenure(topics.promotions, begun))
+    assert [row["from"] for row in online.history()] == [{1: 17}]
+
+
+def test_compare_reads_what_became_of_the_scores_of_both(
+    models: Models, toy: Trained, bootstrap: str
+) -> None:
+    settings = msgspec.structs.replace(models.settings, broker=bootstrap, topic_prefix="shadowed-")
+    topics, connection = Topics(settings.topic_prefix), Connection(bootstrap)
+    create_topics(connection, topics, settings.partitions)
+    online = Models(settings, toy.fleet)
+    for _ in range(2):
+        online.promote(registered(models, toy.model), reason="r", override=True)
+    names = tuple(f"m{i:03d}" for i in range(60))
+    stops = {name for i, name in enumerate(names) if i % 4 == 0}
+    day = 20_000 * DAY_MS
+    with Publisher(connection) as publisher:
+        for topic, model, sharp in ((topics.scores, "2", 0.05), (topics.shadow, "1", 0.2)):
+            risk = np.array([0.25 + (sharp * 3 if name in stops else -sharp) for name in names])
+            record = Scores(
+                model,
+                toy.fleet.horizons_d,
+                names,
+                np.arange(60, dtype=np.int32),
+                np.full(60, day),
+                np.zeros(60, np.int32),
+                np.repeat(risk[:, None], 3, axis=1),
+                risk,
+            )
+            publisher.send(0, messages.scores(topic, record))
+        for name in stops:
+            publisher.send(1, messages.event(topics.events, Event(day + DAY_MS, name, "shutdown")))
+        for partition in range(settings.partitions):
+            publisher.send(partition, messages.watermark(topics.scores, Watermark(day + 7 * DAY_MS)))
+    found = online.compare("1")["online"]
+    assert (found["verdict"], found["windows"], found["assets"], found["outcomes"]) == ("better", 60, 60, 15)
+    assert found["high"] < 0
+
+
+def chillcast(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "chillcast", "models", *words, "--home", str(home)]
+    command += ["--fleet", str(home / "fleet.json")]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_command_line_says_the_same(models: Models, toy: Trained) -> None:
+    home = models.settings.home_path
+    models.promote(registered(models, toy.model), reason="the first")
+    booster(some(), 2).save_model(home / "own.txt")
+    run = chillcast("register", str(home / "own.txt"), "--json", home=home)
+    assert json.loads(run.stdout) == {"version": "2"}, run.stderr
+    refused = chillcast("promote", "2", "--reason", "mine", home=home)
+    assert refused.returncode == 1
+    assert "chillcast: version 2 does not pass the gate" in refused.stderr
+    assert chillcast("promote", "2", "--reason", "mine", "--override", home=home).returncode == 0
+    shown = chillcast("history", home=home).stdout.splitlines()
+    assert len(shown) == 2
+    assert "mine  OVERRIDDEN not measured" in shown[1]

@@ -1,0 +1,61 @@
+"""A worker imports what its stage needs, and no more: what it spares is memory for machines."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from chillcast.pipeline.stages import promotions_of
+from chillcast.settings import Settings
+from models.features.expectation import fit_expectation
+from models.registry.bundle import write_bundle
+from models.registry.promotion import CHAMPION, Promotion
+from tests.models.features.test_expectation import machines, rows, slices
+from tests.models.risk.test_explain import fleet, trained
+
+HEAVY = ("lightgbm", "mlflow", "pandas", "pyarrow", "river", "sklearn", "matplotlib")
+OPENED = """
+from chillcast import settings
+from chillcast.cli import app as cli
+from chillcast.pipeline import stages
+worker = stages.create_worker("features", settings.read_settings())
+assert worker.open_stage("telemetry", 0, ()).kernel.residuals is not None
+"""
+
+
+def heavy(code: str, environment: Mapping[str, str] | None = None) -> list[str]:
+    """Return the heavy packages that a process has imported after running ``code``."""
+    look = f"{code}\nimport sys\nprint(*({set(HEAVY)!r} & sys.modules.keys()))"
+    done = subprocess.run(
+        [sys.executable, "-c", look], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, bootstrap: str) -> Settings:
+    """Settings of a fleet whose champion came with an expectation."""
+    owner = machines()
+    (tmp_path / "fleet.json").write_bytes(msgspec.json.encode(owner))
+    found = Settings(home=str(tmp_path), fleet=str(tmp_path / "fleet.json"), broker=bootstrap)
+    promotions, expectation = promotions_of(found, owner), fit_expectation(owner, slices(rows(2000)))
+    sha256 = write_bundle(
+        promotions.folder / "1", trained(fleet()).model, expectation, fleet=owner.name, metrics={}, lineage={}
+    )
+    promotions.claim(Promotion(version="1", reason="first", promoted_ms=1, sha256=sha256, number=1))
+    promotions.enforce(CHAMPION)
+    return found
+
+
+def test_a_features_worker_with_an_expectation_imports_no_model_library(settings: Settings) -> None:
+    assert heavy(OPENED, settings.environment()) == []
+
+
+def test_an_import_of_a_model_library_is_found() -> None:
+    assert "lightgbm" in heavy("import streams.champions.model_pool")
