@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from benchmarks.load import SENSORS, hours, seventy_sensors
 from benchmarks.record import record
 from models.features.kernel import Kernel
-from models.telemetry.samples import Frames
+from models.telemetry.samples import Samples
 
 ASSETS, WARM, TURN, TURNS = 40, 180, 20, 20
 
@@ -23,22 +23,22 @@ def speed() -> None:
     kernel, telemetry = Kernel(seventy_sensors()), hours(ASSETS, WARM + TURN * TURNS)
     state, kernel_s, sum_s = kernel.start(), 0.0, 0.0
 
-    def step(frames: Frames) -> None:
-        kernel.step(state, frames)
+    def step(samples: Samples) -> None:
+        kernel.step(state, samples)
 
     taken(step, itertools.islice(telemetry, WARM))
     while turn := list(itertools.islice(telemetry, TURN)):
         kernel_s += taken(step, turn)
-        sum_s += taken(lambda frames: frames.values.sum(), turn)
+        sum_s += taken(lambda samples: samples.values.sum(), turn)
     readings = TURN * TURNS * ASSETS * 60 * SENSORS
     record("kernel against float32.sum()", readings / kernel_s, readings / sum_s, "readings/s")
 
 
-def taken(what: Callable[[Frames], object], turn: Iterator[Frames] | list[Frames]) -> float:
-    """Return the processor time, in s, that ``what`` takes for each of the frames."""
+def taken(what: Callable[[Samples], object], turn: Iterator[Samples] | list[Samples]) -> float:
+    """Return the processor time, in s, that ``what`` takes for each of the samples."""
     started = time.process_time()
-    for frames in turn:
-        what(frames)
+    for samples in turn:
+        what(samples)
     return time.process_time() - started
 
 

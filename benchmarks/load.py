@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from models.fleet.fleet import Fleet, parse_fleet
-from models.telemetry.samples import Frames
+from models.telemetry.samples import Samples
 from streams.stage import Outgoing
 from streams.wire import messages
 from streams.wire.messages import Sample
@@ -44,7 +44,7 @@ def seventy_sensors(period_s: int = 60) -> Fleet:
 FLEET = seventy_sensors()
 
 
-def hours(assets: int, hours_: int, period_s: int = 60) -> Iterator[Frames]:
+def hours(assets: int, hours_: int, period_s: int = 60) -> Iterator[Samples]:
     """Yield an hour of all assets at a time; the values repeat from hour to hour."""
     rows = 3600 // period_s
     values = np.random.default_rng(1).normal(20, 5, (assets * rows, SENSORS)).astype(np.float32)
@@ -52,33 +52,33 @@ def hours(assets: int, hours_: int, period_s: int = 60) -> Iterator[Frames]:
     time_ms = np.tile(np.arange(rows) * period_s * 1000, assets) + START_MS
     names = tuple(f"u{i}" for i in range(assets))
     for hour in range(hours_):
-        yield Frames(names, asset, time_ms + hour * HOUR_MS, values)
+        yield Samples(names, asset, time_ms + hour * HOUR_MS, values)
 
 
 def blocks(assets: int, hours_: int, together: int = 1) -> Iterator[Outgoing]:
     """Yield blocks of an hour of 60 samples of ``together`` assets, hour by hour; the last of fewer."""
-    for frames in hours(assets, hours_):
-        yield from _cut(frames, 60, together)
+    for samples in hours(assets, hours_):
+        yield from _cut(samples, 60, together)
 
 
 def sparse(assets: int, hours_: int, together: int = 64) -> Iterator[Outgoing]:
     """Yield four samples of every second hour of every asset: as much is remembered as of all samples."""
-    for frames in itertools.islice(hours(assets, hours_, period_s=900), 1, None, 2):
-        yield from _cut(frames, 4, together)
+    for samples in itertools.islice(hours(assets, hours_, period_s=900), 1, None, 2):
+        yield from _cut(samples, 4, together)
 
 
-def _cut(frames: Frames, rows: int, together: int) -> Iterator[Outgoing]:
+def _cut(samples: Samples, rows: int, together: int) -> Iterator[Outgoing]:
     """Yield blocks of ``together`` assets, of which each has ``rows`` samples in a row."""
-    for first in range(0, len(frames.assets), together):
+    for first in range(0, len(samples.assets), together):
         at = slice(rows * first, rows * (first + together))
-        names, asset = frames.assets[first : first + together], frames.asset[at] - first
-        part = Frames(names, asset.astype(np.int32), frames.time_ms[at], frames.values[at])
+        names, asset = samples.assets[first : first + together], samples.asset[at] - first
+        part = Samples(names, asset.astype(np.int32), samples.time_ms[at], samples.values[at])
         yield messages.block("telemetry", part, FLEET.schema)
 
 
 def samples(assets: int, count: int, first_minute: int = 0) -> Iterator[Outgoing]:
     """Yield single named samples, minute by minute."""
-    values = {s.key: 20.125 + i for i, s in enumerate(FLEET.sensors)}
+    values: dict[str, float | None] = {s.key: 20.125 + i for i, s in enumerate(FLEET.sensors)}
     for i in range(count):
         name, minute = f"u{i % assets}", first_minute + i // assets
         yield messages.sample("telemetry", Sample(asset=name, time=START_MS + minute * 60_000, values=values))

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from benchmarks.load import SENSORS, START_MS, seventy_sensors
 from benchmarks.record import peak_bytes, record
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Float32, Frames, Slice
-from simulators.dirt.dirt import Dirt, soil
+from models.telemetry.samples import Float32, Samples, TimeSlice
+from simulators.dirt.dirt import Dirt, corrupt
 from simulators.recordings.archiver import Archiver
 from simulators.recordings.digest import Digest
 from simulators.replay.replay import replay
@@ -55,7 +55,7 @@ def a_day() -> Float32:
     return np.asarray(np.rint((noise + wander) * 10) / 10, np.float32)
 
 
-def days(count: int) -> Iterator[Slice]:
+def days(count: int) -> Iterator[TimeSlice]:
     """Yield days of the same values."""
     values = a_day()
     asset = np.repeat(np.arange(ASSETS, dtype=np.int32), 1440)
@@ -64,7 +64,7 @@ def days(count: int) -> Iterator[Slice]:
     first_ms = START_MS // DAY_MS * DAY_MS
     for day in range(count):
         start_ms = first_ms + day * DAY_MS
-        yield Slice(start_ms, start_ms + DAY_MS, Frames(names, asset, minute + start_ms, values))
+        yield TimeSlice(start_ms, start_ms + DAY_MS, Samples(names, asset, minute + start_ms, values))
 
 
 def rate(what: Callable[[int], None]) -> float:
@@ -79,7 +79,7 @@ def writing(count: int) -> None:
     """Write a soiled recording, and fingerprint it."""
     with tempfile.TemporaryDirectory() as folder, Archiver(Path(folder) / "r", FLEET) as archiver:
         digest = Digest()
-        for part in soil(days(count), DIRT, FLEET, 1):
+        for part in corrupt(days(count), DIRT, FLEET, 1):
             digest.add(part)
             archiver.write(part)
         archiver.finish("benchmark", digest.hexdigest())
@@ -89,7 +89,7 @@ def plain(count: int) -> None:
     """Let Arrow write the clean values."""
     with tempfile.TemporaryDirectory() as folder:
         for i, part in enumerate(days(count)):
-            columns = np.ascontiguousarray(part.frames.values.T)
+            columns = np.ascontiguousarray(part.samples.values.T)
             table = pa.Table.from_arrays([pa.array(c) for c in columns], names=list(FLEET.keys))
             options = {"compression": "zstd", "compression_level": 1, "row_group_size": 65_536}
             pq.write_table(table, f"{folder}/{i}.parquet", **options)
@@ -98,14 +98,14 @@ def plain(count: int) -> None:
 def copying(count: int) -> None:
     """Copy the values once."""
     for part in days(count):
-        part.frames.values.copy()
+        part.samples.values.copy()
 
 
 def sending(publisher: Publisher, topic: str) -> Callable[[int], None]:
     """Send soiled blocks, one sampling period in each, to a broker."""
 
     def send(count: int) -> None:
-        source = soil(days(count), DIRT, FLEET, 1)
+        source = corrupt(days(count), DIRT, FLEET, 1)
         replay(source, FLEET, partitions=2, telemetry=topic, send=publisher.send, pace=lambda _: None)
         publisher.flush()
 
@@ -114,7 +114,7 @@ def sending(publisher: Publisher, topic: str) -> Callable[[int], None]:
 
 def soiling(count: int) -> None:
     """Only put the dirt on."""
-    for _ in soil(days(count), DIRT, FLEET, 1):
+    for _ in corrupt(days(count), DIRT, FLEET, 1):
         pass
 
 

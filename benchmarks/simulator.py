@@ -52,7 +52,7 @@ def fleet(baseline: float) -> None:
     slices = Simulation(scenario, hourly).slices()
     next(slices)
     started = time.process_time()
-    steps = sum(len(s.frames) for s in slices)
+    steps = sum(len(s.samples) for s in slices)
     seconds = time.process_time() - started
     record("simulator, 4,000 chillers hourly against numpy.exp", steps / seconds, baseline, "chiller-steps/s")
     readings = steps * len(points.keys)

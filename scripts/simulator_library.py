@@ -26,7 +26,7 @@ def measured(scenario: Scenario) -> list[object]:
     run = Simulation(scenario, CHILLERS)
     started, readings, kinds = time.process_time(), 0, list[str]()
     for part in run.delivered():
-        readings += part.frames.values.size
+        readings += part.samples.values.size
         kinds += [event.kind for event in part.events]
     seconds = time.process_time() - started
     years = scenario.assets * scenario.days / 365.25

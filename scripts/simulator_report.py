@@ -25,16 +25,16 @@ def compared(seen: Survey, fleet: Fleet, path: Path) -> str:
     if not path.is_file():
         return f"Left out: the recording of the two real chillers, `{path.name}`, is not there."
     theirs = load_fleet(ROOT / "fleets" / "monash.toml")
-    frames = read_recording(path, theirs).frames
-    ours, real = running(seen.sample, fleet), frames.values.copy()
+    samples = read_recording(path, theirs).samples
+    ours, real = running(seen.sample, fleet), samples.values.copy()
     real[real[:, theirs.keys.index("motor_load")] <= fleet.running.above] = float("nan")
     report_plots.draw_distributions(ours, fleet, real, theirs, IMAGES / "simulator-distributions.png")
     zone = ZoneInfo(theirs.recording.timezone)
-    hours = [datetime.fromtimestamp(t / 1000, UTC).astimezone(zone).hour for t in frames.time_ms.tolist()]
+    hours = [datetime.fromtimestamp(t / 1000, UTC).astimezone(zone).hour for t in samples.time_ms.tolist()]
     curves = {}
     for title, key, a, b in [
         ("motor load while running, %", "motor_load", ours, real),
-        ("motor load, standing included, %", "motor_load", seen.sample, frames.values),
+        ("motor load, standing included, %", "motor_load", seen.sample, samples.values),
         ("condenser water entering while running, °C", "cw_entering_temp", ours, real),
     ]:
         pair = a[:, fleet.keys.index(key)], b[:, theirs.keys.index(key)]

@@ -30,7 +30,7 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class StageCounts:
     """What a stage has seen since it was last asked, in samples and their values; and its watermark.
 
     ``scored`` counts windows by the level of the model set that scored them.
@@ -59,7 +59,7 @@ class Stage(Protocol):
     def process(self, received: Sequence[Incoming]) -> Iterable[Outgoing]:
         """Return the outputs of consecutive messages; one that makes no sense becomes a dead letter."""
 
-    def turn(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:
+    def before_batch(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:
         """Decide, between two batches, what is to hold from ``offset`` on.
 
         What is returned is durable before the message there is processed, and given to every successor of
@@ -67,35 +67,35 @@ class Stage(Protocol):
         have spoken of messages from there on (``seen``), what was decided before still holds.
         """
 
-    async def settle(self) -> Iterable[Outgoing]:
+    async def flush(self) -> Iterable[Outgoing]:
         """Make durable what lies outside the log, before the messages so far are acknowledged."""
 
-    def changes(self) -> Iterable[tuple[bytes, bytes]]:
+    def delta(self) -> Iterable[tuple[bytes, bytes]]:
         """Return, by key, what is remembered otherwise than at the last call."""
 
     def restore(self, key: bytes, value: bytes) -> None:
-        """Remember again what `changes` returned; raises StateError where it cannot be understood."""
+        """Remember again what `delta` returned; raises StateError where it cannot be understood."""
 
     def restored(self) -> None:
         """Learn that all has been given back."""
 
-    def is_whole(self) -> bool:
+    def self_contained(self) -> bool:
         """Return whether what was seen since the first message suffices, whatever came before it."""
 
-    def counts(self) -> Counts:
+    def counts(self) -> StageCounts:
         """Return what was counted since the last call."""
 
 
-class Forgetful:
-    """A stage without a memory; what it needs of a `Stage` beside `process` and `settle`."""
+class Stateless:
+    """A stage without a memory; what it needs of a `Stage` beside `process` and `flush`."""
 
     identity = ""
 
-    def turn(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:  # noqa: ARG002
+    def before_batch(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:  # noqa: ARG002
         """Return nothing."""
         return ()
 
-    def changes(self) -> Iterable[tuple[bytes, bytes]]:
+    def delta(self) -> Iterable[tuple[bytes, bytes]]:
         """Return nothing."""
         return ()
 
@@ -105,13 +105,13 @@ class Forgetful:
     def restored(self) -> None:
         """Do nothing."""
 
-    def is_whole(self) -> bool:
+    def self_contained(self) -> bool:
         """Return True: there is nothing to miss."""
         return True
 
-    def counts(self) -> Counts:
+    def counts(self) -> StageCounts:
         """Return nothing."""
-        return Counts()
+        return StageCounts()
 
 
 def content_type(headers: object) -> str:

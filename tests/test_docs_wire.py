@@ -32,7 +32,7 @@ RECORDS: list[tuple[str, tuple[str, ...]]] = [
     (messages.DRIFT, messages.Drift.__struct_fields__),
     (messages.DEAD_LETTER, messages.DeadLetter.__struct_fields__),
     (messages.PROMOTION, Promotion.__struct_fields__),
-    (messages.TENURE, messages.Tenure.__struct_fields__),
+    (messages.ASSIGNMENT, messages.Assignment.__struct_fields__),
     (messages.CONTROL, messages.Control.__struct_fields__),
     (STATE, Position.__struct_fields__),
     (STATE, StateRecord.__struct_fields__),

@@ -263,7 +263,7 @@ def test_a_running_worker_tells_prometheus_what_it_has_done(recorded: Recorded, 
     deadline = time.monotonic() + 60
     with running(settings, recorded.fleet, ["features"], Alarms([])) as pipeline:
         with Publisher(pipeline.connection) as publisher:
-            for i, name in enumerate(recorded.frames.assets[:50]):
+            for i, name in enumerate(recorded.samples.assets[:50]):
                 value = Sample(asset=name, time=(20_000 + i // 25) * DAY_MS, values={"smart_5": 1.0})
                 home = partition_of(name, pipeline.partitions)
                 publisher.send(home, messages.sample(pipeline.topics.telemetry, value))
@@ -338,5 +338,5 @@ def test_a_broker_that_is_not_there_is_named_and_retried_visibly(recording: Path
 
 
 def test_every_asset_lands_on_one_partition(recorded: Recorded) -> None:
-    homes = {name: partition_of(name, 2) for name in recorded.frames.assets}
+    homes = {name: partition_of(name, 2) for name in recorded.samples.assets}
     assert set(homes.values()) == {0, 1}

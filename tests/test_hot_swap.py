@@ -25,7 +25,7 @@ from streams.kafka.live_reader import Feed
 from streams.kafka.publisher import Publisher
 from streams.stage import Outgoing
 from streams.wire import messages
-from streams.wire.messages import Scores, Tenure
+from streams.wire.messages import Assignment, Scores
 from tests.models.risk.test_explain import Trained, fleet, trained
 from tests.support.model_pools import divided
 from tests.test_end_to_end import Alarms
@@ -87,13 +87,13 @@ class Heard:
     offsets: dict[Key, tuple[int, int]] = field(default_factory=dict)
     scored: dict[Key, set[tuple[str, bytes]]] = field(default_factory=lambda: defaultdict(set))
     members: set[tuple[str, str, str]] = field(default_factory=set)
-    tenures: dict[int, list[Tenure]] = field(default_factory=lambda: defaultdict(list))
+    assignments: dict[int, list[Assignment]] = field(default_factory=lambda: defaultdict(list))
 
     def read(self, feed: Feed) -> None:
         for message in feed.poll(0.1):
             place = (message.partition, message.offset)
-            if message.content_type == messages.TENURE:
-                self.tenures[message.partition].append(messages.decode_json(message.value, Tenure))
+            if message.content_type == messages.ASSIGNMENT:
+                self.assignments[message.partition].append(messages.decode_json(message.value, Assignment))
             elif message.content_type == messages.WINDOWS:
                 record = messages.decode_features(message.value, message.content_type, self.fingerprint)
                 assert isinstance(record, Windows)
@@ -122,7 +122,7 @@ def window(toy: Trained, topic: str, asset: str, hour: int) -> Outgoing:
 
 
 def check_swaps(toy: Trained, settings: Settings) -> None:
-    """Promote, kill and promote under load, then hold every score against the tenures that were recorded."""
+    """Promote, kill and promote under load, then hold every score against the recorded assignments."""
     desk, alarms, hour = Desk(settings.home_path / "bundles" / toy.fleet.name, toy), list[str](), 0
     desk.point_at("1", 0.0)
     with running(settings, toy.fleet, ["risk"], Alarms(alarms)) as pipeline:
@@ -159,15 +159,15 @@ def check_swaps(toy: Trained, settings: Settings) -> None:
             (desk.folder / "4" / "booster.txt").write_text("tree")
             stream(lambda: any("champion 4 was promoted and is refused" in a for a in alarms))
             stream(lambda: len(heard.scored) == hour * len(ASSETS), assets=())
-    schedules = {partition: Schedule(found) for partition, found in heard.tenures.items()}
+    schedules = {partition: Schedule(found) for partition, found in heard.assignments.items()}
     assert set(schedules) == set(range(pipeline.partitions))
     assert heard.versions() == {"1", "2", "3"}
     assert {m for m in heard.members if m[2] != "fleet"} == {("3", "a", "model:X")}
     for key, said in heard.scored.items():
         partition, offset = heard.offsets[key]
-        tenure = schedules[partition].at(offset, CHAMPION)
-        assert tenure is not None
-        assert [version for version, _ in said] == [tenure.version], (key, offset)
+        assignment = schedules[partition].at(offset, CHAMPION)
+        assert assignment is not None
+        assert [version for version, _ in said] == [assignment.version], (key, offset)
 
 
 def test_each_message_is_scored_by_one_version_over_promotions_and_kills(

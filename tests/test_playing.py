@@ -14,10 +14,10 @@ import pytest
 from chillcast.pipeline.publishing import GroupLag, Playing, publish
 from chillcast.pipeline.steering import tell
 from chillcast.recordings.capturing import record
-from chillcast.recordings.recorded import Request as Recording
+from chillcast.recordings.recorded import ReplayRequest as Recording
 from chillcast.recordings.recorded import publish_recording
 from chillcast.settings import Settings
-from chillcast.simulation.simulating import Request, simulate
+from chillcast.simulation.simulating import SimulationRequest, simulate
 from chillcast.terminal.reporter import Reporter
 from models.errors import ConfigError
 from models.fleet.fleet import load_fleet
@@ -76,10 +76,12 @@ def content(broker: str, prefix: str) -> dict[int, list[tuple[bytes | None, byte
 def check_same_bytes(broker: str, prefix: str, tmp_path: Path) -> None:
     """Simulate onto a broker, replay the recording, record the topic and replay that: the same messages."""
     reporter = Reporter()
-    request = Request(SCENARIO, tmp_path / "simulated", kafka=True)
+    request = SimulationRequest(SCENARIO, tmp_path / "simulated", kafka=True)
     said = simulate(settings(broker, f"{prefix}a."), FLEET, request, reporter)
     live = content(broker, f"{prefix}a.")
-    assert simulate(settings("", ""), FLEET, Request(SCENARIO), reporter)["sha256"] == said["sha256"]
+    assert (
+        simulate(settings("", ""), FLEET, SimulationRequest(SCENARIO), reporter)["sha256"] == said["sha256"]
+    )
     assert Archive(tmp_path / "simulated", FLEET).manifest.sha256 == said["sha256"]
 
     again = Recording(tmp_path / "simulated", FLEET, None, 1)
@@ -98,7 +100,7 @@ def test_simulated_recorded_and_replayed_the_messages_are_the_same_bytes(broker:
 
 
 def test_a_part_is_published(broker: str, tmp_path: Path) -> None:
-    simulate(settings("", ""), FLEET, Request(SCENARIO, tmp_path / "r"), Reporter())
+    simulate(settings("", ""), FLEET, SimulationRequest(SCENARIO, tmp_path / "r"), Reporter())
     start_ms = Archive(tmp_path / "r", FLEET).manifest.start_ms
     part = Recording(tmp_path / "r", FLEET, None, 1, span=Span(start_ms + DAY_MS, start_ms + 2 * DAY_MS))
     publish_recording(settings(broker, "d."), part, Reporter())

@@ -38,7 +38,9 @@ Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; embedded w
 Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
 Horizon = Annotated[float | None, typer.Option(help="Days ahead; the fleet file's where not given.")]
 Speed = Annotated[str, typer.Option(help="Event time over wall time: a number, or max.")]
-Batch = Annotated[int | None, typer.Option(help="Seconds of event time in a message; one sampling period.")]
+ReplayBatch = Annotated[
+    int | None, typer.Option(help="Seconds of event time in a message; one sampling period.")
+]
 Kafka = Annotated[bool, typer.Option("--kafka", help="Publish to a running Kafka and its workers.")]
 Out = Annotated[Path | None, typer.Option(help="New or empty folder for a recording.")]
 TrainUntil = Annotated[str | None, typer.Option(help="Date (UTC): learn from what lies before it.")]
@@ -104,7 +106,7 @@ def replay(
     from_: Annotated[str | None, typer.Option("--from", help="Date or time (UTC) to begin at.")] = None,
     until: Annotated[str | None, typer.Option(help="Date or time (UTC) to end before.")] = None,
     dirt: Annotated[Path | None, typer.Option(help="TOML file whose [dirt] table falls on it.")] = None,
-    batch: Batch = None,
+    batch: ReplayBatch = None,
     kafka: Kafka = False,
     home: Home = None,
     broker: Broker = None,
@@ -119,7 +121,7 @@ def replay(
     settings, machines = opened(home=home, broker=broker, fleet=fleet)
     machines = _narrowed(machines, horizon)
     batch_ms_of(machines, batch)
-    request = recorded.Request(
+    request = recorded.ReplayRequest(
         recording,
         machines,
         train_until,
@@ -171,10 +173,10 @@ def backtest(
     json: AsJson = False,
 ) -> None:
     """Do what replay does without a broker, through the same kernel."""
-    from chillcast.recordings.recorded import Request, backtest_recording  # noqa: PLC0415
+    from chillcast.recordings.recorded import ReplayRequest, backtest_recording  # noqa: PLC0415
 
     _, machines = opened(home=home, fleet=fleet)
-    request = Request(recording, _narrowed(machines, horizon), train_until, seed)
+    request = ReplayRequest(recording, _narrowed(machines, horizon), train_until, seed)
     show(backtest_recording(request, Reporter()), json=json)
 
 
@@ -224,7 +226,7 @@ def simulate(
     out: Out = None,
     kafka: Kafka = False,
     speed: Speed = "max",
-    batch: Batch = None,
+    batch: ReplayBatch = None,
     plot: Annotated[Path | None, typer.Option(help="PNG of one machine's life.")] = None,
     asset: Annotated[str | None, typer.Option(help="Which; the first that trips unless given.")] = None,
     assets: Annotated[int | None, typer.Option(help="Number of machines.")] = None,
@@ -243,7 +245,7 @@ def simulate(
     settings, machines = opened(home=home, broker=broker, fleet=fleet)
     chosen = _scenario(scenario, assets=assets, days=days, seed=seed)
     batch_ms_of(machines, batch)
-    request = simulating.Request(chosen, out, kafka, parse_speed(speed), batch, plot, asset)
+    request = simulating.SimulationRequest(chosen, out, kafka, parse_speed(speed), batch, plot, asset)
     show(simulating.simulate(settings, machines, request, Reporter()), json=json)
 
 

@@ -19,7 +19,7 @@ from models.evaluation.events import EventReport, evaluate_cases, log_loss
 from models.fleet.fleet import Fleet
 from models.learning.fitting import History
 from models.telemetry.labels import DAY_MS, YEAR_MS, known, time_to_next, within
-from models.telemetry.samples import Event, Slice, utc
+from models.telemetry.samples import Event, TimeSlice, utc
 from simulators.fleet.scenario import Scenario
 from simulators.fleet.simulation import Simulation
 from simulators.truth import FaultRecord, ShutdownRecord
@@ -27,7 +27,7 @@ from streams.wire.messages import Alert, SensorReason
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DemoSpan:
     """How many machines, when their history starts, when it ends, and when the replay does."""
 
     assets: int
@@ -36,7 +36,7 @@ class Plan:
     end_ms: int
 
     @classmethod
-    def of(cls, scenario: Scenario, replay_days: int) -> Plan:
+    def of(cls, scenario: Scenario, replay_days: int) -> DemoSpan:
         """Split a scenario's days into history and replay."""
         start_ms, end_ms = scenario.range_ms
         return cls(scenario.assets, start_ms, end_ms - replay_days * DAY_MS, end_ms)
@@ -49,7 +49,7 @@ class DemoResult:
     report: EventReport
     horizon_ms: int
     gathered: Gathered
-    plan: Plan
+    plan: DemoSpan
     version: str
     events: tuple[Event, ...]
     shutdowns: tuple[ShutdownRecord, ...]
@@ -84,7 +84,7 @@ def run_demo(
     settings: Settings, fleet: Fleet, scenario: Scenario, *, replay_days: int, reporter: Reporter
 ) -> DemoResult:
     """Simulate, train on the first part, stream the rest, and judge the alerts by event."""
-    started, plan = time.monotonic(), Plan.of(scenario, replay_days)
+    started, plan = time.monotonic(), DemoSpan.of(scenario, replay_days)
     warm_ms = fleet.sampling.windows_s[-1] * 1000
     expectation = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
     simulation = Simulation(scenario, fleet)
@@ -120,14 +120,14 @@ def run_demo(
     )
 
 
-def _noting(slices: Iterable[Slice], events: list[Event]) -> Iterator[Slice]:
+def _noting(slices: Iterable[TimeSlice], events: list[Event]) -> Iterator[TimeSlice]:
     """Pass slices on, noting what really happened: the judge knows it, the pipeline does not."""
     for part in slices:
         events += part.events
         yield part
 
 
-def _announce(alert: Alert, plan: Plan, reporter: Reporter) -> None:
+def _announce(alert: Alert, plan: DemoSpan, reporter: Reporter) -> None:
     """Print a case as it opens, once the replay has left its warm-up."""
     if alert.stage == "open" and alert.time_ms >= plan.until_ms:
         first = alert.sensors[0] if alert.sensors else None
@@ -146,7 +146,7 @@ def in_words(sensor: SensorReason) -> str:
 
 
 def _judge(
-    fleet: Fleet, scenario: Scenario, plan: Plan, gathered: Gathered, events: list[Event]
+    fleet: Fleet, scenario: Scenario, plan: DemoSpan, gathered: Gathered, events: list[Event]
 ) -> EventReport:
     cases = [(a.asset, a.opened_ms) for a in gathered.alerts if a.stage == "open"]
     return evaluate_cases(
@@ -159,7 +159,7 @@ def _judge(
     )
 
 
-def compare_online(fleet: Fleet, gathered: Gathered, events: list[Event], plan: Plan) -> dict[str, float]:
+def compare_online(fleet: Fleet, gathered: Gathered, events: list[Event], plan: DemoSpan) -> dict[str, float]:
     """Return the log-loss of the champion and of the online layer over the windows whose label is known."""
     names, asset, end_ms, risk, adapted = gathered.columns()
     horizon_d = fleet.alerting.horizon_d

@@ -14,7 +14,7 @@ from chillcast.settings import Settings
 from models.errors import ChillcastError
 from models.fleet.fleet import Fleet
 from models.registry.promotion import CHAMPION
-from streams.champions.assignments import read_tenures
+from streams.champions.assignments import read_assignments
 from streams.kafka.cluster import Cluster, connected
 from streams.kafka.topics import Topics, wait_for_broker
 from streams.worker.commit import grants_transactions
@@ -125,8 +125,10 @@ def _scoring(subject: Subject) -> Finding:
     if topic not in subject.cluster.topics():
         return Finding("warn", "scoring", f"no topic {topic}: promotions come by pointer file only", _CREATE)
     champion = promotions_of(subject.settings, subject.fleet).newest()
-    tenures = asyncio.run(read_tenures(subject.settings.connection, topic, subject.settings.partitions))
-    last = {p: t[-1].version for p, ts in tenures.items() if (t := [x for x in ts if x.role == CHAMPION])}
+    assignments = asyncio.run(
+        read_assignments(subject.settings.connection, topic, subject.settings.partitions)
+    )
+    last = {p: t[-1].version for p, ts in assignments.items() if (t := [x for x in ts if x.role == CHAMPION])}
     if champion is None or not last:
         return Finding("skipped", "scoring", "nothing has been promoted, or nothing scored")
     other = [f"partition {p} with {v}" for p, v in sorted(last.items()) if v != champion.version]

@@ -19,17 +19,17 @@ from models.registry.bundle import write_bundle
 from models.registry.mlflow_registry import Registry
 from models.registry.promotion import Promotion, whoever
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Slice
+from models.telemetry.samples import TimeSlice
 
 
 class Remembering:
     """Passes slices on, keeping those of the last ``span_ms``: what windows need to be warm."""
 
-    def __init__(self, slices: Iterable[Slice], span_ms: int) -> None:
+    def __init__(self, slices: Iterable[TimeSlice], span_ms: int) -> None:
         self.slices, self.span_ms = iter(slices), span_ms
-        self.kept: deque[Slice] = deque()
+        self.kept: deque[TimeSlice] = deque()
 
-    def __iter__(self) -> Iterator[Slice]:
+    def __iter__(self) -> Iterator[TimeSlice]:
         for part in self.slices:
             self.kept.append(part)
             while self.kept[0].end_ms <= part.end_ms - self.span_ms:
@@ -37,7 +37,9 @@ class Remembering:
             yield part
 
 
-def expect(fleet: Fleet, slices: Iterable[Slice], until_ms: int, reporter: Reporter) -> Expectation | None:
+def expect(
+    fleet: Fleet, slices: Iterable[TimeSlice], until_ms: int, reporter: Reporter
+) -> Expectation | None:
     """Fit what the fleet's sensors should read, on the slices that end at or before ``until_ms``."""
     if not fleet.expectation:
         return None

@@ -32,7 +32,7 @@ from models.registry.mlflow_registry import Registry, Version
 from models.registry.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, whoever
 from models.risk.model_set import ModelSet, summary
 from models.telemetry.samples import utc
-from streams.champions.assignments import read_tenures
+from streams.champions.assignments import read_assignments
 from streams.kafka.cluster import connected
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics
@@ -199,9 +199,9 @@ class Models:
     def history(self) -> list[dict[str, Any]]:
         """Return every promotion, oldest first, and from which offsets it scored, where a broker knows."""
         begun: dict[int, dict[int, int]] = {}
-        for partition, tenures in self._tenures().items():
-            for tenure in tenures:
-                begun.setdefault(tenure.number, {}).setdefault(partition, tenure.offset)
+        for partition, assignments in self._assignments().items():
+            for assignment in assignments:
+                begun.setdefault(assignment.number, {}).setdefault(partition, assignment.offset)
         return [
             {
                 "number": p.number,
@@ -300,11 +300,11 @@ class Models:
         with connected(self.settings.connection) as cluster:
             return bool(cluster.partitions([topic]))
 
-    def _tenures(self) -> dict[int, list[messages.Tenure]]:
+    def _assignments(self) -> dict[int, list[messages.Assignment]]:
         topic = Topics(self.settings.topic_prefix).promotions
         if not self.settings.broker or not self._has(topic):
             return {}
-        return asyncio.run(read_tenures(self.settings.connection, topic, self.settings.partitions))
+        return asyncio.run(read_assignments(self.settings.connection, topic, self.settings.partitions))
 
     def _champion(self) -> Promotion:
         found = self.promotions.newest()

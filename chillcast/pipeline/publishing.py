@@ -14,7 +14,7 @@ from chillcast.settings import Settings
 from chillcast.terminal.keyboard import Keyboard
 from chillcast.terminal.reporter import Meter, Reporter
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Slice
+from models.telemetry.samples import TimeSlice
 from simulators.replay.player import MAX, Open, Player, Steering
 from streams.kafka.cluster import Cluster, connected
 from streams.kafka.connection import Connection
@@ -183,7 +183,7 @@ def publish(settings: Settings, fleet: Fleet, playing: Playing, reporter: Report
         commands = stack.enter_context(steered(connection, topics, partitions, keyboard, reporter))
         meter = Meter(playing.start_ms, playing.end_ms, advance)
 
-        def open_at(from_ms: int | None) -> Iterator[Slice]:
+        def open_at(from_ms: int | None) -> Iterator[TimeSlice]:
             return meter.watching(playing.open_at(from_ms), lambda: f"lag {lag.lag:,} messages")
 
         player = Player(open_at, Steering(playing.speed, commands, lag, reporter.line))

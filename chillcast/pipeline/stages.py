@@ -52,7 +52,7 @@ def create_worker(name: str, settings: Settings, producers: Producers = AIOKafka
         group=topics.group(name),
         sources=plan.sources,
         state_topic=topics.state(name),
-        turns_topic=plan.turns_topic,
+        assignments_topic=plan.assignments_topic,
         accept_loss=settings.state_loss == "accept",
         state_interval_s=settings.state_interval_s,
         session_timeout_s=settings.session_timeout_s,
@@ -72,43 +72,45 @@ def check_stage(name: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _StageSpec:
     """What a stage reads, how it is opened, and where what is decided at its turns is kept."""
 
     sources: tuple[str, ...]
     open_stage: OpenStage
-    turns_topic: str | None = None
+    assignments_topic: str | None = None
 
 
-def _features(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
+def _features(settings: Settings, fleet: Fleet, topics: Topics) -> _StageSpec:
     expectation = None
     if fleet.expectation:
         expectation = last_good(promotions_of(settings, fleet), alarm)
 
-    def open_stage(source: str, partition: int, turns: Sequence[Incoming]) -> Stage:  # noqa: ARG001
+    def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return FeatureStage(fleet, topics, settings.partitions, expectation)
 
-    return _Plan((topics.telemetry,), open_stage)
+    return _StageSpec((topics.telemetry,), open_stage)
 
 
-def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
+def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> _StageSpec:
     from streams.champions.model_pool import PromotedModels  # noqa: PLC0415
     from streams.champions.promotion_watch import Watch  # noqa: PLC0415
     from streams.stages.risk import RiskStage  # noqa: PLC0415
 
     memory_bytes = settings.segment_memory_mb * 1024 * 1024
-    bench = PromotedModels(promotions_of(settings, fleet), fleet, memory_bytes=memory_bytes)
-    turns_topic = topics.promotions if _has_promotions(settings, topics) else None
-    Watch(bench, settings.connection, turns_topic).start()
+    pool = PromotedModels(promotions_of(settings, fleet), fleet, memory_bytes=memory_bytes)
+    assignments_topic = topics.promotions if _has_promotions(settings, topics) else None
+    Watch(pool, settings.connection, assignments_topic).start()
 
-    def open_stage(source: str, partition: int, turns: Sequence[Incoming]) -> Stage:  # noqa: ARG001
-        return RiskStage(fleet, topics, bench.schema, bench, recorded(turns), records=bool(turns_topic))
+    def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
+        return RiskStage(
+            fleet, topics, pool.schema, pool, recorded(assignments), records=bool(assignments_topic)
+        )
 
-    return _Plan((topics.features,), open_stage, turns_topic)
+    return _StageSpec((topics.features,), open_stage, assignments_topic)
 
 
 def _has_promotions(settings: Settings, topics: Topics) -> bool:
-    """Return whether promotions and tenures have a topic; without one, the pointer files have to do."""
+    """Return whether promotions and assignments have a topic; without one, the pointer files have to do."""
     with connected(settings.connection) as cluster:
         found = bool(cluster.partitions([topics.promotions]))
     if not found:
@@ -120,16 +122,16 @@ def _has_promotions(settings: Settings, topics: Topics) -> bool:
     return found
 
 
-def _sink(settings: Settings, _: Fleet, topics: Topics) -> _Plan:
+def _sink(settings: Settings, _: Fleet, topics: Topics) -> _StageSpec:
     from streams.stages.sink import SinkStage  # noqa: PLC0415
 
-    def open_stage(source: str, partition: int, turns: Sequence[Incoming]) -> Stage:  # noqa: ARG001
+    def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return SinkStage(create_store(settings), topics, alarm)
 
-    return _Plan((topics.scores, topics.alerts, topics.drift, topics.events), open_stage)
+    return _StageSpec((topics.scores, topics.alerts, topics.drift, topics.events), open_stage)
 
 
-def _landing(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
+def _landing(settings: Settings, fleet: Fleet, topics: Topics) -> _StageSpec:
     from streams.stages.landing import LandingStage  # noqa: PLC0415
 
     store = feature_store(settings, fleet)
@@ -137,10 +139,10 @@ def _landing(settings: Settings, fleet: Fleet, topics: Topics) -> _Plan:
     def lookup(fingerprint: str) -> tuple[StoredSchema, Expectation | None] | None:
         return _schema_of(fingerprint, fleet, settings)
 
-    def open_stage(source: str, partition: int, turns: Sequence[Incoming]) -> Stage:  # noqa: ARG001
+    def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return LandingStage(store, topics, lookup, alarm)
 
-    return _Plan((topics.features,), open_stage)
+    return _StageSpec((topics.features,), open_stage)
 
 
 def _schema_of(
@@ -166,7 +168,7 @@ def _schema_of(
     return None
 
 
-_STAGES: dict[str, Callable[[Settings, Fleet, Topics], _Plan]] = {
+_STAGES: dict[str, Callable[[Settings, Fleet, Topics], _StageSpec]] = {
     "features": _features,
     "risk": _risk,
     "sink": _sink,

@@ -24,9 +24,9 @@ from models.errors import ConfigError, RecordingError
 from models.evaluation.events import BudgetReport, evaluate_budget
 from models.fleet.fleet import Fleet
 from models.learning.fitting import Fitted, History
-from models.telemetry.samples import Float64, Int64, Slice
+from models.telemetry.samples import Float64, Int64, TimeSlice
 from simulators.dirt.dirt import CLEAN, Dirt
-from simulators.recordings.recording import Quality
+from simulators.recordings.recording import RecordingQuality
 from simulators.replay.playable import EVER, Playable, Span, open_recording
 from simulators.replay.player import MAX
 
@@ -34,7 +34,7 @@ _DEFAULT_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ReplayRequest:
     """What to do with which recording; ``train_until`` is a date: what lies before it is learnt from."""
 
     path: Path
@@ -64,7 +64,7 @@ def parse_span(from_: str | None, until: str | None) -> Span:
     return Span(**{name: parse_date(text, option) for name, (text, option) in ends.items() if text})
 
 
-def replay_recording(settings: Settings, request: Request, reporter: Reporter) -> dict[str, Any]:
+def replay_recording(settings: Settings, request: ReplayRequest, reporter: Reporter) -> dict[str, Any]:
     """Run a recording through broker, workers, model and alerts; return what is to be said of it."""
     recorded = _read(request, reporter)
     fitted = _fitted(request, recorded, reporter)
@@ -82,7 +82,7 @@ def replay_recording(settings: Settings, request: Request, reporter: Reporter) -
     return {**_judged(request, recorded, series), **said, "alerts_published": opened, **streamed}
 
 
-def publish_recording(settings: Settings, request: Request, reporter: Reporter) -> dict[str, Any]:
+def publish_recording(settings: Settings, request: ReplayRequest, reporter: Reporter) -> dict[str, Any]:
     """Send a recording to the configured broker, where somebody else's workers take it.
 
     Raises ConfigError where a model is asked for: those workers have their own.
@@ -102,7 +102,7 @@ def publish_recording(settings: Settings, request: Request, reporter: Reporter) 
     }
 
 
-def backtest_recording(request: Request, reporter: Reporter) -> dict[str, Any]:
+def backtest_recording(request: ReplayRequest, reporter: Reporter) -> dict[str, Any]:
     """Do the same offline, through the same kernel."""
     recorded = _read(request, reporter)
     said = _about(recorded.quality, request)
@@ -115,12 +115,12 @@ def backtest_recording(request: Request, reporter: Reporter) -> dict[str, Any]:
     return {**_judged(request, recorded, series), **said}
 
 
-def _read(request: Request, reporter: Reporter) -> Playable:
+def _read(request: ReplayRequest, reporter: Reporter) -> Playable:
     with reporter.step(f"reading {request.path.name}"):
         return open_recording(request.path, request.fleet, request.span, request.dirt, request.seed)
 
 
-def _source(request: Request, recorded: Playable) -> Source:
+def _source(request: ReplayRequest, recorded: Playable) -> Source:
     quality, hop_ms = recorded.quality, recorded.fleet.sampling.hop_s * 1000
     end_ms = max(quality.until_ms, quality.from_ms + 1)
     rows_per_hop = quality.rows * hop_ms / (end_ms - quality.from_ms)
@@ -129,7 +129,7 @@ def _source(request: Request, recorded: Playable) -> Source:
     return Source(playing, rows_per_hop, steered=True)
 
 
-def _fitted(request: Request, recorded: Playable, reporter: Reporter) -> Fitted | None:
+def _fitted(request: ReplayRequest, recorded: Playable, reporter: Reporter) -> Fitted | None:
     """Learn from the days before ``train_until``, None where the command asks for no model."""
     until_ms, fleet = request.until_ms, request.fleet
     if until_ms is None:
@@ -150,15 +150,15 @@ def _fitted(request: Request, recorded: Playable, reporter: Reporter) -> Fitted 
     )
 
 
-def _cut(recorded: Playable, until_ms: int) -> Iterable[Slice]:
+def _cut(recorded: Playable, until_ms: int) -> Iterable[TimeSlice]:
     """Yield the slices; events that stand exactly at ``until_ms`` are known by then, and come with them."""
     held = [e for e in recorded.events if e.time_ms == until_ms]
     for part in recorded.slices():
         extra = tuple(held) if part.end_ms == until_ms else ()
-        yield Slice(part.start_ms, part.end_ms, part.frames, part.events + extra)
+        yield TimeSlice(part.start_ms, part.end_ms, part.samples, part.events + extra)
 
 
-def _judged(request: Request, recorded: Playable, series: RiskSeries) -> dict[str, Any]:
+def _judged(request: ReplayRequest, recorded: Playable, series: RiskSeries) -> dict[str, Any]:
     """Judge the model's risk, and the rule, on the same days at the same budget."""
     fleet = request.fleet
     model = _evaluated(request, recorded, series)
@@ -181,7 +181,7 @@ def _judged(request: Request, recorded: Playable, series: RiskSeries) -> dict[st
     }
 
 
-def _evaluated(request: Request, recorded: Playable, series: RiskSeries) -> BudgetReport:
+def _evaluated(request: ReplayRequest, recorded: Playable, series: RiskSeries) -> BudgetReport:
     fleet, until_ms = request.fleet, request.until_ms or 0
     return evaluate_budget(
         series,
@@ -214,7 +214,7 @@ def _share(fleet: Fleet) -> float:
     return fleet.alerting.daily_share or _DEFAULT_SHARE
 
 
-def _about(quality: Quality, request: Request) -> dict[str, Any]:
+def _about(quality: RecordingQuality, request: ReplayRequest) -> dict[str, Any]:
     missing, implausible = quality.missing, quality.implausible
     return {
         "recording": request.path.name,

@@ -13,7 +13,7 @@ import numpy as np
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Event, Float32, Int64, Slice
+from models.telemetry.samples import Event, Float32, Int64, TimeSlice
 from simulators.truth import FaultRecord
 
 _PANELS = 4
@@ -57,13 +57,13 @@ def _longest(faults: Iterable[FaultRecord]) -> FaultRecord | None:
     return max(mended, key=lambda f: (f.end_ms or 0) - f.begin_ms, default=None)
 
 
-def life_of(asset: str, slices: Iterable[Slice], faults: Iterable[FaultRecord]) -> Life:
+def life_of(asset: str, slices: Iterable[TimeSlice], faults: Iterable[FaultRecord]) -> Life:
     """Keep what slices say of one machine."""
     times, values, events = [], [], list[Event]()
     for part in slices:
-        rows = part.frames.asset == part.frames.assets.index(asset)
-        times.append(part.frames.time_ms[rows])
-        values.append(part.frames.values[rows])
+        rows = part.samples.asset == part.samples.assets.index(asset)
+        times.append(part.samples.time_ms[rows])
+        values.append(part.samples.values[rows])
         events += [e for e in part.events if e.asset == asset]
     mine = tuple(f for f in faults if f.asset == asset)
     return Life(asset, np.concatenate(times), np.concatenate(values), tuple(events), mine)

@@ -16,7 +16,7 @@ from chillcast.terminal.plotting import keep_cache_under
 from chillcast.terminal.reporter import Meter, Reporter
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Slice
+from models.telemetry.samples import TimeSlice
 from simulators.fleet.scenario import Scenario
 from simulators.fleet.simulation import Simulation
 from simulators.recordings.archiver import Archiver
@@ -28,7 +28,7 @@ _PICTURES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SimulationRequest:
     """What to simulate, and where it is to go."""
 
     scenario: Scenario
@@ -49,18 +49,20 @@ class _Keeping:
     readings: int = 0
     shutdowns: int = 0
 
-    def watching(self, slices: Iterable[Slice]) -> Iterator[Slice]:
+    def watching(self, slices: Iterable[TimeSlice]) -> Iterator[TimeSlice]:
         for given in slices:
             part = given.in_order()
             self.digest.add(part)
             if self.archiver:
                 self.archiver.write(part)
-            self.readings += part.frames.values.size
+            self.readings += part.samples.values.size
             self.shutdowns += sum(e.kind == "shutdown" for e in part.events)
             yield part
 
 
-def simulate(settings: Settings, fleet: Fleet, request: Request, reporter: Reporter) -> dict[str, Any]:
+def simulate(
+    settings: Settings, fleet: Fleet, request: SimulationRequest, reporter: Reporter
+) -> dict[str, Any]:
     """Run a scenario to its end; return what is to be said of it.
 
     Raises ConfigError, before anything is simulated, for what makes no sense together.
@@ -93,7 +95,7 @@ def simulate(settings: Settings, fleet: Fleet, request: Request, reporter: Repor
     }
 
 
-def _check(request: Request, assets: Sequence[str]) -> None:
+def _check(request: SimulationRequest, assets: Sequence[str]) -> None:
     """Refuse a picture that could not be drawn in the end, and what nothing would come of."""
     plot, asset = request.plot, request.asset
     if plot is not None and plot.suffix not in _PICTURES:
@@ -107,7 +109,7 @@ def _check(request: Request, assets: Sequence[str]) -> None:
         raise ConfigError("command line", "--speed", request.speed, "--kafka beside it, or max")
 
 
-def _draw(fleet: Fleet, run: Simulation, request: Request, path: Path, reporter: Reporter) -> None:
+def _draw(fleet: Fleet, run: Simulation, request: SimulationRequest, path: Path, reporter: Reporter) -> None:
     """Simulate once more, keeping one machine: which one is known only when all is over."""
     asset = chosen(request.asset, run.assets, run.faults)
     with reporter.step(f"drawing {asset}"):
@@ -117,7 +119,11 @@ def _draw(fleet: Fleet, run: Simulation, request: Request, path: Path, reporter:
 
 
 def _run(
-    settings: Settings, fleet: Fleet, request: Request, slices: Iterator[Slice], reporter: Reporter
+    settings: Settings,
+    fleet: Fleet,
+    request: SimulationRequest,
+    slices: Iterator[TimeSlice],
+    reporter: Reporter,
 ) -> None:
     span_ms, title = request.scenario.range_ms, f"simulating {request.scenario.name}"
     if request.kafka:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from models.telemetry.samples import Slice, utc
+from models.telemetry.samples import TimeSlice, utc
 
 Advance = Callable[[float, str], None]
 
@@ -80,11 +80,11 @@ class Meter:
         self._start_ms, self._end_ms, self._advance = start_ms, end_ms, advance
         self._clock, self._since, self._readings, self._rate = clock, clock(), 0, 0.0
 
-    def watching(self, slices: Iterable[Slice], lag: Callable[[], str] = str) -> Iterator[Slice]:
+    def watching(self, slices: Iterable[TimeSlice], lag: Callable[[], str] = str) -> Iterator[TimeSlice]:
         """Pass slices on; each is counted when the next is asked for."""
         for part in slices:
             yield part
-            self._count(part.frames.values.size)
+            self._count(part.samples.values.size)
             share = (part.end_ms - self._start_ms) / max(self._end_ms - self._start_ms, 1)
             self._advance(share, f"{utc(part.end_ms)}  {self._rate / 1e6:.2f} M readings/s  {lag()}".rstrip())
 

@@ -26,14 +26,14 @@ from models.registry.manifest import champion, load_expectation
 from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select, verify
 from models.store.feature_store import FeatureStore, Origin, stored_schema
 from models.telemetry.labels import DAY_MS, outcomes
-from models.telemetry.samples import Slice, utc
+from models.telemetry.samples import TimeSlice, utc
 from simulators.fleet.scenario import load_scenario
 from simulators.fleet.simulation import Simulation
 from simulators.replay.playable import Playable, open_recording
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class HistorySource:
     """A recording or a scenario, and a name for it."""
 
     name: str
@@ -47,12 +47,12 @@ class Past:
         return open_recording(self.path, self.fleet)
 
 
-def _arriving(source: Simulation | Playable) -> Iterable[Slice]:
+def _arriving(source: Simulation | Playable) -> Iterable[TimeSlice]:
     """Return what a past sends, with a scenario's dirt on it."""
     return source.delivered() if isinstance(source, Simulation) else source.slices()
 
 
-def past_of(name: str, fleet: Fleet) -> Past:
+def past_of(name: str, fleet: Fleet) -> HistorySource:
     """Return the past that a name means: a recording's path, or a scenario's, or that of a shipped one.
 
     Raises ConfigError where there is neither.
@@ -62,7 +62,7 @@ def past_of(name: str, fleet: Fleet) -> Past:
         path = find_file(name, "scenario")
     if not path.exists():
         raise ConfigError("command line", "source", name, "a recording or a scenario that is there")
-    return Past(re.sub(r"[^A-Za-z0-9._]", "_", path.stem), path, fleet)
+    return HistorySource(re.sub(r"[^A-Za-z0-9._]", "_", path.stem), path, fleet)
 
 
 def parse_date(text: str, option: str) -> int:
@@ -74,7 +74,9 @@ def parse_date(text: str, option: str) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def backfill(settings: Settings, past: Past, expect_until: str | None, reporter: Reporter) -> dict[str, Any]:
+def backfill(
+    settings: Settings, past: HistorySource, expect_until: str | None, reporter: Reporter
+) -> dict[str, Any]:
     """Land a past in the feature store, through the kernel that serves the stream."""
     fleet, store = past.fleet, feature_store(settings, past.fleet)
     history = History(fleet, (), _expectation(settings, past, expect_until, reporter))
@@ -103,7 +105,7 @@ def backfill(settings: Settings, past: Past, expect_until: str | None, reporter:
 
 
 def _expectation(
-    settings: Settings, past: Past, expect_until: str | None, reporter: Reporter
+    settings: Settings, past: HistorySource, expect_until: str | None, reporter: Reporter
 ) -> Expectation | None:
     """Learn what is normal from the past's beginning, else take what the champion expects."""
     if not past.fleet.expectation:

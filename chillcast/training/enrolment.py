@@ -15,10 +15,10 @@ from chillcast.pipeline.stages import feature_store
 from chillcast.settings import Settings
 from chillcast.terminal.plotting import keep_cache_under
 from chillcast.terminal.reporter import Reporter
-from chillcast.training.training import Packing, Run, train
+from chillcast.training.training import Packing, TrainingRun, train
 from chillcast.training.training_config import TrainingConfig
 from models.errors import UnavailableError
-from models.evaluation.backtest import Judgement
+from models.evaluation.backtest import BacktestResult
 from models.fleet.fleet import load_fleet
 from models.registry.manifest import bundle_sha256
 from models.risk.model_set import summary
@@ -74,7 +74,7 @@ def train_and_register(
     return {"version": version, "bundle_sha256": bundle_sha256(bundle), **said(run)}
 
 
-def said(run: Run) -> dict[str, Any]:
+def said(run: TrainingRun) -> dict[str, Any]:
     """Return a run's figures: the model's, each baseline's, those of machines that were held out."""
     return {
         "dataset": run.dataset.digest,
@@ -88,12 +88,12 @@ def said(run: Run) -> dict[str, Any]:
     }
 
 
-def shown(judgement: Judgement) -> dict[str, Any]:
+def shown(judgement: BacktestResult) -> dict[str, Any]:
     """Return the figures of a judgement that fit into a line."""
     return {name: getattr(judgement, name) for name in _SHOWN}
 
 
-def _documents(settings: Settings, run: Run, bundle: Path) -> Path:
+def _documents(settings: Settings, run: TrainingRun, bundle: Path) -> Path:
     """Write report and card for people."""
     keep_cache_under(settings.home_path)
     from chillcast.training.model_report import write_card, write_report  # noqa: PLC0415

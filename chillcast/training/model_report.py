@@ -10,15 +10,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from chillcast.training.training import Run, without_causes
-from models.evaluation.backtest import Judgement
+from chillcast.training.training import TrainingRun, without_causes
+from models.evaluation.backtest import BacktestResult
 from models.risk.model_set import summary
 
 _FOLDER = Path(__file__).parent / "templates"
 _BLUE, _GREY = "#1f6fb2", "#9aa7b2"
 
 
-def write_report(run: Run, path: Path) -> None:
+def write_report(run: TrainingRun, path: Path) -> None:
     """Write the report; the plots stand in it as SVG."""
     alerting = run.fleet.alerting
     budget = (
@@ -42,7 +42,7 @@ def write_report(run: Run, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def write_card(run: Run, sha256: str, path: Path) -> None:
+def write_card(run: TrainingRun, sha256: str, path: Path) -> None:
     """Write the model card of a bundle."""
     text = (
         _templates(autoescape=False)
@@ -59,7 +59,7 @@ def write_card(run: Run, sha256: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def draw_calibration(model: Judgement) -> Figure:
+def draw_calibration(model: BacktestResult) -> Figure:
     """Draw what was predicted against what followed, for windows of about the same risk."""
     figure = Figure(figsize=(5.2, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -73,7 +73,7 @@ def draw_calibration(model: Judgement) -> Figure:
     return figure
 
 
-def draw_lead(model: Judgement, horizon_d: float) -> Figure:
+def draw_lead(model: BacktestResult, horizon_d: float) -> Figure:
     """Draw how many days ahead the announced outcomes were announced."""
     figure = Figure(figsize=(7.2, 2.6), layout="constrained")
     axes = figure.subplots()
@@ -84,7 +84,7 @@ def draw_lead(model: Judgement, horizon_d: float) -> Figure:
     return figure
 
 
-def _missed_most(model: Judgement) -> str:
+def _missed_most(model: BacktestResult) -> str:
     found = sorted(model.by_cause.items(), key=lambda item: item[1].alerted - item[1].shutdowns)[:3]
     worst = [(name, t.shutdowns - t.alerted, t.shutdowns) for name, t in found if t.alerted < t.shutdowns]
     return ", ".join(f"{name} ({missed} of {of} missed)" for name, missed, of in worst)

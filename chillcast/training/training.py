@@ -18,7 +18,7 @@ from chillcast.training.training_config import TrainingConfig
 from chillcast.training.truth import ceiling_of, read_truth
 from models.alerting.policy import RiskSeries
 from models.errors import ConfigError
-from models.evaluation.backtest import Exam, Judgement, figures, of_assets
+from models.evaluation.backtest import Backtest, BacktestResult, figures, of_assets
 from models.evaluation.baselines import Watched, baselines, day_columns, newest_columns, while_running
 from models.evaluation.cause_accuracy import Hints, Naming, judge_naming, naming_figures
 from models.features.schema import FeatureSchema
@@ -44,7 +44,7 @@ class Packing:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TrainingRun:
     """A finished run; ``unseen`` judges the held-out machines alone, ``ceiling`` is of a simulated fleet."""
 
     config: TrainingConfig
@@ -52,14 +52,14 @@ class Run:
     dataset: Dataset
     fitted: Fitted
     trials: int = 0
-    model: Judgement | None = None
-    baselines: tuple[Judgement, ...] = ()
-    unseen: Judgement | None = None
+    model: BacktestResult | None = None
+    baselines: tuple[BacktestResult, ...] = ()
+    unseen: BacktestResult | None = None
     naming: tuple[Naming, ...] = ()
     ceiling: float | None = None
 
     @property
-    def judgements(self) -> list[Judgement]:
+    def judgements(self) -> list[BacktestResult]:
         """Every judgement, the model's first."""
         return [j for j in (self.model, *self.baselines, self.unseen) if j is not None]
 
@@ -95,7 +95,7 @@ def train(
     reporter: Reporter,
     trials: int = 0,
     packing: Packing | None = None,
-) -> Run:
+) -> TrainingRun:
     """Fit on what lies before the test days, then judge the model and every baseline on them.
 
     So many ``trials`` of parameters come first, where there are any. ``packing`` is needed where the
@@ -119,7 +119,7 @@ def train(
         reporter.line(without_causes(fitted.causes, fitted.training.cause_outcomes))
     with reporter.step("judging") as advance:
         seen = _see(store, dataset, fleet, fitted, config, advance)
-    exam = Exam(
+    backtest = Backtest(
         fleet.alerting,
         seen.events,
         earlier_ms=(config.split_ms(fleet) + fleet.sampling.windows_s[-1] * 1000, config.test_ms),
@@ -127,7 +127,7 @@ def train(
         top_k=config.evaluation.top_k,
         segment_of=inventory_of(store, dataset).segments_by(config.evaluation.segments_by),
     )
-    return _judged(Run(config, fleet, dataset, fitted, trials), seen, exam, store)
+    return _judged(TrainingRun(config, fleet, dataset, fitted, trials), seen, backtest, store)
 
 
 def _search(trials: int, seed: int, reporter: Reporter) -> Search | None:
@@ -229,19 +229,21 @@ def _hints(fitted: Fitted, kept: Replayed) -> Hints | None:
     return Hints(causes.codes, kept.assets, *kept.columns()) if causes and kept.asset else None
 
 
-def _judged(run: Run, seen: _Seen, exam: Exam, store: FeatureStore) -> Run:
+def _judged(run: TrainingRun, seen: _Seen, backtest: Backtest, store: FeatureStore) -> TrainingRun:
     """Judge the model, every baseline, and the machines that were held out."""
     config, fleet, own = run.config, run.fleet, seen.series(seen.risk)
     threshold = run.fitted.model.threshold
-    model = exam.judge("model", "LightGBM hazard, calibrated", own, is_probability=True, threshold=threshold)
+    model = backtest.judge(
+        "model", "LightGBM hazard, calibrated", own, is_probability=True, threshold=threshold
+    )
     found = baselines(fleet, _watched(run, seen), seen.events, config.seed)
-    others = tuple(exam.judge(b.name, b.text, seen.series(b.score)) for b in found)
+    others = tuple(backtest.judge(b.name, b.text, seen.series(b.score)) for b in found)
     if run.fitted.models.index.routes:
         alone = seen.series(seen.undivided)
-        others += (exam.judge("fleet", "one model for the whole fleet", alone, is_probability=True),)
+        others += (backtest.judge("fleet", "one model for the whole fleet", alone, is_probability=True),)
     unseen = None
     if config.split.held_out_share:
-        mine = replace(exam, events=[e for e in seen.events if config.held_out(e.asset)])
+        mine = replace(backtest, events=[e for e in seen.events if config.held_out(e.asset)])
         of_held_out = of_assets(own, config.held_out)
         unseen = mine.judge(
             "unseen",
@@ -250,16 +252,16 @@ def _judged(run: Run, seen: _Seen, exam: Exam, store: FeatureStore) -> Run:
             is_probability=True,
             threshold=threshold,
         )
-    ceiling = ceiling_of(read_truth(store), exam.later_ms)
-    naming = _naming(run, model, seen, exam)
+    ceiling = ceiling_of(read_truth(store), backtest.later_ms)
+    naming = _naming(run, model, seen, backtest)
     return replace(run, model=model, baselines=others, unseen=unseen, naming=naming, ceiling=ceiling)
 
 
-def _naming(run: Run, model: Judgement, seen: _Seen, exam: Exam) -> tuple[Naming, ...]:
+def _naming(run: TrainingRun, model: BacktestResult, seen: _Seen, backtest: Backtest) -> tuple[Naming, ...]:
     """Judge the causes where a case was opened, and for every outcome a day before it."""
     if seen.hints is None:
         return ()
-    first_ms, last_ms = exam.later_ms
+    first_ms, last_ms = backtest.later_ms
     happened = [e for e in outcomes(seen.events) if first_ms < e.time_ms <= last_ms]
     moments: dict[str, Sequence[tuple[Event, int]]] = {
         "as the case opened": model.announced,
@@ -281,7 +283,7 @@ def without_causes(counts: Mapping[str, int], fewest: int) -> str:
     return f"no causes are learnt: {wanted}, there are {there}"
 
 
-def _watched(run: Run, seen: _Seen) -> Watched:
+def _watched(run: TrainingRun, seen: _Seen) -> Watched:
     """Label the windows of the training slice for the baselines, as the model's are."""
     fleet, config, names = run.fleet, run.config, seen.assets
     split_ms, horizon_d = config.split_ms(fleet), fleet.alerting.horizon_d

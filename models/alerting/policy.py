@@ -64,7 +64,7 @@ class Policy(Protocol):
 
 
 @dataclass(slots=True)
-class _Asset:
+class _HysteresisState:
     """What hysteresis remembers of one asset."""
 
     above: deque[bool]
@@ -77,7 +77,9 @@ class HysteresisPolicy:
 
     def __init__(self, alerting: Alerting, threshold: float) -> None:
         self.alerting, self.threshold = alerting, threshold
-        self._assets: dict[str, _Asset] = defaultdict(lambda: _Asset(deque(maxlen=alerting.of)))
+        self._assets: dict[str, _HysteresisState] = defaultdict(
+            lambda: _HysteresisState(deque(maxlen=alerting.of))
+        )
 
     def observe(self, asset: str, end_ms: int, risk: float) -> list[Decision]:
         """See one risk; return the decision it leads to."""
@@ -113,9 +115,9 @@ class HysteresisPolicy:
     def restore(self, asset: str, remembered: Remembered) -> None:
         """Remember it again."""
         above = deque(remembered.above, maxlen=self.alerting.of)
-        self._assets[asset] = _Asset(above, remembered.opened_ms, remembered.quiet_until_ms)
+        self._assets[asset] = _HysteresisState(above, remembered.opened_ms, remembered.quiet_until_ms)
 
-    def _while_open(self, asset: str, state: _Asset, end_ms: int, risk: float) -> list[Decision]:
+    def _while_open(self, asset: str, state: _HysteresisState, end_ms: int, risk: float) -> list[Decision]:
         opened_ms = state.opened_ms or 0
         if end_ms - opened_ms >= self.alerting.horizon_d * DAY_MS:
             reason = "expired"
@@ -201,7 +203,7 @@ def create_policy(alerting: Alerting, threshold: float) -> Policy:
     return HysteresisPolicy(alerting, threshold)
 
 
-def _shut(state: _Asset, time_ms: int, cooldown_d: float) -> None:
+def _shut(state: _HysteresisState, time_ms: int, cooldown_d: float) -> None:
     state.opened_ms = None
     state.above.clear()
     state.quiet_until_ms = time_ms + int(cooldown_d * DAY_MS)

@@ -37,7 +37,7 @@ WEEK_MS = 7 * DAY_MS
 _BINS = 10
 
 
-class Tally(msgspec.Struct, frozen=True):
+class AlertedCount(msgspec.Struct, frozen=True):
     """Of ``shutdowns`` of one kind, how many were ``alerted``."""
 
     shutdowns: int
@@ -52,7 +52,7 @@ class CalibrationBin(msgspec.Struct, frozen=True):
     windows: int
 
 
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one way of scoring is worth, by event where nothing else is said.
 
     ``recall`` and ``false_alarms_per_asset_year`` are with the ``threshold`` that was learnt before;
@@ -77,8 +77,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     lead_days: tuple[float, ...]
     lead_days_median: float | None
     top_k_precision: float | None
-    by_cause: dict[str, Tally]
-    by_segment: dict[str, Tally]
+    by_cause: dict[str, AlertedCount]
+    by_segment: dict[str, AlertedCount]
     roc_auc: float | None
     average_precision: float | None
     brier: float | None = None
@@ -87,7 +87,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
+class Backtest:
     """What is asked of every way of scoring: the alerting policy, and two spans of time, both [from, until).
 
     The threshold is learnt on the ``earlier`` one, and judged on the ``later`` one. ``segment_of`` names a
@@ -109,7 +109,7 @@ class Exam:
         *,
         is_probability: bool = False,
         threshold: float | None = None,
-    ) -> Judgement:
+    ) -> BacktestResult:
         """Judge risks of windows in order of time; a ``threshold`` that was learnt already is kept."""
         tested = between(series, self.later_ms)
         threshold = self._threshold(series) if threshold is None else threshold
@@ -117,7 +117,7 @@ class Exam:
         label, seen = self._labels(tested)
         risk, label = tested.risk[seen], label[seen]
         at_budget = self._alerts(tested, self._at_budget(tested))[0] if len(tested.risk) else report
-        return Judgement(
+        return BacktestResult(
             name=name,
             text=text,
             threshold=None if self.alerting.daily_share else threshold,
@@ -225,7 +225,7 @@ def of_assets(series: RiskSeries, chosen: Callable[[str], bool]) -> RiskSeries:
     return RiskSeries(series.assets, series.asset[rows], series.end_ms[rows], series.risk[rows])
 
 
-def figures(judgements: Sequence[Judgement]) -> dict[str, float]:
+def figures(judgements: Sequence[BacktestResult]) -> dict[str, float]:
     """Return the figures of judgements as flat metrics, ``<name>_<figure>``."""
     wanted = (
         "recall",
@@ -247,7 +247,7 @@ def figures(judgements: Sequence[Judgement]) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if value is not None}
 
 
-def _of_segments(judgement: Judgement) -> Iterator[tuple[str, float]]:
+def _of_segments(judgement: BacktestResult) -> Iterator[tuple[str, float]]:
     """Yield recall and outcomes by segment, of probabilities alone: those are what the gate judges."""
     if judgement.brier is not None and len(judgement.by_segment) > 1:
         for segment, tally in judgement.by_segment.items():
@@ -264,7 +264,9 @@ def metric_name(segment: str) -> str:
     return re.sub(r"[^\w .:-]", "_", segment)
 
 
-def _by(report: EventReport, events: Sequence[Event], name: Callable[[Event], str]) -> dict[str, Tally]:
+def _by(
+    report: EventReport, events: Sequence[Event], name: Callable[[Event], str]
+) -> dict[str, AlertedCount]:
     """Count the outcomes, and those alerted among them, by a name."""
     missed = set(report.missed)
     counts: dict[str, list[int]] = {}
@@ -273,7 +275,7 @@ def _by(report: EventReport, events: Sequence[Event], name: Callable[[Event], st
             tally = counts.setdefault(name(event), [0, 0])
             tally[0] += 1
             tally[1] += event not in missed
-    return {key: Tally(*counts[key]) for key in sorted(counts)}
+    return {key: AlertedCount(*counts[key]) for key in sorted(counts)}
 
 
 def _calibration(risk: Float64, label: Bools) -> tuple[CalibrationBin, ...]:

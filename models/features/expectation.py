@@ -18,7 +18,7 @@ import numpy as np
 from models.errors import ModelError
 from models.fleet.fleet import Fleet
 from models.telemetry.labels import Bools
-from models.telemetry.samples import Float32, Float64, Frames, Int32, Slice, limits
+from models.telemetry.samples import Float32, Float64, Int32, Samples, TimeSlice, limits
 
 _RIDGE = 1e-6
 _FEWEST_SAMPLES = 500
@@ -54,7 +54,7 @@ class Residuals:
                 f"expectation of {expectation.sensors}: fleet {fleet.name} has {residual_sensors(fleet)}"
             )
         self.fleet, self.expectation = fleet, expectation
-        self._surfaces = [_Fitted(fleet, surface) for surface in expectation.surfaces]
+        self._surfaces = [_FittedSurface(fleet, surface) for surface in expectation.surfaces]
         self._sigma = np.array(expectation.sigma, np.float32)
         self._none = np.zeros(len(expectation.sensors), np.float32)
         self._levels = _Levels(fleet) if has_nearest(fleet) else None
@@ -89,7 +89,7 @@ class _Levels:
         return out
 
 
-class _Fitted:
+class _FittedSurface:
     """A surface with its arrays."""
 
     def __init__(self, fleet: Fleet, surface: Surface) -> None:
@@ -136,7 +136,7 @@ def is_running(fleet: Fleet, values: Float32) -> Bools:
     return out
 
 
-def fit_expectation(fleet: Fleet, slices: Iterable[Slice]) -> Expectation | None:
+def fit_expectation(fleet: Fleet, slices: Iterable[TimeSlice]) -> Expectation | None:
     """Fit surfaces and offsets on a history; None where the fleet file asks for none.
 
     Raises ModelError where a machine hardly ever ran in it.
@@ -145,7 +145,7 @@ def fit_expectation(fleet: Fleet, slices: Iterable[Slice]) -> Expectation | None
         return None
     sample = _sample(fleet, slices)
     surfaces = [_fit_surface(fleet, g.drivers, g.sensors, sample.values) for g in fleet.expectation]
-    raw = np.concatenate([_Fitted(fleet, s).residual(sample.values) for s in surfaces], axis=1)
+    raw = np.concatenate([_FittedSurface(fleet, s).residual(sample.values) for s in surfaces], axis=1)
     offsets = _offsets(sample, raw)
     table = np.array([offsets.get(a, np.zeros(raw.shape[1])) for a in sample.assets])
     sigma = np.nanstd(raw - table[sample.asset], axis=0)
@@ -158,13 +158,13 @@ def fit_expectation(fleet: Fleet, slices: Iterable[Slice]) -> Expectation | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
+class _ResidualSample:
     assets: tuple[str, ...]
     asset: Int32
     values: Float32
 
 
-def _sample(fleet: Fleet, slices: Iterable[Slice]) -> _Sample:
+def _sample(fleet: Fleet, slices: Iterable[TimeSlice]) -> _ResidualSample:
     """Keep one sample of each fourth hop, where the machine ran and the sensors are plausible."""
     low, high = limits(fleet.sensors)
     every_ms, period_ms = _SAMPLED_HOPS * fleet.sampling.hop_s * 1000, fleet.sampling.period_s * 1000
@@ -172,7 +172,7 @@ def _sample(fleet: Fleet, slices: Iterable[Slice]) -> _Sample:
     asset: list[Int32] = []
     values: list[Float32] = []
     for part in slices:
-        kept = _kept(fleet, part.frames, every_ms, period_ms)
+        kept = _kept(fleet, part.samples, every_ms, period_ms)
         codes = np.array([names.setdefault(a, len(names)) for a in kept.assets], np.int32)
         asset.append(codes[kept.asset])
         wrong = (kept.values < low) | (kept.values > high)
@@ -181,12 +181,12 @@ def _sample(fleet: Fleet, slices: Iterable[Slice]) -> _Sample:
         raise ModelError(
             f"{sum(map(len, asset))} samples of running machines: expected {_FEWEST_SAMPLES} or more"
         )
-    return _Sample(tuple(names), np.concatenate(asset), np.concatenate(values))
+    return _ResidualSample(tuple(names), np.concatenate(asset), np.concatenate(values))
 
 
-def _kept(fleet: Fleet, frames: Frames, every_ms: int, period_ms: int) -> Frames:
-    due = frames.time_ms % every_ms < period_ms
-    return frames.take(np.flatnonzero(due & is_running(fleet, frames.values)))
+def _kept(fleet: Fleet, samples: Samples, every_ms: int, period_ms: int) -> Samples:
+    due = samples.time_ms % every_ms < period_ms
+    return samples.take(np.flatnonzero(due & is_running(fleet, samples.values)))
 
 
 def _fit_surface(
@@ -218,7 +218,7 @@ def _ridge(basis: Float64, target: Float64, key: str) -> Float64:
     return np.asarray(np.linalg.solve(gram, x.T @ target[known]), np.float64)
 
 
-def _offsets(sample: _Sample, raw: Float32) -> Mapping[str, Float64]:
+def _offsets(sample: _ResidualSample, raw: Float32) -> Mapping[str, Float64]:
     """Return each machine's median residual, of those that ran often enough to have one."""
     out = {}
     for code, name in enumerate(sample.assets):

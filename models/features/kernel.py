@@ -15,7 +15,16 @@ import numpy as np
 
 from models.features.expectation import Expectation, Residuals, identity_of
 from models.features.schema import FeatureSchema
-from models.features.state import Emitted, Memory, Plan, Samples, allocate, plan_of, room, samples_of
+from models.features.state import (
+    Emitted,
+    KernelLayout,
+    Memory,
+    PaneSamples,
+    allocate,
+    plan_of,
+    room,
+    samples_of,
+)
 from models.features.steps import (
     FRESH,
     LATE,
@@ -27,7 +36,7 @@ from models.features.steps import (
     take_fresh,
 )
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Float32, Frames, Int32, Int64, limits
+from models.telemetry.samples import Float32, Int32, Int64, Samples, limits
 
 _FIRST_CAPACITY = 16
 
@@ -51,7 +60,7 @@ class Windows:
 
 
 @dataclass(slots=True)
-class Tally:
+class KernelCounts:
     """What the kernel saw: counts of samples, and per sensor (S,) of values.
 
     ``expected`` counts the samples that closed panes should have had, ``missing`` what of them had no value.
@@ -70,7 +79,7 @@ class Tally:
         self.implausible = np.zeros(self.sensors, np.int64)
         self.missing = np.zeros(self.sensors, np.int64)
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: KernelCounts) -> None:
         """Add another tally to this one."""
         self.samples += other.samples
         self.late += other.late
@@ -84,7 +93,7 @@ class Tally:
 class KernelState:
     """All that the kernel remembers: asset ``name`` has row ``index[name]`` of each array of ``memory``."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: KernelLayout) -> None:
         self.plan = plan
         self.assets: list[str] = []
         self.index: dict[str, int] = {}
@@ -146,28 +155,30 @@ class Kernel:
         """Return the state before the first sample."""
         return KernelState(self.plan)
 
-    def step(self, state: KernelState, frames: Frames) -> tuple[Windows, Tally]:
+    def step(self, state: KernelState, samples: Samples) -> tuple[Windows, KernelCounts]:
         """Take in samples of any assets in any order; return the windows they closed or corrected.
 
         The result depends on the sequence of calls, not on the order of rows within one.
         Raises ValueError where the number of sensors differs from the fleet's.
         """
-        if frames.values.shape[1] != self.sensors:
-            raise ValueError(f"{frames.values.shape[1]} values a sample, expected {self.sensors}")
-        tally = Tally(self.sensors, samples=len(frames))
-        row = state.rows(frames.assets)[frames.asset]
-        samples = samples_of(self.plan, row, frames.time_ms)
-        ordered = prepare(self.plan, state.memory, frames.values, self.limits, samples, tally.implausible)
-        self._add_residuals(frames, samples.values)
-        order = np.arange(len(row)) if ordered else np.lexsort((frames.time_ms, row))
-        return self._take(state, samples, order, tally), tally
+        if samples.values.shape[1] != self.sensors:
+            raise ValueError(f"{samples.values.shape[1]} values a sample, expected {self.sensors}")
+        tally = KernelCounts(self.sensors, samples=len(samples))
+        row = state.rows(samples.assets)[samples.asset]
+        pane_samples = samples_of(self.plan, row, samples.time_ms)
+        ordered = prepare(
+            self.plan, state.memory, samples.values, self.limits, pane_samples, tally.implausible
+        )
+        self._add_residuals(samples, samples.values)
+        order = np.arange(len(row)) if ordered else np.lexsort((samples.time_ms, row))
+        return self._take(state, pane_samples, order, tally), tally
 
-    def _add_residuals(self, frames: Frames, values: Float32) -> None:
+    def _add_residuals(self, samples: Samples, values: Float32) -> None:
         if self.residuals is not None:
             own = values[:, : self.sensors]
-            values[:, self.sensors :] = self.residuals.of(frames.assets, frames.asset, own)
+            values[:, self.sensors :] = self.residuals.of(samples.assets, samples.asset, own)
 
-    def _take(self, state: KernelState, samples: Samples, order: Int64, tally: Tally) -> Windows:
+    def _take(self, state: KernelState, samples: PaneSamples, order: Int64, tally: KernelCounts) -> Windows:
         plan, memory = self.plan, state.memory
         out = room(room_for(plan, memory, samples, order), plan)
         old = samples.kind[order]
@@ -178,16 +189,16 @@ class Kernel:
         tally.duplicates += take_fresh(plan, memory, samples, order, out)
         return self._windows(state, out, tally)
 
-    def close(self, state: KernelState, watermark_ms: int) -> tuple[Windows, Tally]:
+    def close(self, state: KernelState, watermark_ms: int) -> tuple[Windows, KernelCounts]:
         """Close every pane that ends at or before ``watermark_ms``, also of assets that fell silent."""
-        known, tally = len(state.assets), Tally(self.sensors)
+        known, tally = len(state.assets), KernelCounts(self.sensors)
         ends = (state.memory.at[:known] + 2) * self.plan.hop_ms
         due = np.flatnonzero(state.memory.is_open[:known] & (ends <= watermark_ms))
         out = room(len(due), self.plan)
         close_all(self.plan, state.memory, due, out)
         return self._windows(state, out, tally), tally
 
-    def _windows(self, state: KernelState, out: Emitted, tally: Tally) -> Windows:
+    def _windows(self, state: KernelState, out: Emitted, tally: KernelCounts) -> Windows:
         n = int(out.counts[0])
         if out.counts[1]:
             tally.expected += int(out.counts[1])

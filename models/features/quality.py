@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from models.features.kernel import KernelState, Windows
 from models.features.panes import MAX, MEAN, MIN, compiled
-from models.features.state import NEVER, Memory, Plan
+from models.features.state import NEVER, KernelLayout, Memory
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Float32, Float64, Frames, Int64, limits
+from models.telemetry.samples import Float32, Float64, Int64, Samples, limits
 
 _MISSING, _STUCK, _JUMP = 1, 2, 4
 _NEAR = 0.1  # of the plausible range: so near the usual level lies what was only converted wrongly
@@ -58,10 +58,10 @@ class Rules(NamedTuple):
     above: float
 
 
-class Quality:
+class QualityMonitor:
     """Looks at what the kernel took in; its own memory are the sensors that were out of range last."""
 
-    def __init__(self, fleet: Fleet, plan: Plan) -> None:
+    def __init__(self, fleet: Fleet, plan: KernelLayout) -> None:
         self.fleet, self.plan = fleet, plan
         self.rules, self.limits = _rules(fleet, plan), limits(fleet.sensors)
         self.wrong: dict[tuple[str, int], int] = {}
@@ -77,18 +77,18 @@ class Quality:
             asset = windows.assets[windows.asset[first[i]]]
             yield from self._named(int(found[i, sensor]), asset, sensor, int(windows.end_ms[first[i]]))
 
-    def out_of_range(self, state: KernelState, frames: Frames) -> Iterator[QualitySignal]:
-        """Yield the sensors of raw frames that read out of range, and did not in the pane before."""
+    def out_of_range(self, state: KernelState, samples: Samples) -> Iterator[QualitySignal]:
+        """Yield the sensors of raw samples that read out of range, and did not in the pane before."""
         low, high = self.limits
         with np.errstate(invalid="ignore"):
-            wrong = np.argwhere((frames.values < low) | (frames.values > high))
+            wrong = np.argwhere((samples.values < low) | (samples.values > high))
         for i, sensor in wrong.tolist():
-            asset, pane = frames.assets[frames.asset[i]], int(frames.time_ms[i]) // self.plan.hop_ms
+            asset, pane = samples.assets[samples.asset[i]], int(samples.time_ms[i]) // self.plan.hop_ms
             before = self.wrong.get((asset, sensor), NEVER)
             self.wrong[asset, sensor] = max(before, pane)
             if pane > before + 1:
                 yield self._doubted(
-                    state, asset, sensor, int(frames.time_ms[i]), float(frames.values[i, sensor])
+                    state, asset, sensor, int(samples.time_ms[i]), float(samples.values[i, sensor])
                 )
 
     def forget(self, pane: int) -> None:
@@ -133,7 +133,7 @@ def usual_level(state: KernelState, asset: str, sensor: int) -> float:
     return float((n * state.memory.stats[row, :, MEAN, sensor]).sum() / total) if total else float("nan")
 
 
-def _rules(fleet: Fleet, plan: Plan) -> Rules:
+def _rules(fleet: Fleet, plan: KernelLayout) -> Rules:
     panes = [-(-(s.stuck_s or 0) * 1000 // plan.hop_ms) for s in fleet.sensors]
     rate = [(s.max_per_minute or np.inf) / 60_000 for s in fleet.sensors]
     running = fleet.keys.index(fleet.running.sensor) if fleet.running else -1
@@ -143,7 +143,7 @@ def _rules(fleet: Fleet, plan: Plan) -> Rules:
 
 @compiled
 def inspect(
-    plan: Plan, memory: Memory, rules: Rules, rows: Int64, panes: Int64, found: npt.NDArray[np.uint8]
+    plan: KernelLayout, memory: Memory, rules: Rules, rows: Int64, panes: Int64, found: npt.NDArray[np.uint8]
 ) -> None:
     """Write into ``found`` (n, S) what began in the panes (n,) of the assets ``rows`` (n,)."""
     for i in range(len(rows)):
@@ -164,7 +164,7 @@ def inspect(
 
 
 @compiled
-def _flat_panes(plan: Plan, n: npt.NDArray[np.uint16], stats: Float32, pane: int, c: int) -> int:
+def _flat_panes(plan: KernelLayout, n: npt.NDArray[np.uint16], stats: Float32, pane: int, c: int) -> int:
     """Count the panes up to ``pane`` in which channel ``c`` had one and the same value."""
     value, panes = stats[pane % plan.ring, MIN, c], 0
     for back in range(plan.ring):
@@ -177,7 +177,7 @@ def _flat_panes(plan: Plan, n: npt.NDArray[np.uint16], stats: Float32, pane: int
 
 @compiled
 def _jumps(
-    plan: Plan, memory: Memory, rules: Rules, row: int, pane: int, found: npt.NDArray[np.uint8]
+    plan: KernelLayout, memory: Memory, rules: Rules, row: int, pane: int, found: npt.NDArray[np.uint8]
 ) -> None:
     slots, slot_ms, last = memory.slots[row, pane % plan.kept], memory.slot_ms[row, pane % plan.kept], -1
     for s in range(plan.slots):

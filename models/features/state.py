@@ -17,7 +17,7 @@ NEVER = np.iinfo(np.int64).min
 _DAY_S = 86_400
 
 
-class Plan(NamedTuple):
+class KernelLayout(NamedTuple):
     """The numbers of a fleet that the compiled steps need; ``lengths`` (W,) are windows in panes, rising.
 
     ``slots`` samples a pane, ``kept`` panes that late samples may still change, ``ring`` panes in all,
@@ -60,7 +60,7 @@ class Memory(NamedTuple):
     block: Float32
 
 
-class Samples(NamedTuple):
+class PaneSamples(NamedTuple):
     """Samples of one call: asset row, time, pane and kind (n,) of each, and its values (n, C)."""
 
     row: Int64
@@ -85,14 +85,14 @@ class Emitted(NamedTuple):
     missing: Int64
 
 
-def plan_of(fleet: Fleet, features: int, channels: int, emit_s: int | None = None) -> Plan:
+def plan_of(fleet: Fleet, features: int, channels: int, emit_s: int | None = None) -> KernelLayout:
     """Return the plan of a fleet; ``emit_s``: emit only windows whose end is a multiple of it."""
     sampling = fleet.sampling
     hop_s = sampling.hop_s
     lengths = np.array([w // hop_s for w in sampling.windows_s], np.int64)
     kept = max(2, -(-sampling.lateness_s // hop_s) + 1)  # the pane that closed last is still looked at
     group = max(2, math.isqrt(int(lengths[-1])))
-    return Plan(
+    return KernelLayout(
         hop_ms=hop_s * 1000,
         period_ms=sampling.period_s * 1000,
         lateness_ms=sampling.lateness_s * 1000,
@@ -110,19 +110,21 @@ def plan_of(fleet: Fleet, features: int, channels: int, emit_s: int | None = Non
     )
 
 
-def allocate(plan: Plan, capacity: int, names: Sequence[str] = Memory._fields) -> dict[str, npt.NDArray[Any]]:
+def allocate(
+    plan: KernelLayout, capacity: int, names: Sequence[str] = Memory._fields
+) -> dict[str, npt.NDArray[Any]]:
     """Return the named arrays for ``capacity`` assets that have never been heard of."""
     return {name: _MAKERS[name](plan, capacity) for name in names}
 
 
-def samples_of(plan: Plan, row: Int64, time_ms: Int64) -> Samples:
+def samples_of(plan: KernelLayout, row: Int64, time_ms: Int64) -> PaneSamples:
     """Return samples with room for what is still to be told of them."""
     n = len(row)
     values = np.empty((n, plan.channels), np.float32)
-    return Samples(row, time_ms, np.empty(n, np.int64), np.empty(n, np.int64), values)
+    return PaneSamples(row, time_ms, np.empty(n, np.int64), np.empty(n, np.int64), values)
 
 
-def room(windows: int, plan: Plan) -> Emitted:
+def room(windows: int, plan: KernelLayout) -> Emitted:
     """Return room for ``windows`` windows."""
     return Emitted(
         np.empty(windows, np.int64),
@@ -134,21 +136,21 @@ def room(windows: int, plan: Plan) -> Emitted:
     )
 
 
-def _slots(plan: Plan, capacity: int) -> Float32:
+def _slots(plan: KernelLayout, capacity: int) -> Float32:
     return np.full((capacity, plan.kept, plan.slots, plan.channels), np.nan, np.float32)
 
 
-def _n(plan: Plan, capacity: int) -> npt.NDArray[Any]:
+def _n(plan: KernelLayout, capacity: int) -> npt.NDArray[Any]:
     return np.zeros((capacity, plan.ring, plan.channels), np.min_scalar_type(plan.slots))
 
 
-def _stats(plan: Plan, capacity: int) -> Float32:
+def _stats(plan: KernelLayout, capacity: int) -> Float32:
     out = np.zeros((capacity, plan.ring, STATS, plan.channels), np.float32)
     out[:, :, MIN], out[:, :, MAX] = np.inf, -np.inf
     return out
 
 
-def _block(plan: Plan, capacity: int) -> Float32:
+def _block(plan: KernelLayout, capacity: int) -> Float32:
     out = np.zeros((capacity, plan.blocks, BLOCK, plan.channels), np.float32)
     out[:, :, B_MIN], out[:, :, B_MAX] = np.inf, -np.inf
     return out

@@ -14,7 +14,7 @@ from models.features.panes import (
     summarise,
 )
 from models.features.schema import write_features
-from models.features.state import NEVER, Emitted, Memory, Plan, Samples
+from models.features.state import NEVER, Emitted, KernelLayout, Memory, PaneSamples
 from models.telemetry.samples import Float32, Int64
 
 FRESH, LATE, TOO_LATE = range(3)
@@ -23,7 +23,7 @@ _NO_BLOCKS = 1 << 60
 
 @compiled
 def prepare(
-    plan: Plan, memory: Memory, raw: Float32, limits: Float32, samples: Samples, wrong: Int64
+    plan: KernelLayout, memory: Memory, raw: Float32, limits: Float32, samples: PaneSamples, wrong: Int64
 ) -> bool:
     """Fill all of ``samples`` but what is derived, and ``wrong`` (S,); return whether they come in order."""
     plausible(raw, limits[0], limits[1], samples.values, wrong)
@@ -46,7 +46,7 @@ def plausible(raw: Float32, low: Float32, high: Float32, values: Float32, wrong:
 
 
 @compiled
-def classify(plan: Plan, memory: Memory, samples: Samples) -> None:
+def classify(plan: KernelLayout, memory: Memory, samples: PaneSamples) -> None:
     """Tell the pane of each sample, and what it is to that pane by what was known before this call."""
     for i in range(len(samples.row)):
         asset, pane = samples.row[i], samples.time_ms[i] // plan.hop_ms
@@ -58,7 +58,7 @@ def classify(plan: Plan, memory: Memory, samples: Samples) -> None:
 
 
 @compiled
-def is_ordered(samples: Samples) -> bool:
+def is_ordered(samples: PaneSamples) -> bool:
     """Return whether samples come asset by asset, each in the order of time."""
     row, time_ms = samples.row, samples.time_ms
     for i in range(1, len(row)):
@@ -68,7 +68,7 @@ def is_ordered(samples: Samples) -> bool:
 
 
 @compiled
-def room_for(plan: Plan, memory: Memory, samples: Samples, order: Int64) -> int:
+def room_for(plan: KernelLayout, memory: Memory, samples: PaneSamples, order: Int64) -> int:
     """Return how many windows samples may emit at most."""
     windows, seen, seen_pane = 0, -1, 0
     for i in order:
@@ -84,7 +84,7 @@ def room_for(plan: Plan, memory: Memory, samples: Samples, order: Int64) -> int:
 
 
 @compiled
-def take_fresh(plan: Plan, memory: Memory, samples: Samples, order: Int64, out: Emitted) -> int:
+def take_fresh(plan: KernelLayout, memory: Memory, samples: PaneSamples, order: Int64, out: Emitted) -> int:
     """Take samples of open panes or newer ones; return how many of them said nothing new."""
     repeated, start = 0, 0
     while start < len(order):
@@ -98,7 +98,7 @@ def take_fresh(plan: Plan, memory: Memory, samples: Samples, order: Int64, out: 
 
 
 @compiled
-def _end_of_pane(samples: Samples, order: Int64, start: int) -> int:
+def _end_of_pane(samples: PaneSamples, order: Int64, start: int) -> int:
     """Return where the samples of one asset and pane that stand together in ``order`` from ``start`` end."""
     row, pane = samples.row, samples.pane
     asset, number = row[order[start]], pane[order[start]]
@@ -109,7 +109,7 @@ def _end_of_pane(samples: Samples, order: Int64, start: int) -> int:
 
 
 @compiled
-def _open(plan: Plan, memory: Memory, asset: int, pane: int, out: Emitted) -> None:
+def _open(plan: KernelLayout, memory: Memory, asset: int, pane: int, out: Emitted) -> None:
     """Make ``pane`` the open pane of an asset, closing what was open and passing over what is empty."""
     if memory.max_ms[asset] == NEVER:
         memory.at[asset], memory.first[asset] = pane - 1, pane
@@ -127,7 +127,7 @@ def _open(plan: Plan, memory: Memory, asset: int, pane: int, out: Emitted) -> No
 
 
 @compiled
-def _forget(plan: Plan, memory: Memory, asset: int, pane: int) -> None:
+def _forget(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> None:
     """Begin anew before ``pane``: nothing that is remembered reaches into its windows."""
     for i in range(plan.ring):
         clear_pane(memory.n[asset, i], memory.stats[asset, i])
@@ -139,14 +139,14 @@ def _forget(plan: Plan, memory: Memory, asset: int, pane: int) -> None:
 
 
 @compiled
-def _clear_slots(plan: Plan, memory: Memory, asset: int, pane: int) -> None:
+def _clear_slots(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> None:
     memory.slots[asset, pane % plan.kept] = np.nan
     memory.slot_ms[asset, pane % plan.kept] = NEVER
     memory.revision[asset, pane % plan.kept] = 0
 
 
 @compiled
-def _put(plan: Plan, memory: Memory, samples: Samples, places: Int64) -> int:
+def _put(plan: KernelLayout, memory: Memory, samples: PaneSamples, places: Int64) -> int:
     """Write samples of one asset and pane into their slots; return how many said nothing new."""
     asset, pane = samples.row[places[0]], samples.pane[places[0]]
     kept, start_ms = pane % plan.kept, pane * plan.hop_ms
@@ -183,14 +183,14 @@ def _fill(
 
 
 @compiled
-def close_all(plan: Plan, memory: Memory, assets: Int64, out: Emitted) -> None:
+def close_all(plan: KernelLayout, memory: Memory, assets: Int64, out: Emitted) -> None:
     """Close the open panes of ``assets``."""
     for asset in assets:
         close(plan, memory, asset, out)
 
 
 @compiled
-def close(plan: Plan, memory: Memory, asset: int, out: Emitted) -> None:
+def close(plan: KernelLayout, memory: Memory, asset: int, out: Emitted) -> None:
     """Close the open pane of an asset and emit the windows that end with it."""
     pane = memory.at[asset] + 1
     _condense(plan, memory, asset, pane)
@@ -205,7 +205,7 @@ def close(plan: Plan, memory: Memory, asset: int, out: Emitted) -> None:
 
 
 @compiled
-def _condense(plan: Plan, memory: Memory, asset: int, pane: int) -> None:
+def _condense(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> None:
     """Make the samples of a pane that is still kept its statistics."""
     place, scratch = pane % plan.ring, np.empty((2, plan.channels), np.float64)
     summarise(
@@ -214,7 +214,7 @@ def _condense(plan: Plan, memory: Memory, asset: int, pane: int) -> None:
 
 
 @compiled
-def _advance(plan: Plan, memory: Memory, asset: int) -> None:
+def _advance(plan: KernelLayout, memory: Memory, asset: int) -> None:
     """Count the pane after the last closed one as closed, and with the last of a block the block."""
     memory.at[asset] += 1
     if (memory.at[asset] + 1) % plan.group == 0:
@@ -222,7 +222,7 @@ def _advance(plan: Plan, memory: Memory, asset: int) -> None:
 
 
 @compiled
-def _fold_block(plan: Plan, memory: Memory, asset: int, number: int) -> None:
+def _fold_block(plan: KernelLayout, memory: Memory, asset: int, number: int) -> None:
     totals = np.empty((BLOCK, plan.channels), np.float64)
     block, start = memory.block[asset], number * plan.group
     fold(memory.n[asset], memory.stats[asset], block, _NO_BLOCKS, start, start + plan.group, totals)
@@ -230,7 +230,7 @@ def _fold_block(plan: Plan, memory: Memory, asset: int, number: int) -> None:
 
 
 @compiled
-def correct(plan: Plan, memory: Memory, samples: Samples, order: Int64, out: Emitted) -> int:
+def correct(plan: KernelLayout, memory: Memory, samples: PaneSamples, order: Int64, out: Emitted) -> int:
     """Take late samples, asset by asset; emit the windows they change; return how many said nothing new."""
     repeated, changed, row = 0, NEVER, samples.row
     for k in range(len(order)):
@@ -246,7 +246,7 @@ def correct(plan: Plan, memory: Memory, samples: Samples, order: Int64, out: Emi
 
 
 @compiled
-def _emit_again(plan: Plan, memory: Memory, asset: int, first: int, out: Emitted) -> None:
+def _emit_again(plan: KernelLayout, memory: Memory, asset: int, first: int, out: Emitted) -> None:
     """Condense the panes from ``first`` on again; emit the windows that end with one that holds samples."""
     memory.first[asset] = min(memory.first[asset], first)
     for pane in range(first, memory.at[asset] + 1):
@@ -259,7 +259,7 @@ def _emit_again(plan: Plan, memory: Memory, asset: int, first: int, out: Emitted
 
 
 @compiled
-def _emit(plan: Plan, memory: Memory, asset: int, pane: int, out: Emitted) -> None:
+def _emit(plan: KernelLayout, memory: Memory, asset: int, pane: int, out: Emitted) -> None:
     """Write the vector of the windows that end with ``pane``, a closed pane that is still kept."""
     windows = len(plan.lengths)
     moments = np.empty((windows, BLOCK, plan.channels), np.float64)
@@ -282,7 +282,7 @@ def _emit(plan: Plan, memory: Memory, asset: int, pane: int, out: Emitted) -> No
 
 
 @compiled
-def fold_blocks(plan: Plan, memory: Memory, asset: int, pane_at: Int64) -> None:
+def fold_blocks(plan: KernelLayout, memory: Memory, asset: int, pane_at: Int64) -> None:
     """Make an asset's memory whole again after its panes were given back.
 
     ``pane_at`` (ring,) tells which pane stands at each place: one that is not among the last ``ring`` closed

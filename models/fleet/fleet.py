@@ -164,7 +164,7 @@ class EventRule(_Table, frozen=True):
 
 
 class Recording(_Table, frozen=True, kw_only=True):
-    """How the rows of a wide CSV or Parquet recording become frames and events.
+    """How the rows of a wide CSV or Parquet recording become samples and events.
 
     ``inventory`` names the columns that say what a machine is: its model, its site, …
     """

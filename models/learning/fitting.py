@@ -14,7 +14,7 @@ from models.alerting.policy import RiskSeries, learn_threshold
 from models.errors import ModelError
 from models.evaluation.events import brier, log_loss, roc_auc
 from models.features.expectation import Expectation
-from models.features.kernel import Kernel, KernelState, Tally, Windows
+from models.features.kernel import Kernel, KernelCounts, KernelState, Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, Training
 from models.learning.segments import Division, train_segments, with_lines
@@ -32,7 +32,7 @@ from models.telemetry.labels import (
     time_to_next,
     within,
 )
-from models.telemetry.samples import Event, Int32, Int64, Slice
+from models.telemetry.samples import Event, Int32, Int64, TimeSlice
 
 Progress = Callable[[str, float], None]
 Report = Callable[[str, Windows], None]
@@ -106,16 +106,18 @@ class WindowSource(Protocol):
 class History:
     """Runs slices through the kernel, remembering the events."""
 
-    def __init__(self, fleet: Fleet, slices: Iterable[Slice], expectation: Expectation | None = None) -> None:
+    def __init__(
+        self, fleet: Fleet, slices: Iterable[TimeSlice], expectation: Expectation | None = None
+    ) -> None:
         self.fleet, self.expectation = fleet, expectation
         self.kernel = Kernel(fleet, expectation)
         self.schema = self.kernel.schema
         self.state: KernelState = self.kernel.start()
         self.assets = self.state.assets
-        self.tally = Tally(self.kernel.sensors)
+        self.tally = KernelCounts(self.kernel.sensors)
         self.events: list[Event] = []
         self._slices = iter(slices)
-        self._ahead: Slice | None = None
+        self._ahead: TimeSlice | None = None
 
     def until(self, end_ms: int, emit_s: int | None = None) -> Iterator[Windows]:
         """Yield the windows of every slice that ends at or before ``end_ms``; call again to go on.
@@ -126,12 +128,12 @@ class History:
         for part in self._take(end_ms):
             yield from self.see(part, kernel)
 
-    def see(self, part: Slice, kernel: Kernel | None = None) -> Iterator[Windows]:
+    def see(self, part: TimeSlice, kernel: Kernel | None = None) -> Iterator[Windows]:
         """Yield the windows of one more slice."""
         kernel = kernel or self.kernel
         self.events += part.events
         for windows, tally in (
-            kernel.step(self.state, part.frames),
+            kernel.step(self.state, part.samples),
             kernel.close(self.state, part.end_ms),
         ):
             self.tally.add(tally)
@@ -143,7 +145,7 @@ class History:
         table = np.array([self.state.index[name] for name in windows.assets], np.int32)
         return table[windows.asset]
 
-    def _take(self, end_ms: int) -> Iterator[Slice]:
+    def _take(self, end_ms: int) -> Iterator[TimeSlice]:
         while True:
             part = self._ahead or next(self._slices, None)
             self._ahead = None
@@ -186,7 +188,7 @@ def fit(
     """
     split_ms = split_of(fleet, start_ms, until_ms)
     report = _reporter(progress, start_ms, until_ms)
-    past = _Past(fleet, history, held_out)
+    past = _KnownHistory(fleet, history, held_out)
     training = past.gather(split_ms, report)
     examples = past.examples(training, split_ms)
     settled = stop_early(
@@ -209,7 +211,7 @@ def fit(
     embargo_ms = fleet.sampling.windows_s[-1] * 1000
     later, hints = past.score(models, (split_ms + embargo_ms, until_ms), report)
     if fleet.training.calibration_share:
-        models = past.tempered(past.calibrated(models, later, until_ms), hints, until_ms)
+        models = past.temperature_scaled(past.calibrated(models, later, until_ms), hints, until_ms)
     else:
         later = past.unlabelled(models, training, until_ms)
     threshold, metrics = past.threshold(models, later, until_ms)
@@ -247,7 +249,7 @@ def _reporter(progress: Progress, start_ms: int, until_ms: int) -> Report:
 
 
 @dataclass(frozen=True)
-class _Past:
+class _KnownHistory:
     """A history, as far as it may be learnt from."""
 
     fleet: Fleet
@@ -347,7 +349,7 @@ class _Past:
             lines[name] = [(line.slope, line.intercept) for line in own.lines]
         return with_lines(replace(models, fleet=fleet), lines) if lines else replace(models, fleet=fleet)
 
-    def tempered(self, models: ModelSet, hints: Replayed, until_ms: int) -> ModelSet:
+    def temperature_scaled(self, models: ModelSet, hints: Replayed, until_ms: int) -> ModelSet:
         """Return the set with the temperature of its causes, from the later windows before an outcome."""
         model = models.fleet
         if model.causes is None or not hints.asset:

@@ -27,7 +27,7 @@ def sigmoid(logit: Float64) -> Float64:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlattScaling:
     """``calibrated log-odds = intercept + slope × log-odds``; the identity where nothing was learnt.
 
     >>> bool(np.isclose(Line().apply(np.array([0.3]))[0], 0.3))
@@ -42,14 +42,14 @@ class Line:
         return sigmoid(self.intercept + self.slope * log_odds(probability))
 
 
-def fit_line(probability: Float64, outcome: Bools, prior: float = 1.0) -> Line:
-    """Fit a `Line` by penalised maximum likelihood (Newton's method).
+def fit_platt_scaling(probability: Float64, outcome: Bools, prior: float = 1.0) -> PlattScaling:
+    """Fit a `PlattScaling` by penalised maximum likelihood (Newton's method).
 
     The penalty pulls towards the identity with the weight of ``prior`` observations, so that a slice with few
     outcomes moves little; the slope stays above 0.05, since calibration must not turn the ranking round.
     """
     if not len(outcome) or not outcome.any():
-        return Line()
+        return PlattScaling()
     logit = log_odds(probability)
     ones = np.ones(len(logit))
     penalty = prior * np.array([float(np.var(logit)) + 1e-6, 1.0])
@@ -57,7 +57,7 @@ def fit_line(probability: Float64, outcome: Bools, prior: float = 1.0) -> Line:
     if slope < _FLATTEST:
         (intercept,) = _fit(ones[:, None], outcome, penalty[1:], np.zeros(1), _FLATTEST * logit)
         slope = _FLATTEST
-    return Line(float(slope), float(intercept))
+    return PlattScaling(float(slope), float(intercept))
 
 
 def _fit(

@@ -34,7 +34,7 @@ class CauseModel:
 
     def score(self, features: Float32) -> Float64:
         """Return (n, K) probabilities of the codes, which add up to 1."""
-        return tempered(self.raw(features), self.temperature)
+        return temperature_scaled(self.raw(features), self.temperature)
 
     def raw(self, features: Float32) -> Float64:
         """Return the (n, K) log-odds of (n, F) features, up to a constant per row."""
@@ -52,14 +52,14 @@ class CauseModel:
         raw, number = raw[number >= 0], number[number >= 0]
         if not len(raw):
             return self
-        losses = [cross_entropy(tempered(raw, float(t)), number) for t in _TEMPERATURES]
+        losses = [cross_entropy(temperature_scaled(raw, float(t)), number) for t in _TEMPERATURES]
         return replace(self, temperature=float(_TEMPERATURES[int(np.argmin(losses))]))
 
 
-def tempered(raw: Float64, temperature: float) -> Float64:
+def temperature_scaled(raw: Float64, temperature: float) -> Float64:
     """Return the (n, K) probabilities of log-odds that are divided by a temperature.
 
-    >>> tempered(np.array([[0.0, np.log(3.0)]]), 1.0).round(2).tolist()
+    >>> temperature-scaled(np.array([[0.0, np.log(3.0)]]), 1.0).round(2).tolist()
     [[0.25, 0.75]]
     """
     scaled = raw / temperature

@@ -12,7 +12,7 @@ import numpy as np
 from models.errors import ModelError
 from models.fleet.fleet import Training
 from models.risk.booster import FIXED
-from models.risk.calibration import Line, fit_line, sigmoid
+from models.risk.calibration import PlattScaling, fit_platt_scaling, sigmoid
 from models.risk.causes import CauseModel
 from models.telemetry.labels import HazardRows, known, within
 from models.telemetry.samples import Float32, Float64, Int64
@@ -38,7 +38,7 @@ class RiskModel:
     horizons_d: tuple[float, ...]
     columns: Int64
     offset: float = 0.0
-    lines: tuple[Line, ...] = ()
+    lines: tuple[PlattScaling, ...] = ()
     threshold: float = 0.5
     spread_d: float | None = None
     causes: CauseModel | None = None
@@ -120,7 +120,7 @@ def restore(
         tuple(horizons_d),
         np.array(parameters["columns"], np.int64),
         float(parameters["offset"]),
-        tuple(Line(slope, intercept) for slope, intercept in parameters["lines"]),
+        tuple(PlattScaling(slope, intercept) for slope, intercept in parameters["lines"]),
         threshold,
         parameters.get("spread_d"),
     )
@@ -169,7 +169,7 @@ def calibrate(
     lines = []
     for j, horizon_d in enumerate(model.horizons_d):
         seen = known(end_ms, horizon_d, until_ms)
-        lines.append(fit_line(risks[seen, j], within(wait_ms[seen], horizon_d)))
+        lines.append(fit_platt_scaling(risks[seen, j], within(wait_ms[seen], horizon_d)))
     return replace(model, lines=tuple(lines))
 
 

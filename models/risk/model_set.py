@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from models.fleet.inventory import FLEET
-from models.risk.calibration import Line
+from models.risk.calibration import PlattScaling
 from models.risk.hazard import RiskModel
 from models.risk.pack import Entry, Pack, Recent
 from models.telemetry.samples import Float32, Float64, Int32, Int64
@@ -125,7 +125,7 @@ class ModelSet:
         lines = self.index.lines.get(level)
         if level == FLEET or lines is None:
             return self.fleet
-        return replace(self.fleet, lines=tuple(Line(*line) for line in lines))
+        return replace(self.fleet, lines=tuple(PlattScaling(*line) for line in lines))
 
 
 def summary(index: Index) -> dict[str, Any]:

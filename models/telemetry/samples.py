@@ -18,7 +18,7 @@ Int64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Frames:
+class Samples:
     """``n`` samples of ``S`` sensors, in any order.
 
     ``assets`` names the machines (distinct); ``asset`` (n,) indexes into it; ``time_ms`` (n,) is event
@@ -43,13 +43,13 @@ class Frames:
     def __len__(self) -> int:
         return len(self.asset)
 
-    def __getitem__(self, rows: slice) -> Frames:
+    def __getitem__(self, rows: slice) -> Samples:
         """Return the given rows, without a copy."""
-        return Frames(self.assets, self.asset[rows], self.time_ms[rows], self.values[rows])
+        return Samples(self.assets, self.asset[rows], self.time_ms[rows], self.values[rows])
 
-    def take(self, rows: Int64) -> Frames:
+    def take(self, rows: Int64) -> Samples:
         """Return the given rows, the table of asset names unchanged."""
-        return Frames(self.assets, self.asset[rows], self.time_ms[rows], self.values[rows])
+        return Samples(self.assets, self.asset[rows], self.time_ms[rows], self.values[rows])
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,42 +67,42 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class TimeSlice:
     """All that a source delivers in [start_ms, end_ms).
 
-    ``arrival_ms`` (n,), rising, is when each row of ``frames`` arrives; without it rows come in any order and
-    arrive at their event time. So a late row stands in a later slice than its time says.
+    ``arrival_ms`` (n,), rising, is when each row of ``samples`` arrives; without it rows come in any order
+    and arrive at their event time. So a late row stands in a later slice than its time says.
     """
 
     start_ms: int
     end_ms: int
-    frames: Frames
+    samples: Samples
     events: tuple[Event, ...] = ()
     arrival_ms: Int64 | None = None
 
     @property
     def arrivals(self) -> Int64:
         """When each row arrives, shape (n,)."""
-        return self.frames.time_ms if self.arrival_ms is None else self.arrival_ms
+        return self.samples.time_ms if self.arrival_ms is None else self.arrival_ms
 
-    def in_order(self) -> Slice:
+    def in_order(self) -> TimeSlice:
         """Return the same with its rows in the order of arrival."""
         if self.arrival_ms is not None:
             return self
-        came = self.frames.time_ms
+        came = self.samples.time_ms
         if (came[1:] >= came[:-1]).all():
             return replace(self, arrival_ms=came)
         order = np.argsort(came, kind="stable")
-        return replace(self, frames=self.frames.take(order), arrival_ms=came[order])
+        return replace(self, samples=self.samples.take(order), arrival_ms=came[order])
 
     def placed(self, time_ms: int) -> int:
         """Return when an event arrives: at its time, or with its slice where that is another."""
         return min(max(time_ms, self.start_ms), self.end_ms - 1)
 
 
-def join(parts: Sequence[Frames]) -> Frames:
+def join(parts: Sequence[Samples]) -> Samples:
     """Return the rows of all ``parts``, which share one table of assets, one after the other."""
-    return Frames(
+    return Samples(
         parts[0].assets,
         np.concatenate([p.asset for p in parts]),
         np.concatenate([p.time_ms for p in parts]),

@@ -93,7 +93,7 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class OperatedDay:
     """What the machines did: channels (T, K, A), which ran (T, A), and the controller's log.
 
     ``safety`` and ``cycling`` (T, A) are one more than the index in ``SAFETY_CODES`` and ``CYCLING_CODES`` of
@@ -151,7 +151,7 @@ class Controller:
         step = day * self._clock.steps + np.arange(self._clock.steps)[:, None]
         return np.asarray((step < self._until) & (self._held_by[0] > 0), np.bool_)
 
-    def day(self, day: int, orders: Orders, respond: Respond) -> Day:
+    def day(self, day: int, orders: Orders, respond: Respond) -> OperatedDay:
         """Run the machines for one day; days are asked for in order.
 
         ``respond`` is told of every safety shutdown as it happens; it changes ``orders`` in place, from the
@@ -171,7 +171,7 @@ class Controller:
                 log.append(self._lock_out(trip, day, respond))
                 channels[step, :, column], running[step, column] = self._state[:, column], False
                 held[:, step, column] = self._held_by[:, column]
-        return Day(channels, running, held[0], held[1], (*log, *self._restarted(day)))
+        return OperatedDay(channels, running, held[0], held[1], (*log, *self._restarted(day)))
 
     def _advance(self, first: int, day: int, orders: Orders, out: tuple[Float64, Flags, Int8, Int8]) -> int:
         """Move the machines from step ``first`` on; return the step that brought shutdowns, -1 for none."""

@@ -18,7 +18,7 @@ _KW_WHILE_RUNNING = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class CounterReadings:
     """The counters of one day, shapes (T, A)."""
 
     starts: Float64
@@ -43,11 +43,11 @@ class Counters:
         self._since_start_min = np.full(assets, np.inf)
         self._yesterday: Float64 | None = None
 
-    def day(self, clock: Clock, running: Flags, power_kw: Float64) -> Counts:
+    def day(self, clock: Clock, running: Flags, power_kw: Float64) -> CounterReadings:
         """Return the counters of one day; days are given in order."""
         hours = clock.period_s / 3600
         begun = (running & ~np.vstack([self._was_running, running[:-1]])).astype(np.float64)
-        counts = Counts(
+        counts = CounterReadings(
             starts=self._starts + np.cumsum(begun, axis=0),
             starts_12h=self._recent(begun, _HALF_DAY_S // clock.period_s),
             run_hours=self._run_hours + hours * np.cumsum(running, axis=0),

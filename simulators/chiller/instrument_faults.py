@@ -37,7 +37,7 @@ OF_SENSORS = (
 
 
 @dataclass(slots=True)
-class _Fault:
+class _InstrumentFault:
     """``size`` is in units of the noise; ``held`` is the reading that a stuck instrument repeats."""
 
     kind: str
@@ -61,7 +61,7 @@ class InstrumentFaults:
     ) -> None:
         self._rng, self._rates, self._scale, self._assets = rng, rates, scale, assets
         self._fallible = np.flatnonzero(scale[:, :2].any(axis=1))
-        self._active: list[_Fault] = []
+        self._active: list[_InstrumentFault] = []
 
     def day(self, clock: Clock, day: int, values: Float32, truth: Truth) -> None:
         """Change the readings (n, T, P) of the first machines in place; days are given in order."""
@@ -77,19 +77,19 @@ class InstrumentFaults:
             truth.end(self._assets[fault.column], fault.kind, self._ms(clock, fault.end_d), "found")
         self._active = [f for f in self._active if f.end_d >= day + 1]
 
-    def _begun(self, day: int) -> list[_Fault]:
+    def _begun(self, day: int) -> list[_InstrumentFault]:
         """Draw the faults that begin on a day; the number of draws depends on nothing but the rates."""
-        rng, out = self._rng, list[_Fault]()
+        rng, out = self._rng, list[_InstrumentFault]()
         for kind in OF_SENSORS if len(self._fallible) else ():
             for _ in range(rng.poisson(self._rates.get(kind.key, 0.0) * len(self._assets) / YEAR_D)):
                 column, sensor = int(rng.integers(len(self._assets))), int(rng.choice(self._fallible))
                 begin_d, lasts_d = day + rng.random(), kind.mean_d * rng.standard_exponential()
                 size = rng.uniform(*_NOISES) * rng.choice((-1.0, 1.0))
                 if not any((f.kind, f.column) == (kind.key, column) for f in [*self._active, *out]):
-                    out.append(_Fault(kind.key, column, sensor, begin_d, begin_d + lasts_d, size))
+                    out.append(_InstrumentFault(kind.key, column, sensor, begin_d, begin_d + lasts_d, size))
         return out
 
-    def _spoil(self, fault: _Fault, at_d: Float64, shown: Float32) -> None:
+    def _spoil(self, fault: _InstrumentFault, at_d: Float64, shown: Float32) -> None:
         """Change what one instrument showed, in place."""
         sigma, relative, resolution, low, high = self._scale[fault.sensor]
         if fault.kind == "sensor_dropout":

@@ -21,7 +21,7 @@ from models.features.quality import UNITS
 from models.fleet.config import read_table, read_toml
 from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS, YEAR_MS
-from models.telemetry.samples import Float32, Frames, Int64, Slice, join
+from models.telemetry.samples import Float32, Int64, Samples, TimeSlice, join
 from simulators.chance import Bursts, Lines, covering, crossed, hits, lines_of, overwrite, uniform
 
 _EPISODE_MS = 7 * DAY_MS
@@ -67,13 +67,13 @@ def load_dirt(path: Path) -> Dirt:
     return read_table(raw["dirt"], Dirt, f"{path} [dirt]")
 
 
-def soil(slices: Iterable[Slice], dirt: Dirt, fleet: Fleet, seed: int) -> Iterator[Slice]:
+def corrupt(slices: Iterable[TimeSlice], dirt: Dirt, fleet: Fleet, seed: int) -> Iterator[TimeSlice]:
     """Yield slices with dirt on them; with every kind off, the very slices that came.
 
     The slices share one table of assets. What arrives late comes in the slice in which it arrives, and the
     last one has all that is left; so each is held back until the next is there. Events stay clean.
     """
-    return iter(slices) if _is_clean(dirt) else _Soiling(dirt, fleet, seed).slices(slices)
+    return iter(slices) if _is_clean(dirt) else _Corruption(dirt, fleet, seed).slices(slices)
 
 
 def _is_clean(dirt: Dirt) -> bool:
@@ -85,11 +85,11 @@ def _is_clean(dirt: Dirt) -> bool:
 class _Arrived:
     """Rows in the order in which they arrive, and when."""
 
-    frames: Frames
+    samples: Samples
     arrival_ms: Int64
 
     def take(self, rows: slice) -> _Arrived:
-        return _Arrived(self.frames[rows], self.arrival_ms[rows])
+        return _Arrived(self.samples[rows], self.arrival_ms[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class _Fate:
     shown_ms: Int64
 
 
-class _Soiling:
+class _Corruption:
     """One pass over a stream."""
 
     def __init__(self, dirt: Dirt, fleet: Fleet, seed: int) -> None:
@@ -114,81 +114,83 @@ class _Soiling:
         self._burst_ms = dirt.burst_s * 1000
         self._period_ms = fleet.sampling.period_s * 1000
 
-    def slices(self, slices: Iterable[Slice]) -> Iterator[Slice]:
+    def slices(self, slices: Iterable[TimeSlice]) -> Iterator[TimeSlice]:
         held: _Arrived | None = None
         for part, is_last in _marking_the_last(slices):
             come = _merged(held, self._arrived(part))
-            cut = len(come.frames) if is_last else int(np.searchsorted(come.arrival_ms, part.end_ms))
+            cut = len(come.samples) if is_last else int(np.searchsorted(come.arrival_ms, part.end_ms))
             now, held = come.take(slice(0, cut)), come.take(slice(cut, None))
             arrival_ms = np.minimum(now.arrival_ms, part.end_ms - 1)
-            yield Slice(part.start_ms, part.end_ms, now.frames, part.events, arrival_ms)
+            yield TimeSlice(part.start_ms, part.end_ms, now.samples, part.events, arrival_ms)
 
-    def _arrived(self, part: Slice) -> _Arrived:
-        frames, fate = part.frames, self._fate(part)
+    def _arrived(self, part: TimeSlice) -> _Arrived:
+        samples, fate = part.samples, self._fate(part)
         twice = fate.arrives[fate.again_ms[fate.arrives] > 0]
         rows = np.concatenate([fate.arrives, twice])
         arrival_ms = np.concatenate([fate.arrival_ms[fate.arrives], fate.again_ms[twice]])
         order = np.argsort(arrival_ms, kind="stable")
         rows = rows[order]
-        asset, values = frames.asset[rows], frames.values[rows]
-        self._spoil(Frames(frames.assets, asset, frames.time_ms[rows], values))
-        return _Arrived(Frames(frames.assets, asset, fate.shown_ms[rows], values), arrival_ms[order])
+        asset, values = samples.asset[rows], samples.values[rows]
+        self._spoil(Samples(samples.assets, asset, samples.time_ms[rows], values))
+        return _Arrived(Samples(samples.assets, asset, fate.shown_ms[rows], values), arrival_ms[order])
 
-    def _fate(self, part: Slice) -> _Fate:
-        dirt, frames, time_ms = self.dirt, part.frames, part.frames.time_ms
-        lost = covering(self._lines("missing", frames), time_ms, Bursts(dirt.missing_samples, self._burst_ms))
+    def _fate(self, part: TimeSlice) -> _Fate:
+        dirt, samples, time_ms = self.dirt, part.samples, part.samples.time_ms
+        lost = covering(
+            self._lines("missing", samples), time_ms, Bursts(dirt.missing_samples, self._burst_ms)
+        )
         outage = Bursts(dirt.late, dirt.outage_s * 1000)
-        came = np.maximum(part.arrivals, covering(self._lines("late", frames), time_ms, outage))
-        came = came + self._delay("overtaken", frames, dirt.out_of_order)
-        again = self._delay("twice", frames, dirt.duplicates)
+        came = np.maximum(part.arrivals, covering(self._lines("late", samples), time_ms, outage))
+        came = came + self._delay("overtaken", samples, dirt.out_of_order)
+        again = self._delay("twice", samples, dirt.duplicates)
         return _Fate(
-            np.flatnonzero(lost == 0), came, np.where(again > 0, came + again, 0), self._shown(frames)
+            np.flatnonzero(lost == 0), came, np.where(again > 0, came + again, 0), self._shown(samples)
         )
 
-    def _delay(self, purpose: str, frames: Frames, share: float) -> Int64:
+    def _delay(self, purpose: str, samples: Samples, share: float) -> Int64:
         """Return 0, or for a share of the rows one to two sampling periods: another sample comes first."""
-        lines = self._lines(purpose, frames)
-        rows = np.flatnonzero(hits(lines, frames.time_ms, share))
-        out = np.zeros(len(frames), np.int64)
-        out[rows] = self._period_ms * (1.0 + uniform(~lines[rows], frames.time_ms[rows]))
+        lines = self._lines(purpose, samples)
+        rows = np.flatnonzero(hits(lines, samples.time_ms, share))
+        out = np.zeros(len(samples), np.int64)
+        out[rows] = self._period_ms * (1.0 + uniform(~lines[rows], samples.time_ms[rows]))
         return out
 
-    def _shown(self, frames: Frames) -> Int64:
+    def _shown(self, samples: Samples) -> Int64:
         """Return the times by the clocks of the assets: off by a little, and at times by an hour."""
-        dirt, time_ms = self.dirt, frames.time_ms
+        dirt, time_ms = self.dirt, samples.time_ms
         if not (dirt.skew_s or dirt.hour_errors):
             return time_ms
-        lines = self._lines("clock", frames)
+        lines = self._lines("clock", samples)
         skew_ms = 1000 * dirt.skew_s * (2.0 * uniform(lines, np.zeros(len(lines), np.int64)) - 1.0)
         wrong = covering(lines, time_ms, _episodes(dirt.hour_errors))
         ahead = np.where(uniform(lines, wrong) < 0.5, -_HOUR_MS, _HOUR_MS)
         return time_ms + skew_ms.astype(np.int64) + np.where(wrong > 0, ahead, 0)
 
-    def _spoil(self, frames: Frames) -> None:
+    def _spoil(self, samples: Samples) -> None:
         """Change values in place: some are in another unit, some stand for null, some are missing."""
-        self._swap_units(frames)
-        codes = _CODES[(self._table("code", frames.assets) & np.uint64(1)).astype(np.int64)]
-        self._put(frames, "zeros", self.dirt.zeros, codes)
-        self._put(frames, "values", self.dirt.missing_values, np.full_like(codes, np.nan))
+        self._swap_units(samples)
+        codes = _CODES[(self._table("code", samples.assets) & np.uint64(1)).astype(np.int64)]
+        self._put(samples, "zeros", self.dirt.zeros, codes)
+        self._put(samples, "values", self.dirt.missing_values, np.full_like(codes, np.nan))
 
-    def _put(self, frames: Frames, purpose: str, share: float, fill: Float32) -> None:
+    def _put(self, samples: Samples, purpose: str, share: float, fill: Float32) -> None:
         if share > 0:
-            lines, bursts = self._table(purpose, frames.assets), Bursts(share, self._burst_ms)
-            overwrite(frames.values, lines, frames.asset, frames.time_ms, bursts, fill)
+            lines, bursts = self._table(purpose, samples.assets), Bursts(share, self._burst_ms)
+            overwrite(samples.values, lines, samples.asset, samples.time_ms, bursts, fill)
 
-    def _swap_units(self, frames: Frames) -> None:
+    def _swap_units(self, samples: Samples) -> None:
         """Let one sensor of an asset speak in another unit for some days."""
-        lines, choices = self._lines("units", frames), _conversions(self.fleet)
-        swapped = covering(lines, frames.time_ms, _episodes(self.dirt.unit_swaps))
+        lines, choices = self._lines("units", samples), _conversions(self.fleet)
+        swapped = covering(lines, samples.time_ms, _episodes(self.dirt.unit_swaps))
         rows = np.flatnonzero(swapped) if choices else np.array([], np.int64)
         chosen = (uniform(lines[rows], swapped[rows]) * len(choices)).astype(np.int64)
         for i, (sensor, factor, offset) in enumerate(choices):
             those = rows[chosen == i]
-            right = frames.values[those, sensor]
-            frames.values[those, sensor] = right * np.float32(factor) + np.float32(offset)
+            right = samples.values[those, sensor]
+            samples.values[those, sensor] = right * np.float32(factor) + np.float32(offset)
 
-    def _lines(self, purpose: str, frames: Frames) -> Lines:
-        return _asset_lines(self.seed, purpose, frames.assets)[frames.asset]
+    def _lines(self, purpose: str, samples: Samples) -> Lines:
+        return _asset_lines(self.seed, purpose, samples.assets)[samples.asset]
 
     def _table(self, purpose: str, assets: tuple[str, ...]) -> Lines:
         return _sensor_lines(self.seed, purpose, assets, self.fleet.keys)
@@ -219,14 +221,14 @@ def _conversions(fleet: Fleet) -> list[tuple[int, float, float]]:
 
 
 def _merged(held: _Arrived | None, come: _Arrived) -> _Arrived:
-    if held is None or not len(held.frames):
+    if held is None or not len(held.samples):
         return come
     arrival_ms = np.concatenate([held.arrival_ms, come.arrival_ms])
     order = np.argsort(arrival_ms, kind="stable")
-    return _Arrived(join((held.frames, come.frames)).take(order), arrival_ms[order])
+    return _Arrived(join((held.samples, come.samples)).take(order), arrival_ms[order])
 
 
-def _marking_the_last(slices: Iterable[Slice]) -> Iterator[tuple[Slice, bool]]:
+def _marking_the_last(slices: Iterable[TimeSlice]) -> Iterator[tuple[TimeSlice, bool]]:
     source = iter(slices)
     before = next(source, None)
     for part in source:

@@ -67,7 +67,7 @@ class _Job:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _DayPlan:
     """One day as it was planned, changed in place when a machine is lost; ``load_kw`` (T, P) is fixed."""
 
     load_kw: Float64
@@ -157,7 +157,7 @@ class Group:
         log += [*done.log, *self._overrides(day, operation.limited * done.running)]
         return values, [self._event(line) for line in log if line.column < self._shown]
 
-    def _planned(self, day: int) -> tuple[_Plan, list[Logged]]:
+    def _planned(self, day: int) -> tuple[_DayPlan, list[Logged]]:
         plants = self._plants
         air = self._weather.day(self._clock, day)
         load_kw = self._buildings.day(self._clock, day, air.dry_bulb_c)
@@ -165,9 +165,9 @@ class Group:
         free = ~self._controller.locked_out(day)
         log = self._crew(day, free, severity, changes)
         demand = self._sequencer.day(day, load_kw, free)
-        return _Plan(load_kw, free, Duty(air.take(plants.of), demand, severity)), log
+        return _DayPlan(load_kw, free, Duty(air.take(plants.of), demand, severity)), log
 
-    def _take_over(self, trip: Trip, day: int, plan: _Plan, operation: Operation) -> None:
+    def _take_over(self, trip: Trip, day: int, plan: _DayPlan, operation: Operation) -> None:
         """Plan the rest of the day anew for the plant of a machine that has shut down."""
         after = slice(trip.step + 1, None)
         plan.free[trip.step + 1 : trip.back_step, trip.column] = False

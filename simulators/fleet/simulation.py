@@ -9,8 +9,8 @@ import numpy as np
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import Inventory
-from models.telemetry.samples import Event, Float32, Frames, Int32, Int64, Slice
-from simulators.dirt.dirt import soil
+from models.telemetry.samples import Event, Float32, Int32, Int64, Samples, TimeSlice
+from simulators.dirt.dirt import corrupt
 from simulators.fleet.group import SIZE, Group
 from simulators.fleet.scenario import Scenario
 from simulators.fleet.spool import Spool
@@ -39,7 +39,7 @@ class Simulation:
             for n in range(groups)
         ]
 
-    def slices(self) -> Iterator[Slice]:
+    def slices(self) -> Iterator[TimeSlice]:
         """Yield one slice per day, free of dirt: rows by asset, by time within each, and events by time.
 
         A day of a large fleet comes in as many parts as keep each below half a million rows, or by the hour.
@@ -72,9 +72,9 @@ class Simulation:
         rows = self.scenario.assets * steps
         return next((n for n in fitting if rows <= n * _MOST_ROWS), fitting[-1])
 
-    def delivered(self) -> Iterator[Slice]:
+    def delivered(self) -> Iterator[TimeSlice]:
         """Yield the same with the scenario's dirt on it, as a broker would be sent it."""
-        return soil(self.slices(), self.scenario.dirt, self._fleet, self.scenario.seed)
+        return corrupt(self.slices(), self.scenario.dirt, self._fleet, self.scenario.seed)
 
     @property
     def faults(self) -> tuple[FaultRecord, ...]:
@@ -92,15 +92,17 @@ class Simulation:
         """What the machines are: what their nameplates say, their plants, buildings and climates."""
         return Inventory({name: known for g in self._groups for name, known in g.inventory.items()})
 
-    def _slice(self, day: int, steps: slice, values: Float32, events: Sequence[Event]) -> Slice:
+    def _slice(self, day: int, steps: slice, values: Float32, events: Sequence[Event]) -> TimeSlice:
         """Return ``steps`` of a day: their values (A, T, S), and the events that lie in them."""
         clock, (assets, count, sensors) = self.scenario.clock, values.shape
         start_ms = clock.start_ms(day) + steps.start * clock.period_s * 1000
         end_ms = clock.start_ms(day) + steps.stop * clock.period_s * 1000
         asset: Int32 = np.repeat(np.arange(assets, dtype=np.int32), count)
         time_ms: Int64 = np.tile(clock.time_ms(day)[steps], assets)
-        frames = Frames(self.assets, asset, time_ms, values.reshape(-1, sensors))
-        return Slice(start_ms, end_ms, frames, tuple(e for e in events if start_ms <= e.time_ms < end_ms))
+        samples = Samples(self.assets, asset, time_ms, values.reshape(-1, sensors))
+        return TimeSlice(
+            start_ms, end_ms, samples, tuple(e for e in events if start_ms <= e.time_ms < end_ms)
+        )
 
 
 def _check(scenario: Scenario, fleet: Fleet, last: str) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from models.telemetry.samples import Float64
 from simulators.chiller.alerts import warned
 from simulators.chiller.channels import Channel
-from simulators.chiller.controller import Day
-from simulators.chiller.counters import Counts
+from simulators.chiller.controller import OperatedDay
+from simulators.chiller.counters import CounterReadings
 from simulators.chiller.faults import Flags, Int8
 from simulators.chiller.machines import SUPPLY_V, WATER_KJ, Machines
 from simulators.chiller.refrigerant import refrigerant_of
@@ -31,10 +31,10 @@ class Reading:
     """
 
     machines: Machines
-    done: Day
+    done: OperatedDay
     limited: Int8
     nuisance: Int8
-    counts: Counts
+    counts: CounterReadings
     air: Air
 
     @property
@@ -51,7 +51,7 @@ Read = Callable[[Reading], Float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class PublishedPoint:
     """A published point: ``sigma`` is noise in its own unit, ``relative`` a share of its value.
 
     ``wander`` is what comes and goes over weeks without meaning harm (valves, oil, air, the instrument), as a
@@ -66,9 +66,9 @@ class Point:
     wander: float = 0.0
 
 
-def _state(key: str, read: Callable[[Reading], Flags | Int8 | Float64]) -> Point:
+def _state(key: str, read: Callable[[Reading], Flags | Int8 | Float64]) -> PublishedPoint:
     """Return a point that the controller knows exactly: a state, a code or a count."""
-    return Point(key, lambda r: np.asarray(read(r), np.float64), resolution=1.0)
+    return PublishedPoint(key, lambda r: np.asarray(read(r), np.float64), resolution=1.0)
 
 
 def _channel(channel: Channel) -> Read:
@@ -142,74 +142,86 @@ def _mode(r: Reading) -> Float64:
 
 # Noise is judgement: temperatures 0.05–0.3 K, pressures 0.01 bar, flow and electrical quantities 1 %.
 POINTS = (
-    Point("chw_leaving_temp", _channel(Channel.CHILLED_LEAVING), 0.05),
-    Point("chw_entering_temp", _channel(Channel.CHILLED_ENTERING), 0.05),
-    Point("chw_setpoint", _of_machine(lambda m: m.setpoint_c)),
-    Point("chw_delta_temp", _difference(Channel.CHILLED_ENTERING, Channel.CHILLED_LEAVING), 0.07),
-    Point("chw_flow", _chilled_flow, relative=0.01, wander=3.0),
+    PublishedPoint("chw_leaving_temp", _channel(Channel.CHILLED_LEAVING), 0.05),
+    PublishedPoint("chw_entering_temp", _channel(Channel.CHILLED_ENTERING), 0.05),
+    PublishedPoint("chw_setpoint", _of_machine(lambda m: m.setpoint_c)),
+    PublishedPoint("chw_delta_temp", _difference(Channel.CHILLED_ENTERING, Channel.CHILLED_LEAVING), 0.07),
+    PublishedPoint("chw_flow", _chilled_flow, relative=0.01, wander=3.0),
     _state("chw_flow_switch", _proven(Channel.CHILLED_FLOW)),
     _state("chw_pump", lambda r: r.running),
-    Point("cw_entering_temp", _channel(Channel.CONDENSER_ENTERING), 0.05, wander=4.0),
-    Point("cw_leaving_temp", _channel(Channel.CONDENSER_LEAVING), 0.05),
-    Point("cw_delta_temp", _difference(Channel.CONDENSER_LEAVING, Channel.CONDENSER_ENTERING), 0.07),
-    Point("cw_flow", _condenser_flow, relative=0.012, wander=4.0),
+    PublishedPoint("cw_entering_temp", _channel(Channel.CONDENSER_ENTERING), 0.05, wander=4.0),
+    PublishedPoint("cw_leaving_temp", _channel(Channel.CONDENSER_LEAVING), 0.05),
+    PublishedPoint("cw_delta_temp", _difference(Channel.CONDENSER_LEAVING, Channel.CONDENSER_ENTERING), 0.07),
+    PublishedPoint("cw_flow", _condenser_flow, relative=0.012, wander=4.0),
     _state("cw_flow_switch", _proven(Channel.CONDENSER_FLOW)),
     _state("cw_pump", lambda r: r.running),
-    Point("evap_pressure", _pressure(Channel.EVAPORATING), 0.01, resolution=0.01, wander=2.0),
-    Point("evap_sat_temp", _channel(Channel.EVAPORATING), 0.1),
-    Point("evap_approach", _difference(Channel.CHILLED_LEAVING, Channel.EVAPORATING), 0.12, wander=3.0),
-    Point("evap_level", _channel(Channel.EVAPORATOR_LEVEL), 2.0, wander=3.0),
-    Point("cond_pressure", _pressure(Channel.CONDENSING), 0.02, resolution=0.01, wander=2.0),
-    Point("cond_sat_temp", _channel(Channel.CONDENSING), 0.1),
-    Point("cond_approach", _difference(Channel.CONDENSING, Channel.CONDENSER_LEAVING), 0.15, wander=3.0),
-    Point("drop_leg_temp", _difference(Channel.CONDENSING, Channel.SUBCOOLING), 0.2),
-    Point("subcooling", _channel(Channel.SUBCOOLING), 0.2, wander=2.0),
-    Point("cond_level", _channel(Channel.CONDENSER_LEVEL), 2.0, wander=3.0),
-    Point("level_valve", _channel(Channel.LEVEL_VALVE), 1.0, wander=2.0),
-    Point("discharge_temp", _channel(Channel.DISCHARGE), 0.2, wander=3.0),
-    Point("discharge_superheat", _difference(Channel.DISCHARGE, Channel.CONDENSING), 0.25, wander=2.0),
-    Point("suction_temp", _suction, 0.2),
-    Point("guide_vane", _channel(Channel.VANE), 0.5),
-    Point("compressor_speed", _channel(Channel.SPEED), 0.1),
-    Point("compressor_head", _channel(Channel.HEAD), 0.5),
-    Point("surge_count", _channel(Channel.SURGE), 0.2, resolution=1.0),
-    Point("hot_gas_valve", _channel(Channel.HOT_GAS), 0.2),
-    Point("thrust_position", _channel(Channel.THRUST), 0.01, resolution=0.01, wander=4.0),
-    Point("oil_sump_temp", _channel(Channel.SUMP), 0.3, wander=4.0),
-    Point("oil_feed_temp", lambda r: r.of(Channel.SUMP) - _FEED_COOLER_K * r.running, 0.3, wander=4.0),
-    Point("oil_pump_pressure", _oil_pump, relative=0.01, resolution=0.01),
-    Point("oil_diff_pressure", _channel(Channel.OIL_PRESSURE), relative=0.02, resolution=0.01, wander=4.0),
-    Point("oil_pump_speed", lambda r: np.where(r.running, 100.0, 0.0), relative=0.005),
+    PublishedPoint("evap_pressure", _pressure(Channel.EVAPORATING), 0.01, resolution=0.01, wander=2.0),
+    PublishedPoint("evap_sat_temp", _channel(Channel.EVAPORATING), 0.1),
+    PublishedPoint(
+        "evap_approach", _difference(Channel.CHILLED_LEAVING, Channel.EVAPORATING), 0.12, wander=3.0
+    ),
+    PublishedPoint("evap_level", _channel(Channel.EVAPORATOR_LEVEL), 2.0, wander=3.0),
+    PublishedPoint("cond_pressure", _pressure(Channel.CONDENSING), 0.02, resolution=0.01, wander=2.0),
+    PublishedPoint("cond_sat_temp", _channel(Channel.CONDENSING), 0.1),
+    PublishedPoint(
+        "cond_approach", _difference(Channel.CONDENSING, Channel.CONDENSER_LEAVING), 0.15, wander=3.0
+    ),
+    PublishedPoint("drop_leg_temp", _difference(Channel.CONDENSING, Channel.SUBCOOLING), 0.2),
+    PublishedPoint("subcooling", _channel(Channel.SUBCOOLING), 0.2, wander=2.0),
+    PublishedPoint("cond_level", _channel(Channel.CONDENSER_LEVEL), 2.0, wander=3.0),
+    PublishedPoint("level_valve", _channel(Channel.LEVEL_VALVE), 1.0, wander=2.0),
+    PublishedPoint("discharge_temp", _channel(Channel.DISCHARGE), 0.2, wander=3.0),
+    PublishedPoint(
+        "discharge_superheat", _difference(Channel.DISCHARGE, Channel.CONDENSING), 0.25, wander=2.0
+    ),
+    PublishedPoint("suction_temp", _suction, 0.2),
+    PublishedPoint("guide_vane", _channel(Channel.VANE), 0.5),
+    PublishedPoint("compressor_speed", _channel(Channel.SPEED), 0.1),
+    PublishedPoint("compressor_head", _channel(Channel.HEAD), 0.5),
+    PublishedPoint("surge_count", _channel(Channel.SURGE), 0.2, resolution=1.0),
+    PublishedPoint("hot_gas_valve", _channel(Channel.HOT_GAS), 0.2),
+    PublishedPoint("thrust_position", _channel(Channel.THRUST), 0.01, resolution=0.01, wander=4.0),
+    PublishedPoint("oil_sump_temp", _channel(Channel.SUMP), 0.3, wander=4.0),
+    PublishedPoint(
+        "oil_feed_temp", lambda r: r.of(Channel.SUMP) - _FEED_COOLER_K * r.running, 0.3, wander=4.0
+    ),
+    PublishedPoint("oil_pump_pressure", _oil_pump, relative=0.01, resolution=0.01),
+    PublishedPoint(
+        "oil_diff_pressure", _channel(Channel.OIL_PRESSURE), relative=0.02, resolution=0.01, wander=4.0
+    ),
+    PublishedPoint("oil_pump_speed", lambda r: np.where(r.running, 100.0, 0.0), relative=0.005),
     _state("oil_heater", lambda r: ~r.running),
-    Point("bearing_temp", _channel(Channel.BEARING), 0.4, wander=5.0),
-    Point("thrust_oil_temp", _thrust_oil, 0.3, wander=5.0),
-    Point("motor_load", _channel(Channel.MOTOR_LOAD), relative=0.01),
-    Point("current_a", _current, relative=0.01),
-    Point("current_b", _current, relative=0.01),
-    Point("current_c", _current, relative=0.01),
-    Point("voltage_ab", _supply, relative=0.005, wander=2.0),
-    Point("voltage_bc", _supply, relative=0.005, wander=2.0),
-    Point("voltage_ca", _supply, relative=0.005, wander=2.0),
-    Point("power_kw", _channel(Channel.POWER), relative=0.01),
+    PublishedPoint("bearing_temp", _channel(Channel.BEARING), 0.4, wander=5.0),
+    PublishedPoint("thrust_oil_temp", _thrust_oil, 0.3, wander=5.0),
+    PublishedPoint("motor_load", _channel(Channel.MOTOR_LOAD), relative=0.01),
+    PublishedPoint("current_a", _current, relative=0.01),
+    PublishedPoint("current_b", _current, relative=0.01),
+    PublishedPoint("current_c", _current, relative=0.01),
+    PublishedPoint("voltage_ab", _supply, relative=0.005, wander=2.0),
+    PublishedPoint("voltage_bc", _supply, relative=0.005, wander=2.0),
+    PublishedPoint("voltage_ca", _supply, relative=0.005, wander=2.0),
+    PublishedPoint("power_kw", _channel(Channel.POWER), relative=0.01),
     _state("energy_kwh", lambda r: r.counts.energy_kwh),
-    Point("power_factor", _power_factor, relative=0.01, resolution=0.01),
-    Point("winding_temp_a", _winding(0), 0.8, wander=3.0),
-    Point("winding_temp_b", _winding(1), 0.8, wander=3.0),
-    Point("winding_temp_c", _winding(2), 0.8, wander=3.0),
-    Point("dc_bus_voltage", lambda r: _RECTIFIED * _supply(r) * r.machines.has_drive, relative=0.005),
-    Point("heatsink_temp", _channel(Channel.HEAT_SINK), 0.5, wander=4.0),
+    PublishedPoint("power_factor", _power_factor, relative=0.01, resolution=0.01),
+    PublishedPoint("winding_temp_a", _winding(0), 0.8, wander=3.0),
+    PublishedPoint("winding_temp_b", _winding(1), 0.8, wander=3.0),
+    PublishedPoint("winding_temp_c", _winding(2), 0.8, wander=3.0),
+    PublishedPoint(
+        "dc_bus_voltage", lambda r: _RECTIFIED * _supply(r) * r.machines.has_drive, relative=0.005
+    ),
+    PublishedPoint("heatsink_temp", _channel(Channel.HEAT_SINK), 0.5, wander=4.0),
     _state("run_state", lambda r: r.running),
     _state("control_mode", _mode),
     _state("safety_code", lambda r: r.done.safety),
     _state("cycling_code", lambda r: r.done.cycling),
     _state("warning_code", lambda r: warned(r.done.channels, r.running, r.nuisance)),
     _state("capacity_limit", lambda r: (r.limited > 0) & r.running),
-    Point("current_limit", _of_machine(lambda m: np.full(m.capacity_kw.shape, 100.0))),
+    PublishedPoint("current_limit", _of_machine(lambda m: np.full(m.capacity_kw.shape, 100.0))),
     _state("recycle_timer", lambda r: r.counts.recycle_min),
     _state("run_hours", lambda r: r.counts.run_hours),
     _state("starts", lambda r: r.counts.starts),
     _state("starts_12h", lambda r: r.counts.starts_12h),
-    Point("purge_minutes", _channel(Channel.PURGE), relative=0.15, resolution=1.0, wander=2.0),
-    Point("wet_bulb", lambda r: r.air.wet_bulb_c, 0.2),
-    Point("dry_bulb", lambda r: r.air.dry_bulb_c, 0.2),
+    PublishedPoint("purge_minutes", _channel(Channel.PURGE), relative=0.15, resolution=1.0, wander=2.0),
+    PublishedPoint("wet_bulb", lambda r: r.air.wet_bulb_c, 0.2),
+    PublishedPoint("dry_bulb", lambda r: r.air.dry_bulb_c, 0.2),
 )

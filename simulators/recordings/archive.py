@@ -22,7 +22,7 @@ from models.errors import RecordingError
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Event, Frames, Int32, Int64, Slice, join
+from models.telemetry.samples import Event, Int32, Int64, Samples, TimeSlice, join
 from simulators.recordings.digest import Digest
 
 MANIFEST, FORMAT = "recording.json", "chillcast.recording.v1"
@@ -30,7 +30,7 @@ _SLICE_ROWS = 250_000
 _CHUNK_ROWS = 65_536
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class RecordingManifest(msgspec.Struct, frozen=True, kw_only=True):
     """What ``recording.json`` says; ``readings`` are rows × sensors, the range is half-open.
 
     ``inventory`` says what the machines are, where the recorder knew it.
@@ -74,7 +74,7 @@ class Archive:
         hops = _SLICE_ROWS / max(self.manifest.rows / days, 1.0) * DAY_MS / hop_ms
         return DAY_MS if hops * hop_ms >= DAY_MS or hop_ms >= DAY_MS else max(int(hops), 1) * hop_ms
 
-    def slices(self, from_ms: int | None = None, until_ms: int | None = None) -> Iterator[Slice]:
+    def slices(self, from_ms: int | None = None, until_ms: int | None = None) -> Iterator[TimeSlice]:
         """Yield what arrived in [from, until), a span at a time; the whole unless these are given."""
         start_ms = max(self.manifest.start_ms, from_ms or 0)
         end_ms = min(self.manifest.end_ms, until_ms or self.manifest.end_ms)
@@ -93,17 +93,17 @@ class Archive:
             digest.add(part)
         return digest.hexdigest()
 
-    def _day(self, day_ms: int, from_ms: int, until_ms: int) -> Iterator[Slice]:
-        events, logs = self._events(day_ms), [_Log(f, self) for f in self._files("telemetry", day_ms)]
+    def _day(self, day_ms: int, from_ms: int, until_ms: int) -> Iterator[TimeSlice]:
+        events, logs = self._events(day_ms), [_LogFile(f, self) for f in self._files("telemetry", day_ms)]
         for log in logs:
             log.until(from_ms)
         for start_ms in range(day_ms, day_ms + DAY_MS, self.span_ms):
             low, high = max(start_ms, from_ms), min(start_ms + self.span_ms, until_ms, day_ms + DAY_MS)
             if low < high:
                 rows, came = _merged([log.until(high) for log in logs], self)
-                whole = Slice(day_ms, day_ms + DAY_MS, rows)
+                whole = TimeSlice(day_ms, day_ms + DAY_MS, rows)
                 now = tuple(e for e in events if low <= whole.placed(e.time_ms) < high)
-                yield Slice(low, high, rows, now, came)
+                yield TimeSlice(low, high, rows, now, came)
 
     def _events(self, day_ms: int) -> list[Event]:
         found: list[list[Event]] = []
@@ -127,7 +127,7 @@ class Archive:
         if there != expected:
             raise RecordingError(f"{self.folder / kind}: {there} rows: expected the {expected} of {MANIFEST}")
 
-    def rows(self, batch: pa.RecordBatch) -> tuple[Frames, Int64]:
+    def rows(self, batch: pa.RecordBatch) -> tuple[Samples, Int64]:
         """Return the rows of a batch, and when they arrived."""
         asset = batch["asset"]
         table = np.array([self._names[name] for name in asset.dictionary.to_pylist()], np.int32)
@@ -136,19 +136,19 @@ class Archive:
         values = np.empty((len(batch), len(self.fleet.keys)), np.float32)
         for i, key in enumerate(self.fleet.keys):
             values[:, i] = batch[key].to_numpy(zero_copy_only=False)
-        return Frames(self.manifest.assets, codes, time_ms, values), came
+        return Samples(self.manifest.assets, codes, time_ms, values), came
 
 
-class _Log:
+class _LogFile:
     """The rows of one file, taken from its beginning to its end."""
 
     def __init__(self, file: Path, archive: Archive) -> None:
         self._archive, self._file = archive, file
         with _reading(file):
             self._batches = pq.ParquetFile(file).iter_batches(_CHUNK_ROWS)
-        self._held: tuple[Frames, Int64] | None = None
+        self._held: tuple[Samples, Int64] | None = None
 
-    def until(self, time_ms: int) -> list[tuple[Frames, Int64]]:
+    def until(self, time_ms: int) -> list[tuple[Samples, Int64]]:
         """Return the next rows, up to those that arrived at ``time_ms`` or later."""
         out = []
         while (held := self._next()) is not None:
@@ -160,7 +160,7 @@ class _Log:
                 break
         return out
 
-    def _next(self) -> tuple[Frames, Int64] | None:
+    def _next(self) -> tuple[Samples, Int64] | None:
         if self._held is not None:
             return self._held
         with _reading(self._file):
@@ -168,13 +168,13 @@ class _Log:
         return None if batch is None else self._archive.rows(batch)
 
 
-def _merged(logs: list[list[tuple[Frames, Int64]]], archive: Archive) -> tuple[Frames, Int64]:
+def _merged(logs: list[list[tuple[Samples, Int64]]], archive: Archive) -> tuple[Samples, Int64]:
     """Return the rows of several logs in the order of arrival; of those of one time the first log's first."""
     parts = [part for log in logs for part in log]
     if not parts:
         none = np.empty((0, len(archive.fleet.keys)), np.float32)
         empty = np.empty(0, np.int64)
-        return Frames(archive.manifest.assets, empty.astype(np.int32), empty, none), empty
+        return Samples(archive.manifest.assets, empty.astype(np.int32), empty, none), empty
     if len(parts) == 1:
         return parts[0]
     rows, came = join([rows for rows, _ in parts]), np.concatenate([came for _, came in parts])
@@ -193,10 +193,10 @@ def _reading(file: Path) -> Iterator[None]:
         raise RecordingError(f"{file}: not a whole Parquet file: {str(error).splitlines()[0]}") from error
 
 
-def _manifest(folder: Path, fleet: Fleet) -> Manifest:
+def _manifest(folder: Path, fleet: Fleet) -> RecordingManifest:
     path = folder / MANIFEST
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        found = msgspec.json.decode(path.read_bytes(), type=RecordingManifest)
     except OSError as error:
         raise RecordingError(f"{path}: not there: {folder} is no recording, or not a finished one") from error
     except msgspec.DecodeError as error:

@@ -15,8 +15,8 @@ from models.errors import ConfigError
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Event, Float32, Frames, Int64, Slice
-from simulators.recordings.archive import FORMAT, MANIFEST, Archive, Manifest, date_of
+from models.telemetry.samples import Event, Float32, Int64, Samples, TimeSlice
+from simulators.recordings.archive import FORMAT, MANIFEST, Archive, RecordingManifest, date_of
 
 _TIME = pa.timestamp("ms", "UTC")
 _HEAD = [("arrived", _TIME), ("time", _TIME), ("asset", pa.dictionary(pa.int32(), pa.string()))]
@@ -41,7 +41,7 @@ class Archiver:
         self.start_ms: int | None = None
         self.end_ms = 0
         self._assets: set[str] = set()
-        self._logs: dict[str, _Day] = {}
+        self._logs: dict[str, _DayFiles] = {}
 
     def __enter__(self) -> Archiver:
         return self
@@ -50,14 +50,14 @@ class Archiver:
         for day in self._logs.values():
             day.close()
 
-    def write(self, part: Slice, log: str = "part-0") -> None:
+    def write(self, part: TimeSlice, log: str = "part-0") -> None:
         """Add a slice of one log."""
         part = part.in_order()
-        frames, came = part.frames, part.arrivals
+        samples, came = part.samples, part.arrivals
         for start_ms in range(part.start_ms // DAY_MS * DAY_MS, part.end_ms, DAY_MS):
             low, high = np.searchsorted(came, [start_ms, start_ms + DAY_MS])
             events = [e for e in part.events if start_ms <= part.placed(e.time_ms) < start_ms + DAY_MS]
-            self._day(log, start_ms).add(frames[low:high], came[low:high], events)
+            self._day(log, start_ms).add(samples[low:high], came[low:high], events)
         self._count(part)
 
     def write_truth(self, name: str, records: Sequence[Any], kind: type) -> None:
@@ -67,10 +67,10 @@ class Archiver:
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(columns), path)
 
-    def finish(self, source: str, sha256: str = "", inventory: Inventory = NOTHING) -> Manifest:
+    def finish(self, source: str, sha256: str = "", inventory: Inventory = NOTHING) -> RecordingManifest:
         """Close the files, write the manifest and return it; without ``sha256`` they are read once more."""
         self.__exit__()
-        manifest = Manifest(
+        manifest = RecordingManifest(
             format=FORMAT,
             fleet=self.fleet.name,
             schema=self.fleet.schema,
@@ -93,29 +93,29 @@ class Archiver:
             self._keep(manifest)
         return manifest
 
-    def _keep(self, manifest: Manifest) -> None:
+    def _keep(self, manifest: RecordingManifest) -> None:
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
         (self.folder / MANIFEST).write_bytes(text + b"\n")
 
-    def _day(self, log: str, start_ms: int) -> _Day:
+    def _day(self, log: str, start_ms: int) -> _DayFiles:
         """Return the open files of a day; those of the day before are closed."""
         day = self._logs.get(log)
         if day is None or day.start_ms != start_ms:
             if day is not None:
                 day.close()
-            day = self._logs[log] = _Day(self.folder, self.schema, start_ms, log)
+            day = self._logs[log] = _DayFiles(self.folder, self.schema, start_ms, log)
         return day
 
-    def _count(self, part: Slice) -> None:
-        self.rows += len(part.frames)
+    def _count(self, part: TimeSlice) -> None:
+        self.rows += len(part.samples)
         self.events += len(part.events)
         self.shutdowns += sum(e.kind == "shutdown" for e in part.events)
         self.start_ms = part.start_ms if self.start_ms is None else min(self.start_ms, part.start_ms)
         self.end_ms = max(self.end_ms, part.end_ms)
-        self._assets.update(part.frames.assets, (e.asset for e in part.events))
+        self._assets.update(part.samples.assets, (e.asset for e in part.events))
 
 
-class _Day:
+class _DayFiles:
     """The files of one log and date."""
 
     def __init__(self, folder: Path, schema: pa.Schema, start_ms: int, log: str) -> None:
@@ -131,11 +131,11 @@ class _Day:
         )
         self._open = True
 
-    def add(self, frames: Frames, came: Int64, events: Iterable[Event]) -> None:
+    def add(self, samples: Samples, came: Int64, events: Iterable[Event]) -> None:
         self._events += events
-        for start in range(0, len(frames), _GROUP_ROWS):
+        for start in range(0, len(samples), _GROUP_ROWS):
             rows = slice(start, start + _GROUP_ROWS)
-            self._writer.write_batch(_to_arrow(frames[rows], came[rows], self.schema))
+            self._writer.write_batch(_to_arrow(samples[rows], came[rows], self.schema))
 
     def close(self) -> None:
         if self._open:
@@ -150,15 +150,15 @@ def _event_table(events: Sequence[Event]) -> pa.Table:
     return pa.Table.from_arrays([time, *words], schema=_EVENTS)
 
 
-def _to_arrow(frames: Frames, came: Int64, schema: pa.Schema) -> pa.RecordBatch:
+def _to_arrow(samples: Samples, came: Int64, schema: pa.Schema) -> pa.RecordBatch:
     """Return rows as columns; missing values stay NaN, so that every bit comes back."""
-    names = pa.array(frames.assets, pa.string())
+    names = pa.array(samples.assets, pa.string())
     head = [
         pa.array(came, pa.int64()).cast(_TIME),
-        pa.array(frames.time_ms, pa.int64()).cast(_TIME),
-        pa.DictionaryArray.from_arrays(pa.array(frames.asset, pa.int32()), names),
+        pa.array(samples.time_ms, pa.int64()).cast(_TIME),
+        pa.DictionaryArray.from_arrays(pa.array(samples.asset, pa.int32()), names),
     ]
-    columns = _transposed(frames.values)
+    columns = _transposed(samples.values)
     return pa.RecordBatch.from_arrays([*head, *(pa.array(column) for column in columns)], schema=schema)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from models.telemetry.samples import Frames, Int64, Slice
+from models.telemetry.samples import Int64, Samples, TimeSlice
 from simulators.chance import lines_of
 
 
@@ -25,19 +25,19 @@ class Digest:
         )
         self._names: dict[tuple[str, ...], Any] = {}
 
-    def add(self, part: Slice) -> None:
+    def add(self, part: TimeSlice) -> None:
         """Add a slice whose rows are in the order of arrival."""
-        self._rows(part.frames, part.arrivals)
+        self._rows(part.samples, part.arrivals)
         for event in part.events:
             self._events.update(msgspec.json.encode(event))
 
-    def _rows(self, frames: Frames, arrival_ms: Int64) -> None:
-        if frames.assets not in self._names:
-            self._names = {frames.assets: lines_of(0, "digest", frames.assets).astype("<u8")}
+    def _rows(self, samples: Samples, arrival_ms: Int64) -> None:
+        if samples.assets not in self._names:
+            self._names = {samples.assets: lines_of(0, "digest", samples.assets).astype("<u8")}
         self._arrival.update(np.ascontiguousarray(arrival_ms, "<i8").data)
-        self._time.update(np.ascontiguousarray(frames.time_ms, "<i8").data)
-        self._asset.update(self._names[frames.assets][frames.asset].tobytes())
-        self._values.update(np.ascontiguousarray(frames.values, "<f4").data)
+        self._time.update(np.ascontiguousarray(samples.time_ms, "<i8").data)
+        self._asset.update(self._names[samples.assets][samples.asset].tobytes())
+        self._values.update(np.ascontiguousarray(samples.values, "<f4").data)
 
     def hexdigest(self) -> str:
         """Return the fingerprint, 64 hexadecimal digits."""

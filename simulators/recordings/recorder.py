@@ -9,8 +9,8 @@ import numpy as np
 from models.errors import RecordError
 from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Event, Frames, Int64, Slice, join
-from simulators.recordings.archive import Manifest
+from models.telemetry.samples import Event, Int64, Samples, TimeSlice, join
+from simulators.recordings.archive import RecordingManifest
 from simulators.recordings.archiver import Archiver
 from streams.stage import Incoming
 from streams.wire import blocks
@@ -34,7 +34,7 @@ class Recorder:
         self, archiver: Archiver, fleet: Fleet, partitions: int, on_problem: Callable[[str], None]
     ) -> None:
         self.fleet, self.archiver, self._on_problem = fleet, archiver, on_problem
-        self._logs = [_Log(f"partition-{p:04d}", archiver) for p in range(partitions)]
+        self._logs = [_PartitionRecorder(f"partition-{p:04d}", archiver) for p in range(partitions)]
         self.refused = 0
         self._reasons: set[str] = set()
 
@@ -56,14 +56,14 @@ class Recorder:
         except RecordError as error:
             self._refuse(message, str(error))
             return
-        if isinstance(record, Frames):
+        if isinstance(record, Samples):
             log.rows(record, arrived_ms)
         elif isinstance(record, Event):
             log.events.append(record)
         else:
             log.watermark(record)
 
-    def finish(self, source: str) -> Manifest:
+    def finish(self, source: str) -> RecordingManifest:
         """Write what is left, and the manifest."""
         for log in self._logs:
             log.flush()
@@ -75,7 +75,7 @@ class Recorder:
             self._reasons.add(reason)
             self._on_problem(f"{message.topic}/{message.partition} offset {message.offset}: {reason}")
 
-    def _read(self, message: Incoming) -> tuple[Frames | Event | Watermark, int | None]:
+    def _read(self, message: Incoming) -> tuple[Samples | Event | Watermark, int | None]:
         if message.content_type == BLOCK:
             block = checks.from_msgpack(checks.sized(message.value), Block)
             return blocks.to_frames(block, self.fleet)[0], block.arrived_ms
@@ -85,7 +85,7 @@ class Recorder:
         return found.record, None
 
 
-class _Log:
+class _PartitionRecorder:
     """One partition: its clock, and what is not written yet."""
 
     def __init__(self, name: str, archiver: Archiver) -> None:
@@ -94,19 +94,19 @@ class _Log:
         self.ended = False
         self._written_ms = 0
         self.events: list[Event] = []
-        self._frames: list[Frames] = []
+        self._frames: list[Samples] = []
         self._came: list[Int64] = []
         self._count = 0
 
-    def rows(self, frames: Frames, arrived_ms: int | None) -> None:
-        times = frames.time_ms if arrived_ms is None else np.full(len(frames), arrived_ms, np.int64)
+    def rows(self, samples: Samples, arrived_ms: int | None) -> None:
+        times = samples.time_ms if arrived_ms is None else np.full(len(samples), arrived_ms, np.int64)
         came = np.maximum.accumulate(np.maximum(times, self.clock_ms))
         if self._came and came[-1] // DAY_MS > self._came[0][0] // DAY_MS:
             self.flush()
         self.clock_ms = int(came[-1])
-        self._frames.append(frames)
+        self._frames.append(samples)
         self._came.append(came)
-        self._count += len(frames)
+        self._count += len(samples)
         if self._count >= _FLUSH_ROWS:
             self.flush()
 
@@ -122,22 +122,22 @@ class _Log:
         end_ms = max(self.clock_ms, int(came[-1]) + 1 if len(came) else 0, 1)
         # The archiver is given what comes after what it has: an event may be older.
         start_ms = int(came[0]) if len(came) else max(self.events[0].time_ms, self._written_ms)
-        frames = _joined(self._frames, len(self.archiver.fleet.keys))
+        samples = _joined(self._frames, len(self.archiver.fleet.keys))
         self.archiver.write(
-            Slice(start_ms, max(end_ms, start_ms + 1), frames, tuple(self.events), came), self.name
+            TimeSlice(start_ms, max(end_ms, start_ms + 1), samples, tuple(self.events), came), self.name
         )
         self._frames, self._came, self.events, self._count = [], [], [], 0
         self._written_ms = int(came[-1]) if len(came) else start_ms
 
 
-def _joined(parts: list[Frames], sensors: int) -> Frames:
+def _joined(parts: list[Samples], sensors: int) -> Samples:
     """Return the rows of all parts under one table of their assets, in the order of their names."""
     names = tuple(sorted({name for part in parts for name in part.assets}))
     place = {name: i for i, name in enumerate(names)}
     tables = [np.array([place[name] for name in part.assets], np.int32) for part in parts]
     moved = [
-        Frames(names, table[part.asset], part.time_ms, part.values)
+        Samples(names, table[part.asset], part.time_ms, part.values)
         for table, part in zip(tables, parts, strict=True)
     ]
-    none = Frames(names, np.empty(0, np.int32), np.empty(0, np.int64), np.empty((0, sensors), np.float32))
+    none = Samples(names, np.empty(0, np.int32), np.empty(0, np.int64), np.empty((0, sensors), np.float32))
     return join([none, *moved])

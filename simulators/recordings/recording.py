@@ -20,12 +20,12 @@ from models.errors import ConfigError, RecordingError
 from models.fleet.fleet import Column, EventRule, Fleet, Recording
 from models.fleet.inventory import NOTHING, Inventory, of_columns
 from models.telemetry.labels import DAY_MS, Bools
-from models.telemetry.samples import Event, Float32, Frames, Int32, Int64, Slice
+from models.telemetry.samples import Event, Float32, Int32, Int64, Samples, TimeSlice
 from streams.wire.validation import LATEST_MS
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class RecordingQuality:
     """What a recording holds, and what of it is missing or implausible: counts of values per sensor."""
 
     rows: int
@@ -45,15 +45,15 @@ class Recorded:
     """A recording in memory, in order of time."""
 
     fleet: Fleet
-    frames: Frames
+    samples: Samples
     events: tuple[Event, ...]
-    quality: Quality
+    quality: RecordingQuality
     inventory: Inventory = NOTHING
 
-    def slices(self) -> Iterator[Slice]:
+    def slices(self) -> Iterator[TimeSlice]:
         """Yield one slice per day, or per hop where that is longer."""
         span_ms = max(DAY_MS, self.fleet.sampling.hop_s * 1000)
-        time_ms = self.frames.time_ms
+        time_ms = self.samples.time_ms
         first = int(time_ms[0]) // span_ms * span_ms
         last = max(int(time_ms[-1]), self.events[-1].time_ms if self.events else 0)
         events = list(self.events)
@@ -61,7 +61,7 @@ class Recorded:
             end_ms = start_ms + span_ms
             low, high = np.searchsorted(time_ms, [start_ms, end_ms])
             now = tuple(e for e in events if start_ms <= e.time_ms < end_ms)
-            yield Slice(start_ms, end_ms, self.frames.take(np.arange(low, high)), now)
+            yield TimeSlice(start_ms, end_ms, self.samples.take(np.arange(low, high)), now)
 
 
 def read_recording(path: Path, fleet: Fleet) -> Recorded:
@@ -86,33 +86,33 @@ def read_recording(path: Path, fleet: Fleet) -> Recorded:
     order = np.flatnonzero(known)[np.lexsort((asset[known], time_ms[known]))]
     if not len(order):
         raise RecordingError(f"{path}: column {mapping.asset}: no name like {fleet.asset_pattern}")
-    frames = Frames(assets, asset[order], time_ms[order], values[order])
-    quality = Quality(
+    samples = Samples(assets, asset[order], time_ms[order], values[order])
+    quality = RecordingQuality(
         rows=table.num_rows,
-        assets=len(np.unique(frames.asset)),
-        from_ms=int(frames.time_ms[0]),
-        until_ms=int(frames.time_ms[-1]),
+        assets=len(np.unique(samples.asset)),
+        from_ms=int(samples.time_ms[0]),
+        until_ms=int(samples.time_ms[-1]),
         unknown_assets=len(assets) - len(np.unique(asset[known])),
         repeated_hours=repeated,
-        duplicates=repeats(frames),
-        missing_samples=missing_samples(frames, fleet.sampling.period_s * 1000),
+        duplicates=repeats(samples),
+        missing_samples=missing_samples(samples, fleet.sampling.period_s * 1000),
         missing=missing,
         implausible=implausible,
     )
     inventory = _inventory(table, mapping, assets, asset, order)
-    return Recorded(fleet, frames, tuple(sorted(events)), quality, inventory)
+    return Recorded(fleet, samples, tuple(sorted(events)), quality, inventory)
 
 
-def repeats(frames: Frames) -> int:
+def repeats(samples: Samples) -> int:
     """Return how many rows have the asset and the time of another."""
-    order = np.lexsort((frames.asset, frames.time_ms))
-    same = (np.diff(frames.time_ms[order]) == 0) & (np.diff(frames.asset[order]) == 0)
+    order = np.lexsort((samples.asset, samples.time_ms))
+    same = (np.diff(samples.time_ms[order]) == 0) & (np.diff(samples.asset[order]) == 0)
     return int(same.sum())
 
 
-def missing_samples(frames: Frames, period_ms: int) -> int:
+def missing_samples(samples: Samples, period_ms: int) -> int:
     """Return how many sampling periods between an asset's first and last sample have none."""
-    asset, period = frames.asset.astype(np.int64), frames.time_ms // period_ms
+    asset, period = samples.asset.astype(np.int64), samples.time_ms // period_ms
     distinct = np.unique(np.stack([asset, period]), axis=1)
     first = np.append(True, np.diff(distinct[0]) != 0)
     last = np.append(np.diff(distinct[0]) != 0, True)

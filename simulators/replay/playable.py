@@ -12,10 +12,10 @@ import numpy as np
 from models.errors import RecordingError
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory
-from models.telemetry.samples import Event, Slice, limits, utc
-from simulators.dirt.dirt import CLEAN, Dirt, soil
+from models.telemetry.samples import Event, TimeSlice, limits, utc
+from simulators.dirt.dirt import CLEAN, Dirt, corrupt
 from simulators.recordings.archive import Archive
-from simulators.recordings.recording import Quality, missing_samples, read_recording, repeats
+from simulators.recordings.recording import RecordingQuality, missing_samples, read_recording, repeats
 from simulators.replay.player import Open, since
 
 _LAST_MS = np.iinfo(np.int64).max
@@ -47,20 +47,20 @@ class Playable:
     dirt: Dirt = CLEAN
     seed: int = 1
     span: Span = EVER
-    read: Quality | None = None
+    read: RecordingQuality | None = None
     inventory: Inventory = NOTHING
 
-    def slices(self, from_ms: int | None = None) -> Iterator[Slice]:
+    def slices(self, from_ms: int | None = None) -> Iterator[TimeSlice]:
         """Yield what arrives from a moment on, or from the beginning."""
         start_ms = max(self.span.from_ms, from_ms or 0)
         parts = since(self.clean(start_ms), start_ms, self.span.until_ms)
-        return soil(parts, self.dirt, self.fleet, self.seed)
+        return corrupt(parts, self.dirt, self.fleet, self.seed)
 
     @functools.cached_property
-    def quality(self) -> Quality:
+    def quality(self) -> RecordingQuality:
         """What is in it; of a part, of a folder and of a soiled recording it is counted in one pass."""
-        is_whole = (self.span, self.dirt) == (EVER, CLEAN)
-        return self.read if self.read is not None and is_whole else _counted(self)
+        self_contained = (self.span, self.dirt) == (EVER, CLEAN)
+        return self.read if self.read is not None and self_contained else _counted(self)
 
 
 def open_recording(
@@ -103,7 +103,7 @@ def _table(path: Path, fleet: Fleet) -> Playable:
     )
 
 
-def _counted(source: Playable) -> Quality:
+def _counted(source: Playable) -> RecordingQuality:
     """Count rows, assets and what is missing in one pass; of duplicates those within one slice."""
     fleet, period_ms = source.fleet, source.fleet.sampling.period_s * 1000
     low, high = limits(fleet.sensors)
@@ -111,19 +111,19 @@ def _counted(source: Playable) -> Quality:
     missing, wrong = (np.zeros(len(fleet.keys), np.int64) for _ in range(2))
     first, last, assets = _LAST_MS, 0, set[str]()
     for part in source.slices():
-        frames = part.frames
-        if not len(frames):
+        samples = part.samples
+        if not len(samples):
             continue
-        rows, twice = rows + len(frames), twice + repeats(frames)
-        gaps += missing_samples(frames, period_ms)
-        missing += np.isnan(frames.values).sum(axis=0)
+        rows, twice = rows + len(samples), twice + repeats(samples)
+        gaps += missing_samples(samples, period_ms)
+        missing += np.isnan(samples.values).sum(axis=0)
         with np.errstate(invalid="ignore"):
-            wrong += ((frames.values < low) | (frames.values > high)).sum(axis=0)
-        first, last = min(first, int(frames.time_ms.min())), max(last, int(frames.time_ms.max()))
-        assets.update(frames.assets[i] for i in np.unique(frames.asset).tolist())
+            wrong += ((samples.values < low) | (samples.values > high)).sum(axis=0)
+        first, last = min(first, int(samples.time_ms.min())), max(last, int(samples.time_ms.max()))
+        assets.update(samples.assets[i] for i in np.unique(samples.asset).tolist())
     if not rows:
         raise RecordingError("no row arrives in the part that is used")
-    return Quality(
+    return RecordingQuality(
         rows=rows,
         assets=len(assets),
         from_ms=first,

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Slice, utc
+from models.telemetry.samples import TimeSlice, utc
 from simulators.replay.replay import end, replay
 from streams.stage import Outgoing
 from streams.wire.messages import Control
@@ -21,7 +21,7 @@ MAX = math.inf
 _NAP_S = 0.02
 _LOOK_S = 0.1
 
-Open = Callable[[int | None], Iterable[Slice]]
+Open = Callable[[int | None], Iterable[TimeSlice]]
 
 
 def parse_speed(text: str, key: str = "--speed") -> float:
@@ -39,7 +39,9 @@ def parse_speed(text: str, key: str = "--speed") -> float:
     return speed
 
 
-def since(slices: Iterable[Slice], from_ms: int | None, until_ms: int | None = None) -> Iterator[Slice]:
+def since(
+    slices: Iterable[TimeSlice], from_ms: int | None, until_ms: int | None = None
+) -> Iterator[TimeSlice]:
     """Yield what arrives in [from, until) of slices that come in order."""
     low, high = from_ms or 0, until_ms or np.iinfo(np.int64).max
     for part in slices:
@@ -48,11 +50,11 @@ def since(slices: Iterable[Slice], from_ms: int | None, until_ms: int | None = N
             yield part if (start_ms, end_ms) == (part.start_ms, part.end_ms) else _cut(part, start_ms, end_ms)
 
 
-def _cut(part: Slice, start_ms: int, end_ms: int) -> Slice:
+def _cut(part: TimeSlice, start_ms: int, end_ms: int) -> TimeSlice:
     part = part.in_order()
     low, high = np.searchsorted(part.arrivals, [start_ms, end_ms])
     events = tuple(e for e in part.events if start_ms <= part.placed(e.time_ms) < end_ms)
-    return Slice(start_ms, end_ms, part.frames[low:high], events, part.arrivals[low:high])
+    return TimeSlice(start_ms, end_ms, part.samples[low:high], events, part.arrivals[low:high])
 
 
 class _StopError(Exception):

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Event, Frames, Slice
+from models.telemetry.samples import Event, Samples, TimeSlice
 from streams.kafka.topics import partition_of
 from streams.stage import Outgoing
 from streams.wire import messages
@@ -22,13 +22,13 @@ from streams.wire.validation import CUT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class ReplayBatch:
     """What arrives for one partition in [start_ms, end_ms)."""
 
     partition: int
     start_ms: int
     end_ms: int
-    frames: Frames
+    samples: Samples
     events: tuple[Event, ...]
 
 
@@ -43,25 +43,27 @@ def batch_ms_of(fleet: Fleet, batch_s: int | None = None) -> int:
     return found * 1000
 
 
-def batches(slices: Iterable[Slice], partitions: int, batch_ms: int) -> Iterator[list[Batch]]:
+def batches(slices: Iterable[TimeSlice], partitions: int, batch_ms: int) -> Iterator[list[ReplayBatch]]:
     """Cut slices into batches, each of every partition, in the order of arrival."""
     for part in slices:
         first, until = part.start_ms // batch_ms, -(-part.end_ms // batch_ms)
-        frames, edges = _sorted(part, partitions, batch_ms)
+        samples, edges = _sorted(part, partitions, batch_ms)
         for n in range(first, until):
             start_ms, end_ms = max(n * batch_ms, part.start_ms), min((n + 1) * batch_ms, part.end_ms)
             events = [e for e in part.events if start_ms <= part.placed(e.time_ms) < end_ms]
             yield [
-                Batch(p, start_ms, end_ms, _rows(frames, *edges[at : at + 2]), _of(events, p, partitions))
+                ReplayBatch(
+                    p, start_ms, end_ms, _rows(samples, *edges[at : at + 2]), _of(events, p, partitions)
+                )
                 for p, at in enumerate(range((n - first) * partitions, (n - first + 1) * partitions))
             ]
 
 
-def to_messages(batch: Batch, fleet: Fleet, telemetry: str) -> Iterator[Outgoing]:
+def to_messages(batch: ReplayBatch, fleet: Fleet, telemetry: str) -> Iterator[Outgoing]:
     """Return a batch's blocks and events, and a watermark where it ends a hop, in the order of sending."""
     rows = max(1, CUT_BYTES // (4 * len(fleet.sensors) + 16))
-    for start in range(0, len(batch.frames), rows):
-        part = batch.frames[start : start + rows]
+    for start in range(0, len(batch.samples), rows):
+        part = batch.samples[start : start + rows]
         yield messages.block(telemetry, part, fleet.schema, batch.start_ms)
     for event in batch.events:
         yield messages.event(telemetry, event)
@@ -70,7 +72,7 @@ def to_messages(batch: Batch, fleet: Fleet, telemetry: str) -> Iterator[Outgoing
 
 
 def replay(
-    slices: Iterable[Slice],
+    slices: Iterable[TimeSlice],
     fleet: Fleet,
     *,
     partitions: int,
@@ -100,34 +102,34 @@ def end(partitions: int, telemetry: str, end_ms: int, send: Callable[[int, Outgo
         send(partition, messages.watermark(telemetry, Watermark(end_ms, end=True)))
 
 
-def _sorted(part: Slice, partitions: int, batch_ms: int) -> tuple[Frames, list[int]]:
+def _sorted(part: TimeSlice, partitions: int, batch_ms: int) -> tuple[Samples, list[int]]:
     """Return the rows by batch, partition and arrival, and where those of each batch and partition begin."""
-    frames = part.frames
+    samples = part.samples
     came = np.clip(part.arrivals, part.start_ms, part.end_ms - 1)
-    homes = np.array([partition_of(a, partitions) for a in frames.assets], np.int64)
+    homes = np.array([partition_of(a, partitions) for a in samples.assets], np.int64)
     first = part.start_ms // batch_ms
-    place = (came // batch_ms - first) * partitions + homes[frames.asset]
+    place = (came // batch_ms - first) * partitions + homes[samples.asset]
     order = np.lexsort((came, place))
     count = (-(-part.end_ms // batch_ms) - first) * partitions
     edges = np.searchsorted(place[order], np.arange(count + 1))
-    return frames.take(order), edges.tolist()
+    return samples.take(order), edges.tolist()
 
 
-def _rows(frames: Frames, start: int, end: int) -> Frames:
+def _rows(samples: Samples, start: int, end: int) -> Samples:
     """Return the given rows with a table of just their assets, so that a message names no others."""
-    chosen = frames[start:end]
+    chosen = samples[start:end]
     used, asset = np.unique(chosen.asset, return_inverse=True)
-    names = tuple(frames.assets[i] for i in used.tolist())
-    return sorted_by_name(Frames(names, asset.astype(np.int32), chosen.time_ms, chosen.values))
+    names = tuple(samples.assets[i] for i in used.tolist())
+    return sorted_by_name(Samples(names, asset.astype(np.int32), chosen.time_ms, chosen.values))
 
 
-def sorted_by_name(frames: Frames) -> Frames:
+def sorted_by_name(samples: Samples) -> Samples:
     """Return the same rows with a table of assets in the order of their names."""
-    order = sorted(range(len(frames.assets)), key=lambda i: frames.assets[i])
+    order = sorted(range(len(samples.assets)), key=lambda i: samples.assets[i])
     rank = np.empty(len(order), np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
-    names = tuple(frames.assets[i] for i in order)
-    return Frames(names, rank[frames.asset], frames.time_ms, frames.values)
+    names = tuple(samples.assets[i] for i in order)
+    return Samples(names, rank[samples.asset], samples.time_ms, samples.values)
 
 
 def _of(events: list[Event], partition: int, partitions: int) -> tuple[Event, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Event, Float32, Int64, Slice
+from models.telemetry.samples import Event, Float32, Int64, TimeSlice
 from simulators.clock import YEAR_D
 
 BLOCK_H = 6
@@ -51,20 +51,20 @@ def running(values: Float32, fleet: Fleet) -> Float32:
     return np.where((load > fleet.running.above)[..., None], values, np.float32(np.nan))
 
 
-def survey(slices: Iterable[Slice], fleet: Fleet) -> Survey:
+def survey(slices: Iterable[TimeSlice], fleet: Fleet) -> Survey:
     """Survey whole days whose rows come by asset, and by time within each, none missing."""
-    means, ends, samples, hours = [], list[Int64](), [], []
+    means, ends, parts, hours = [], list[Int64](), [], []
     events: list[Event] = []
     assets: tuple[str, ...] = ()
     for day, part in enumerate(slices):
-        assets = part.frames.assets
-        means.append(_means(running(part.frames.values, fleet), len(assets)))
+        assets = part.samples.assets
+        means.append(_means(running(part.samples.values, fleet), len(assets)))
         ends.append(np.arange(part.start_ms, part.end_ms, _BLOCK_MS) + _BLOCK_MS)
         events += part.events
         if day % _SAMPLED_EVERY_D == 0:
-            samples.append(part.frames.values)
-            hours.append(part.frames.time_ms % DAY_MS // 3_600_000)
-    values, hour = np.concatenate(samples), np.concatenate(hours)
+            parts.append(part.samples.values)
+            hours.append(part.samples.time_ms % DAY_MS // 3_600_000)
+    values, hour = np.concatenate(parts), np.concatenate(hours)
     return Survey(assets, np.concatenate(ends), np.concatenate(means, 1), values, hour, tuple(events))
 
 

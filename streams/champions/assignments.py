@@ -1,7 +1,7 @@
 """Who scores what: from which offset of a partition on a version has a role.
 
-The first offset of a tenure is written down, and durable, before any message from there on is processed; so
-whoever sees a message again scores it with the version that scored it before.
+The first offset of an assignment is written down, and durable, before any message from there on is
+processed; so whoever sees a message again scores it with the version that scored it before.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from streams.kafka.connection import Connection
 from streams.kafka.log_reader import KafkaLog
 from streams.stage import Incoming
 from streams.wire import messages
-from streams.wire.messages import Tenure
+from streams.wire.messages import Assignment
 
 
 class Schedule:
-    """The tenures of one partition.
+    """The assignments of one partition.
 
     >>> schedule = Schedule([Tenure(role="champion", version="1", sha256="a", offset=10)])
     >>> schedule.add(Tenure(role="champion", version="2", sha256="b", offset=20))
@@ -28,39 +28,41 @@ class Schedule:
     ['1', '1', '2']
     """
 
-    def __init__(self, tenures: Iterable[Tenure] = ()) -> None:
-        self._tenures: dict[Role, list[Tenure]] = {}
-        for tenure in tenures:
-            self.add(tenure)
+    def __init__(self, assignments: Iterable[Assignment] = ()) -> None:
+        self._assignments: dict[Role, list[Assignment]] = {}
+        for assignment in assignments:
+            self.add(assignment)
 
-    def add(self, tenure: Tenure) -> None:
-        """Take in one tenure; of two that begin at the same offset the later one counts."""
-        known = self._tenures.setdefault(tenure.role, [])
-        at = bisect.bisect_left(known, tenure.offset, key=_offset)
-        same = at < len(known) and known[at].offset == tenure.offset
-        known[at : at + same] = [tenure]
+    def add(self, assignment: Assignment) -> None:
+        """Take in one assignment; of two that begin at the same offset the later one counts."""
+        known = self._assignments.setdefault(assignment.role, [])
+        at = bisect.bisect_left(known, assignment.offset, key=_offset)
+        same = at < len(known) and known[at].offset == assignment.offset
+        known[at : at + same] = [assignment]
 
-    def at(self, offset: int, role: Role) -> Tenure | None:
+    def at(self, offset: int, role: Role) -> Assignment | None:
         """Return who has the role at an offset, None where nobody has; the first champion always was one."""
-        known = self._tenures.get(role, [])
+        known = self._assignments.get(role, [])
         number = bisect.bisect_right(known, offset, key=_offset)
         if not known or (number == 0 and role != CHAMPION):
             return None
         return known[max(number - 1, 0)]
 
 
-def recorded(received: Iterable[Incoming]) -> Iterator[Tenure]:
-    """Yield the tenures among messages; what should be one and cannot be read is an alarm."""
+def recorded(received: Iterable[Incoming]) -> Iterator[Assignment]:
+    """Yield the assignments among messages; what should be one and cannot be read is an alarm."""
     for message in received:
-        if message.content_type == messages.TENURE:
+        if message.content_type == messages.ASSIGNMENT:
             try:
-                yield messages.decode_json(message.value, Tenure)
+                yield messages.decode_json(message.value, Assignment)
             except RecordError as error:
                 alarm(f"{message.topic}/{message.partition} offset {message.offset}: {error}")
 
 
-async def read_tenures(connection: Connection, topic: str, partitions: int) -> dict[int, list[Tenure]]:
-    """Return the tenures of every partition."""
+async def read_assignments(
+    connection: Connection, topic: str, partitions: int
+) -> dict[int, list[Assignment]]:
+    """Return the assignments of every partition."""
     log = KafkaLog(connection, topic)
     try:
         return {partition: list(recorded(await log.all(partition))) for partition in range(partitions)}
@@ -68,5 +70,5 @@ async def read_tenures(connection: Connection, topic: str, partitions: int) -> d
         await log.stop()
 
 
-def _offset(tenure: Tenure) -> int:
-    return tenure.offset
+def _offset(assignment: Assignment) -> int:
+    return assignment.offset

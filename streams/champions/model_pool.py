@@ -19,7 +19,7 @@ from models.registry.promotion import CHALLENGER, CHAMPION, Promotion, Promotion
 from models.risk.model_set import MEMORY_BYTES, ModelSet
 from models.risk.pack import Recent
 from streams.alarms import alarm
-from streams.wire.messages import Tenure
+from streams.wire.messages import Assignment
 
 log = logging.getLogger(__name__)
 
@@ -37,20 +37,22 @@ class Candidate:
     expectation: Expectation | None = None
     number: int = 0
 
-    def is_of(self, tenure: Tenure | Promotion) -> bool:
-        """Return whether a tenure, or a promotion, is this very bundle's."""
-        return (self.version, self.sha256) == (tenure.version, tenure.sha256)
+    def is_of(self, assignment: Assignment | Promotion) -> bool:
+        """Return whether an assignment, or a promotion, is this very bundle's."""
+        return (self.version, self.sha256) == (assignment.version, assignment.sha256)
 
-    def begins(self, role: Role, offset: int) -> Tenure:
+    def begins(self, role: Role, offset: int) -> Assignment:
         """Return the record of a role that it has from ``offset`` on."""
-        return Tenure(role=role, version=self.version, sha256=self.sha256, offset=offset, number=self.number)
+        return Assignment(
+            role=role, version=self.version, sha256=self.sha256, offset=offset, number=self.number
+        )
 
 
-class Bench(Protocol):
+class ModelPool(Protocol):
     """What a stage asks for models."""
 
-    def of(self, tenure: Tenure) -> Candidate | None:
-        """Return the version of a tenure; where it is lost, who has the role now."""
+    def of(self, assignment: Assignment) -> Candidate | None:
+        """Return the version of an assignment; where it is lost, who has the role now."""
 
     def ready(self, role: Role) -> Candidate | None:
         """Return who is to have a role from the next batch on."""
@@ -91,14 +93,16 @@ class PromotedModels:
         """Return who is to have a role from the next batch on."""
         return self._ready.get(role)
 
-    def of(self, tenure: Tenure) -> Candidate | None:
-        """Return the version of a tenure; where it is lost, say so and return who has the role now."""
+    def of(self, assignment: Assignment) -> Candidate | None:
+        """Return the version of an assignment; where it is lost, say so and return who has the role now."""
         try:
-            return self._load(tenure.version, tenure.sha256)
+            return self._load(assignment.version, assignment.sha256)
         except ModelError as error:
-            now = self._ready.get(tenure.role)
+            now = self._ready.get(assignment.role)
             place = f"version {now.version} takes its place" if now else "nothing takes its place"
-            self.cry(f"{tenure.role} {tenure.version}, which scored before, is of no use: {error}; {place}")
+            self.cry(
+                f"{assignment.role} {assignment.version}, which scored before, is of no use: {error}; {place}"
+            )
             return now
 
     def consider(self, promotion: Promotion) -> None:

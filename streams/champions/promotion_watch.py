@@ -25,9 +25,9 @@ class Watch:
     """Has a bench consider what is promoted, from a thread, so that verifying holds up no stream."""
 
     def __init__(
-        self, bench: PromotedModels, connection: Connection | None = None, topic: str | None = None
+        self, pool: PromotedModels, connection: Connection | None = None, topic: str | None = None
     ) -> None:
-        self.bench, self.connection, self.topic = bench, connection, topic
+        self.pool, self.connection, self.topic = pool, connection, topic
         self._heard: dict[Role, Promotion] = {}
         self._thread = threading.Thread(target=self._run, name="promotions", daemon=True)
 
@@ -41,15 +41,15 @@ class Watch:
             self._hear(promotion)
         for role in ROLES:
             try:
-                self._hear(self.bench.promotions.newest(role))
+                self._hear(self.pool.promotions.newest(role))
             except ModelError as error:
-                self.bench.cry(str(error))
+                self.pool.cry(str(error))
             if role in self._heard:
-                self.bench.consider(self._heard[role])
+                self.pool.consider(self._heard[role])
 
     def _hear(self, promotion: Promotion | None) -> None:
         """Remember a promotion, unless a newer one of its role is known."""
-        if promotion is None or promotion.fleet not in ("", self.bench.fleet.name):
+        if promotion is None or promotion.fleet not in ("", self.pool.fleet.name):
             return
         known = self._heard.get(promotion.role)
         if known is None or _age(promotion) > _age(known):
@@ -82,7 +82,7 @@ class Watch:
                 try:
                     found.append(messages.decode_json(message.value, Promotion))
                 except RecordError as error:
-                    self.bench.cry(f"{message.topic} offset {message.offset}: {error}")
+                    self.pool.cry(f"{message.topic} offset {message.offset}: {error}")
         return found
 
 

@@ -9,17 +9,17 @@ import numpy as np
 
 from models.errors import RecordError, StateError
 from models.features.expectation import Expectation
-from models.features.kernel import Kernel, Tally, Windows
-from models.features.quality import Quality, QualitySignal
+from models.features.kernel import Kernel, KernelCounts, Windows
+from models.features.quality import QualityMonitor, QualitySignal
 from models.features.snapshot import Head, Kept, Loader, Panes, head_of, kept_of, panes_of
 from models.features.state import NEVER
 from models.features.watermark import FleetWatermark
 from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Event, Frames, Int64
+from models.telemetry.samples import Event, Int64, Samples
 from streams.kafka.topics import Topics, partition_of
-from streams.stage import Counts, Incoming, Outgoing
-from streams.stages.step_batch import Part, Run
+from streams.stage import Incoming, Outgoing, StageCounts
+from streams.stages.step_batch import Part, StepBatch
 from streams.state.snapshots import parsed
 from streams.wire import messages
 from streams.wire.messages import DeadLetter, Drift, Watermark
@@ -30,7 +30,7 @@ _HEAD, _KEPT, _PANES, _COMMON = b"h", b"k", b"p", b"c"
 _FORM = 2  # of what is remembered
 
 
-class _Common(msgspec.Struct, frozen=True):
+class _PartitionState(msgspec.Struct, frozen=True):
     """What is remembered of the partition as a whole."""
 
     reported_ms: int
@@ -57,9 +57,9 @@ class FeatureStage:
         self.identity = f"features {_FORM} {self.kernel.schema.fingerprint}"
         self.state = self.kernel.start()
         self.fleet_watermark = FleetWatermark()
-        self.quality = Quality(fleet, self.kernel.plan)
-        self.tally = Tally(self.kernel.sensors)
-        self.seen = Tally(self.kernel.sensors)
+        self.quality = QualityMonitor(fleet, self.kernel.plan)
+        self.tally = KernelCounts(self.kernel.sensors)
+        self.seen = KernelCounts(self.kernel.sensors)
         self.watermark_ms = 0
         self._reported_ms = 0
         self._silent: set[str] = set()
@@ -68,7 +68,7 @@ class FeatureStage:
         self._first_ms: int | None = None
         self._loader: Loader | None = None
         self._reached: int | None = None
-        self._run = Run(self.state)
+        self._run = StepBatch(self.state)
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Yield the windows that messages close, and the dead letters of those that make no sense."""
@@ -77,15 +77,15 @@ class FeatureStage:
             yield from self._take(message, found)
         yield from self._flush()
 
-    def turn(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:  # noqa: ARG002
+    def before_batch(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:  # noqa: ARG002
         """Return nothing: what this stage does is never changed while it runs."""
         return ()
 
-    async def settle(self) -> Iterable[Outgoing]:
+    async def flush(self) -> Iterable[Outgoing]:
         """Return nothing: all that this stage does lies in the log."""
         return ()
 
-    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+    def delta(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield the heads of the assets that were heard of since the last call, and what panes changed."""
         for asset, since in self._changed.items():
             row, name = self.state.index[asset], asset.encode()
@@ -103,7 +103,7 @@ class FeatureStage:
         """Remember one head, the samples of a pane, a block of panes, or what is common."""
         loader = self._loader = self._loader or Loader(self.state)
         if key == _COMMON:
-            self._restore_common(parsed(value, _Common))
+            self._restore_common(parsed(value, _PartitionState))
         elif key.startswith(_HEAD):
             loader.head(key[1:].decode(), parsed(value, Head))
         elif key.startswith(_KEPT):
@@ -121,18 +121,18 @@ class FeatureStage:
         newest = self.state.memory.max_ms[: len(self.state.assets)] // self.kernel.plan.hop_ms
         self.fleet_watermark.restore(zip(self.state.assets, newest.tolist(), strict=True), self._reached)
 
-    def is_whole(self) -> bool:
+    def self_contained(self) -> bool:
         """Return whether the log reaches back as far as the longest window, the lateness and a hop."""
         plan = self.kernel.plan
         if self._first_ms is None:
             return False
         return self.watermark_ms - self._first_ms >= int(plan.ring + 1) * plan.hop_ms + plan.lateness_ms
 
-    def counts(self) -> Counts:
+    def counts(self) -> StageCounts:
         """Return what the kernel has seen since the last call."""
-        seen, self.seen = self.seen, Tally(self.kernel.sensors)
+        seen, self.seen = self.seen, KernelCounts(self.kernel.sensors)
         readings = seen.samples * self.kernel.sensors
-        return Counts(readings, seen.late, seen.too_late, seen.duplicates, self.watermark_ms)
+        return StageCounts(readings, seen.late, seen.too_late, seen.duplicates, self.watermark_ms)
 
     def _take(self, message: Incoming, found: Decoded | RecordError) -> Iterator[Outgoing]:
         try:
@@ -145,11 +145,11 @@ class FeatureStage:
         yield from (self._dead(message, problem) for problem in found.problems)
         yield from self._outputs(message, found.record)
 
-    def _at_home(self, partition: int, record: Frames | Event | Watermark) -> None:
+    def _at_home(self, partition: int, record: Samples | Event | Watermark) -> None:
         """Refuse assets of another partition: split over two, each half would give wrong windows."""
         if isinstance(record, Watermark):
             return
-        for asset in record.assets if isinstance(record, Frames) else (record.asset,):
+        for asset in record.assets if isinstance(record, Samples) else (record.asset,):
             home = self._homes.get(asset)
             if home is None:
                 home = self._homes[asset] = partition_of(asset, self.partitions)
@@ -158,8 +158,8 @@ class FeatureStage:
                     f"asset {asset!r} on partition {partition}: key {asset!r} belongs to {home}"
                 )
 
-    def _outputs(self, message: Incoming, record: Frames | Event | Watermark) -> Iterator[Outgoing]:
-        if isinstance(record, Frames):
+    def _outputs(self, message: Incoming, record: Samples | Event | Watermark) -> Iterator[Outgoing]:
+        if isinstance(record, Samples):
             yield from self._collect(message, record)
             return
         yield from self._flush()
@@ -169,32 +169,32 @@ class FeatureStage:
         else:
             yield from self._close(record)
 
-    def _collect(self, message: Incoming, frames: Frames) -> Iterator[Outgoing]:
+    def _collect(self, message: Incoming, samples: Samples) -> Iterator[Outgoing]:
         """Keep a message for one step with its neighbours, as far as that changes nothing."""
-        newest_ms = _newest(frames)
-        if not self._run.add(message, frames, newest_ms):
+        newest_ms = _newest(samples)
+        if not self._run.add(message, samples, newest_ms):
             yield from self._flush()
-            if not self._run.add(message, frames, newest_ms):
-                yield from self._step(Part(message, frames))
-        if self._follow(frames.assets, newest_ms):
+            if not self._run.add(message, samples, newest_ms):
+                yield from self._step(Part(message, samples))
+        if self._follow(samples.assets, newest_ms):
             yield from self._flush()
             yield from self._close_behind()
 
     def _flush(self) -> Iterator[Outgoing]:
         """Let the kernel see what was kept."""
-        run, self._run = self._run, Run(self.state)
+        run, self._run = self._run, StepBatch(self.state)
         if len(run):
             yield from self._step(run.whole())
 
     def _step(self, part: Part) -> Iterator[Outgoing]:
-        frames = part.frames
+        samples = part.samples
         if self._first_ms is None:
-            self._first_ms = int(frames.time_ms.min())
-        self._mark(frames.assets, _oldest(frames) // self.kernel.plan.hop_ms)
-        windows, tally = self.kernel.step(self.state, frames)
+            self._first_ms = int(samples.time_ms.min())
+        self._mark(samples.assets, _oldest(samples) // self.kernel.plan.hop_ms)
+        windows, tally = self.kernel.step(self.state, samples)
         yield from self._closed(windows, tally)
         if tally.implausible.any():
-            yield from map(self._signal, self.quality.out_of_range(self.state, frames))
+            yield from map(self._signal, self.quality.out_of_range(self.state, samples))
         if tally.too_late:
             lateness_s = self.fleet.sampling.lateness_s
             yield self._dead(
@@ -232,7 +232,7 @@ class FeatureStage:
             yield from self._totals(watermark.time_ms)
         yield messages.watermark(self.topics.features, watermark)
 
-    def _closed(self, windows: Windows, tally: Tally) -> Iterator[Outgoing]:
+    def _closed(self, windows: Windows, tally: KernelCounts) -> Iterator[Outgoing]:
         self.tally.add(tally)
         self.seen.add(tally)
         if len(windows):
@@ -261,7 +261,7 @@ class FeatureStage:
 
     def _totals(self, time_ms: int) -> Iterator[Outgoing]:
         """Report, once a day of event time, what was missing or implausible."""
-        tally, self.tally = self.tally, Tally(self.kernel.sensors)
+        tally, self.tally = self.tally, KernelCounts(self.kernel.sensors)
         self._reported_ms = time_ms
         self.quality.forget(time_ms // self.kernel.plan.hop_ms - self.kernel.plan.kept)
         for i in np.flatnonzero(tally.missing).tolist():
@@ -297,8 +297,8 @@ class FeatureStage:
     def _dead(self, message: Incoming, reason: str) -> Outgoing:
         return messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, reason))
 
-    def _common(self) -> _Common:
-        return _Common(
+    def _common(self) -> _PartitionState:
+        return _PartitionState(
             reported_ms=self._reported_ms,
             watermark_ms=self.watermark_ms,
             reached=self.fleet_watermark.reached,
@@ -309,7 +309,7 @@ class FeatureStage:
             missing=self.tally.missing.tolist(),
         )
 
-    def _restore_common(self, common: _Common) -> None:
+    def _restore_common(self, common: _PartitionState) -> None:
         self._reported_ms, self.watermark_ms = common.reported_ms, common.watermark_ms
         self._reached = common.reached
         self._silent = set(common.silent)
@@ -319,19 +319,19 @@ class FeatureStage:
         self.tally.missing = np.array(common.missing, np.int64)
 
 
-def _newest(frames: Frames) -> Int64:
+def _newest(samples: Samples) -> Int64:
     """Return the newest event time of each named asset (A,), NEVER where it has no row."""
-    if len(frames) == len(frames.assets) == 1:  # most messages: a function of NumPy is slow to start
-        return frames.time_ms
-    if len(frames.assets) == 1 and len(frames):
-        return np.array([frames.time_ms.max()], np.int64)
-    newest = np.full(len(frames.assets), NEVER)
-    np.maximum.at(newest, frames.asset, frames.time_ms)
+    if len(samples) == len(samples.assets) == 1:  # most messages: a function of NumPy is slow to start
+        return samples.time_ms
+    if len(samples.assets) == 1 and len(samples):
+        return np.array([samples.time_ms.max()], np.int64)
+    newest = np.full(len(samples.assets), NEVER)
+    np.maximum.at(newest, samples.asset, samples.time_ms)
     return newest
 
 
-def _oldest(frames: Frames) -> Int64:
+def _oldest(samples: Samples) -> Int64:
     """Return the oldest event time of each named asset (A,), the largest number where it has no row."""
-    oldest = np.full(len(frames.assets), np.iinfo(np.int64).max)
-    np.minimum.at(oldest, frames.asset, frames.time_ms)
+    oldest = np.full(len(samples.assets), np.iinfo(np.int64).max)
+    np.minimum.at(oldest, samples.asset, samples.time_ms)
     return oldest

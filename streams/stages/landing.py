@@ -12,7 +12,7 @@ from models.features.kernel import Windows
 from models.store.feature_store import FeatureStore, Origin, StoredSchema
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
-from streams.stage import Forgetful, Incoming, Outgoing
+from streams.stage import Incoming, Outgoing, Stateless
 from streams.wire import messages
 from streams.wire.messages import DeadLetter
 
@@ -24,7 +24,7 @@ _LONGEST_PAUSE_S = 30.0
 Lookup = Callable[[str], tuple[StoredSchema, Expectation | None] | None]
 
 
-class LandingStage(Forgetful):
+class LandingStage(Stateless):
     """Lands one partition of the features topic.
 
     Nothing is acknowledged before it is on the disk; while that takes nothing, the stage waits and says so.
@@ -49,7 +49,7 @@ class LandingStage(Forgetful):
             except RecordError as error:
                 yield messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, str(error)))
 
-    async def settle(self) -> Iterable[Outgoing]:
+    async def flush(self) -> Iterable[Outgoing]:
         """Return when all that was kept is on the disk."""
         pause_s = _FIRST_PAUSE_S
         while self._windows or self._events:

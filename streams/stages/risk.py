@@ -28,19 +28,19 @@ from models.risk.model_set import level_of
 from models.telemetry.labels import DAY_MS, OUTCOME
 from models.telemetry.samples import Event, Float32, Float64
 from streams.champions.assignments import Schedule
-from streams.champions.model_pool import ROLES, Bench, Candidate
+from streams.champions.model_pool import ROLES, Candidate, ModelPool
 from streams.kafka.topics import Topics
-from streams.stage import Counts, Incoming, Outgoing
+from streams.stage import Incoming, Outgoing, StageCounts
 from streams.state.snapshots import parsed
 from streams.wire import messages
 from streams.wire.messages import (
     Alert,
+    Assignment,
     DeadLetter,
     Drift,
     ProbableCause,
     Scores,
     SensorReason,
-    Tenure,
     Watermark,
 )
 
@@ -67,7 +67,7 @@ class Case:
 _ASSET, _COMMON = b"a", b"c"
 
 
-class _Asset(msgspec.Struct, frozen=True):
+class _AssetState(msgspec.Struct, frozen=True):
     """What is remembered of one asset; ``vector`` is float32."""
 
     policy: Remembered
@@ -80,19 +80,19 @@ class _Asset(msgspec.Struct, frozen=True):
     risks: list[float]
 
 
-class _Common(msgspec.Struct, frozen=True):
-    """What is remembered of the partition as a whole; ``tenure`` is the champion's, where it is recorded."""
+class _PartitionState(msgspec.Struct, frozen=True):
+    """What is remembered of the partition as a whole; ``assignment`` is the champion's, if recorded."""
 
     watermark_ms: int
     learnt: tuple[float, float] | None
-    tenure: Tenure | None = None
+    assignment: Assignment | None = None
 
 
 class RiskStage:
     """Scores one partition of windows with the champion, the online layer beside it, and the challenger.
 
-    ``tenures`` are those that were recorded of this partition. What is promoted later begins at a `turn`.
-    Without a topic to record tenures on (``records``) nobody is shadowed, and what is seen again after a
+    ``assignments`` are those recorded of this partition. What is promoted later begins between batches.
+    Without a topic to record assignments on (``records``) nobody is shadowed, and what is seen again after a
     crash may be scored by a champion that was promoted since.
     """
 
@@ -101,16 +101,16 @@ class RiskStage:
         fleet: Fleet,
         topics: Topics,
         schema: FeatureSchema,
-        bench: Bench,
-        tenures: Iterable[Tenure] = (),
+        pool: ModelPool,
+        assignments: Iterable[Assignment] = (),
         *,
         records: bool = True,
     ) -> None:
-        self.fleet, self.topics, self.schema, self.bench = fleet, topics, schema, bench
+        self.fleet, self.topics, self.schema, self.pool = fleet, topics, schema, pool
         self.identity = f"risk {schema.fingerprint} {fleet.alerting.horizon_d:g} d"
         self.horizon = fleet.horizon
-        self.schedule, self.records = Schedule(tenures), records
-        self.tenure: Tenure | None = None
+        self.schedule, self.records = Schedule(assignments), records
+        self.assignment: Assignment | None = None
         self.policy = create_policy(fleet.alerting, math.inf)
         self.online = OnlineRisk()
         self.pending = Pending(int(fleet.alerting.horizon_d * DAY_MS))
@@ -120,10 +120,10 @@ class RiskStage:
         self.watermark_ms = 0
         self._changed: set[str] = set()
         self._scored: Counter[str] = Counter()
-        self._restoring: dict[str, _Asset] = {}
+        self._restoring: dict[str, _AssetState] = {}
         self._learnt: tuple[float, float] | None = None
         self._seat: tuple[Candidate, Explainer] | None = None
-        self._rival: Tenure | None = None
+        self._rival: Assignment | None = None
         self._challenger: Candidate | None = None
 
     @property
@@ -131,16 +131,16 @@ class RiskStage:
         """The version that scores; there is one once a message was processed."""
         return self._seated()[0]
 
-    def turn(self, offset: int, *, seen: bool) -> list[Outgoing]:
+    def before_batch(self, offset: int, *, seen: bool) -> list[Outgoing]:
         """Let who is ready for a role begin at ``offset``, and return the record of that."""
         begun = []
         for role in ROLES:
-            ready, now = self.bench.ready(role), self.schedule.at(offset, role)
+            ready, now = self.pool.ready(role), self.schedule.at(offset, role)
             fixed = seen and (now is not None or role != CHAMPION)
             if ready is not None and not fixed and (now is None or not ready.is_of(now)):
                 begun.append(ready.begins(role, offset))
                 self.schedule.add(begun[-1])
-        return [messages.tenure(self.topics.promotions, one) for one in begun] if self.records else []
+        return [messages.assignment(self.topics.promotions, one) for one in begun] if self.records else []
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Yield the scores of each message's windows, and what they lead to."""
@@ -150,17 +150,17 @@ class RiskStage:
 
     def _take_over(self, offset: int) -> None:
         """Let whoever is to score the message at ``offset`` do so."""
-        tenure = self.schedule.at(offset, CHAMPION)
-        if self._seat is None or tenure != self.tenure:
-            self._install(tenure)
+        assignment = self.schedule.at(offset, CHAMPION)
+        if self._seat is None or assignment != self.assignment:
+            self._install(assignment)
         rival = self.schedule.at(offset, CHALLENGER)
         if rival != self._rival:
-            self._rival, self._challenger = rival, self.bench.of(rival) if rival else None
+            self._rival, self._challenger = rival, self.pool.of(rival) if rival else None
 
-    def _install(self, tenure: Tenure | None) -> None:
+    def _install(self, assignment: Assignment | None) -> None:
         """Make another version the champion; what was learnt of the last one's scores is of no use to it."""
-        before, self.tenure = self._seat, tenure
-        found = self.bench.of(tenure) if tenure else self.bench.ready(CHAMPION)
+        before, self.assignment = self._seat, assignment
+        found = self.pool.of(assignment) if assignment else self.pool.ready(CHAMPION)
         if found is None or (before is not None and found.models is before[0].models):
             return
         self._seat = found, Explainer(self.fleet, found.models.fleet, self.schema, found.expectation)
@@ -191,26 +191,26 @@ class RiskStage:
             raise RecordError(f"values: {record.values.shape[1]} features a window: expected {features}")
         return record
 
-    async def settle(self) -> Iterable[Outgoing]:
+    async def flush(self) -> Iterable[Outgoing]:
         """Return nothing: all that this stage does lies in the log."""
         return ()
 
-    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+    def delta(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield what is remembered of each asset that was heard of since the last call."""
         for asset in sorted(self._changed):
             yield _ASSET + asset.encode(), msgspec.msgpack.encode(self._remembered(asset))
         self._changed.clear()
-        common = _Common(self.watermark_ms, self.online.remember(), self.tenure)
+        common = _PartitionState(self.watermark_ms, self.online.remember(), self.assignment)
         yield _COMMON, msgspec.msgpack.encode(common)
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Remember one asset, or what is common."""
         if key.startswith(_ASSET):
-            self._restoring[key[1:].decode()] = parsed(value, _Asset)
+            self._restoring[key[1:].decode()] = parsed(value, _AssetState)
         elif key == _COMMON:
-            common = parsed(value, _Common)
+            common = parsed(value, _PartitionState)
             self.watermark_ms, self._learnt = common.watermark_ms, common.learnt
-            self.tenure = common.tenure
+            self.assignment = common.assignment
         else:
             raise StateError(f"key {key!r}: not one of this stage")
 
@@ -220,23 +220,23 @@ class RiskStage:
             self._give_back(asset, known)
         self._restoring.clear()
         self.online.restore(self._learnt)
-        if self.tenure is not None:
-            self.schedule.add(self.tenure)
-            self._install(self.tenure)
+        if self.assignment is not None:
+            self.schedule.add(self.assignment)
+            self._install(self.assignment)
 
-    def is_whole(self) -> bool:
+    def self_contained(self) -> bool:
         """Return False: the online layer has learnt from all that ever came."""
         return False
 
-    def counts(self) -> Counts:
+    def counts(self) -> StageCounts:
         """Return how far the partition has come."""
         scored, self._scored = self._scored, Counter()
-        return Counts(watermark_ms=self.watermark_ms, scored=scored)
+        return StageCounts(watermark_ms=self.watermark_ms, scored=scored)
 
-    def _remembered(self, asset: str) -> _Asset:
+    def _remembered(self, asset: str) -> _AssetState:
         newest, case = self.latest.get(asset), self.cases.get(asset)
         waiting, events = self.pending.remember(asset)
-        return _Asset(
+        return _AssetState(
             policy=self.policy.remember(asset),
             waiting=waiting,
             events=events,
@@ -247,7 +247,7 @@ class RiskStage:
             risks=newest.risks.tolist() if newest else [],
         )
 
-    def _give_back(self, asset: str, known: _Asset) -> None:
+    def _give_back(self, asset: str, known: _AssetState) -> None:
         self.policy.restore(asset, known.policy)
         self.pending.restore(asset, known.waiting, known.events)
         self.drift.restore(asset, known.shown)

@@ -13,7 +13,7 @@ from models.errors import RecordError, UnavailableError
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
-from streams.stage import Forgetful, Incoming, Outgoing
+from streams.stage import Incoming, Outgoing, Stateless
 from streams.stores.store import Point, Rejection, Sink
 from streams.wire import messages
 from streams.wire.messages import Alert, DeadLetter, Drift, Scores, Watermark
@@ -24,7 +24,7 @@ _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 
 
-class SinkStage(Forgetful):
+class SinkStage(Stateless):
     """Writes scores, alerts, drift signals and events as points.
 
     Nothing is acknowledged before the store has it: while the store does not answer, the stage waits and says
@@ -44,7 +44,7 @@ class SinkStage(Forgetful):
             except RecordError as error:
                 yield messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, str(error)))
 
-    async def settle(self) -> Iterable[Outgoing]:
+    async def flush(self) -> Iterable[Outgoing]:
         """Return when the store has every point, with the dead letters of those it refused."""
         pause_s = _FIRST_PAUSE_S
         while True:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.features.kernel import KernelState
-from models.telemetry.samples import Frames, Int64
+from models.telemetry.samples import Int64, Samples
 from streams.stage import Incoming
 
 
@@ -16,11 +16,11 @@ class Part:
     """Rows of one or more messages, the last of which is ``message``."""
 
     message: Incoming
-    frames: Frames
+    samples: Samples
 
 
 @dataclass(slots=True)
-class Run:
+class StepBatch:
     """Messages of one asset each, all of whose samples belong to panes that are not closed yet.
 
     Only the first message of an asset in the run may close panes: what is said of a pane, and of the values
@@ -35,27 +35,27 @@ class Run:
     def __len__(self) -> int:
         return len(self.parts)
 
-    def add(self, message: Incoming, frames: Frames, newest_ms: Int64) -> bool:
+    def add(self, message: Incoming, samples: Samples, newest_ms: Int64) -> bool:
         """Take in a message whose assets (A,) have these newest times; return False where it does not fit."""
-        if len(frames.assets) > 1:
+        if len(samples.assets) > 1:
             return False
-        asset, newest = frames.assets[0], int(newest_ms[0])
-        oldest = newest if len(frames) == 1 else int(frames.time_ms.min())
+        asset, newest = samples.assets[0], int(newest_ms[0])
+        oldest = newest if len(samples) == 1 else int(samples.time_ms.min())
         if not self._fits(asset, oldest, newest):
             return False
         self._newest_ms[asset] = newest
-        self.parts.append(Part(message, frames))
+        self.parts.append(Part(message, samples))
         return True
 
     def whole(self) -> Part:
         """Return all of at least one message as one part."""
-        names = [part.frames.assets[0] for part in self.parts]
+        names = [part.samples.assets[0] for part in self.parts]
         table = {name: i for i, name in enumerate(dict.fromkeys(names))}
-        rows = [len(part.frames) for part in self.parts]
+        rows = [len(part.samples) for part in self.parts]
         asset = np.repeat([table[name] for name in names], rows).astype(np.int32)
-        time_ms = np.concatenate([part.frames.time_ms for part in self.parts])
-        values = np.concatenate([part.frames.values for part in self.parts])
-        return Part(self.parts[-1].message, Frames(tuple(table), asset, time_ms, values))
+        time_ms = np.concatenate([part.samples.time_ms for part in self.parts])
+        values = np.concatenate([part.samples.values for part in self.parts])
+        return Part(self.parts[-1].message, Samples(tuple(table), asset, time_ms, values))
 
     def _fits(self, asset: str, oldest_ms: int, newest_ms: int) -> bool:
         hop_ms, known_ms = self.state.plan.hop_ms, self._newest_ms.get(asset)

@@ -56,12 +56,12 @@ class Snapshots:
         out._stale = frozenset(self._stamps) | self._stale
         return out
 
-    def write(self, changes: Iterable[tuple[bytes, bytes]], offset: int) -> Iterator[Outgoing]:
+    def write(self, delta: Iterable[tuple[bytes, bytes]], offset: int) -> Iterator[Outgoing]:
         """Yield the records of what changed up to ``offset``, exclusive; the position comes last.
 
         One by one, since together they may be as large as all that is remembered.
         """
-        for key, payload in changes:
+        for key, payload in delta:
             value = msgspec.msgpack.encode(StateRecord(offset, payload))
             self._stamp(key, offset, len(value))
             yield Outgoing(self.topic, key, value, STATE)

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.errors import RecordError
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Float32, Frames, Int32, Int64
+from models.telemetry.samples import Float32, Int32, Int64, Samples
 from streams.wire import validation as checks
 
 
@@ -34,20 +34,20 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     arrived_ms: int | None = None
 
 
-def of(frames: Frames, schema: str, arrived_ms: int | None = None) -> Block:
+def of(samples: Samples, schema: str, arrived_ms: int | None = None) -> Block:
     """Return the block of at least one row."""
     return Block(
         schema=schema,
-        rows=len(frames),
-        assets=list(frames.assets),
-        asset=frames.asset.astype("<i4").tobytes() if len(frames.assets) > 1 else None,
-        time_ms=frames.time_ms.astype("<i8").tobytes(),
-        values=np.ascontiguousarray(frames.values, "<f4").tobytes(),
+        rows=len(samples),
+        assets=list(samples.assets),
+        asset=samples.asset.astype("<i4").tobytes() if len(samples.assets) > 1 else None,
+        time_ms=samples.time_ms.astype("<i8").tobytes(),
+        values=np.ascontiguousarray(samples.values, "<f4").tobytes(),
         arrived_ms=arrived_ms,
     )
 
 
-def to_frames(block: Block, fleet: Fleet) -> tuple[Frames, tuple[str, ...]]:
+def to_frames(block: Block, fleet: Fleet) -> tuple[Samples, tuple[str, ...]]:
     """Return the rows of a block, infinite values missing, and what of it could not be used.
 
     Raises RecordError where nothing can be used: another schema, a stranger among the assets, lengths that
@@ -62,7 +62,7 @@ def to_frames(block: Block, fleet: Fleet) -> tuple[Frames, tuple[str, ...]]:
     problems = clear_infinite(values)
     if not np.isfinite(values).any():
         raise RecordError(f"none of {values.size} values is finite")
-    return Frames(tuple(block.assets), asset, time_ms, values), problems
+    return Samples(tuple(block.assets), asset, time_ms, values), problems
 
 
 def clear_infinite(values: Float32) -> tuple[str, ...]:

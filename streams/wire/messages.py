@@ -18,7 +18,7 @@ from models.errors import RecordError
 from models.features.kernel import Windows
 from models.fleet.inventory import FLEET
 from models.registry.promotion import Promotion, Role
-from models.telemetry.samples import Event, Float64, Frames, Int32, Int64
+from models.telemetry.samples import Event, Float64, Int32, Int64, Samples
 from streams.stage import Incoming, Outgoing
 from streams.wire import blocks
 from streams.wire import validation as checks
@@ -33,7 +33,7 @@ ALERT = "application/vnd.chillcast.alert.v1+json"
 DRIFT = "application/vnd.chillcast.drift.v1+json"
 DEAD_LETTER = "application/vnd.chillcast.dead-letter.v1+json"
 PROMOTION = "application/vnd.chillcast.promotion.v1+json"
-TENURE = "application/vnd.chillcast.tenure.v1+json"
+ASSIGNMENT = "application/vnd.chillcast.tenure.v1+json"
 CONTROL = "application/vnd.chillcast.control.v1+json"
 
 _MAX_PAYLOAD_BYTES = 64 * 1024
@@ -177,7 +177,7 @@ class DeadLetter(_Message, frozen=True):
         )
 
 
-class Tenure(_Message, frozen=True):
+class Assignment(_Message, frozen=True):
     """From message ``offset`` of a partition of ``features`` on, ``version`` has the ``role``.
 
     ``number`` is that of the promotion which led to it.
@@ -246,7 +246,7 @@ def decode_scores(value: bytes | None, content_type: str) -> Scores | Watermark:
 
 
 def decode_json(value: bytes | None, kind: type[T]) -> T:
-    """Decode an alert, drift signal, event, dead letter, promotion or tenure."""
+    """Decode an alert, drift signal, event, dead letter, promotion or assignment."""
     return checks.from_json(checks.sized(value), kind)
 
 
@@ -255,10 +255,10 @@ def sample(topic: str, record: Sample) -> Outgoing:
     return Outgoing(topic, record.asset.encode(), msgspec.json.encode(record), SAMPLE)
 
 
-def block(topic: str, frames: Frames, schema: str, arrived_ms: int | None = None) -> Outgoing:
+def block(topic: str, samples: Samples, schema: str, arrived_ms: int | None = None) -> Outgoing:
     """Encode at least one row, of one or several assets, and when they came as the source counts time."""
-    data = msgspec.msgpack.encode(blocks.of(frames, schema, arrived_ms))
-    return Outgoing(topic, frames.assets[0].encode(), data, BLOCK)
+    data = msgspec.msgpack.encode(blocks.of(samples, schema, arrived_ms))
+    return Outgoing(topic, samples.assets[0].encode(), data, BLOCK)
 
 
 def event(topic: str, record: Event) -> Outgoing:
@@ -326,9 +326,9 @@ def promotion(topic: str, record: Promotion) -> Outgoing:
     return Outgoing(topic, key.encode(), msgspec.json.encode(record), PROMOTION)
 
 
-def tenure(topic: str, record: Tenure) -> Outgoing:
-    """Encode a tenure, under a key of its own."""
-    return Outgoing(topic, f"{record.role}/{record.offset}".encode(), msgspec.json.encode(record), TENURE)
+def assignment(topic: str, record: Assignment) -> Outgoing:
+    """Encode an assignment, under a key of its own."""
+    return Outgoing(topic, f"{record.role}/{record.offset}".encode(), msgspec.json.encode(record), ASSIGNMENT)
 
 
 def unexpected(content_type: str, *expected: str) -> RecordError:

@@ -15,7 +15,7 @@ import numpy as np
 
 from models.errors import RecordError
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Event, Frames
+from models.telemetry.samples import Event, Samples
 from streams.stage import Incoming
 from streams.wire import blocks, messages
 from streams.wire import validation as checks
@@ -30,7 +30,7 @@ _FIRST = np.zeros(1, np.int32)
 class Decoded:
     """What a telemetry message holds, and what of it could not be used."""
 
-    record: Frames | Event | Watermark
+    record: Samples | Event | Watermark
     problems: tuple[str, ...] = ()
 
 
@@ -109,7 +109,7 @@ def _unknown(values: Mapping[str, float | None], fleet: Fleet) -> list[str]:
 
 
 def _framed(rows: Sequence[_Row]) -> Iterator[Decoded | RecordError]:
-    """Yield rows as frames that share their arrays; what is too large for float32 is missing."""
+    """Yield rows as samples that share their arrays; what is too large for float32 is missing."""
     if not rows:
         return
     with np.errstate(over="ignore"):
@@ -121,6 +121,6 @@ def _framed(rows: Sequence[_Row]) -> Iterator[Decoded | RecordError]:
         part = slice(i, i + 1)
         problems = row.problems + (blocks.clear_infinite(values[part]) if infinite[i] else ())
         if usable[i]:
-            yield Decoded(Frames((row.asset,), _FIRST, time_ms[part], values[part]), problems)
+            yield Decoded(Samples((row.asset,), _FIRST, time_ms[part], values[part]), problems)
         else:
             yield RecordError("; ".join([*problems, "no finite value of a known sensor"]))

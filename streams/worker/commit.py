@@ -35,7 +35,7 @@ class LostPartitionError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class CommitBatch:
     """What processing a partition of ``source`` up to ``next_offset``, exclusive, has led to."""
 
     source: str
@@ -53,7 +53,7 @@ class Committer(Protocol):
     async def open(self, source: str, partition: int) -> None:
         """Take a partition over: from now on its former owner can commit nothing, where that can be had."""
 
-    async def commit(self, batch: Batch, is_ours: Callable[[], bool]) -> None:
+    async def commit(self, batch: CommitBatch, is_ours: Callable[[], bool]) -> None:
         """Return when all of a batch is durable. Raises LostPartitionError where it must not be."""
 
     async def close_source(self, source: str) -> None:
@@ -83,7 +83,7 @@ class Transactions:
         await producer.start()
         self._open[source, partition] = producer
 
-    async def commit(self, batch: Batch, is_ours: Callable[[], bool]) -> None:
+    async def commit(self, batch: CommitBatch, is_ours: Callable[[], bool]) -> None:
         """Write outputs, state and input offset in one transaction."""
         producer = self._open[batch.source, batch.partition]
         await producer.begin_transaction()
@@ -127,7 +127,7 @@ class Idempotent:
             await producer.start()
             self._producer = producer
 
-    async def commit(self, batch: Batch, is_ours: Callable[[], bool]) -> None:
+    async def commit(self, batch: CommitBatch, is_ours: Callable[[], bool]) -> None:
         """Write the outputs, then the state: state that ran ahead would lose outputs."""
         await _send(self._producer, batch.partition, batch.outputs)
         _still(is_ours)

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 _PROGRESS_S = 5.0
 
 
-class Log(Protocol):
+class PartitionedLog(Protocol):
     """A partitioned log as a runner needs it: where it begins and ends, and what stands in it."""
 
     topic: str
@@ -47,10 +47,10 @@ class Logs:
     ``accept_loss``: begin with what the log still holds where the state is lost, instead of refusing.
     """
 
-    source: Log
-    state: Log | None = None
+    source: PartitionedLog
+    state: PartitionedLog | None = None
     accept_loss: bool = False
-    turns: Log | None = None
+    assignments: PartitionedLog | None = None
 
 
 class Runner:
@@ -85,7 +85,7 @@ class Runner:
         if self.snapshots is None or self.saved == self.position:
             return ()
         self.saved = self.position
-        return self.snapshots.write(self.stage.changes(), self.position)
+        return self.snapshots.write(self.stage.delta(), self.position)
 
 
 async def open_runner(logs: Logs, make_stage: Callable[[], Stage], partition: int, first: int) -> Runner:
@@ -107,12 +107,12 @@ async def open_runner(logs: Logs, make_stage: Callable[[], Stage], partition: in
     async for messages in logs.source.read(partition, runner.position, done):
         runner.take([m for m in messages if m.offset < done])
     runner.position = max(runner.position, done)
-    if loss and was_cut and not (runner.stage.is_whole() or logs.accept_loss):
+    if loss and was_cut and not (runner.stage.self_contained() or logs.accept_loss):
         raise StateError(_refusal(logs.source.topic, partition, loss))
     return runner
 
 
-async def catch_up(source: Log, runner: Runner, first: int) -> list[Outgoing]:
+async def catch_up(source: PartitionedLog, runner: Runner, first: int) -> list[Outgoing]:
     """Process what lies between the runner's position and the message at ``first``.
 
     Where that is nothing but the marks of transactions, or what compaction left out, nothing comes of it.
@@ -167,7 +167,7 @@ async def _restored(
 
 
 async def _loaded(
-    state: Log, snapshots: Snapshots, stage: Stage, partition: int
+    state: PartitionedLog, snapshots: Snapshots, stage: Stage, partition: int
 ) -> tuple[Position | None, str]:
     """Give a stage its last snapshot; return its position, and what makes it of no use."""
     try:
@@ -180,7 +180,7 @@ async def _loaded(
     return position, ""
 
 
-async def _load(state: Log, snapshots: Snapshots, stage: Stage, partition: int) -> None:
+async def _load(state: PartitionedLog, snapshots: Snapshots, stage: Stage, partition: int) -> None:
     """Read all snapshots, saying now and then how far that has come."""
     begin, end = await state.begin(partition), await state.end(partition)
     said = time.monotonic()

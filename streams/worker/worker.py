@@ -27,7 +27,7 @@ from streams.stage import Incoming, Outgoing, Stage
 from streams.state.snapshot_schedule import SaveSchedule
 from streams.wire.messages import DEAD_LETTER
 from streams.wire.validation import MAX_BYTES
-from streams.worker.commit import Batch, Committer, LostPartitionError
+from streams.worker.commit import CommitBatch, Committer, LostPartitionError
 from streams.worker.faust_consumer import QuietMonitor, SteadyConsumer, UncommittingConsumer
 from streams.worker.metrics import Metrics
 from streams.worker.runner import Logs, Runner, catch_up, contiguous, open_runner, portions
@@ -48,7 +48,7 @@ class WorkerOptions:
     group: str
     sources: tuple[str, ...]
     state_topic: str | None = None
-    turns_topic: str | None = None
+    assignments_topic: str | None = None
     accept_loss: bool = False
     batch: int = 512
     within_s: float = 0.02
@@ -154,7 +154,7 @@ class Lane:
     async def close(self) -> None:
         """Disconnect from the logs."""
         if self._logs is not None:
-            for one in (self._logs.source, self._logs.state, self._logs.turns):
+            for one in (self._logs.source, self._logs.state, self._logs.assignments):
                 if isinstance(one, KafkaLog):
                     await one.stop()
 
@@ -175,14 +175,14 @@ class Lane:
         """Return whether the messages of a partition are processed and committed."""
         started = time.monotonic()
         runner = self.runners.get(partition) or await self._opened(partition, messages[0].offset)
-        decided = runner.stage.turn(runner.position, seen=runner.position < runner.unseen)
+        decided = runner.stage.before_batch(runner.position, seen=runner.position < runner.unseen)
         if decided and not await self._commit(runner, decided):
             return False
         outputs: list[Outgoing] = []
         for run in contiguous(messages):
             missed = await catch_up(self._connected().source, runner, run[0].offset)
             outputs += [*missed, *runner.take(run)]
-        outputs += await runner.stage.settle()
+        outputs += await runner.stage.flush()
         self._observe(runner, outputs, len(messages), time.monotonic() - started)
         return await self._commit(runner, outputs)
 
@@ -204,7 +204,7 @@ class Lane:
         started, partition, generation = time.monotonic(), runner.partition, self.generation
         saves = self._saves.is_due(partition, started)
         state = runner.snapshot() if saves else ()
-        batch = Batch(self.source, partition, runner.position, outputs, state)
+        batch = CommitBatch(self.source, partition, runner.position, outputs, state)
         try:
             await self.worker.committer.commit(batch, lambda: self._is_ours(partition, generation))
         except LostPartitionError:
@@ -216,7 +216,7 @@ class Lane:
         self._count(runner, batch, time.monotonic() - started)
         return True
 
-    def _count(self, runner: Runner, batch: Batch, commit_s: float) -> None:
+    def _count(self, runner: Runner, batch: CommitBatch, commit_s: float) -> None:
         partition, metrics = runner.partition, self.metrics
         metrics.observe_commit(commit_s)
         highwater = self.worker.app.consumer.highwater(faust.types.TP(self.source, partition))
@@ -227,9 +227,9 @@ class Lane:
     async def _opened(self, partition: int, first: int) -> Runner:
         # First of all: from here on a former owner can commit nothing more, so that what is read stays true.
         await self.worker.committer.open(self.source, partition)
-        log = self._connected().turns
-        turns = await log.all(partition) if log else []
-        make_stage = partial(self.worker.open_stage, self.source, partition, turns)
+        log = self._connected().assignments
+        assignments = await log.all(partition) if log else []
+        make_stage = partial(self.worker.open_stage, self.source, partition, assignments)
         runner = self.runners[partition] = await open_runner(self._connected(), make_stage, partition, first)
         if not self.worker.committer.exactly_once:
             # A former owner may have written outputs of anything there is, and died before it said so.
@@ -242,8 +242,10 @@ class Lane:
             options = self.worker.options
             source = KafkaLog(options.connection, self.source, options.group)
             state = KafkaLog(options.connection, options.state_topic) if options.state_topic else None
-            turns = KafkaLog(options.connection, options.turns_topic) if options.turns_topic else None
-            self._logs = Logs(source, state, options.accept_loss, turns)
+            assignments = (
+                KafkaLog(options.connection, options.assignments_topic) if options.assignments_topic else None
+            )
+            self._logs = Logs(source, state, options.accept_loss, assignments)
         return self._logs
 
 

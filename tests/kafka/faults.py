@@ -30,7 +30,7 @@ from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, parse_fleet
 from models.learning.fitting import History
-from models.telemetry.samples import Frames, Slice
+from models.telemetry.samples import Samples, TimeSlice
 from simulators.replay.replay import replay
 from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import EmbeddedBroker
@@ -155,7 +155,7 @@ def fleet() -> Fleet:
     )
 
 
-def slices() -> Iterator[Slice]:
+def slices() -> Iterator[TimeSlice]:
     """Yield hours of telemetry with some of it missing."""
     rng, names = np.random.default_rng(7), tuple(f"a{i}" for i in range(ASSETS))
     asset = np.repeat(np.arange(ASSETS, dtype=np.int32), 4)
@@ -165,7 +165,7 @@ def slices() -> Iterator[Slice]:
         values = rng.normal(20, 5, (len(asset), 6)).astype(np.float32)
         values[rng.random(values.shape) < 0.05] = np.nan
         kept = np.flatnonzero(rng.random(len(asset)) > 0.02)
-        yield Slice(start_ms, start_ms + HOUR_MS, Frames(names, asset, time_ms, values).take(kept))
+        yield TimeSlice(start_ms, start_ms + HOUR_MS, Samples(names, asset, time_ms, values).take(kept))
 
 
 def golden() -> Final:

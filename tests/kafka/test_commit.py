@@ -15,7 +15,7 @@ from streams.kafka.log_reader import KafkaLog
 from streams.kafka.topics import Topics, create_topics
 from streams.stage import Outgoing
 from streams.worker.commit import (
-    Batch,
+    CommitBatch,
     Committer,
     Idempotent,
     LostPartitionError,
@@ -46,9 +46,11 @@ def way(request: pytest.FixtureRequest) -> Way:
     return connection, Transactions if request.param == "transactions" else Idempotent
 
 
-def batch(topics: Topics, text: str, offset: int = 1) -> Batch:
+def batch(topics: Topics, text: str, offset: int = 1) -> CommitBatch:
     state = [Outgoing(topics.compacted[0], b"k", text.encode(), "x")]
-    return Batch(topics.telemetry, 0, offset, [Outgoing(topics.features, b"a", text.encode(), "x")], state)
+    return CommitBatch(
+        topics.telemetry, 0, offset, [Outgoing(topics.features, b"a", text.encode(), "x")], state
+    )
 
 
 def prepared(connection: Connection, tmp_path: Path) -> Topics:

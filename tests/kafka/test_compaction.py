@@ -11,15 +11,15 @@ from kafka import KafkaAdminClient
 
 from streams.kafka.connection import Connection
 from streams.kafka.log_reader import KafkaLog
-from streams.stage import Forgetful, Incoming, Outgoing
+from streams.stage import Incoming, Outgoing, Stateless
 from streams.state.snapshots import Snapshots
-from streams.worker.commit import Batch, Transactions
+from streams.worker.commit import CommitBatch, Transactions
 
 pytestmark = pytest.mark.kafka
 TOPIC, SMALL = "compacted-state", 64 * 1024
 
 
-class Kept(Forgetful):
+class Kept(Stateless):
     """A stage that keeps what it is given back."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Kept(Forgetful):
     def process(self, received: Sequence[Incoming]) -> Sequence[Outgoing]:
         return ()
 
-    async def settle(self) -> Sequence[Outgoing]:
+    async def flush(self) -> Sequence[Outgoing]:
         return ()
 
     def restore(self, key: bytes, value: bytes) -> None:
@@ -61,7 +61,7 @@ async def written(connection: Connection, rounds: int) -> int:
         ]
         state = list(snapshots.write(changes, i + 1))
         records += len(state)
-        await committer.commit(Batch("compacted-input", 0, i + 1, [], state), lambda: True)
+        await committer.commit(CommitBatch("compacted-input", 0, i + 1, [], state), lambda: True)
     await committer.close()
     return records
 

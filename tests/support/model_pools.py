@@ -10,7 +10,7 @@ from models.risk.hazard import RiskModel
 from models.risk.model_set import Index, ModelSet
 from models.risk.pack import packed, write_pack
 from streams.champions.model_pool import Candidate
-from streams.wire.messages import Tenure
+from streams.wire.messages import Assignment
 
 
 def divided(fleet: RiskModel, member: RiskModel, path: Path, machine: str = "a") -> ModelSet:
@@ -33,8 +33,8 @@ class Held:
         self.promoted[role] = found
         return found
 
-    def of(self, tenure: Tenure) -> Candidate | None:
-        return self.known.get(tenure.version, self.promoted.get(tenure.role))
+    def of(self, assignment: Assignment) -> Candidate | None:
+        return self.known.get(assignment.version, self.promoted.get(assignment.role))
 
     def ready(self, role: Role) -> Candidate | None:
         return self.promoted.get(role)

@@ -19,7 +19,7 @@ from streams.kafka.embedded_broker import free_port
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
 from streams.wire import messages
-from streams.wire.messages import Tenure
+from streams.wire.messages import Assignment
 
 
 def found(settings: Settings) -> dict[str, Finding]:
@@ -105,8 +105,8 @@ def test_workers_that_score_with_another_version_than_the_champion_are_named(
     create_topics(Connection(bootstrap), topics, 2)
     with Publisher(Connection(bootstrap)) as publisher:
         for version, offset in (("1", 0), ("2", 40)):
-            tenure = Tenure(role="champion", version=version, sha256="", offset=offset)
-            publisher.send(1, messages.tenure(topics.promotions, tenure))
+            assignment = Assignment(role="champion", version=version, sha256="", offset=offset)
+            publisher.send(1, messages.assignment(topics.promotions, assignment))
     settings = Settings(home=str(tmp_path), broker=bootstrap, topic_prefix=prefix, partitions=2)
     promotions = promotions_of(settings, load_fleet(settings.fleet_path))
     promotions.claim(Promotion(version=promoted, reason="better", promoted_ms=0, number=1))

@@ -174,11 +174,11 @@ def test_a_promotion_is_heard_on_its_topic_and_history_knows_the_offsets(
     online = Models(settings, toy.fleet)
     done = online.promote(registered(models, toy.model), reason="the first")
     assert done["heard"] == "on topic modelling-promotions"
-    begun = messages.Tenure(
+    begun = messages.Assignment(
         role=CHAMPION, version="1", sha256=done["sha256"], offset=17, number=done["number"]
     )
     with Publisher(connection) as publisher:
-        publisher.send(1, messages.tenure(topics.promotions, begun))
+        publisher.send(1, messages.assignment(topics.promotions, begun))
     assert [row["from"] for row in online.history()] == [{1: 17}]
 
 

@@ -63,8 +63,8 @@ def test_the_context_builds_the_project(context: Path, tmp_path: Path) -> None:
 
 def test_a_worker_takes_the_packaged_version(context: Path, toy: Trained) -> None:
     machines = load_fleet(context / "fleet.json")
-    bench = PromotedModels(Promotions(context / "bundles" / machines.name), machines)
-    found = bench.ready(CHAMPION)
+    pool = PromotedModels(Promotions(context / "bundles" / machines.name), machines)
+    found = pool.ready(CHAMPION)
     assert found is not None
     assert found.version == "7"
     assert (

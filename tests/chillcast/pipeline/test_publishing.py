@@ -9,7 +9,7 @@ import pytest
 
 from chillcast.pipeline.publishing import BackgroundReplay, Playing, ahead_of
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Slice
+from models.telemetry.samples import TimeSlice
 from streams.kafka.connection import Connection
 from streams.kafka.topics import Topics
 from tests.simulators.dirt.test_dirt import FLEET, clean
@@ -23,7 +23,7 @@ def wait_for(replay: BackgroundReplay) -> None:
 
 
 def test_whatever_ends_the_source_is_raised_where_one_waits_for_it(bootstrap: str) -> None:
-    def breaking(_: int | None) -> Iterator[Slice]:
+    def breaking(_: int | None) -> Iterator[TimeSlice]:
         yield next(clean())
         raise KeyError("no such sensor")
 

@@ -54,6 +54,6 @@ def test_a_meter_says_share_time_rate_and_lag_and_passes_every_slice_on() -> Non
     assert len(said) == len(slices)
     share, text = said[0]
     assert share == DAY_MS / (slices[-1].end_ms - slices[0].start_ms)
-    rate = slices[0].frames.values.size / 1e6
+    rate = slices[0].samples.values.size / 1e6
     assert text == f"1970-01-03 00:00  {rate:.2f} M readings/s  lag 7"
     assert said[-1][0] == 1.0

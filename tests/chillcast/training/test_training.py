@@ -19,7 +19,7 @@ from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
 from chillcast.training.datasets import backfill, past_of
 from chillcast.training.enrolment import train_and_register
-from chillcast.training.training import LOCK, Run, dependency_digest, train
+from chillcast.training.training import LOCK, TrainingRun, dependency_digest, train
 from chillcast.training.training_config import Data, Split, TrainingConfig
 from chillcast.training.truth import ceiling_of, keep_truth, read_truth
 from models.errors import ModelError, UnavailableError
@@ -60,7 +60,7 @@ def settings(landed: Settings, tmp_path: Path) -> Settings:
     return msgspec.structs.replace(landed, home=str(tmp_path))
 
 
-def run(settings: Settings, config: TrainingConfig = CONFIG, trials: int = 0) -> Run:
+def run(settings: Settings, config: TrainingConfig = CONFIG, trials: int = 0) -> TrainingRun:
     fleet = config.applied_to(load_fleet(settings.fleet_path), "training configuration")
     return train(feature_store(settings, fleet), fleet, config, Reporter(), trials)
 

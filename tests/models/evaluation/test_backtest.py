@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.alerting.policy import RiskSeries
-from models.evaluation.backtest import Exam, between, figures, of_assets
+from models.evaluation.backtest import Backtest, between, figures, of_assets
 from models.fleet.fleet import Alerting
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
@@ -12,7 +12,7 @@ from models.telemetry.samples import Event
 ASSETS = ["a", "b", "c", "d"]
 ALERTING = Alerting(horizon_d=7.0, raise_count=1, of=1, cooldown_d=7.0, false_alarms_per_asset_year=4.0)
 EVENTS = [Event(20 * DAY_MS + 1, "a", "shutdown", "surge"), Event(80 * DAY_MS + 1, "b", "shutdown", "oil")]
-EXAM = Exam(ALERTING, EVENTS, earlier_ms=(0, 50 * DAY_MS), later_ms=(50 * DAY_MS, 110 * DAY_MS), top_k=1)
+EXAM = Backtest(ALERTING, EVENTS, earlier_ms=(0, 50 * DAY_MS), later_ms=(50 * DAY_MS, 110 * DAY_MS), top_k=1)
 
 
 def series(telling: bool = True, alarm_day: int | None = None) -> RiskSeries:
@@ -44,11 +44,13 @@ def test_what_announces_itself_is_found_by_cause_with_its_lead() -> None:
 
 
 def test_figures_by_segment_are_of_the_machines_in_it() -> None:
-    exam = Exam(ALERTING, EVENTS, (0, 10 * DAY_MS), (10 * DAY_MS, 110 * DAY_MS), 1, lambda a: f"site:{a}/1")
-    found = exam.judge("model", "", series(), is_probability=True, threshold=0.5)
+    backtest = Backtest(
+        ALERTING, EVENTS, (0, 10 * DAY_MS), (10 * DAY_MS, 110 * DAY_MS), 1, lambda a: f"site:{a}/1"
+    )
+    found = backtest.judge("model", "", series(), is_probability=True, threshold=0.5)
     metrics = figures([found])
     assert (metrics["model_recall/site:a_1"], metrics["model_shutdowns/site:b_1"]) == (1.0, 1.0)
-    rival = exam.judge("rules", "", series(), threshold=0.5)
+    rival = backtest.judge("rules", "", series(), threshold=0.5)
     assert not [name for name in figures([rival]) if "/" in name]
 
 
@@ -60,8 +62,8 @@ def test_the_threshold_is_learnt_on_the_earlier_days_alone() -> None:
 
 def test_a_false_alarm_that_work_followed_is_still_false_and_counted_as_prevented() -> None:
     work = Event(72 * DAY_MS, "d", "maintenance")
-    exam = Exam(ALERTING, [*EVENTS, work], EXAM.earlier_ms, EXAM.later_ms)
-    found = exam.judge("model", "", series(alarm_day=70), threshold=0.5)
+    backtest = Backtest(ALERTING, [*EVENTS, work], EXAM.earlier_ms, EXAM.later_ms)
+    found = backtest.judge("model", "", series(alarm_day=70), threshold=0.5)
     assert (found.false_alarms, found.prevented) == (1, 1)
     assert EXAM.judge("model", "", series(alarm_day=70), threshold=0.5).prevented == 0
 
@@ -73,8 +75,8 @@ def test_a_score_that_says_nothing_announces_nothing_at_the_budget() -> None:
 
 
 def test_a_daily_share_flags_without_a_threshold() -> None:
-    exam = Exam(Alerting(horizon_d=7.0, daily_share=0.25), EVENTS, EXAM.earlier_ms, EXAM.later_ms)
-    found = exam.judge("model", "", series())
+    backtest = Backtest(Alerting(horizon_d=7.0, daily_share=0.25), EVENTS, EXAM.earlier_ms, EXAM.later_ms)
+    found = backtest.judge("model", "", series())
     assert (found.threshold, found.alerted) == (None, 1)
 
 

@@ -21,7 +21,7 @@ from models.features.expectation import (
     to_json,
 )
 from models.fleet.fleet import Expected, Fleet, Rule, Running, Sensor
-from models.telemetry.samples import Float32, Float64, Frames, Int32, Slice
+from models.telemetry.samples import Float32, Float64, Int32, Samples, TimeSlice
 from tests.models.features.test_kernel import fleet_of
 
 HOP_MS = 240_000
@@ -60,13 +60,13 @@ def rows(n: int, seed: int = 1, noise: float = NOISE) -> Rows:
     return Rows(asset, np.stack([load, weather, head, np.full(n, 50.0)], axis=1).astype(np.float32))
 
 
-def slices(found: Rows, parts: int = 3) -> list[Slice]:
+def slices(found: Rows, parts: int = 3) -> list[TimeSlice]:
     """Spread rows over the hops that are looked at: the first sample of each fourth."""
     out = []
     for k, chosen in enumerate(np.array_split(np.arange(len(found.asset)), parts)):
         time_ms = (k * 10_000 + np.arange(len(chosen))) * 4 * HOP_MS
-        frames = Frames(NAMES, found.asset[chosen], time_ms, found.values[chosen])
-        out.append(Slice(int(time_ms[0]), int(time_ms[-1]) + HOP_MS, frames))
+        samples = Samples(NAMES, found.asset[chosen], time_ms, found.values[chosen])
+        out.append(TimeSlice(int(time_ms[0]), int(time_ms[-1]) + HOP_MS, samples))
     return out
 
 

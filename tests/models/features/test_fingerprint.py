@@ -20,7 +20,7 @@ from models.features.kernel import Kernel
 from models.features.schema import FeatureSchema
 from models.fleet import fleet as fleet_module
 from models.fleet.fleet import Fleet, parse_fleet
-from models.telemetry.samples import Frames
+from models.telemetry.samples import Samples
 from tests.support.collected import collect
 
 FULL: dict[str, Any] = {
@@ -104,7 +104,7 @@ EXPECTED = Expectation(
 Found = dict[tuple[str, int], bytes] | str
 
 
-def telemetry() -> list[Frames]:
+def telemetry() -> list[Samples]:
     """Return three parts: two hours of two machines; what comes late for them, by 6 to 80 minutes; the rest.
 
     Every sensor swings beyond its limits, and half of the periods hold two samples.
@@ -113,7 +113,7 @@ def telemetry() -> list[Frames]:
     time_ms = np.sort(rng.choice(np.arange(0, 200 * 60, 10), 500, replace=False)) * 1000
     angle = time_ms[:, None] / 400_000 + np.arange(4)
     values = (7 * np.sin(angle) + rng.normal(0, 0.5, angle.shape)).astype(np.float32)
-    whole = Frames(("ma", "mb"), rng.integers(0, 2, 500).astype(np.int32), time_ms, values)
+    whole = Samples(("ma", "mb"), rng.integers(0, 2, 500).astype(np.int32), time_ms, values)
     early, held = time_ms < 120 * 60_000, rng.random(500) < 0.2
     late = held & (time_ms > 40 * 60_000)
     parts = [early & ~late, early & late, ~early]
@@ -132,7 +132,7 @@ def features(fleet: Fleet) -> tuple[tuple[str, ...], Found]:
         return (), str(error)
     state, found = kernel.start(), dict[tuple[str, int], bytes]()
     for part in TELEMETRY:
-        narrow = Frames(part.assets, part.asset, part.time_ms, part.values[:, : kernel.sensors])
+        narrow = Samples(part.assets, part.asset, part.time_ms, part.values[:, : kernel.sensors])
         collect(found, kernel.step(state, narrow)[0])
     collect(found, kernel.close(state, 10**9)[0])
     return kernel.schema.names, found

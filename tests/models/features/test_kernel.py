@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.features.kernel import Kernel, KernelState, Tally
+from models.features.kernel import Kernel, KernelCounts, KernelState
 from models.features.panes import B_MEAN, BLOCK
 from models.features.schema import STATS, FeatureSchema, write_features
 from models.fleet.fleet import Expected, Fleet, Rule, parse_fleet
-from models.telemetry.samples import Frames
+from models.telemetry.samples import Samples
 from tests.support.collected import Final, collect
 
 MINUTE = 60_000
@@ -41,15 +41,15 @@ def fleet_of(lateness_s: int = 0, sensors: int = 2, windows_s: tuple[int, ...] =
     return parse_fleet(raw, "toy.toml")
 
 
-def frames_of(rows: list[tuple[int, int, float]], sensors: int = 2) -> Frames:
+def samples_of(rows: list[tuple[int, int, float]], sensors: int = 2) -> Samples:
     """Rows of (asset number, minute, value); sensor i reads value + i."""
     values = np.array([[v + i for i in range(sensors)] for _, _, v in rows], np.float32).reshape(-1, sensors)
     time_ms = np.array([m * MINUTE for _, m, _ in rows], np.int64)
-    return Frames(("a", "b", "c"), np.array([a for a, _, _ in rows], np.int32), time_ms, values)
+    return Samples(("a", "b", "c"), np.array([a for a, _, _ in rows], np.int32), time_ms, values)
 
 
-def run(kernel: Kernel, parts: list[Frames], until_ms: int) -> tuple[Final, KernelState, Tally]:
-    state, final, total = kernel.start(), dict[tuple[str, int], bytes](), Tally(kernel.sensors)
+def run(kernel: Kernel, parts: list[Samples], until_ms: int) -> tuple[Final, KernelState, KernelCounts]:
+    state, final, total = kernel.start(), dict[tuple[str, int], bytes](), KernelCounts(kernel.sensors)
     for part in parts:
         windows, tally = kernel.step(state, part)
         total.add(tally)
@@ -95,7 +95,7 @@ def test_windows_equal_the_textbook_statistics_of_their_samples(present: set[int
     minutes = np.array(sorted(present))
     values = np.random.default_rng(seed).normal(20, 5, len(minutes)).astype(np.float32)
     rows = [(0, int(m), float(v)) for m, v in zip(minutes, values, strict=True)]
-    final, _, _ = run(kernel, [frames_of(rows, 1)], 10**9)
+    final, _, _ = run(kernel, [samples_of(rows, 1)], 10**9)
     assert {end for _, end in final} == {int(m * MINUTE // HOP + 1) * HOP for m in minutes}
     for (_, end_ms), found in final.items():
         seen = minutes * MINUTE < end_ms
@@ -124,9 +124,9 @@ def test_stream_and_batch_are_bit_equal_over_shuffled_duplicated_late_and_gappy_
     again = data.draw(st.lists(st.sampled_from(rows), max_size=10))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=20)))
     edges = [0, *cuts, len(rows)]
-    parts = [frames_of(shuffled[i:j]) for i, j in itertools.pairwise(edges) if j > i]
-    batch, _, _ = run(kernel, [frames_of(rows)], 10**9)
-    stream, _, tally = run(kernel, [*parts, frames_of([r for r in again if r[1] >= 105])], 10**9)
+    parts = [samples_of(shuffled[i:j]) for i, j in itertools.pairwise(edges) if j > i]
+    batch, _, _ = run(kernel, [samples_of(rows)], 10**9)
+    stream, _, tally = run(kernel, [*parts, samples_of([r for r in again if r[1] >= 105])], 10**9)
     assert tally.too_late == 0
     assert stream == batch
 
@@ -134,9 +134,9 @@ def test_stream_and_batch_are_bit_equal_over_shuffled_duplicated_late_and_gappy_
 def test_a_window_closes_when_a_newer_sample_of_its_asset_arrives() -> None:
     kernel = Kernel(fleet_of())
     state = kernel.start()
-    windows, _ = kernel.step(state, frames_of([(0, 0, 1.0), (0, 3, 2.0)]))
+    windows, _ = kernel.step(state, samples_of([(0, 0, 1.0), (0, 3, 2.0)]))
     assert len(windows) == 0
-    windows, _ = kernel.step(state, frames_of([(0, 4, 3.0)]))
+    windows, _ = kernel.step(state, samples_of([(0, 4, 3.0)]))
     assert windows.end_ms.tolist() == [HOP]
     assert windows.assets == ("a",)
 
@@ -144,8 +144,8 @@ def test_a_window_closes_when_a_newer_sample_of_its_asset_arrives() -> None:
 def test_a_late_sample_corrects_its_window_with_a_higher_revision() -> None:
     kernel = Kernel(fleet_of(lateness_s=600))
     state = kernel.start()
-    kernel.step(state, frames_of([(0, 0, 1.0), (0, 5, 5.0)]))
-    windows, tally = kernel.step(state, frames_of([(0, 2, 3.0)]))
+    kernel.step(state, samples_of([(0, 0, 1.0), (0, 5, 5.0)]))
+    windows, tally = kernel.step(state, samples_of([(0, 2, 3.0)]))
     assert (windows.end_ms.tolist(), windows.revision.tolist()) == ([HOP], [1])
     assert windows.values[0, kernel.schema.index("s0", "4m", "mean")] == pytest.approx(2.0)
     assert tally.late == 1
@@ -154,46 +154,46 @@ def test_a_late_sample_corrects_its_window_with_a_higher_revision() -> None:
 def test_a_sample_later_than_the_lateness_is_counted_and_changes_nothing() -> None:
     kernel = Kernel(fleet_of(lateness_s=0))
     state = kernel.start()
-    kernel.step(state, frames_of([(0, 0, 1.0), (0, 9, 5.0)]))
-    windows, tally = kernel.step(state, frames_of([(0, 2, 3.0)]))
+    kernel.step(state, samples_of([(0, 0, 1.0), (0, 9, 5.0)]))
+    windows, tally = kernel.step(state, samples_of([(0, 2, 3.0)]))
     assert (len(windows), tally.too_late) == (0, 1)
 
 
 def test_duplicates_are_ignored_and_counted() -> None:
     kernel = Kernel(fleet_of())
-    final, _, tally = run(kernel, [frames_of([(0, 0, 1.0), (0, 0, 1.0)]), frames_of([(0, 0, 1.0)])], HOP)
+    final, _, tally = run(kernel, [samples_of([(0, 0, 1.0), (0, 0, 1.0)]), samples_of([(0, 0, 1.0)])], HOP)
     assert tally.duplicates == 2
-    assert final == run(kernel, [frames_of([(0, 0, 1.0)])], HOP)[0]
+    assert final == run(kernel, [samples_of([(0, 0, 1.0)])], HOP)[0]
 
 
 def test_the_watermark_closes_the_panes_of_silent_assets() -> None:
     kernel = Kernel(fleet_of())
     state = kernel.start()
-    kernel.step(state, frames_of([(0, 1, 1.0), (1, 2, 1.0)]))
+    kernel.step(state, samples_of([(0, 1, 1.0), (1, 2, 1.0)]))
     assert len(kernel.close(state, HOP - 1)[0]) == 0
     windows, _ = kernel.close(state, HOP)
     assert sorted(windows.assets) == ["a", "b"]
 
 
 def test_an_asset_that_does_not_report_in_a_pane_gets_no_window_for_it() -> None:
-    final, _, _ = run(Kernel(fleet_of()), [frames_of([(0, 0, 1.0), (0, 21, 1.0)])], 10**9)
+    final, _, _ = run(Kernel(fleet_of()), [samples_of([(0, 0, 1.0), (0, 21, 1.0)])], 10**9)
     assert sorted(end for _, end in final) == [HOP, 6 * HOP]
 
 
 def test_one_asset_with_a_clock_a_day_ahead_disturbs_no_other() -> None:
     kernel = Kernel(fleet_of(sensors=1))
     good = [(0, m, float(m)) for m in range(40)]
-    alone, _, _ = run(kernel, [frames_of([r], 1) for r in good], 40 * MINUTE)
-    both = [frames_of([r, (1, r[1] + 1440, 9.0)], 1) for r in good]
+    alone, _, _ = run(kernel, [samples_of([r], 1) for r in good], 40 * MINUTE)
+    both = [samples_of([r, (1, r[1] + 1440, 9.0)], 1) for r in good]
     beside, _, _ = run(kernel, both, 40 * MINUTE)
     assert {k: v for k, v in beside.items() if k[0] == "a"} == alone
 
 
 def test_an_implausible_value_is_missing_and_counted_for_its_sensor() -> None:
     kernel = Kernel(fleet_of())
-    frames = frames_of([(0, 0, 1.0), (0, 1, 1.0)])
-    frames.values[1] = (np.inf, 2000.0)
-    final, _, tally = run(kernel, [frames], HOP)
+    samples = samples_of([(0, 0, 1.0), (0, 1, 1.0)])
+    samples.values[1] = (np.inf, 2000.0)
+    final, _, tally = run(kernel, [samples], HOP)
     assert tally.implausible.tolist() == [1, 1]
     assert tally.missing.tolist() == [3, 3]
     vector = np.frombuffer(final[("a", HOP)], np.float32)
@@ -203,9 +203,9 @@ def test_an_implausible_value_is_missing_and_counted_for_its_sensor() -> None:
 
 def test_a_sensor_that_disappears_is_missing_not_zero() -> None:
     kernel = Kernel(fleet_of())
-    frames = frames_of([(0, 0, 5.0)])
-    frames.values[0, 1] = np.nan
-    final, _, _ = run(kernel, [frames], HOP)
+    samples = samples_of([(0, 0, 5.0)])
+    samples.values[0, 1] = np.nan
+    final, _, _ = run(kernel, [samples], HOP)
     vector = np.frombuffer(final[("a", HOP)], np.float32)
     start = kernel.schema.index("s1", "4m", "mean")
     assert np.isnan(vector[start : start + len(STATS) - 1]).all()
@@ -214,7 +214,7 @@ def test_a_sensor_that_disappears_is_missing_not_zero() -> None:
 
 def test_after_an_outage_longer_than_every_window_nothing_old_remains() -> None:
     kernel = Kernel(fleet_of())
-    early, late = frames_of([(0, m, 900.0) for m in range(30)]), frames_of([(0, 4000, 1.0)])
+    early, late = samples_of([(0, m, 900.0) for m in range(30)]), samples_of([(0, 4000, 1.0)])
     final, _, _ = run(kernel, [early, late], 10**9)
     vector = np.frombuffer(final[("a", 1001 * HOP)], np.float32)
     assert vector[kernel.schema.index("s0", "32m", "max")] == 1.0
@@ -223,7 +223,7 @@ def test_after_an_outage_longer_than_every_window_nothing_old_remains() -> None:
 def test_a_sample_of_another_width_is_refused() -> None:
     kernel = Kernel(fleet_of(sensors=3))
     with pytest.raises(ValueError, match="2 values a sample, expected 3"):
-        kernel.step(kernel.start(), frames_of([(0, 0, 1.0)]))
+        kernel.step(kernel.start(), samples_of([(0, 0, 1.0)]))
 
 
 LEVELS = (Rule(sensor="s1", warn=1.0, trip=2.0),)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 
 from models.features.kernel import Kernel
-from models.features.quality import Quality
+from models.features.quality import QualityMonitor
 from models.fleet.fleet import Fleet, parse_fleet
-from models.telemetry.samples import Frames
+from models.telemetry.samples import Samples
 
 MINUTE, HOUR = 60_000, 3_600_000
 
@@ -32,10 +32,10 @@ def signals(temps: list[float], load: float = 80.0) -> list[tuple[str, int]]:
     """Feed one value each ten minutes; return the kind and the hour of each signal about the temperature."""
     owner = fleet()
     kernel = Kernel(owner)
-    state, quality, found = kernel.start(), Quality(owner, kernel.plan), []
+    state, quality, found = kernel.start(), QualityMonitor(owner, kernel.plan), []
     for i, temp in enumerate([*temps, 20.0]):
         values = np.array([[temp, load]], np.float32)
-        one = Frames(("a",), np.zeros(1, np.int32), np.array([i * 10 * MINUTE]), values)
+        one = Samples(("a",), np.zeros(1, np.int32), np.array([i * 10 * MINUTE]), values)
         windows, _ = kernel.step(state, one)
         found += [*quality.closed(state, windows), *quality.out_of_range(state, one)]
     return [(s.kind, s.time_ms // HOUR) for s in found if s.sensor == 0]

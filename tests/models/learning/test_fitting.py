@@ -15,7 +15,7 @@ from models.fleet.fleet import Alerting, Fleet, Sampling, Training
 from models.learning.fitting import Fitted, History, fit
 from models.registry.bundle import load_bundle, write_bundle
 from models.telemetry.labels import DAY_MS, time_to_next, within
-from models.telemetry.samples import Event, Frames, Slice
+from models.telemetry.samples import Event, Samples, TimeSlice
 from tests.models.features.test_kernel import fleet_of
 
 HOUR_MS = 3_600_000
@@ -51,7 +51,7 @@ TRIPS = made_trips(1)
 EVENTS = logged(TRIPS)
 
 
-def slices(events: list[Event], rise: float = 10.0) -> list[Slice]:
+def slices(events: list[Event], rise: float = 10.0) -> list[TimeSlice]:
     """Return one slice a day; sensor s0 rises in the two days before ``TRIPS``, whatever was logged."""
     rng, out = np.random.default_rng(2), []
     for day in range(DAYS):
@@ -63,11 +63,11 @@ def slices(events: list[Event], rise: float = 10.0) -> list[Slice]:
         values[:, 0] += rise * np.array(near, np.float32)[asset]
         inside = tuple(e for e in events if start_ms <= e.time_ms < end_ms)
         restarts = tuple(Event(e.time_ms + HOUR_MS, e.asset, "restart") for e in inside)
-        out.append(Slice(start_ms, end_ms, Frames(ASSETS, asset, time_ms, values), inside + restarts))
+        out.append(TimeSlice(start_ms, end_ms, Samples(ASSETS, asset, time_ms, values), inside + restarts))
     return out
 
 
-def fitted(parts: list[Slice], toy: Fleet, until: int = UNTIL, seed: int = 7) -> Fitted:
+def fitted(parts: list[TimeSlice], toy: Fleet, until: int = UNTIL, seed: int = 7) -> Fitted:
     history = History(toy, parts)
     return fit(toy, history, start_ms=0, until_ms=until * DAY_MS, seed=seed, progress=ignore)
 
@@ -128,8 +128,8 @@ def test_neither_trees_nor_calibration_see_the_last_day_before_the_split(learnt:
     """Its windows have no known label (the purge), and windows that reach back to it wait (the embargo)."""
     split_ms, parts = int(0.75 * UNTIL * DAY_MS), slices(EVENTS)
     for part in parts:
-        last_day = (part.frames.time_ms >= split_ms - DAY_MS) & (part.frames.time_ms < split_ms)
-        part.frames.values[last_day] += 50
+        last_day = (part.samples.time_ms >= split_ms - DAY_MS) & (part.samples.time_ms < split_ms)
+        part.samples.values[last_day] += 50
     again = fitted(parts, fleet())
     assert again.dataset_sha256 != learnt.dataset_sha256
     assert again.model.booster.model_to_string() == learnt.model.booster.model_to_string()
@@ -247,7 +247,7 @@ def test_held_out_machines_change_nothing(learnt: Fitted, tmp_path: Path) -> Non
 def test_a_sensor_without_a_value_is_left_out_and_named() -> None:
     parts = slices(EVENTS)
     for part in parts:
-        part.frames.values[:, 1] = np.nan
+        part.samples.values[:, 1] = np.nan
     found = fitted(parts, fleet())
     silent = [name for name in found.model.feature_names if name.startswith("s1.") and "missing" not in name]
     assert set(silent) == set(found.unused)
@@ -257,7 +257,7 @@ def test_a_sensor_without_a_value_is_left_out_and_named() -> None:
 def test_a_range_in_which_no_allowed_feature_has_a_value_is_refused() -> None:
     parts = slices(EVENTS)
     for part in parts:
-        part.frames.values[:, 1] = np.nan
+        part.samples.values[:, 1] = np.nan
     with pytest.raises(ModelError, match=r"no feature that training\.features allows has a value"):
         fitted(parts, trained(fleet(), features=("s1.*.mean",)))
 
@@ -281,12 +281,12 @@ def word(asset: str) -> str:
     return "ice" if int(asset[1:]) % 2 else "oil"
 
 
-def telling(parts: list[Slice]) -> list[Slice]:
+def telling(parts: list[TimeSlice]) -> list[TimeSlice]:
     """Let sensor s1 rise with s0 where the cause is oil."""
     oil = np.array([word(asset) == "oil" for asset in ASSETS])
     for part in parts:
-        rising = part.frames.values[:, 0] > 26
-        part.frames.values[:, 1] += 10 * (rising & oil[part.frames.asset])
+        rising = part.samples.values[:, 0] > 26
+        part.samples.values[:, 1] += 10 * (rising & oil[part.samples.asset])
     return parts
 
 

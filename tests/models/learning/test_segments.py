@@ -12,7 +12,7 @@ import pytest
 from models.errors import ConfigError
 from models.fleet.fleet import Training
 from models.fleet.inventory import FLEET, Inventory
-from models.learning.fitting import Fitted, History, _Past, fit, nobody
+from models.learning.fitting import Fitted, History, _KnownHistory, fit, nobody
 from models.learning.segments import Division, Segments, crossed
 from models.registry.bundle import load_bundle, read_index
 from models.registry.manifest import bundle_sha256
@@ -104,8 +104,8 @@ def test_a_segment_that_differs_from_the_fleet_is_corrected(tmp_path: Path) -> N
     """Sensor s0 says nothing on machines of model Y: the fleet's model believes it all the same."""
     rng, parts = np.random.default_rng(5), slices(EVENTS)
     for part in parts:
-        rows = part.frames.asset >= 10
-        part.frames.values[rows, 0] = rng.permutation(part.frames.values[rows, 0])
+        rows = part.samples.asset >= 10
+        part.samples.values[rows, 0] = rng.permutation(part.samples.values[rows, 0])
     models = fit(
         fleet(),
         History(fleet(), parts),
@@ -124,7 +124,7 @@ def test_a_segment_that_differs_from_the_fleet_is_corrected(tmp_path: Path) -> N
 def test_what_a_correction_starts_from_has_not_seen_its_machine(learnt: Fitted) -> None:
     """The log-odds of a machine stay what they are whatever became of it."""
     toy, history = fleet(), History(fleet(), slices(EVENTS))
-    past = _Past(toy, history, nobody)
+    past = _KnownHistory(toy, history, nobody)
     split_ms = int(0.75 * UNTIL * DAY_MS)
     examples = past.examples(past.gather(split_ms, lambda *_: None), split_ms)
     asset = examples.asset == 3

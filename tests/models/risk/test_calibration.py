@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.risk.calibration import Line, fit_line, log_odds, sigmoid
+from models.risk.calibration import PlattScaling, fit_platt_scaling, log_odds, sigmoid
 
 
 def log_loss(p: np.ndarray, y: np.ndarray) -> float:
@@ -19,7 +19,7 @@ def test_an_overconfident_model_is_brought_back_to_the_true_odds() -> None:
     rng = np.random.default_rng(1)
     logit = rng.normal(-2, 1.5, 20_000)
     outcome = rng.random(20_000) < sigmoid(logit)
-    line = fit_line(sigmoid(2 * logit + 1), outcome)
+    line = fit_platt_scaling(sigmoid(2 * logit + 1), outcome)
     assert line.slope == pytest.approx(0.5, abs=0.05)
     assert line.intercept == pytest.approx(-0.5, abs=0.1)
 
@@ -29,22 +29,22 @@ def test_calibration_improves_log_loss_on_later_data() -> None:
     logit = rng.normal(-3, 1, 40_000)
     outcome = rng.random(40_000) < sigmoid(logit)
     stated = sigmoid(logit + 2)
-    line = fit_line(stated[:20_000], outcome[:20_000])
+    line = fit_platt_scaling(stated[:20_000], outcome[:20_000])
     later, truth = stated[20_000:], outcome[20_000:]
     assert log_loss(line.apply(later), truth) < 0.8 * log_loss(later, truth)
 
 
 def test_without_outcomes_the_line_is_the_identity() -> None:
-    assert fit_line(np.array([0.1, 0.2]), np.zeros(2, bool)) == Line()
+    assert fit_platt_scaling(np.array([0.1, 0.2]), np.zeros(2, bool)) == PlattScaling()
 
 
 def test_a_slice_that_contradicts_the_ranking_does_not_turn_it_round() -> None:
     p = np.linspace(0.05, 0.95, 500)
-    assert fit_line(p, p < 0.4).slope >= 0.05
+    assert fit_platt_scaling(p, p < 0.4).slope >= 0.05
 
 
 def test_risks_that_hardly_differ_are_still_brought_to_the_observed_rate() -> None:
     rng = np.random.default_rng(5)
     risks = sigmoid(rng.normal(-6.0, 0.02, 20_000))
     outcome = rng.random(20_000) < 0.05
-    assert fit_line(risks, outcome).apply(risks).mean() == pytest.approx(outcome.mean(), rel=0.02)
+    assert fit_platt_scaling(risks, outcome).apply(risks).mean() == pytest.approx(outcome.mean(), rel=0.02)

@@ -7,7 +7,7 @@ import pytest
 
 from models.telemetry.samples import Float64
 from simulators.chiller.channels import Channel
-from simulators.chiller.controller import LIMITS, LOW_EVAPORATOR, Controller, Day, Orders, Trip
+from simulators.chiller.controller import LIMITS, LOW_EVAPORATOR, Controller, OperatedDay, Orders, Trip
 from simulators.chiller.faults import SUDDEN
 from simulators.chiller.machines import MODELS, Machines, rated
 from simulators.clock import Clock
@@ -49,7 +49,9 @@ def repaired(orders: Orders) -> None:
     orders.goal[:] = constant(NORMAL)
 
 
-def run(orders: Orders, machines: Machines | None = None, days: int = 1) -> tuple[list[Day], list[Trip]]:
+def run(
+    orders: Orders, machines: Machines | None = None, days: int = 1
+) -> tuple[list[OperatedDay], list[Trip]]:
     controller = Controller(machines or rated(MODELS[0]), CLOCK, np.random.default_rng(3))
     trips: list[Trip] = []
 

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from simulators.chiller.counters import Counters, Counts
+from simulators.chiller.counters import CounterReadings, Counters
 from simulators.clock import Clock
 
 CLOCK = Clock(date(2025, 1, 1), 21_600)
@@ -13,7 +13,7 @@ FIRST = np.array([[False], [True], [False], [True]])
 SECOND = np.ones((4, 1), bool)
 
 
-def two_days() -> tuple[Counts, Counts]:
+def two_days() -> tuple[CounterReadings, CounterReadings]:
     counters = Counters(np.random.default_rng(1), np.array([1000.0]))
     first, second = (counters.day(CLOCK, running, 100.0 * running) for running in (FIRST, SECOND))
     return first, second

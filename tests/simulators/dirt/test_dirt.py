@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Event, Float32, Frames, Int64, Slice
-from simulators.dirt.dirt import Dirt, load_dirt, soil
+from models.telemetry.samples import Event, Float32, Int64, Samples, TimeSlice
+from simulators.dirt.dirt import Dirt, corrupt, load_dirt
 from tests.models.features.test_kernel import MINUTE, fleet_of
 
 S, DAYS, PERIODS = 4, 6, 1440
@@ -31,25 +31,25 @@ SWITCHES = [{key: getattr(ALL, key)} for key in ALL.__struct_fields__ if not key
 SWITCHES = [s for s in SWITCHES if "burst_s" not in s]
 
 
-def clean(span_ms: int = DAY_MS, assets: int = len(NAMES)) -> Iterator[Slice]:
+def clean(span_ms: int = DAY_MS, assets: int = len(NAMES)) -> Iterator[TimeSlice]:
     """Days of samples every minute whose values tell asset, minute and sensor apart."""
     for start_ms in range(DAY_MS, (DAYS + 1) * DAY_MS, span_ms):
         minutes = np.arange(start_ms // MINUTE, (start_ms + span_ms) // MINUTE)
         asset = np.repeat(np.arange(assets, dtype=np.int32), len(minutes))
         minute = np.tile(minutes, assets)
         values = (100_000 * asset + minute)[:, None] + np.arange(S) / 8 + 1.0
-        frames = Frames(NAMES[:assets], asset, minute * MINUTE, values.astype(np.float32))
-        yield Slice(start_ms, start_ms + span_ms, frames, (Event(start_ms, "a", "shutdown"),))
+        samples = Samples(NAMES[:assets], asset, minute * MINUTE, values.astype(np.float32))
+        yield TimeSlice(start_ms, start_ms + span_ms, samples, (Event(start_ms, "a", "shutdown"),))
 
 
 class Rows:
     """The rows of a stream in the order of delivery; ``true`` is the minute that the values tell."""
 
-    def __init__(self, slices: Iterator[Slice]) -> None:
+    def __init__(self, slices: Iterator[TimeSlice]) -> None:
         parts = list(slices)
-        self.asset = np.concatenate([p.frames.asset for p in parts])
-        self.time_ms = np.concatenate([p.frames.time_ms for p in parts])
-        self.values = np.concatenate([p.frames.values for p in parts])
+        self.asset = np.concatenate([p.samples.asset for p in parts])
+        self.time_ms = np.concatenate([p.samples.time_ms for p in parts])
+        self.values = np.concatenate([p.samples.values for p in parts])
         self.arrival_ms = np.concatenate([_arrivals(p) for p in parts])
         self.events = [p.events for p in parts]
 
@@ -63,16 +63,16 @@ class Rows:
         return self.asset[order].tobytes() + self.time_ms[order].tobytes() + self.values[order].tobytes()
 
 
-def _arrivals(part: Slice) -> Int64:
+def _arrivals(part: TimeSlice) -> Int64:
     if part.arrival_ms is None:
-        return part.frames.time_ms
+        return part.samples.time_ms
     assert (np.diff(part.arrival_ms) >= 0).all()
     assert ((part.arrival_ms >= part.start_ms) & (part.arrival_ms < part.end_ms)).all()
     return part.arrival_ms
 
 
-def soiled(seed: int = 1, span_ms: int = DAY_MS, assets: int = len(NAMES), **dirt: Any) -> Rows:
-    return Rows(soil(clean(span_ms, assets), Dirt(**dirt), FLEET, seed))
+def corrupted(seed: int = 1, span_ms: int = DAY_MS, assets: int = len(NAMES), **dirt: Any) -> Rows:
+    return Rows(corrupt(clean(span_ms, assets), Dirt(**dirt), FLEET, seed))
 
 
 CLEAN = Rows(clean())
@@ -80,13 +80,13 @@ CLEAN = Rows(clean())
 
 def test_with_every_kind_off_the_very_slices_come_through() -> None:
     source = list(clean())
-    assert all(a is b for a, b in zip(source, soil(source, Dirt(), FLEET, 1), strict=True))
+    assert all(a is b for a, b in zip(source, corrupt(source, Dirt(), FLEET, 1), strict=True))
 
 
 @pytest.mark.parametrize("dirt", [*SWITCHES, msgspec.structs.asdict(ALL)], ids=lambda d: "+".join(d)[:16])
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(dirt: dict[str, Any]) -> None:
     def content(seed: int) -> tuple[bytes, bytes]:
-        found = soiled(seed, **dirt)
+        found = corrupted(seed, **dirt)
         return found.ordered(found.arrival_ms), found.arrival_ms.tobytes()
 
     assert content(3) == content(3)
@@ -99,20 +99,20 @@ def test_cut_otherwise_the_stream_has_the_same_dirt_in_the_same_order_per_asset(
     kinds: set[str], hours: int, seed: int
 ) -> None:
     dirt = {kind: SHARES[kind] for kind in kinds} | {"out_of_order": 0.02, "skew_s": 30.0}
-    whole, cut = soiled(seed, **dirt), soiled(seed, hours * 3_600_000, **dirt)
+    whole, cut = corrupted(seed, **dirt), corrupted(seed, hours * 3_600_000, **dirt)
     assert whole.ordered(whole.arrival_ms) == cut.ordered(cut.arrival_ms)
 
 
 def test_an_asset_has_the_same_dirt_in_a_smaller_fleet() -> None:
     dirt = msgspec.structs.asdict(ALL)
-    large, small = soiled(**dirt), soiled(assets=2, **dirt)
+    large, small = corrupted(**dirt), corrupted(assets=2, **dirt)
     mine = large.asset < 2
     np.testing.assert_array_equal(large.values[mine], small.values)
     np.testing.assert_array_equal(large.time_ms[mine], small.time_ms)
 
 
 def test_a_missing_sample_is_gone_and_the_others_are_as_they_were() -> None:
-    found = soiled(missing_samples=0.1)
+    found = corrupted(missing_samples=0.1)
     whole = {row.tobytes() for row in CLEAN.values}
     assert {row.tobytes() for row in found.values} < whole
     assert 1 - len(found.asset) / len(CLEAN.asset) == pytest.approx(0.1, rel=0.4)
@@ -121,7 +121,7 @@ def test_a_missing_sample_is_gone_and_the_others_are_as_they_were() -> None:
 
 
 def test_a_missing_value_is_nan_and_the_others_are_as_they_were() -> None:
-    found = soiled(missing_values=0.05)
+    found = corrupted(missing_values=0.05)
     assert found.ordered(found.time_ms) != CLEAN.ordered(CLEAN.time_ms)
     values = found.tidy
     lost = np.isnan(values)
@@ -131,7 +131,7 @@ def test_a_missing_value_is_nan_and_the_others_are_as_they_were() -> None:
 
 
 def test_a_zero_for_null_is_0_or_minus_40_always_the_same_of_one_sensor() -> None:
-    found = soiled(zeros=0.05)
+    found = corrupted(zeros=0.05)
     values = found.tidy
     coded = values != CLEAN.tidy
     assert coded.mean() == pytest.approx(0.05, rel=0.4)
@@ -142,7 +142,7 @@ def test_a_zero_for_null_is_0_or_minus_40_always_the_same_of_one_sensor() -> Non
 
 
 def test_what_a_gateway_kept_comes_late_in_one_go_and_whole() -> None:
-    found = soiled(late=0.05)
+    found = corrupted(late=0.05)
     assert found.ordered(found.time_ms) == CLEAN.ordered(CLEAN.time_ms)
     wait = found.arrival_ms - found.time_ms
     assert (wait >= 0).all()
@@ -153,7 +153,7 @@ def test_what_a_gateway_kept_comes_late_in_one_go_and_whole() -> None:
 
 
 def test_a_sample_out_of_order_is_overtaken_by_one_or_two() -> None:
-    found = soiled(out_of_order=0.05)
+    found = corrupted(out_of_order=0.05)
     assert found.ordered(found.time_ms) == CLEAN.ordered(CLEAN.time_ms)
     wait = found.arrival_ms - found.time_ms
     late = wait[wait > 0]
@@ -163,14 +163,14 @@ def test_a_sample_out_of_order_is_overtaken_by_one_or_two() -> None:
 
 
 def test_a_duplicate_is_the_same_row_once_more() -> None:
-    found = soiled(duplicates=0.05)
+    found = corrupted(duplicates=0.05)
     assert len(found.asset) / len(CLEAN.asset) == pytest.approx(1.05, abs=0.005)
     kept = np.unique(np.column_stack([found.asset, found.time_ms]), axis=0, return_index=True)[1]
     np.testing.assert_array_equal(found.values[kept], CLEAN.tidy)
 
 
 def test_a_skewed_clock_is_off_by_the_same_all_along() -> None:
-    found = soiled(skew_s=30.0)
+    found = corrupted(skew_s=30.0)
     off = found.time_ms - found.arrival_ms
     by_asset = [set(off[found.asset == a].tolist()) for a in range(len(NAMES))]
     assert all(len(offsets) == 1 for offsets in by_asset)
@@ -180,14 +180,14 @@ def test_a_skewed_clock_is_off_by_the_same_all_along() -> None:
 
 
 def test_a_wrong_clock_is_off_by_a_whole_hour_for_a_while() -> None:
-    found = soiled(hour_errors=20.0)
+    found = corrupted(hour_errors=20.0)
     off = (found.time_ms - found.arrival_ms) / 3_600_000
     assert set(np.unique(off)) == {-1.0, 0.0, 1.0}
     assert (np.abs(np.diff(off[found.asset == 0])) > 0).sum() <= 4
 
 
 def test_a_sensor_in_another_unit_is_converted_and_the_others_are_as_they_were() -> None:
-    found = soiled(unit_swaps=20.0)
+    found = corrupted(unit_swaps=20.0)
     values = found.tidy
     factor = np.rint(2.0 * values / CLEAN.tidy) / 2  # two digits of each are enough
     assert {1.0} < set(np.unique(factor)) <= {1.0, 100.0, 14.5, 1e5}
@@ -200,21 +200,23 @@ def _lost(found: Rows) -> set[tuple[int, int, int]]:
 
 
 def test_switching_one_kind_on_moves_no_other() -> None:
-    alone = _lost(soiled(missing_values=0.05))
-    others = _lost(soiled(missing_values=0.05, late=0.05, duplicates=0.02, zeros=0.02, missing_samples=0.05))
+    alone = _lost(corrupted(missing_values=0.05))
+    others = _lost(
+        corrupted(missing_values=0.05, late=0.05, duplicates=0.02, zeros=0.02, missing_samples=0.05)
+    )
     assert others < alone
     assert len(others) > 0.8 * len(alone)
 
 
 def test_events_stay_as_they_are() -> None:
-    assert soiled(**msgspec.structs.asdict(ALL)).events == CLEAN.events
+    assert corrupted(**msgspec.structs.asdict(ALL)).events == CLEAN.events
 
 
 def test_a_recorded_stream_is_not_changed_where_it_lies() -> None:
     source = list(clean())
-    before = [p.frames.values.copy() for p in source]
-    list(soil(source, ALL, FLEET, 1))
-    assert all((a == p.frames.values).all() for a, p in zip(before, source, strict=True))
+    before = [p.samples.values.copy() for p in source]
+    list(corrupt(source, ALL, FLEET, 1))
+    assert all((a == p.samples.values).all() for a, p in zip(before, source, strict=True))
 
 
 def test_the_dirt_of_any_toml_file_can_be_used(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import ConfigError
 from models.fleet.fleet import load_fleet
-from models.telemetry.samples import Event, Float32, Slice
+from models.telemetry.samples import Event, Float32, TimeSlice
 from simulators.chiller.controller import SAFETY_CODES
 from simulators.chiller.faults import SUDDEN
 from simulators.chiller.machines import MODELS
@@ -33,19 +33,19 @@ def column(values: Float32, key: str) -> Float32:
     return values[:, FLEET.keys.index(key)]
 
 
-def fingerprint(slices: Iterator[Slice]) -> list[tuple[bytes, bytes, bytes, tuple[Event, ...]]]:
+def fingerprint(slices: Iterator[TimeSlice]) -> list[tuple[bytes, bytes, bytes, tuple[Event, ...]]]:
     return [
-        (s.frames.asset.tobytes(), s.frames.time_ms.tobytes(), s.frames.values.tobytes(), s.events)
+        (s.samples.asset.tobytes(), s.samples.time_ms.tobytes(), s.samples.values.tobytes(), s.events)
         for s in slices
     ]
 
 
 @pytest.fixture(scope="module")
-def year() -> tuple[Simulation, list[Event], list[Slice]]:
+def year() -> tuple[Simulation, list[Event], list[TimeSlice]]:
     """Run 128 chillers for a year; keep the events, and the telemetry of every 20th day."""
     run = Simulation(variant(assets=128, seed=5), FLEET)
     events: list[Event] = []
-    kept: list[Slice] = []
+    kept: list[TimeSlice] = []
     for i, s in enumerate(run.slices()):
         events += s.events
         kept += [s] if i % 20 == 0 else []
@@ -70,7 +70,7 @@ def test_a_fleet_of_fewer_is_the_first_of_a_larger_one(assets: int) -> None:
     few, many = (variant(assets=n, days=5, dirt=Dirt(), faults=rates) for n in (assets, 130))
     fewer, larger = Simulation(few, FLEET), Simulation(many, FLEET)
     for part, whole in zip(fewer.slices(), larger.slices(), strict=True):
-        np.testing.assert_array_equal(part.frames.values, whole.frames.values[: assets * 96])
+        np.testing.assert_array_equal(part.samples.values, whole.samples.values[: assets * 96])
         assert part.events == tuple(e for e in whole.events if e.asset in fewer.assets)
     assert fewer.faults == tuple(f for f in larger.faults if f.asset in fewer.assets)
     assert fewer.shutdowns == tuple(s for s in larger.shutdowns if s.asset in fewer.assets)
@@ -98,7 +98,7 @@ def test_several_climates_have_machines_and_weather_of_their_own() -> None:
         for name, c in (("cold", -5.0), ("hot", 17.0))
     )
     run = Simulation(variant(assets=60, days=2, climates=(cold, hot)), FLEET)
-    days = np.concatenate([column(s.frames.values, "wet_bulb").reshape(60, -1) for s in run.slices()], 1)
+    days = np.concatenate([column(s.samples.values, "wet_bulb").reshape(60, -1) for s in run.slices()], 1)
     is_hot = np.array([m["climate"] == "hot" for m in run.inventory.machines.values()])
     assert 5 < is_hot.sum() < 55
     assert np.nanmean(days[is_hot]) - np.nanmean(days[~is_hot]) == pytest.approx(22.0, abs=1.5)
@@ -111,8 +111,8 @@ def test_sisters_are_alike_and_carry_the_load_of_one_that_is_locked_out() -> Non
     known = list(run.inventory.machines.values())
     plants, taken = [m["plant"] for m in known], 0
     for part, sound in zip(run.slices(), calm.slices(), strict=True):
-        loads = [column(s.frames.values, "motor_load").reshape(128, -1) for s in (part, sound)]
-        out = column(part.frames.values, "safety_code").reshape(128, -1) > 0
+        loads = [column(s.samples.values, "motor_load").reshape(128, -1) for s in (part, sound)]
+        out = column(part.samples.values, "safety_code").reshape(128, -1) > 0
         for down in np.flatnonzero(out.any(axis=1)):
             when = out[down] & (loads[1][down] > 30.0)
             mates = [
@@ -127,34 +127,34 @@ def test_sisters_are_alike_and_carry_the_load_of_one_that_is_locked_out() -> Non
 
 
 def test_a_slice_is_a_day_of_rows_by_asset_and_time_and_of_sorted_events(
-    year: tuple[Simulation, list[Event], list[Slice]],
+    year: tuple[Simulation, list[Event], list[TimeSlice]],
 ) -> None:
     run, _, kept = year
     for s in kept:
-        frames = s.frames
-        assert frames.assets == run.assets
+        samples = s.samples
+        assert samples.assets == run.assets
         assert s.end_ms - s.start_ms == 86_400_000
-        assert ((frames.time_ms >= s.start_ms) & (frames.time_ms < s.end_ms)).all()
-        key = frames.asset.astype(np.int64) * 10**14 + frames.time_ms
+        assert ((samples.time_ms >= s.start_ms) & (samples.time_ms < s.end_ms)).all()
+        key = samples.asset.astype(np.int64) * 10**14 + samples.time_ms
         assert (np.diff(key) > 0).all()
-        assert frames.values.dtype == np.float32
+        assert samples.values.dtype == np.float32
         assert list(s.events) == sorted(s.events)
         assert all(s.start_ms <= e.time_ms < s.end_ms for e in s.events)
 
 
 def test_every_published_value_is_within_its_sensors_plausible_range(
-    year: tuple[Simulation, list[Event], list[Slice]],
+    year: tuple[Simulation, list[Event], list[TimeSlice]],
 ) -> None:
     for s in year[2]:
         low, high = np.array([(x.low, x.high) for x in FLEET.sensors], np.float32).T
-        values = s.frames.values
+        values = s.samples.values
         assert ((values >= low) & (values <= high) | np.isnan(values)).all()
 
 
 def test_temperatures_seldom_reach_the_end_of_their_range(
-    year: tuple[Simulation, list[Event], list[Slice]],
+    year: tuple[Simulation, list[Event], list[TimeSlice]],
 ) -> None:
-    values = np.concatenate([s.frames.values for s in year[2]])
+    values = np.concatenate([s.samples.values for s in year[2]])
     for i, sensor in enumerate(FLEET.sensors):
         if sensor.unit in {"degC", "bar", "K"} and sensor.key != "oil_diff_pressure":
             at_end = (values[:, i] <= sensor.low) | (values[:, i] >= np.float32(sensor.high))
@@ -162,9 +162,9 @@ def test_temperatures_seldom_reach_the_end_of_their_range(
 
 
 def test_a_stopped_machine_draws_no_power_and_its_pressures_meet(
-    year: tuple[Simulation, list[Event], list[Slice]],
+    year: tuple[Simulation, list[Event], list[TimeSlice]],
 ) -> None:
-    values = np.concatenate([s.frames.values for s in year[2]])
+    values = np.concatenate([s.samples.values for s in year[2]])
     stopped = column(values, "run_state") == 0
     assert 0.1 < stopped.mean() < 0.6
     assert np.nanmax(column(values, "power_kw")[stopped]) < 5.0
@@ -174,7 +174,7 @@ def test_a_stopped_machine_draws_no_power_and_its_pressures_meet(
 
 
 def test_shutdowns_come_at_the_rate_of_a_real_fleet_and_about_a_third_are_sudden(
-    year: tuple[Simulation, list[Event], list[Slice]],
+    year: tuple[Simulation, list[Event], list[TimeSlice]],
 ) -> None:
     run, events, _ = year
     shutdowns = [e for e in events if e.kind == "shutdown"]
@@ -184,7 +184,7 @@ def test_shutdowns_come_at_the_rate_of_a_real_fleet_and_about_a_third_are_sudden
 
 
 def test_the_truth_explains_every_shutdown_in_the_log(
-    year: tuple[Simulation, list[Event], list[Slice]],
+    year: tuple[Simulation, list[Event], list[TimeSlice]],
 ) -> None:
     run, events, _ = year
     logged = [(e.time_ms, e.asset, e.code) for e in events if e.kind == "shutdown"]
@@ -199,7 +199,7 @@ def test_the_truth_explains_every_shutdown_in_the_log(
 
 
 def test_an_override_is_logged_when_it_begins_after_six_hours_without(
-    year: tuple[Simulation, list[Event], list[Slice]],
+    year: tuple[Simulation, list[Event], list[TimeSlice]],
 ) -> None:
     last, gaps = dict[str, int](), list[int]()
     for event in (e for e in year[1] if e.kind == "override"):
@@ -209,7 +209,7 @@ def test_an_override_is_logged_when_it_begins_after_six_hours_without(
     assert min(gaps) > 6 * 3_600_000
 
 
-def test_some_faults_end_before_they_do_harm(year: tuple[Simulation, list[Event], list[Slice]]) -> None:
+def test_some_faults_end_before_they_do_harm(year: tuple[Simulation, list[Event], list[TimeSlice]]) -> None:
     endings = [f.ended_by for f in year[0].faults if f.end_ms is not None]
     assert {"repair", "found", "service"} == set(endings)
     assert endings.count("repair") > 10
@@ -217,7 +217,7 @@ def test_some_faults_end_before_they_do_harm(year: tuple[Simulation, list[Event]
 
 
 def test_a_machine_stays_down_between_a_shutdown_and_its_restart(
-    year: tuple[Simulation, list[Event], list[Slice]],
+    year: tuple[Simulation, list[Event], list[TimeSlice]],
 ) -> None:
     _, events, kept = year
     checked = 0
@@ -227,32 +227,32 @@ def test_a_machine_stays_down_between_a_shutdown_and_its_restart(
             default=0,
         )
         for s in kept:
-            frames = s.frames
-            rows = (frames.asset == frames.assets.index(down.asset)) & (frames.time_ms >= down.time_ms)
-            rows &= frames.time_ms < back
+            samples = s.samples
+            rows = (samples.asset == samples.assets.index(down.asset)) & (samples.time_ms >= down.time_ms)
+            rows &= samples.time_ms < back
             checked += int(rows.sum())
-            assert not np.nansum(column(frames.values, "run_state")[rows])
+            assert not np.nansum(column(samples.values, "run_state")[rows])
     assert checked > 0
 
 
 def test_a_safety_code_shows_from_the_shutdown_to_the_reset_and_never_before(
-    year: tuple[Simulation, list[Event], list[Slice]],
+    year: tuple[Simulation, list[Event], list[TimeSlice]],
 ) -> None:
     run, _, kept = year
     shown = 0
     for s in kept:
-        code = column(s.frames.values, "safety_code")
+        code = column(s.samples.values, "safety_code")
         rows = np.flatnonzero(code > 0)
         shown += len(rows)
-        assert not np.nansum(column(s.frames.values, "run_state")[rows])
+        assert not np.nansum(column(s.samples.values, "run_state")[rows])
         for row in rows:
-            asset, now = s.frames.assets[s.frames.asset[row]], int(s.frames.time_ms[row])
+            asset, now = s.samples.assets[s.samples.asset[row]], int(s.samples.time_ms[row])
             last = [x for x in run.shutdowns if x.asset == asset and x.time_ms <= now][-1]
             assert SAFETY_CODES[int(code[row]) - 1] == last.code
     assert shown
 
 
-def test_repairs_take_half_a_day_in_the_median(year: tuple[Simulation, list[Event], list[Slice]]) -> None:
+def test_repairs_take_half_a_day_in_the_median(year: tuple[Simulation, list[Event], list[TimeSlice]]) -> None:
     events = year[1]
     hours = []
     for down in (e for e in events if e.kind == "shutdown"):
@@ -305,21 +305,21 @@ def test_telemetry_shows_nothing_of_a_fault_before_it_begins() -> None:
         known = run.inventory.machines
         plants = {known[asset]["plant"] for asset in touched}
         clean = np.array([m["plant"] not in plants for m in known.values()])
-        rows, twins = clean[faulty.frames.asset], clean[same.frames.asset]
-        np.testing.assert_array_equal(faulty.frames.values[rows], same.frames.values[twins])
+        rows, twins = clean[faulty.samples.asset], clean[same.samples.asset]
+        np.testing.assert_array_equal(faulty.samples.values[rows], same.samples.values[twins])
         telling += int(rows.sum() < len(rows))
     assert telling
 
 
-def _daily(s: Slice, sensor: str) -> Float32:
+def _daily(s: TimeSlice, sensor: str) -> Float32:
     """Return the mean of a sensor over the running samples of one day, per asset."""
-    frames = s.frames
-    running = column(frames.values, "run_state") == 1
-    out = np.full(len(frames.assets), np.nan, np.float32)
-    for a in range(len(frames.assets)):
-        rows = running & (frames.asset == a)
+    samples = s.samples
+    running = column(samples.values, "run_state") == 1
+    out = np.full(len(samples.assets), np.nan, np.float32)
+    for a in range(len(samples.assets)):
+        rows = running & (samples.asset == a)
         if rows.any():
-            out[a] = np.nanmean(column(frames.values, sensor)[rows])
+            out[a] = np.nanmean(column(samples.values, sensor)[rows])
     return out
 
 
@@ -334,8 +334,8 @@ def test_a_fleet_file_may_list_fewer_sensors() -> None:
     chosen = [FLEET.sensors[FLEET.keys.index(key)] for key in ("run_state", "cond_pressure")]
     fewer = msgspec.structs.replace(FLEET, sensors=tuple(chosen))
     (s,) = Simulation(variant(assets=2, days=1), fewer).delivered()
-    assert s.frames.values.shape[1] == 2
-    assert set(np.unique(s.frames.values[:, 0][np.isfinite(s.frames.values[:, 0])])) <= {0.0, 1.0}
+    assert s.samples.values.shape[1] == 2
+    assert set(np.unique(s.samples.values[:, 0][np.isfinite(s.samples.values[:, 0])])) <= {0.0, 1.0}
 
 
 def test_a_scenario_with_other_rates_climate_and_noise_works_the_same() -> None:
@@ -364,7 +364,9 @@ def test_a_scenario_with_other_rates_climate_and_noise_works_the_same() -> None:
     assert all(e.time_ms - downs[e.asset, e.code] == 30 * 3_600_000 for e in backs)
 
 
-def test_the_inventory_is_what_the_nameplates_say(year: tuple[Simulation, list[Event], list[Slice]]) -> None:
+def test_the_inventory_is_what_the_nameplates_say(
+    year: tuple[Simulation, list[Event], list[TimeSlice]],
+) -> None:
     run, _, _ = year
     known = run.inventory.machines
     assert tuple(known) == run.assets

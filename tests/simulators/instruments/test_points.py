@@ -6,8 +6,8 @@ import pytest
 from models.telemetry.samples import Float64
 from simulators.chiller.alerts import NUISANCES, WARNING_CODES, WARNINGS
 from simulators.chiller.channels import Channel
-from simulators.chiller.controller import Day, Limit
-from simulators.chiller.counters import Counts
+from simulators.chiller.controller import Limit, OperatedDay
+from simulators.chiller.counters import CounterReadings
 from simulators.chiller.machines import MODELS, rated
 from simulators.instruments.points import POINTS, Reading
 from simulators.site.climate import Air
@@ -29,9 +29,9 @@ def reading(
     for channel, shown in (channels or {}).items():
         values[:, channel] = shown
     safety, cycling = (np.full(SHAPE, code, np.int8) for code in held)
-    done = Day(values, np.full(SHAPE, running), safety, cycling, ())
+    done = OperatedDay(values, np.full(SHAPE, running), safety, cycling, ())
     none = np.zeros(SHAPE)
-    counts = Counts(none, none, none, none, none)
+    counts = CounterReadings(none, none, none, none, none)
     alert = np.full(SHAPE, 1 + WARNING_CODES.index(nuisance) if nuisance else 0, np.int8)
     return Reading(rated(MODELS[0]), done, np.full(SHAPE, limited, np.int8), alert, counts, Air(none, none))
 

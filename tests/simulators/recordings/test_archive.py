@@ -13,8 +13,8 @@ import pytest
 from models.errors import ConfigError, RecordingError
 from models.fleet.inventory import Inventory
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Event, Slice
-from simulators.dirt.dirt import soil
+from models.telemetry.samples import Event, TimeSlice
+from simulators.dirt.dirt import corrupt
 from simulators.recordings import archive
 from simulators.recordings.archive import Archive
 from simulators.recordings.archiver import Archiver
@@ -26,8 +26,8 @@ from tests.simulators.dirt.test_dirt import ALL, FLEET, clean
 from tests.simulators.replay.test_replay import raw_of
 
 
-def soiled() -> list[Slice]:
-    return list(soil(clean(), ALL, FLEET, 1))
+def corrupted() -> list[TimeSlice]:
+    return list(corrupt(clean(), ALL, FLEET, 1))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("archive") / "r"
     digest = Digest()
     with Archiver(path, FLEET) as archiver:
-        for part in soiled():
+        for part in corrupted():
             digest.add(part)
             archiver.write(part)
         archiver.write_truth("faults", [FaultRecord("a", "leak", 1)], FaultRecord)
@@ -45,16 +45,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_bit_comes_back_in_the_order_of_arrival(folder: Path) -> None:
     found = list(Archive(folder, FLEET).slices())
-    for part, same in zip(soiled(), found, strict=True):
+    for part, same in zip(corrupted(), found, strict=True):
         assert (part.start_ms, part.end_ms, part.events) == (same.start_ms, same.end_ms, same.events)
-        assert part.frames.assets == same.frames.assets
+        assert part.samples.assets == same.samples.assets
         for name in ("asset", "time_ms", "values"):
-            assert getattr(part.frames, name).tobytes() == getattr(same.frames, name).tobytes()
+            assert getattr(part.samples, name).tobytes() == getattr(same.samples, name).tobytes()
         assert part.arrivals.tobytes() == same.arrivals.tobytes()
 
 
 def test_a_recording_is_replayed_in_the_messages_of_its_source(folder: Path) -> None:
-    assert raw_of(Archive(folder, FLEET).slices(), FLEET) == raw_of(soiled(), FLEET)
+    assert raw_of(Archive(folder, FLEET).slices(), FLEET) == raw_of(corrupted(), FLEET)
 
 
 def test_the_fingerprint_is_of_the_content_not_of_the_cut(
@@ -72,7 +72,7 @@ def test_a_part_is_what_arrived_in_it(folder: Path) -> None:
     low, high = 2 * DAY_MS + 3_600_000, 4 * DAY_MS + 60_000
     parts = list(Archive(folder, FLEET).slices(low, high))
     came = np.concatenate([p.arrivals for p in parts])
-    everything = np.concatenate([p.arrivals for p in soiled()])
+    everything = np.concatenate([p.arrivals for p in corrupted()])
     assert came.tolist() == everything[(everything >= low) & (everything < high)].tolist()
     assert (parts[0].start_ms, parts[-1].end_ms) == (low, high)
 
@@ -80,11 +80,11 @@ def test_a_part_is_what_arrived_in_it(folder: Path) -> None:
 def test_logs_side_by_side_are_merged_by_arrival(tmp_path: Path) -> None:
     with Archiver(tmp_path / "r", FLEET) as archiver:
         for part in clean():
-            for a in range(len(part.frames.assets)):
-                rows = np.flatnonzero(part.frames.asset == a)
-                frames = part.frames.take(rows)
-                events = tuple(e for e in part.events if e.asset == part.frames.assets[a])
-                archiver.write(Slice(part.start_ms, part.end_ms, frames, events), f"log-{a}")
+            for a in range(len(part.samples.assets)):
+                rows = np.flatnonzero(part.samples.asset == a)
+                samples = part.samples.take(rows)
+                events = tuple(e for e in part.events if e.asset == part.samples.assets[a])
+                archiver.write(TimeSlice(part.start_ms, part.end_ms, samples, events), f"log-{a}")
         archiver.finish("test")
     assert raw_of(Archive(tmp_path / "r", FLEET).slices(), FLEET) == raw_of(clean(), FLEET)
 
@@ -95,7 +95,7 @@ def test_a_day_in_which_nothing_arrived_is_empty(tmp_path: Path) -> None:
         archiver.write(first)
         archiver.write(last)
         archiver.finish("test")
-    rows = [len(p.frames) for p in Archive(tmp_path / "r", FLEET).slices()]
+    rows = [len(p.samples) for p in Archive(tmp_path / "r", FLEET).slices()]
     assert rows[0] == rows[-1] > 0
     assert set(rows[1:-1]) == {0}
 

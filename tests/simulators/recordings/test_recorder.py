@@ -8,7 +8,7 @@ import pytest
 
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
-from simulators.dirt.dirt import soil
+from simulators.dirt.dirt import corrupt
 from simulators.recordings import recorder
 from simulators.recordings.archive import Archive
 from simulators.recordings.archiver import Archiver
@@ -31,7 +31,7 @@ def recorded(sent: list[tuple[int, Outgoing]], path: Path) -> tuple[Archive, lis
 
 
 def test_a_dirty_stream_is_sent_again_byte_for_byte(tmp_path: Path) -> None:
-    sent = raw_of(soil(clean(), ALL, FLEET, 1), FLEET)
+    sent = raw_of(corrupt(clean(), ALL, FLEET, 1), FLEET)
     archive, problems, taken = recorded(sent, tmp_path / "r")
     again = raw_of(archive.slices(), FLEET)
     assert [[m for p, m in again if p == n] for n in (0, 1)] == [
@@ -47,7 +47,7 @@ def test_named_samples_arrive_at_the_latest_time_so_far(tmp_path: Path) -> None:
     sent = [(0, messages.sample("t", Sample(asset="a", time=t, values=values))) for t in times]
     archive, *_ = recorded(sent, tmp_path / "r")
     (part,) = archive.slices()
-    assert part.frames.time_ms.tolist() == times
+    assert part.samples.time_ms.tolist() == times
     assert part.arrivals.tolist() == [DAY_MS, DAY_MS + 120_000, DAY_MS + 120_000]
 
 
@@ -71,7 +71,7 @@ def test_an_event_that_comes_after_all_rows_costs_none_of_its_day(
     late = messages.event("t", Event(DAY_MS + 1, "a", "shutdown"))
     archive, *_ = recorded([*sent, (0, late)], tmp_path / "r")
     parts = list(archive.slices())
-    assert [t for p in parts for t in p.frames.time_ms.tolist()] == times
+    assert [t for p in parts for t in p.samples.time_ms.tolist()] == times
     assert [e for p in parts for e in p.events] == [Event(DAY_MS + 1, "a", "shutdown")]
 
 

@@ -42,16 +42,16 @@ def read(path: Path, text: str, timezone: str = "UTC") -> Recorded:
 
 def test_columns_become_sensors_in_their_units(tmp_path: Path) -> None:
     found = read(tmp_path / "r.csv", "m1,2025-01-01 00:00:00,50,7,ok\n")
-    np.testing.assert_allclose(found.frames.values, [[10.0, 7.0]], rtol=1e-6)
-    assert found.frames.time_ms.tolist() == [1_735_689_600_000]
-    assert found.frames.assets[found.frames.asset[0]] == "m1"
+    np.testing.assert_allclose(found.samples.values, [[10.0, 7.0]], rtol=1e-6)
+    assert found.samples.time_ms.tolist() == [1_735_689_600_000]
+    assert found.samples.assets[found.samples.asset[0]] == "m1"
 
 
 def test_rows_come_in_order_of_time_and_in_slices_of_a_day(tmp_path: Path) -> None:
     rows = "m2,2025-01-03,1,1,ok\nm1,2025-01-01,1,1,ok\nm1,2025-01-03,1,1,ok\n"
     found = read(tmp_path / "r.csv", rows)
-    assert np.all(np.diff(found.frames.time_ms) >= 0)
-    assert [len(part.frames) for part in found.slices()] == [1, 0, 2]
+    assert np.all(np.diff(found.samples.time_ms) >= 0)
+    assert [len(part.samples) for part in found.slices()] == [1, 0, 2]
 
 
 def test_a_row_that_matches_the_rule_is_an_event_after_its_time(tmp_path: Path) -> None:
@@ -79,21 +79,21 @@ def test_duplicates_and_missing_samples_are_counted(tmp_path: Path) -> None:
 
 def test_a_name_of_another_fleet_is_left_out_and_counted(tmp_path: Path) -> None:
     found = read(tmp_path / "r.csv", "m1,2025-01-01,50,7,ok\nother,2025-01-01,50,7,trip\n")
-    assert (len(found.frames), found.quality.unknown_assets, found.events) == (1, 1, ())
+    assert (len(found.samples), found.quality.unknown_assets, found.events) == (1, 1, ())
 
 
 def test_local_times_become_utc_with_offsets_obeyed(tmp_path: Path) -> None:
     summer = read(tmp_path / "a.csv", "m1,2025-01-01 00:00:00,50,7,ok\n", "Australia/Melbourne")
-    assert summer.frames.time_ms[0] == 1_735_689_600_000 - 11 * 3_600_000
+    assert summer.samples.time_ms[0] == 1_735_689_600_000 - 11 * 3_600_000
     zoned = read(tmp_path / "b.csv", "m1,2025-01-01T00:00:00+01:00,50,7,ok\n", "Australia/Melbourne")
-    assert zoned.frames.time_ms[0] == 1_735_689_600_000 - 3_600_000
+    assert zoned.samples.time_ms[0] == 1_735_689_600_000 - 3_600_000
 
 
 def test_an_hour_that_exists_twice_is_the_earlier_one_and_counted(tmp_path: Path) -> None:
     rows = "m1,2025-04-06 02:30:00,50,7,ok\nm1,2025-04-06 04:30:00,50,7,ok\n"
     found = read(tmp_path / "r.csv", rows, "Australia/Melbourne")
     assert found.quality.repeated_hours == 1
-    assert np.diff(found.frames.time_ms).tolist() == [3 * 3_600_000]
+    assert np.diff(found.samples.time_ms).tolist() == [3 * 3_600_000]
 
 
 def test_csv_gz_and_parquet_read_alike(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_csv_gz_and_parquet_read_alike(tmp_path: Path) -> None:
     pq.write_table(pa.table(columns), tmp_path / "r.parquet")
     for name in ("r.csv.gz", "r.parquet"):
         other = read_recording(tmp_path / name, fleet())
-        assert other.frames.values.tobytes() == plain.frames.values.tobytes()
+        assert other.samples.values.tobytes() == plain.samples.values.tobytes()
         assert other.events == plain.events
 
 
@@ -173,7 +173,7 @@ def test_the_real_recordings_are_read_whole(
         pytest.skip(f"{DATA / name} is not there")
     found = read_recording(DATA / name, load_fleet(ROOT / "fleets" / f"{fleet_name}.toml"))
     assert (found.quality.rows, found.quality.assets, len(found.events)) == (rows, assets, events)
-    assert sum(len(part.frames) for part in found.slices()) == rows
+    assert sum(len(part.samples) for part in found.slices()) == rows
     assert sum(len(part.events) for part in found.slices()) == events
 
 
@@ -198,7 +198,7 @@ def test_a_parquet_without_a_time_or_with_words_for_numbers_is_refused_by_row(tm
 def test_times_with_and_without_an_offset_may_stand_side_by_side(tmp_path: Path) -> None:
     rows = "m1,2025-01-01T00:00:00+01:00,50,7,ok\nm1,2025-01-01T11:00:00,50,7,ok\n"
     found = read(tmp_path / "r.csv", rows, "Australia/Melbourne")
-    assert (found.frames.time_ms - 1_735_689_600_000).tolist() == [-3_600_000, 0]
+    assert (found.samples.time_ms - 1_735_689_600_000).tolist() == [-3_600_000, 0]
 
 
 def test_a_whole_number_is_found_where_it_stands_as_a_fraction(tmp_path: Path) -> None:

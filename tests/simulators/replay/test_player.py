@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from models.errors import ConfigError
-from models.telemetry.samples import Frames
+from models.telemetry.samples import Samples
 from simulators.replay.player import MAX, Player, Steering, parse_speed, since
 from streams.stage import Outgoing
 from streams.wire.messages import Control, Watermark
@@ -55,7 +55,7 @@ class Played:
         self.sent.append((self.clock.now - 100, record))
 
     def samples(self) -> list[int]:
-        return [t for _, r in self.sent if isinstance(r, Frames) for t in r.time_ms.tolist()]
+        return [t for _, r in self.sent if isinstance(r, Samples) for t in r.time_ms.tolist()]
 
 
 def once(when_s: float, command: Control) -> Callable[[float], Sequence[Control]]:

@@ -8,12 +8,12 @@ import pytest
 from models.errors import ConfigError
 from models.features.kernel import Kernel
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Event, Frames, Slice
+from models.telemetry.samples import Event, Samples, TimeSlice
 from simulators.replay.replay import batch_ms_of, batches, replay
 from streams.kafka.topics import partition_of
 from streams.stage import Outgoing
 from streams.wire.messages import Watermark
-from tests.models.features.test_kernel import HOP, MINUTE, fleet_of, frames_of
+from tests.models.features.test_kernel import HOP, MINUTE, fleet_of, samples_of
 from tests.support.collected import collect, decoded
 
 FLEET = fleet_of()
@@ -21,13 +21,13 @@ START_MS = 10 * HOP
 ROWS = [(a, m, float(a * 100 + m)) for m in range(40, 64) for a in range(3)]
 
 
-def slices() -> list[Slice]:
+def slices() -> list[TimeSlice]:
     trip = Event(START_MS + 5 * MINUTE, "a", "shutdown", "x")
     events = (trip, Event(START_MS + 13 * MINUTE, "b", "restart", "x"))
-    return [Slice(START_MS, START_MS + 6 * HOP, frames_of(ROWS), events)]
+    return [TimeSlice(START_MS, START_MS + 6 * HOP, samples_of(ROWS), events)]
 
 
-def sent(partitions: int, source: list[Slice] | None = None) -> list[tuple[int, object]]:
+def sent(partitions: int, source: list[TimeSlice] | None = None) -> list[tuple[int, object]]:
     out: list[tuple[int, object]] = []
 
     def send(partition: int, message: Outgoing) -> None:
@@ -45,10 +45,10 @@ def sent(partitions: int, source: list[Slice] | None = None) -> list[tuple[int, 
 
 
 def test_every_sample_is_sent_once_to_the_partition_of_its_asset() -> None:
-    found = [(p, r) for p, r in sent(4) if isinstance(r, Frames)]
+    found = [(p, r) for p, r in sent(4) if isinstance(r, Samples)]
     assert sum(len(r) for _, r in found) == len(ROWS)
-    for partition, frames in found:
-        assert {partition_of(name, 4) for name in frames.assets} == {partition}
+    for partition, samples in found:
+        assert {partition_of(name, 4) for name in samples.assets} == {partition}
 
 
 def test_a_watermark_follows_all_that_lies_before_it_and_an_event_nothing_later() -> None:
@@ -61,7 +61,7 @@ def test_a_watermark_follows_all_that_lies_before_it_and_an_event_nothing_later(
             elif isinstance(record, Event):
                 assert reached <= record.time_ms < reached + HOP
             else:
-                assert isinstance(record, Frames)
+                assert isinstance(record, Samples)
                 assert (record.time_ms >= reached).all()
 
 
@@ -74,12 +74,12 @@ def test_a_replay_gives_the_windows_of_the_batch() -> None:
     kernel = Kernel(FLEET)
     expected: dict[tuple[str, int], bytes] = {}
     state = kernel.start()
-    collect(expected, kernel.step(state, frames_of(ROWS))[0])
+    collect(expected, kernel.step(state, samples_of(ROWS))[0])
     collect(expected, kernel.close(state, 10**9)[0])
     found: dict[tuple[str, int], bytes] = {}
     states = {p: kernel.start() for p in range(3)}
     for partition, record in sent(3):
-        if isinstance(record, Frames):
+        if isinstance(record, Samples):
             collect(found, kernel.step(states[partition], record)[0])
         elif isinstance(record, Watermark):
             collect(found, kernel.close(states[partition], record.time_ms)[0])
@@ -93,9 +93,9 @@ def test_pace_is_asked_before_each_batch_is_sent() -> None:
 
 
 def test_a_slice_that_ends_within_a_batch_ends_there() -> None:
-    short = [Slice(0, HOP + MINUTE, frames_of([(0, 0, 1.0)]), ())]
+    short = [TimeSlice(0, HOP + MINUTE, samples_of([(0, 0, 1.0)]), ())]
     assert [part[0].end_ms for part in batches(short, 1, HOP)] == [HOP, HOP + MINUTE]
-    assert [len(part[0].frames) for part in batches(short, 1, HOP)] == [1, 0]
+    assert [len(part[0].samples) for part in batches(short, 1, HOP)] == [1, 0]
 
 
 def test_a_batch_has_to_divide_the_hop() -> None:
@@ -106,25 +106,27 @@ def test_a_batch_has_to_divide_the_hop() -> None:
             batch_ms_of(FLEET, wrong)
 
 
-def dirty(span_ms: int) -> list[Slice]:
+def dirty(span_ms: int) -> list[TimeSlice]:
     """Rows by asset, some late, cut into slices of one or several hops."""
     rng = np.random.default_rng(4)
-    whole = frames_of(sorted(ROWS))
+    whole = samples_of(sorted(ROWS))
     late = np.where(rng.random(len(whole)) < 0.2, rng.integers(0, 3 * HOP, len(whole)), 0)
     came = np.minimum(whole.time_ms + late, START_MS + 6 * HOP - 1)
     out = []
     for start_ms in range(START_MS, START_MS + 6 * HOP, span_ms):
         rows = np.flatnonzero((came >= start_ms) & (came < start_ms + span_ms))
         rows = rows[np.argsort(came[rows], kind="stable")]
-        out.append(Slice(start_ms, start_ms + span_ms, whole.take(rows), (), came[rows]))
+        out.append(TimeSlice(start_ms, start_ms + span_ms, whole.take(rows), (), came[rows]))
     return out
 
 
-def raw(source: Iterable[Slice], batch_s: int | None = None) -> list[tuple[int, Outgoing]]:
+def raw(source: Iterable[TimeSlice], batch_s: int | None = None) -> list[tuple[int, Outgoing]]:
     return raw_of(source, FLEET, batch_s)
 
 
-def raw_of(source: Iterable[Slice], fleet: Fleet, batch_s: int | None = None) -> list[tuple[int, Outgoing]]:
+def raw_of(
+    source: Iterable[TimeSlice], fleet: Fleet, batch_s: int | None = None
+) -> list[tuple[int, Outgoing]]:
     out: list[tuple[int, Outgoing]] = []
     replay(
         source,
@@ -145,20 +147,20 @@ def test_messages_do_not_depend_on_how_the_source_is_cut() -> None:
 
 
 def test_a_late_sample_is_sent_when_it_arrives_and_none_is_lost() -> None:
-    found = [r for _, r in sent(2, dirty(6 * HOP)) if isinstance(r, Frames)]
+    found = [r for _, r in sent(2, dirty(6 * HOP)) if isinstance(r, Samples)]
     assert sum(len(r) for r in found) == len(ROWS)
     times = np.concatenate([r.time_ms for r in found])
     assert (np.diff(times) < 0).any()
 
 
 def test_an_event_from_before_its_slice_is_sent_with_it() -> None:
-    old = Slice(START_MS, START_MS + HOP, frames_of([]), (Event(START_MS - HOP, "a", "shutdown"),))
+    old = TimeSlice(START_MS, START_MS + HOP, samples_of([]), (Event(START_MS - HOP, "a", "shutdown"),))
     assert [r for _, r in sent(1, [old]) if isinstance(r, Event)] == list(old.events)
 
 
 def test_rows_by_asset_come_in_the_order_of_arrival() -> None:
-    part = Slice(START_MS, START_MS + 6 * HOP, frames_of(sorted(ROWS)))
+    part = TimeSlice(START_MS, START_MS + 6 * HOP, samples_of(sorted(ROWS)))
     ordered = part.in_order()
-    assert ordered.frames.time_ms.tolist() == sorted(part.frames.time_ms.tolist())
+    assert ordered.samples.time_ms.tolist() == sorted(part.samples.time_ms.tolist())
     assert ordered.arrivals is ordered.arrival_ms
     assert ordered.in_order() is ordered

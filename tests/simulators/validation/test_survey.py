@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.fleet.fleet import load_fleet
-from models.telemetry.samples import Frames, Slice
+from models.telemetry.samples import Samples, TimeSlice
 from simulators.fleet.scenario import load_scenario
 from simulators.fleet.simulation import Simulation
 from simulators.validation.survey import running, survey
@@ -19,12 +19,12 @@ FLEET = load_fleet(FLEETS / "chiller.toml")
 LOAD = FLEET.keys.index("motor_load")
 
 
-def day(motor_load: list[float]) -> Slice:
+def day(motor_load: list[float]) -> TimeSlice:
     """Return a day of one machine, hourly, every sensor reading 1."""
     values = np.ones((24, len(FLEET.keys)), np.float32)
     values[:, LOAD] = motor_load
     time_ms = np.arange(24) * 3_600_000
-    return Slice(0, 86_400_000, Frames(("CH-0001",), np.zeros(24, np.int32), time_ms, values))
+    return TimeSlice(0, 86_400_000, Samples(("CH-0001",), np.zeros(24, np.int32), time_ms, values))
 
 
 def test_a_mean_is_over_the_running_samples_alone_and_missing_without_any() -> None:
@@ -34,7 +34,7 @@ def test_a_mean_is_over_the_running_samples_alone_and_missing_without_any() -> N
 
 
 def test_a_stopped_machine_has_no_running_reading() -> None:
-    rows = running(day([0.0] * 12 + [50.0] * 12).frames.values, FLEET)
+    rows = running(day([0.0] * 12 + [50.0] * 12).samples.values, FLEET)
     assert np.isnan(rows[:12]).all()
     assert np.isfinite(rows[12:]).all()
 

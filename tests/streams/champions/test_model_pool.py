@@ -18,7 +18,7 @@ from models.registry.promotion import CHAMPION, Promotion, Promotions
 from models.risk.hazard import RiskModel
 from models.risk.model_set import ModelSet
 from streams.champions.model_pool import PromotedModels
-from streams.wire.messages import Tenure
+from streams.wire.messages import Assignment
 from tests.models.risk.test_explain import Trained, fleet, trained
 from tests.support.model_pools import divided
 
@@ -40,7 +40,7 @@ class Home:
     def __post_init__(self) -> None:
         self.promotions = Promotions(self.folder)
 
-    def bench(self) -> PromotedModels:
+    def pool(self) -> PromotedModels:
         return PromotedModels(
             self.promotions, self.toy.fleet, cry=self.alarms.append, clock=lambda: self.now_s
         )
@@ -73,18 +73,18 @@ def home(toy: Trained, tmp_path: Path) -> Home:
     return found
 
 
-def ready(bench: PromotedModels) -> str:
-    found = bench.ready(CHAMPION)
+def ready(pool: PromotedModels) -> str:
+    found = pool.ready(CHAMPION)
     assert found is not None
     return found.version
 
 
 def test_a_promoted_version_that_passes_is_ready(home: Home) -> None:
-    bench = home.bench()
-    assert ready(bench) == "1"
+    pool = home.pool()
+    assert ready(pool) == "1"
     home.write("2", replace(home.toy.model, threshold=0.25))
-    bench.consider(home.promote("2"))
-    assert ready(bench) == "2"
+    pool.consider(home.promote("2"))
+    assert ready(pool) == "2"
     assert home.alarms == []
 
 
@@ -103,13 +103,13 @@ def unvouched(folder: Path) -> None:
 def test_a_bad_bundle_leaves_the_last_good_one_in_place_and_is_one_alarm(
     home: Home, spoil: Callable[[Path], None], reason: str
 ) -> None:
-    bench = home.bench()
+    pool = home.pool()
     folder = home.write("2", home.toy.model)
     promotion = home.promote("2")
     spoil(folder)
-    bench.consider(promotion)
-    bench.consider(promotion)
-    assert ready(bench) == "1"
+    pool.consider(promotion)
+    pool.consider(promotion)
+    assert ready(pool) == "1"
     (alarm,) = home.alarms
     assert alarm.startswith("champion 2 was promoted and is refused: ")
     assert alarm.endswith("; version 1 stays")
@@ -117,17 +117,17 @@ def test_a_bad_bundle_leaves_the_last_good_one_in_place_and_is_one_alarm(
 
 
 def test_a_bundle_that_comes_later_than_its_promotion_is_taken_at_the_next_try(home: Home) -> None:
-    bench = home.bench()
+    pool = home.pool()
     folder = home.write("2", home.toy.model)
     promotion, away = home.promote("2"), folder.with_name("elsewhere")
     folder.rename(away)
-    bench.consider(promotion)
+    pool.consider(promotion)
     away.rename(folder)
-    bench.consider(promotion)
-    assert ready(bench) == "1"
+    pool.consider(promotion)
+    assert ready(pool) == "1"
     home.now_s += 61.0
-    bench.consider(promotion)
-    assert ready(bench) == "2"
+    pool.consider(promotion)
+    assert ready(pool) == "2"
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,10 @@ def test_a_bundle_that_comes_later_than_its_promotion_is_taken_at_the_next_try(h
 def test_a_model_of_other_features_or_horizons_is_refused(
     home: Home, changes: dict[str, object], reason: str
 ) -> None:
-    bench = home.bench()
+    pool = home.pool()
     home.write("2", replace(home.toy.model, **changes))  # type: ignore[arg-type]
-    bench.consider(home.promote("2"))
-    assert ready(bench) == "1"
+    pool.consider(home.promote("2"))
+    assert ready(pool) == "1"
     assert re.search(reason, home.alarms[0])
 
 
@@ -148,26 +148,26 @@ def test_a_worker_that_starts_on_a_bad_champion_takes_the_one_before_it(home: Ho
     home.write("2", home.toy.model)
     home.promote("2")
     unvouched(home.folder / "2")
-    bench = home.bench()
-    assert ready(bench) == "1"
+    pool = home.pool()
+    assert ready(pool) == "1"
     assert "champion 2 is of no use" in home.alarms[0]
 
 
 def test_where_no_champion_passes_the_worker_does_not_start(home: Home) -> None:
     unvouched(home.folder / "1")
     with pytest.raises(ModelError, match="no champion that can be used: train and promote a model"):
-        home.bench()
+        home.pool()
 
 
 def test_a_version_that_scored_before_is_given_and_where_it_is_lost_the_present_one(home: Home) -> None:
     home.write("2", replace(home.toy.model, threshold=0.25))
     second = home.promote("2")
-    bench = home.bench()
-    earlier = Tenure(role=CHAMPION, version="1", sha256=bundle_sha256(home.folder / "1"), offset=3)
-    found = bench.of(earlier)
+    pool = home.pool()
+    earlier = Assignment(role=CHAMPION, version="1", sha256=bundle_sha256(home.folder / "1"), offset=3)
+    found = pool.of(earlier)
     assert found is not None
     assert found.version == "1"
-    lost = bench.of(Tenure(role=CHAMPION, version="0", sha256="0", offset=1))
+    lost = pool.of(Assignment(role=CHAMPION, version="0", sha256="0", offset=1))
     assert lost is not None
     assert lost.is_of(second)
     assert "champion 0, which scored before, is of no use" in home.alarms[0]
@@ -176,27 +176,27 @@ def test_a_version_that_scored_before_is_given_and_where_it_is_lost_the_present_
 def test_a_set_follows_a_single_model_and_its_members_share_the_memory_of_the_worker(
     home: Home, toy: Trained
 ) -> None:
-    bench = PromotedModels(home.promotions, toy.fleet, cry=home.alarms.append, memory_bytes=1)
+    pool = PromotedModels(home.promotions, toy.fleet, cry=home.alarms.append, memory_bytes=1)
     for version, offset in (("2", 0.0), ("3", 0.5)):
         member = replace(toy.model, offset=offset)
         home.write(version, divided(toy.model, member, home.folder / "run" / version))
-        bench.consider(home.promote(version))
-        found = bench.ready(CHAMPION)
+        pool.consider(home.promote(version))
+        found = pool.ready(CHAMPION)
         assert found is not None
         assert found.version == version
         row = toy.vector()[None, :]
         risk = found.models.score(("a",), np.zeros(1, np.int32), row)
         assert risk.tobytes() == member.score(row).tobytes()
-        assert len(bench.recent) == 1
+        assert len(pool.recent) == 1
     assert home.alarms == []
 
 
 def test_a_set_with_a_corrupt_pack_leaves_the_last_good_one_in_place(home: Home, toy: Trained) -> None:
-    bench = home.bench()
+    pool = home.pool()
     folder = home.write("2", divided(toy.model, toy.model, home.folder / "run" / "2"))
     promotion = home.promote("2")
     data = (folder / "segments.pack").read_bytes()
     (folder / "segments.pack").write_bytes(data[:-1] + b"!")
-    bench.consider(promotion)
-    assert ready(bench) == "1"
+    pool.consider(promotion)
+    assert ready(pool) == "1"
     assert re.search(r"champion 2 was promoted and is refused: .*segments\.pack: sha256", home.alarms[0])

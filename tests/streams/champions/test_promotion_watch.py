@@ -19,41 +19,41 @@ def toy() -> Trained:
 
 
 def test_what_the_pointer_names_is_considered(home: Home) -> None:
-    bench = home.bench()
+    pool = home.pool()
     home.write("2", home.toy.model)
     home.promote("2")
-    Watch(bench).look()
-    assert ready(bench) == "2"
+    Watch(pool).look()
+    assert ready(pool) == "2"
 
 
 def test_what_was_heard_of_counts_where_it_is_newer_than_the_pointer(home: Home) -> None:
-    bench = home.bench()
+    pool = home.pool()
     home.write("2", home.toy.model)
     second = home.promote("2")
     home.write("3", home.toy.model)
     third = home.promote("3")
     home.promotions.withdraw(third)
     home.promotions.enforce(CHAMPION)
-    watch = Watch(bench)
+    watch = Watch(pool)
     watch.look([third, second])
-    assert ready(bench) == "3"
+    assert ready(pool) == "3"
     watch.look()
-    assert ready(bench) == "3"
+    assert ready(pool) == "3"
 
 
 def test_a_promotion_of_another_fleet_says_nothing(home: Home) -> None:
-    bench = home.bench()
+    pool = home.pool()
     home.write("2", home.toy.model)
     foreign = msgspec.structs.replace(home.promote("2"), fleet="other")
     home.promotions.withdraw(foreign)
     home.promotions.enforce(CHAMPION)
-    Watch(bench).look([foreign])
-    assert ready(bench) == "1"
+    Watch(pool).look([foreign])
+    assert ready(pool) == "1"
 
 
 def test_a_pointer_that_is_none_is_an_alarm(home: Home) -> None:
-    bench = home.bench()
+    pool = home.pool()
     (home.folder / "champion.json").write_text("{")
-    Watch(bench).look()
-    assert ready(bench) == "1"
+    Watch(pool).look()
+    assert ready(pool) == "1"
     assert "champion.json: not a promotion" in home.alarms[0]

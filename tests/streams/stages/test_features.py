@@ -13,7 +13,7 @@ import pytest
 from models.features.kernel import Windows
 from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Event, Frames
+from models.telemetry.samples import Event, Samples
 from streams.kafka.topics import Topics, partition_of
 from streams.stage import Incoming, Outgoing
 from streams.stages.features import FeatureStage
@@ -80,10 +80,10 @@ def test_windows_are_those_of_the_kernel_bit_for_bit(stage: FeatureStage) -> Non
     rng = np.random.default_rng(1)
     values = rng.normal(20, 2, (60, 2)).astype(np.float32)
     time_ms = START_MS + np.arange(60) * MINUTE
-    frames = Frames((HERE,), np.zeros(60, np.int32), time_ms, values)
-    outputs = feed(stage, arrive(messages.block("t.telemetry", frames, stage.fleet.schema)))
+    samples = Samples((HERE,), np.zeros(60, np.int32), time_ms, values)
+    outputs = feed(stage, arrive(messages.block("t.telemetry", samples, stage.fleet.schema)))
     streamed = np.concatenate([w.values for w in windows(stage, outputs)])
-    direct, _ = stage.kernel.step(stage.kernel.start(), frames)
+    direct, _ = stage.kernel.step(stage.kernel.start(), samples)
     assert streamed.tobytes() == direct.values.tobytes()
 
 
@@ -141,10 +141,10 @@ def test_an_event_of_a_machine_of_another_partition_is_refused(stage: FeatureSta
 
 
 def test_one_machine_of_another_partition_refuses_its_whole_block(stage: FeatureStage) -> None:
-    frames = Frames(
+    samples = Samples(
         (HERE, OTHER), np.array([0, 1], np.int32), np.full(2, START_MS), np.ones((2, 2), np.float32)
     )
-    outputs = feed(stage, arrive(messages.block("t.telemetry", frames, stage.fleet.schema)))
+    outputs = feed(stage, arrive(messages.block("t.telemetry", samples, stage.fleet.schema)))
     assert len(letters(outputs)) == 1
     assert feed(stage, watermark(START_MS + HOP))[-1].content_type == messages.WATERMARK
     assert stage.state.assets == []
@@ -195,18 +195,18 @@ def test_the_last_day_is_reported_at_the_end_though_it_is_not_over(stage: Featur
 def test_many_windows_are_cut_into_messages_a_broker_takes() -> None:
     fleet = msgspec.structs.replace(fleet_of(sensors=60), asset_pattern="a[0-9]+")
     stage, n = FeatureStage(fleet, TOPICS, partitions=1), 400
-    frames = Frames(
+    samples = Samples(
         tuple(f"a{i}" for i in range(n)),
         np.arange(n, dtype=np.int32),
         np.full(n, START_MS),
         np.ones((n, 60), np.float32),
     )
-    feed(stage, arrive(messages.block("t.telemetry", frames, fleet.schema)))
+    feed(stage, arrive(messages.block("t.telemetry", samples, fleet.schema)))
     outputs = feed(stage, watermark(START_MS + HOP))
     found = windows(stage, outputs)
     assert len(found) > 1
     assert max(len(o.value) for o in outputs) < 1_000_000
-    assert sorted(w.assets[i] for w in found for i in w.asset.tolist()) == sorted(frames.assets)
+    assert sorted(w.assets[i] for w in found for i in w.asset.tolist()) == sorted(samples.assets)
 
 
 def test_two_stages_that_see_the_same_log_say_the_same_bytes() -> None:

@@ -37,7 +37,7 @@ def of_windows(offset: int, record: Windows, fingerprint: str = SCHEMA.fingerpri
 
 def land(stage: LandingStage, *received: Incoming) -> list[Outgoing]:
     out = list(stage.process(received))
-    return out + list(asyncio.run(stage.settle()))
+    return out + list(asyncio.run(stage.flush()))
 
 
 @pytest.fixture

@@ -41,9 +41,9 @@ def toy() -> Trained:
 
 def stage_of(toy: Trained, alerting: Alerting | None = None) -> RiskStage:
     fleet = msgspec.structs.replace(toy.fleet, alerting=alerting) if alerting else toy.fleet
-    bench = Held()
-    bench.promote("3", toy.model)
-    return RiskStage(fleet, TOPICS, toy.schema, bench)
+    pool = Held()
+    pool.promote("3", toy.model)
+    return RiskStage(fleet, TOPICS, toy.schema, pool)
 
 
 @pytest.fixture
@@ -290,9 +290,9 @@ def stranger() -> Trained:
 def test_each_machine_is_scored_by_its_segments_model_which_the_score_names(
     toy: Trained, stranger: Trained, tmp_path: Path
 ) -> None:
-    bench = Held()
-    models = bench.promote("3", divided(toy.model, stranger.model, tmp_path / "p")).models
-    stage = RiskStage(toy.fleet, TOPICS, toy.schema, bench)
+    pool = Held()
+    models = pool.promote("3", divided(toy.model, stranger.model, tmp_path / "p")).models
+    stage = RiskStage(toy.fleet, TOPICS, toy.schema, pool)
     vectors = {"b": toy.vector(s0=1.0), "a": toy.vector(s1=1.0), "c": toy.vector(s1=1.0)}
     rows = np.stack(list(vectors.values()))
     (found,) = scores(feed(stage, window(toy, 1, vectors)))
@@ -308,19 +308,19 @@ def test_each_machine_is_scored_by_its_segments_model_which_the_score_names(
 def test_a_case_is_explained_by_the_model_that_scored_it(
     toy: Trained, stranger: Trained, tmp_path: Path
 ) -> None:
-    bench = Held()
-    bench.promote("3", divided(replace(toy.model, threshold=0.2), stranger.model, tmp_path / "p"))
-    stage = RiskStage(toy.fleet, TOPICS, toy.schema, bench)
+    pool = Held()
+    pool.promote("3", divided(replace(toy.model, threshold=0.2), stranger.model, tmp_path / "p"))
+    stage = RiskStage(toy.fleet, TOPICS, toy.schema, pool)
     hot = {"a": toy.vector(s0=2.5, s1=2.5), "b": toy.vector(s0=2.5, s1=2.5)}
     opened = {a.asset: a for a in alerts(feed(stage, *(window(toy, hour, hot) for hour in (1, 2, 3))))}
     assert {asset: a.sensors[0].key for asset, a in opened.items()} == {"a": "s1", "b": "s0"}
 
 
 def test_the_shadow_of_a_set_names_its_members_too(toy: Trained, stranger: Trained, tmp_path: Path) -> None:
-    bench = Held()
-    bench.promote("1", toy.model)
-    bench.promote("2", divided(toy.model, stranger.model, tmp_path / "p"), CHALLENGER)
-    stage = RiskStage(toy.fleet, TOPICS, toy.schema, bench)
-    stage.turn(7, seen=False)
+    pool = Held()
+    pool.promote("1", toy.model)
+    pool.promote("2", divided(toy.model, stranger.model, tmp_path / "p"), CHALLENGER)
+    stage = RiskStage(toy.fleet, TOPICS, toy.schema, pool)
+    stage.before_batch(7, seen=False)
     said = scores(feed(stage, window(toy, 1, {"a": toy.vector(), "b": toy.vector()})))
     assert [(s.model, s.scored_by) for s in said] == [("1", ("fleet",) * 2), ("2", ("model:X", "fleet"))]

@@ -16,7 +16,7 @@ from streams.stage import Incoming, Outgoing
 from streams.stages.risk import RiskStage
 from streams.state.snapshots import Snapshots
 from streams.wire import messages
-from streams.wire.messages import Tenure
+from streams.wire.messages import Assignment
 from tests.models.risk.test_explain import Trained, fleet, trained
 from tests.streams.stages.test_risk import TOPICS, alerts, days_of, scores, trip, watermark, window
 from tests.support.model_pools import Held
@@ -35,12 +35,16 @@ def models(toy: Trained) -> dict[str, RiskModel]:
     return {"1": first, "2": replace(first, offset=-1.0), "3": replace(first, offset=0.5, threshold=2.0)}
 
 
-def opened(toy: Trained, bench: Held, tenures: Sequence[Tenure] = (), *, records: bool = True) -> RiskStage:
-    return RiskStage(toy.fleet, TOPICS, toy.schema, bench, tenures, records=records)
+def opened(
+    toy: Trained, pool: Held, assignments: Sequence[Assignment] = (), *, records: bool = True
+) -> RiskStage:
+    return RiskStage(toy.fleet, TOPICS, toy.schema, pool, assignments, records=records)
 
 
-def tenures_of(outputs: Sequence[Outgoing]) -> list[Tenure]:
-    return [messages.decode_json(o.value, Tenure) for o in outputs if o.content_type == messages.TENURE]
+def assignments_of(outputs: Sequence[Outgoing]) -> list[Assignment]:
+    return [
+        messages.decode_json(o.value, Assignment) for o in outputs if o.content_type == messages.ASSIGNMENT
+    ]
 
 
 def at(offset: int, message: Incoming) -> Incoming:
@@ -63,32 +67,32 @@ def log_of(toy: Trained, hours: int, seed: int) -> list[Incoming]:
 def test_the_champion_that_is_ready_scores_from_the_next_turn_on_and_says_since_when(
     toy: Trained, models: dict[str, RiskModel]
 ) -> None:
-    bench = Held()
-    bench.promote("1", models["1"])
-    stage = opened(toy, bench)
-    first = stage.turn(0, seen=False)
+    pool = Held()
+    pool.promote("1", models["1"])
+    stage = opened(toy, pool)
+    first = stage.before_batch(0, seen=False)
     said = list(stage.process([at(0, window(toy, 1, {"a": toy.vector()}))]))
-    bench.promote("2", models["2"])
+    pool.promote("2", models["2"])
     said += stage.process([at(1, window(toy, 2, {"a": toy.vector()}))])
-    second = stage.turn(2, seen=False)
+    second = stage.before_batch(2, seen=False)
     said += stage.process([at(2, window(toy, 3, {"a": toy.vector()}))])
     assert [s.model for s in scores(said)] == ["1", "1", "2"]
     assert scores(said)[2].risk.tobytes() == models["2"].score(toy.vector()[None, :]).tobytes()
-    assert [(t.version, t.offset) for t in tenures_of([*first, *second])] == [("1", 0), ("2", 2)]
+    assert [(t.version, t.offset) for t in assignments_of([*first, *second])] == [("1", 0), ("2", 2)]
     assert {o.topic for o in (*first, *second)} == {TOPICS.promotions}
-    assert stage.turn(3, seen=False) == []
+    assert stage.before_batch(3, seen=False) == []
 
 
 def test_an_open_case_survives_a_change_of_champion_and_is_held_to_the_new_threshold(
     toy: Trained, models: dict[str, RiskModel]
 ) -> None:
-    bench = Held()
-    bench.promote("1", models["1"])
-    stage = opened(toy, bench)
+    pool = Held()
+    pool.promote("1", models["1"])
+    stage = opened(toy, pool)
     hot = [at(i, m) for i, m in enumerate(days_of(toy, [1, 2, 3, 4], s0=2.5))]
     (opening,) = alerts(list(stage.process(hot[:3])))
-    bench.promote("3", models["3"])
-    stage.turn(3, seen=False)
+    pool.promote("3", models["3"])
+    stage.before_batch(3, seen=False)
     (closing,) = alerts(list(stage.process(hot[3:])))
     assert (closing.case, closing.model, closing.threshold) == (opening.case, "3", 2.0)
 
@@ -96,15 +100,15 @@ def test_an_open_case_survives_a_change_of_champion_and_is_held_to_the_new_thres
 def test_what_was_learnt_of_a_champion_is_not_held_against_its_successor(
     toy: Trained, models: dict[str, RiskModel]
 ) -> None:
-    bench = Held()
-    bench.promote("1", models["1"])
-    stage = opened(toy, bench)
+    pool = Held()
+    pool.promote("1", models["1"])
+    stage = opened(toy, pool)
     list(stage.process([at(0, window(toy, 0, {"a": toy.vector()})), at(1, watermark(8 * 24))]))
     list(stage.process([at(2, window(toy, 9 * 24, {"a": toy.vector()}))]))
     assert stage.online.intercept != 0
     assert len(stage.pending) == 1
-    bench.promote("2", models["2"])
-    stage.turn(3, seen=False)
+    pool.promote("2", models["2"])
+    stage.before_batch(3, seen=False)
     (found,) = scores(list(stage.process([at(3, window(toy, 9 * 24 + 1, {"a": toy.vector()}))])))
     np.testing.assert_allclose(found.adapted, found.risk[:, -1], rtol=1e-9)
     assert len(stage.pending) == 0
@@ -113,24 +117,24 @@ def test_what_was_learnt_of_a_champion_is_not_held_against_its_successor(
 def test_a_recorded_tenure_counts_and_not_what_is_promoted_now(
     toy: Trained, models: dict[str, RiskModel]
 ) -> None:
-    bench = Held()
+    pool = Held()
     recorded = []
     for version, offset in (("1", 0), ("2", 5)):
-        found = bench.promote(version, models[version])
-        recorded.append(Tenure(role=CHAMPION, version=version, sha256=found.sha256, offset=offset))
-    bench.promote("3", models["3"])
-    stage = opened(toy, bench, recorded)
+        found = pool.promote(version, models[version])
+        recorded.append(Assignment(role=CHAMPION, version=version, sha256=found.sha256, offset=offset))
+    pool.promote("3", models["3"])
+    stage = opened(toy, pool, recorded)
     log = [at(i, window(toy, i + 1, {"a": toy.vector()})) for i in range(8)]
     assert [s.model for s in scores(list(stage.process(log)))] == ["1"] * 5 + ["2"] * 3
-    (begun,) = tenures_of(stage.turn(8, seen=False))
+    (begun,) = assignments_of(stage.before_batch(8, seen=False))
     assert (begun.version, begun.offset) == ("3", 8)
 
 
 def reopened(
-    toy: Trained, bench: Held, tenures: Sequence[Tenure], records: Sequence[Outgoing]
+    toy: Trained, pool: Held, assignments: Sequence[Assignment], records: Sequence[Outgoing]
 ) -> tuple[RiskStage, Snapshots]:
     """Return a successor with what was recorded and saved."""
-    stage = opened(toy, bench, tenures)
+    stage = opened(toy, pool, assignments)
     snapshots = Snapshots("s", stage.identity)
     for i, record in enumerate(records):
         snapshots.read(Incoming(record.topic, 0, i, record.key, record.value, ""), stage)
@@ -142,27 +146,27 @@ def reopened(
 def test_where_a_predecessor_may_have_spoken_its_champion_stays(
     toy: Trained, models: dict[str, RiskModel]
 ) -> None:
-    bench = Held()
-    first = bench.promote("1", models["1"])
-    bench.promote("2", models["2"])
-    tenure = Tenure(role=CHAMPION, version="1", sha256=first.sha256, offset=0)
-    stage = opened(toy, bench, [tenure])
-    assert stage.turn(4, seen=True) == []
-    assert [t.version for t in tenures_of(stage.turn(5, seen=False))] == ["2"]
-    assert [t.version for t in tenures_of(opened(toy, bench).turn(4, seen=True))] == ["2"]
+    pool = Held()
+    first = pool.promote("1", models["1"])
+    pool.promote("2", models["2"])
+    assignment = Assignment(role=CHAMPION, version="1", sha256=first.sha256, offset=0)
+    stage = opened(toy, pool, [assignment])
+    assert stage.before_batch(4, seen=True) == []
+    assert [t.version for t in assignments_of(stage.before_batch(5, seen=False))] == ["2"]
+    assert [t.version for t in assignments_of(opened(toy, pool).before_batch(4, seen=True))] == ["2"]
 
 
 def test_without_a_topic_nothing_is_recorded_and_the_snapshot_still_knows(
     toy: Trained, models: dict[str, RiskModel]
 ) -> None:
-    bench = Held()
-    bench.promote("1", models["1"])
-    stage = opened(toy, bench, records=False)
-    assert stage.turn(0, seen=False) == []
+    pool = Held()
+    pool.promote("1", models["1"])
+    stage = opened(toy, pool, records=False)
+    assert stage.before_batch(0, seen=False) == []
     list(stage.process([at(0, window(toy, 1, {"a": toy.vector()}))]))
-    bench.promote("2", models["2"])
-    saved = list(Snapshots("s", stage.identity).write(stage.changes(), 1))
-    successor, _ = reopened(toy, bench, [], saved)
+    pool.promote("2", models["2"])
+    saved = list(Snapshots("s", stage.identity).write(stage.delta(), 1))
+    successor, _ = reopened(toy, pool, [], saved)
     (found,) = scores(list(successor.process([at(1, window(toy, 2, {"a": toy.vector()}))])))
     assert found.model == "1"
 
@@ -170,13 +174,13 @@ def test_without_a_topic_nothing_is_recorded_and_the_snapshot_still_knows(
 def test_a_challenger_scores_beside_the_champion_and_alerts_nobody(
     toy: Trained, models: dict[str, RiskModel]
 ) -> None:
-    bench = Held()
-    bench.promote("1", models["1"])
-    alone, both = opened(toy, bench), opened(toy, bench)
+    pool = Held()
+    pool.promote("1", models["1"])
+    alone, both = opened(toy, pool), opened(toy, pool)
     log = log_of(toy, 100, 1)
-    expected = [*alone.turn(0, seen=False), *alone.process(log)]
-    bench.promote("2", models["2"], CHALLENGER)
-    said = [*both.turn(0, seen=False), *both.process(log)]
+    expected = [*alone.before_batch(0, seen=False), *alone.process(log)]
+    pool.promote("2", models["2"], CHALLENGER)
+    said = [*both.before_batch(0, seen=False), *both.process(log)]
     assert [o for o in said if o.topic != TOPICS.shadow and b"challenger" not in o.value] == expected
     shadowed = scores(o for o in said if o.topic == TOPICS.shadow)
     assert {s.model for s in shadowed} == {"2"}
@@ -186,14 +190,14 @@ def test_a_challenger_scores_beside_the_champion_and_alerts_nobody(
 def test_a_challenger_that_became_champion_is_not_scored_twice(
     toy: Trained, models: dict[str, RiskModel]
 ) -> None:
-    bench = Held()
-    bench.promote("1", models["1"])
-    bench.promote("2", models["2"], CHALLENGER)
-    stage = opened(toy, bench)
-    stage.turn(0, seen=False)
+    pool = Held()
+    pool.promote("1", models["1"])
+    pool.promote("2", models["2"], CHALLENGER)
+    stage = opened(toy, pool)
+    stage.before_batch(0, seen=False)
     first = list(stage.process([at(0, window(toy, 1, {"a": toy.vector()}))]))
-    bench.promote("2", models["2"])
-    stage.turn(1, seen=False)
+    pool.promote("2", models["2"])
+    stage.before_batch(1, seen=False)
     second = list(stage.process([at(1, window(toy, 2, {"a": toy.vector()}))]))
     assert [s.model for s in scores(first)] == ["1", "2"]
     assert [s.model for s in scores(second)] == ["2"]
@@ -212,8 +216,8 @@ class Life:
     toy: Trained
     models: dict[str, RiskModel]
     log: list[Incoming]
-    bench: Held = field(default_factory=Held)
-    tenures: list[Tenure] = field(default_factory=list)
+    pool: Held = field(default_factory=Held)
+    assignments: list[Assignment] = field(default_factory=list)
     state: list[Outgoing] = field(default_factory=list)
     saved: int = 0
     committed: int = 0
@@ -225,10 +229,10 @@ class Life:
         self.die(0)
 
     def shadow(self, version: int) -> None:
-        self.bench.promote(str(version), self.models[str(version)], CHALLENGER)
+        self.pool.promote(str(version), self.models[str(version)], CHALLENGER)
 
     def promote(self, version: int) -> None:
-        self.bench.promote(str(version), self.models[str(version)])
+        self.pool.promote(str(version), self.models[str(version)])
 
     def batch(self, size: int) -> None:
         """Process a batch and commit it."""
@@ -238,13 +242,13 @@ class Life:
     def lose(self, size: int) -> None:
         """Process a batch, whose outputs are written and whose offset is not."""
         seen = self.committed < self.unseen
-        self.tenures += tenures_of(self.stage.turn(self.committed, seen=seen))
+        self.assignments += assignments_of(self.stage.before_batch(self.committed, seen=seen))
         for message in self.log[self.committed : self.committed + size]:
             outputs = list(self.stage.process([message]))
             assert self.said.setdefault(message.offset, outputs) == outputs
 
     def save(self, _: int) -> None:
-        self.state += self.snapshots.write(self.stage.changes(), self.committed)
+        self.state += self.snapshots.write(self.stage.delta(), self.committed)
         self.saved = self.committed
 
     def die(self, lost: int) -> None:
@@ -252,7 +256,7 @@ class Life:
         if lost:
             self.lose(lost)
         self.unseen = max(self.said, default=-1) + 1
-        self.stage, self.snapshots = reopened(self.toy, self.bench, self.tenures, self.state)
+        self.stage, self.snapshots = reopened(self.toy, self.pool, self.assignments, self.state)
         list(self.stage.process(self.log[self.saved : self.committed]))
 
 
@@ -274,6 +278,6 @@ def test_whatever_dies_and_is_promoted_in_between_a_message_is_scored_alike_each
     for name, number in steps:
         getattr(life, name)(number)
     # One worker that was told beforehand who scores what, and never died, says the same.
-    undisturbed = opened(toy, life.bench, life.tenures)
+    undisturbed = opened(toy, life.pool, life.assignments)
     for message in life.log[: life.committed]:
         assert list(undisturbed.process([message])) == life.said[message.offset]

@@ -86,7 +86,7 @@ SCORES = arrive(messages.scores(TOPICS.scores, scores()))
 
 def settled(stage: SinkStage, *incoming: Incoming) -> list[Outgoing]:
     out = list(stage.process(incoming))
-    return out + list(asyncio.run(stage.settle()))
+    return out + list(asyncio.run(stage.flush()))
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_nothing_is_settled_before_the_store_has_it() -> None:
     stage = SinkStage(sink, TOPICS)
     assert list(stage.process([SCORES])) == []
     assert (len(sink.waiting), sink.written) == (2, [])
-    asyncio.run(stage.settle())
+    asyncio.run(stage.flush())
     assert len(sink.written) == 2
 
 
@@ -213,4 +213,4 @@ def test_whatever_makes_no_sense_becomes_a_dead_letter(topic: str, value: bytes 
 def test_it_remembers_nothing_so_that_no_history_is_written_again() -> None:
     sink: Sink = FakeSink()
     stage = SinkStage(sink, TOPICS)
-    assert (stage.identity, list(stage.changes())) == ("", [])
+    assert (stage.identity, list(stage.delta())) == ("", [])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from models.errors import StateError
 from models.features.kernel import Windows
 from models.fleet.fleet import Fleet, parse_fleet
-from models.telemetry.samples import Frames
+from models.telemetry.samples import Samples
 from streams.kafka.topics import Topics
 from streams.stage import Incoming, Outgoing, Stage
 from streams.stages.features import FeatureStage
@@ -70,8 +70,8 @@ def telemetry(seed: int, hours: int) -> list[Incoming]:
             minutes = step * 30 + rng.integers(-90, 30, 4)
             values = rng.normal(20, 2, (4, 3)).astype(np.float32)
             values[rng.random((4, 3)) < 0.05] = rng.choice([np.nan, 302.0])
-            frames = Frames((name,), np.zeros(4, np.int32), START + minutes * MINUTE, values)
-            out.append(messages.block(TOPICS.telemetry, frames, owner.schema))
+            samples = Samples((name,), np.zeros(4, np.int32), START + minutes * MINUTE, values)
+            out.append(messages.block(TOPICS.telemetry, samples, owner.schema))
         if rng.random() < 0.3:
             out.append(messages.watermark(TOPICS.telemetry, Watermark(START + step * 30 * MINUTE)))
     out.append(messages.watermark(TOPICS.telemetry, Watermark(START + (hours + 2) * 60 * MINUTE, end=True)))
@@ -103,7 +103,7 @@ def test_a_successor_says_what_its_predecessor_would_have_said(
     snapshots = Snapshots("state", stage.identity)
     for cut in sorted(int(c * len(inputs)) for c in cuts):
         found += said(stage, inputs[at:cut])
-        records += snapshots.write(stage.changes(), cut)
+        records += snapshots.write(stage.delta(), cut)
         stage, at = successor(records), cut
     found += said(stage, inputs[at:])
     assert found == whole
@@ -169,14 +169,14 @@ def test_what_is_said_does_not_depend_on_how_messages_are_cut_into_batches(
         together += batched.process(rest[:cut])
         rest = rest[cut:]
     assert loosely(together, batched) == loosely(alone, one_by_one)
-    assert dict(batched.changes()) == dict(one_by_one.changes())
+    assert dict(batched.delta()) == dict(one_by_one.delta())
 
 
 def test_only_what_changed_is_written_again() -> None:
     stage, inputs = FeatureStage(fleet(), TOPICS, 1), telemetry(1, 60)
     said(stage, inputs[:-1])
-    assert {key[:1] for key, _ in stage.changes()} == {b"h", b"k", b"p", b"c"}
-    assert [key for key, _ in stage.changes()] == [b"c"]
+    assert {key[:1] for key, _ in stage.delta()} == {b"h", b"k", b"p", b"c"}
+    assert [key for key, _ in stage.delta()] == [b"c"]
 
 
 def test_a_head_of_another_form_is_refused_by_what_was_expected() -> None:

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from models.errors import RecordError
 from models.fleet.fleet import load_fleet
-from models.telemetry.samples import Frames
+from models.telemetry.samples import Samples
 from streams.wire import blocks
 from streams.wire.validation import LATEST_MS
 
@@ -22,20 +22,20 @@ NOON_MS = 1_704_110_400_000
 STEP_MS = 900_000
 
 
-def frames_of(names: tuple[str, ...], asset: list[int]) -> Frames:
+def samples_of(names: tuple[str, ...], asset: list[int]) -> Samples:
     rows = len(asset)
     values = np.arange(rows * SENSORS, dtype=np.float32).reshape(rows, SENSORS)
     time_ms = NOON_MS + STEP_MS * np.arange(rows, dtype=np.int64)
-    return Frames(names, np.array(asset, np.int32), time_ms, values)
+    return Samples(names, np.array(asset, np.int32), time_ms, values)
 
 
 def block_with(**changes: Any) -> blocks.Block:
-    whole = blocks.of(frames_of(("CH-0001", "CH-0002"), [0, 1, 0]), FLEET.schema)
+    whole = blocks.of(samples_of(("CH-0001", "CH-0002"), [0, 1, 0]), FLEET.schema)
     return msgspec.structs.replace(whole, **changes)
 
 
 @st.composite
-def any_frames(draw: st.DrawFn) -> Frames:
+def any_frames(draw: st.DrawFn) -> Samples:
     names = tuple(f"CH-{i:04d}" for i in range(draw(st.integers(1, 4))))
     rows = draw(st.integers(1, 5))
     finite = st.floats(width=32, allow_infinity=False)
@@ -43,20 +43,20 @@ def any_frames(draw: st.DrawFn) -> Frames:
     values[0, 0] = 1.0
     asset = draw(hnp.arrays(np.int32, rows, elements=st.integers(0, len(names) - 1)))
     time_ms = draw(hnp.arrays(np.int64, rows, elements=st.integers(1, LATEST_MS - 1)))
-    return Frames(names, asset, time_ms, values)
+    return Samples(names, asset, time_ms, values)
 
 
 @given(any_frames())
-def test_what_goes_into_a_block_comes_out_again(frames: Frames) -> None:
-    found, problems = blocks.to_frames(blocks.of(frames, FLEET.schema), FLEET)
-    assert (found.assets, problems) == (frames.assets, ())
-    np.testing.assert_array_equal(found.asset, frames.asset)
-    np.testing.assert_array_equal(found.time_ms, frames.time_ms)
-    np.testing.assert_array_equal(found.values, frames.values)
+def test_what_goes_into_a_block_comes_out_again(samples: Samples) -> None:
+    found, problems = blocks.to_frames(blocks.of(samples, FLEET.schema), FLEET)
+    assert (found.assets, problems) == (samples.assets, ())
+    np.testing.assert_array_equal(found.asset, samples.asset)
+    np.testing.assert_array_equal(found.time_ms, samples.time_ms)
+    np.testing.assert_array_equal(found.values, samples.values)
 
 
 def test_a_block_of_one_asset_needs_no_indices() -> None:
-    block = blocks.of(frames_of(("CH-0001",), [0, 0]), FLEET.schema)
+    block = blocks.of(samples_of(("CH-0001",), [0, 0]), FLEET.schema)
     assert block.asset is None
     assert blocks.to_frames(block, FLEET)[0].asset.tolist() == [0, 0]
 
@@ -68,9 +68,9 @@ def test_regular_times_may_be_a_start_and_a_step() -> None:
 
 
 def test_infinite_values_are_missing_and_counted() -> None:
-    frames = frames_of(("CH-0001",), [0])
-    frames.values[0, 1:3] = np.inf, -np.inf
-    found, problems = blocks.to_frames(blocks.of(frames, FLEET.schema), FLEET)
+    samples = samples_of(("CH-0001",), [0])
+    samples.values[0, 1:3] = np.inf, -np.inf
+    found, problems = blocks.to_frames(blocks.of(samples, FLEET.schema), FLEET)
     assert problems == ("values: 2 infinite, taken as missing",)
     assert np.isnan(found.values[0, 1:3]).all()
     assert found.values[0, 3] == 3.0

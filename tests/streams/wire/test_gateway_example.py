@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from models.fleet.fleet import load_fleet
-from models.telemetry.samples import Frames
+from models.telemetry.samples import Samples
 from streams.kafka.connection import Connection
 from streams.kafka.live_reader import Feed
 from streams.kafka.topics import Topics, create_topics, partition_of
@@ -39,6 +39,6 @@ def test_what_the_plain_gateway_sends_is_understood_and_stands_on_its_assets_par
         gateway.wait()
     for message, decoded in zip(messages, decode_telemetry(messages, FLEET), strict=True):
         assert isinstance(decoded, Decoded)
-        assert isinstance(decoded.record, Frames)
+        assert isinstance(decoded.record, Samples)
         assert decoded.problems == ()
         assert partition_of(decoded.record.assets[0], PARTITIONS) == message.partition

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from models.errors import RecordError
 from models.features.kernel import Windows
 from models.fleet.fleet import load_fleet
-from models.telemetry.samples import Event, Frames
+from models.telemetry.samples import Event, Samples
 from streams.stage import Incoming, Outgoing
 from streams.wire import messages
 from streams.wire.messages import Alert, DeadLetter, Drift, Sample, Scores, SensorReason, Watermark
@@ -84,7 +84,7 @@ def scores_of(rows: int) -> Scores:
 @pytest.mark.parametrize("content_type", ["", messages.SAMPLE])
 def test_a_named_sample_needs_no_header(content_type: str) -> None:
     record = decoded(sample_of(), content_type, FLEET).record
-    assert isinstance(record, Frames)
+    assert isinstance(record, Samples)
     assert (record.assets, record.time_ms.tolist()) == (("CH-0001",), [NOON_MS])
     assert record.values.shape == (1, len(KEYS))
     assert record.values[0, 1] == 5.5
@@ -94,14 +94,14 @@ def test_a_named_sample_needs_no_header(content_type: str) -> None:
 def test_null_is_a_missing_value() -> None:
     values = {KEYS[0]: None, KEYS[1]: 1}
     record = decoded(sample_of(values=values), "", FLEET).record
-    assert isinstance(record, Frames)
+    assert isinstance(record, Samples)
     assert np.isnan(record.values[0, 0])
 
 
 def test_an_unknown_sensor_is_reported_and_the_others_are_used() -> None:
     found = decoded(sample_of(values={"oil": 1.0, KEYS[0]: 2.0}), "", FLEET)
     assert found.problems == ("values.oil: not a sensor of fleet chiller",)
-    assert isinstance(found.record, Frames)
+    assert isinstance(found.record, Samples)
     assert found.record.values[0, 0] == 2.0
 
 
@@ -139,15 +139,15 @@ def test_a_sample_of_which_nothing_can_be_used_is_refused(value: bytes, reason: 
 
 
 def test_a_sample_a_block_an_event_and_a_watermark_survive_the_wire() -> None:
-    frames = telemetry(
+    samples = telemetry(
         messages.sample("t", Sample(asset="CH-0001", time=NOON_MS, values={KEYS[0]: 1.0}))
     ).record
-    assert isinstance(frames, Frames)
-    block = messages.block("t", frames, FLEET.schema)
+    assert isinstance(samples, Samples)
+    block = messages.block("t", samples, FLEET.schema)
     assert (block.topic, block.key) == ("t", b"CH-0001")
     again = telemetry(block).record
-    assert isinstance(again, Frames)
-    np.testing.assert_array_equal(again.values, frames.values)
+    assert isinstance(again, Samples)
+    np.testing.assert_array_equal(again.values, samples.values)
     assert telemetry(messages.event("t", SHUTDOWN)).record == SHUTDOWN
     assert telemetry(messages.watermark("t", Watermark(NOON_MS, end=True))).record == Watermark(NOON_MS, True)
 
@@ -285,7 +285,7 @@ GOOD = [
     messages.alert("t", ALERT),
     messages.block(
         "t",
-        Frames(
+        Samples(
             ("CH-0001", "CH-0002"),
             np.array([0, 1], np.int32),
             np.array([NOON_MS, NOON_MS], np.int64),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from benchmarks.load import FLEET
 from models.errors import RecordError
-from models.telemetry.samples import Frames
+from models.telemetry.samples import Samples
 from streams.stage import Incoming
 from streams.wire.telemetry import Decoded, decode_telemetry
 
@@ -30,8 +30,8 @@ def test_a_sample_reads_the_same_with_a_stranger_among_its_sensors(
         assert str(other).endswith(str(plain))
         return
     assert isinstance(other, Decoded)
-    assert isinstance(plain.record, Frames)
-    assert isinstance(other.record, Frames)
+    assert isinstance(plain.record, Samples)
+    assert isinstance(other.record, Samples)
     assert plain.problems == ()
     assert other.problems == (f"values.stranger: not a sensor of fleet {FLEET.name}",)
     expected = [np.nan if values.get(key) is None else values[key] for key in FLEET.keys]

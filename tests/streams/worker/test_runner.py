@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import StateError
-from streams.stage import Counts, Incoming, Outgoing
+from streams.stage import Incoming, Outgoing, StageCounts
 from streams.state.snapshots import POSITION, Snapshots
 from streams.worker.runner import Logs, Runner, catch_up, contiguous, open_runner, portions
 
@@ -35,13 +35,13 @@ class Sums:
             self.seen.append(message.offset)
             yield Outgoing("out", b"k", str(self.seen).encode(), "text/plain")
 
-    def turn(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:
+    def before_batch(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:
         return ()
 
-    async def settle(self) -> Iterable[Outgoing]:
+    async def flush(self) -> Iterable[Outgoing]:
         return ()
 
-    def changes(self) -> Iterable[tuple[bytes, bytes]]:
+    def delta(self) -> Iterable[tuple[bytes, bytes]]:
         return [(b"seen", ",".join(map(str, self.seen)).encode())]
 
     def restore(self, key: bytes, value: bytes) -> None:
@@ -50,11 +50,11 @@ class Sums:
     def restored(self) -> None:
         pass
 
-    def is_whole(self) -> bool:
+    def self_contained(self) -> bool:
         return self.whole
 
-    def counts(self) -> Counts:
-        return Counts()
+    def counts(self) -> StageCounts:
+        return StageCounts()
 
 
 @dataclass
@@ -115,7 +115,7 @@ def stored(records: Sequence[Outgoing]) -> list[Incoming]:
 
 def snapshot_at(offset: int) -> list[Outgoing]:
     stage = Sums(seen=list(range(offset)))
-    return list(Snapshots("state", stage.identity).write(stage.changes(), offset))
+    return list(Snapshots("state", stage.identity).write(stage.delta(), offset))
 
 
 def numbers(text: bytes) -> list[int]:
