@@ -169,7 +169,7 @@ class Kernel:
         ordered = prepare(
             self.plan, state.memory, samples.values, self.limits, pane_samples, tally.implausible
         )
-        self._add_residuals(samples, samples.values)
+        self._add_residuals(samples, pane_samples.values)
         order = np.arange(len(row)) if ordered else np.lexsort((samples.time_ms, row))
         return self._take(state, pane_samples, order, tally), tally
 
