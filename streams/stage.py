@@ -9,7 +9,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One message as it was read: where it stood, its raw bytes and its headers."""
+    """One message as it was read: where it stood, its raw bytes and its headers.
+
+    ``damage`` says why a batch could not be decoded for which the message stands; empty otherwise.
+    """
 
     topic: str
     partition: int
@@ -17,6 +20,7 @@ class Incoming:
     key: bytes | None
     value: bytes | None
     content_type: str
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +124,13 @@ def content_type(headers: object) -> str:
     >>> content_type([("content-type", b"application/json")])
     'application/json'
     """
+    return header(headers, "content-type")
+
+
+def header(headers: object, wanted: str) -> str:
+    """Return one of Kafka's headers as text, empty where there is none."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
     for name, value in pairs:  # type: ignore[attr-defined]
-        if name == "content-type":
+        if name == wanted:
             return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     return ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,10 +17,15 @@ from models.fleet.fleet import Fleet
 from models.registry.promotion import CHAMPION
 from streams.champions.assignments import read_assignments
 from streams.kafka.cluster import Cluster, connected
+from streams.kafka.damage import DAMAGED
+from streams.kafka.log_reader import KafkaLog
 from streams.kafka.topics import Topics, wait_for_broker
+from streams.wire import messages
+from streams.wire.messages import DEAD_LETTER, DeadLetter
 from streams.worker.commit import grants_transactions
 
 _MUCH = 10_000
+_LOOKED_AT = 500  # dead letters of a partition
 _DAY_S = 86_400
 _CREATE = "chillcast up creates them"
 
@@ -140,6 +146,35 @@ def _scoring(subject: Subject) -> Finding:
     )
 
 
+def _dead_letters(subject: Subject) -> Finding:
+    """Say what of the last day could not be used; a batch that nobody could read is a failure."""
+    topic, count = subject.topics.dead_letters, subject.settings.partitions
+    if topic not in subject.cluster.topics():
+        return Finding("skipped", "dead letters", f"topic {topic} does not exist yet")
+    spans = subject.cluster.since(topic, count, int((time.time() - _DAY_S) * 1000))
+    total = sum(end - start for start, end in spans.values())
+    letters = asyncio.run(_letters(subject, {p: (max(s, e - _LOOKED_AT), e) for p, (s, e) in spans.items()}))
+    if not letters:
+        return Finding("ok", "dead letters", "none in a day")
+    unread = [letter for letter in letters if letter.content_type == DAMAGED]
+    total = max(total, len(letters))  # the embedded broker names an end before its last batch's
+    last = (unread or letters)[-1]
+    place = f"{last.topic}/{last.partition} offset {last.offset}: {last.reason}"
+    if unread:
+        remedy = "see docs/operations.md, A batch that cannot be decoded"
+        return Finding("FAIL", "dead letters", f"{len(unread)} batches lost in a day; {place}", remedy)
+    return Finding("warn", "dead letters", f"{total} in a day; {place}", f"mend the source; see {topic}")
+
+
+async def _letters(subject: Subject, spans: Mapping[int, tuple[int, int]]) -> list[DeadLetter]:
+    log = KafkaLog(subject.settings.connection, subject.topics.dead_letters)
+    try:
+        found = [m for p, span in spans.items() async for part in log.read(p, *span) for m in part]
+    finally:
+        await log.stop()
+    return [messages.decode_json(m.value, DeadLetter) for m in found if m.content_type == DEAD_LETTER]
+
+
 def _lag(stage: str) -> Callable[[Subject], Finding]:
     def check(subject: Subject) -> Finding:
         what, group = f"lag {stage}", subject.topics.group(stage)
@@ -162,5 +197,6 @@ _CHECKS: tuple[tuple[str, str, Callable[[Subject], Finding]], ...] = (
     ("retention", "allow DESCRIBE_CONFIGS on topics", _retention),
     ("state", "allow DESCRIBE_CONFIGS on topics", _state),
     ("scoring", "allow READ on the promotions topic", _scoring),
+    ("dead letters", "allow READ on the dead letters", _dead_letters),
     *((f"lag {stage}", "allow DESCRIBE on groups", _lag(stage)) for stage in STAGES),
 )

@@ -57,6 +57,7 @@ def create_worker(name: str, settings: Settings, producers: Producers = AIOKafka
         state_interval_s=settings.state_interval_s,
         session_timeout_s=settings.session_timeout_s,
         data_folder=str(data_folder),
+        dead_letters=topics.dead_letters,
     )
     metrics = Metrics(name)
     if settings.metrics_port:

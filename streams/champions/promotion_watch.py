@@ -7,9 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from kafka.errors import KafkaError
-
-from models.errors import ModelError, RecordError
+from models.errors import ModelError, RecordError, UnavailableError
 from models.registry.promotion import Promotion, Role
 from streams.champions.model_pool import ROLES, PromotedModels
 from streams.kafka.connection import Connection
@@ -59,13 +57,13 @@ class Watch:
         while True:
             try:
                 self._follow()
-            except (KafkaError, OSError) as error:
-                log.warning("promotions are taken from the pointer files only: %r", error)
+            except (UnavailableError, OSError) as error:
+                log.warning("promotions are taken from the pointer files only: %s", error)
                 self.look()
                 time.sleep(_LOOK_S)
 
     def _follow(self) -> None:
-        """Look for ever; raises KafkaError where the broker is away."""
+        """Look for ever; raises UnavailableError where the broker is away."""
         if self.connection is None or self.topic is None:
             self.look()
             time.sleep(_LOOK_S)

@@ -62,6 +62,15 @@ class Cluster:
         lag = sum(max(0, end - committed[place]) for place, end in ends.items())
         return GroupStatus(name, bool(committed), lag, states.get(name))
 
+    def since(self, topic: str, partitions: int, time_ms: int) -> dict[int, tuple[int, int]]:
+        """Return, by partition, the offsets [start, end) of what was written to a topic since a moment."""
+        places = [TopicPartition(topic, i) for i in range(partitions)]
+        with self._answering(f"offsets of topic {topic} not read"):
+            ends = self._offsets(places, OffsetSpec.LATEST)
+            starts = self._admin.list_partition_offsets(dict.fromkeys(places, time_ms))
+        found = {p: starts[p].offset if p in starts else -1 for p in places}
+        return {p.partition: (ends[p] if n < 0 else n, ends[p]) for p, n in found.items()}
+
     def _committed(self, group: str) -> dict[TopicPartition, int]:
         """Return committed offsets; a partition without one counts from its beginning, as a worker would."""
         try:

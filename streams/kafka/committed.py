@@ -1,6 +1,6 @@
 """Every consumer is made here: none is given a message of a transaction that is open, or was aborted.
 
-Both libraries, and Faust, would deliver those too: read by a stage, they are processed twice.
+The library, and Faust, would deliver those too: read by a stage, they are processed twice.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
-from kafka import KafkaConsumer
 
 from streams.kafka.connection import Connection
+from streams.kafka.damage import deliver_damage
 from streams.wire.validation import MAX_BYTES
 
 ISOLATION = "read_committed"
@@ -23,10 +23,6 @@ _COMMON: dict[str, Any] = {
 
 
 def aiokafka_consumer(connection: Connection, **options: Any) -> AIOKafkaConsumer:
-    """Return a consumer for coroutines; it has to be started."""
+    """Return a consumer, which has to be started; a damaged batch is one message to it."""
+    deliver_damage()
     return AIOKafkaConsumer(**connection.aiokafka(), **_COMMON, **options)
-
-
-def kafka_python_consumer(connection: Connection, **options: Any) -> KafkaConsumer:
-    """Return a consumer for threads, connected."""
-    return KafkaConsumer(**connection.kafka_python(), **_COMMON, **options)

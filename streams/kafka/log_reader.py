@@ -8,9 +8,11 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from models.errors import UnavailableError
+from streams.alarms import alarm
 from streams.kafka.committed import aiokafka_consumer
 from streams.kafka.connection import Connection
-from streams.stage import Incoming, content_type
+from streams.kafka.damage import REASON
+from streams.stage import Incoming, content_type, header
 
 _SILENCE_S = 60.0
 _POLL_S = 0.2
@@ -55,7 +57,8 @@ class KafkaLog:
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[Sequence[Incoming]]:
         """Yield messages from ``start`` on until ``end`` is reached; some beyond it may come along.
 
-        Raises UnavailableError where the broker gives nothing for a minute.
+        A batch that cannot be decoded is an alarm, and one message with its ``damage``. Raises
+        UnavailableError where the broker gives nothing for a minute.
         """
         if start >= end:
             return
@@ -63,7 +66,7 @@ class KafkaLog:
         self._consumer.assign([tp])
         self._consumer.seek(tp, start)
         while await self._consumer.position(tp) < end:
-            yield [incoming(r) for r in await self._some(tp)]
+            yield [sounded(incoming(r)) for r in await self._some(tp)]
 
     async def all(self, partition: int) -> list[Incoming]:
         """Return every message there is."""
@@ -90,5 +93,18 @@ class KafkaLog:
 def incoming(record: Any) -> Incoming:
     """Return what a Kafka client read as an `Incoming`."""
     return Incoming(
-        record.topic, record.partition, record.offset, record.key, record.value, content_type(record.headers)
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.value,
+        content_type(record.headers),
+        header(record.headers, REASON),
     )
+
+
+def sounded(message: Incoming) -> Incoming:
+    """Raise an alarm where a message stands for a damaged batch; return it."""
+    if message.damage:
+        alarm(f"{message.topic}/{message.partition} offset {message.offset}: {message.damage}")
+    return message

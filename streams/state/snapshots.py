@@ -72,7 +72,12 @@ class Snapshots:
         yield Outgoing(self.topic, POSITION, msgspec.msgpack.encode(self.position), STATE)
 
     def read(self, message: Incoming, stage: Stage) -> None:
-        """Take in one record of the topic, in their order; the newest of each key counts."""
+        """Take in one record of the topic, in their order; the newest of each key counts.
+
+        What stood in a damaged batch is missed by the digest, unless it was written again since.
+        """
+        if message.damage:
+            return
         key = message.key or b""
         if not message.value:
             self._drop(key)

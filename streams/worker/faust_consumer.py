@@ -16,12 +16,14 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from mode.services import WaitResults
 
 from streams.kafka.committed import ISOLATION
+from streams.kafka.damage import deliver_damage
 
 
 class CommittedThread(AIOKafkaConsumerThread):
-    """Reads no message of a transaction that is open, or was aborted."""
+    """Reads no message of a transaction that is open, or was aborted; a damaged batch is one message."""
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        deliver_damage()
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = ISOLATION  # read when it is started
         return consumer

@@ -13,6 +13,7 @@ from models.errors import StateError
 from streams.alarms import alarm
 from streams.stage import Incoming, Outgoing, Stage
 from streams.state.snapshots import Position, Snapshots
+from streams.wire.messages import DeadLetter, dead_letter
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +46,14 @@ class Logs:
     """The input of a stage, and the topics of its snapshots and turns, which may be left out.
 
     ``accept_loss``: begin with what the log still holds where the state is lost, instead of refusing.
+    ``dead_letters`` is the topic for what cannot be read.
     """
 
     source: PartitionedLog
     state: PartitionedLog | None = None
     accept_loss: bool = False
     assignments: PartitionedLog | None = None
+    dead_letters: str = ""
 
 
 class Runner:
@@ -61,19 +64,28 @@ class Runner:
     """
 
     def __init__(
-        self, stage: Stage, partition: int, position: int, snapshots: Snapshots | None = None
+        self,
+        stage: Stage,
+        partition: int,
+        position: int,
+        snapshots: Snapshots | None = None,
+        dead_letters: str = "",
     ) -> None:
         self.stage, self.partition, self.position = stage, partition, position
-        self.snapshots = snapshots
+        self.snapshots, self.dead_letters = snapshots, dead_letters
         self.saved = position
         self.reread = self.unseen = 0
 
     def take(self, messages: Sequence[Incoming]) -> list[Outgoing]:
-        """Process what the stage has not seen yet; the messages must not leave a gap."""
+        """Process what the stage has not seen yet; the messages must not leave a gap.
+
+        A damaged batch is a dead letter that no stage sees.
+        """
         new = [m for m in messages if m.offset >= self.position]
         if not new:
             return []
-        out = list(self.stage.process(new))
+        out = list(self.stage.process([m for m in new if not m.damage]))
+        out += [dead_letter(self.dead_letters, DeadLetter.of(m, m.damage)) for m in new if m.damage]
         self.position = new[-1].offset + 1
         return out
 
@@ -121,7 +133,7 @@ async def catch_up(source: PartitionedLog, runner: Runner, first: int) -> list[O
     if runner.position < first:
         async for messages in source.read(runner.partition, runner.position, first):
             missed = [m for m in messages if m.offset < first]
-            runner.reread += len(missed)
+            runner.reread += sum(not m.damage for m in missed)
             out += runner.take(missed)
         runner.position = first
     return out
@@ -131,7 +143,7 @@ def contiguous(messages: Sequence[Incoming]) -> list[Sequence[Incoming]]:
     """Cut messages, in order of offset, where an offset is missing between two of them."""
     cuts = [i for i in range(1, len(messages)) if messages[i].offset != messages[i - 1].offset + 1]
     edges = [0, *cuts, len(messages)]
-    return [messages[i:j] for i, j in itertools.pairwise(edges)]
+    return [messages[i:j] for i, j in itertools.pairwise(edges) if j > i]
 
 
 def portions(messages: Sequence[Incoming], most_bytes: int) -> Iterator[Sequence[Incoming]]:
@@ -155,15 +167,15 @@ async def _restored(
     """
     stage, (begin, was_cut) = make_stage(), reach
     if logs.state is None or not stage.identity:
-        return Runner(stage, partition, begin), ""
+        return Runner(stage, partition, begin, None, logs.dead_letters), ""
     snapshots = Snapshots(logs.state.topic, stage.identity)
     position, loss = await _loaded(logs.state, snapshots, stage, partition)
     loss = loss or _gap(position, begin, was_cut=was_cut)
     if position is not None and not loss:
-        return Runner(stage, partition, position.offset, snapshots), ""
+        return Runner(stage, partition, position.offset, snapshots, logs.dead_letters), ""
     if loss:
         alarm(f"partition {partition}: {loss}; building it from the log again")
-    return Runner(make_stage(), partition, begin, snapshots.anew()), loss
+    return Runner(make_stage(), partition, begin, snapshots.anew(), logs.dead_letters), loss
 
 
 async def _loaded(

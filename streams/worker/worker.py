@@ -55,6 +55,7 @@ class WorkerOptions:
     state_interval_s: float = 60.0
     session_timeout_s: float = 10.0
     data_folder: str = ""
+    dead_letters: str = ""
 
 
 class Worker:
@@ -179,9 +180,11 @@ class Lane:
         if decided and not await self._commit(runner, decided):
             return False
         outputs: list[Outgoing] = []
-        for run in contiguous(messages):
-            missed = await catch_up(self._connected().source, runner, run[0].offset)
-            outputs += [*missed, *runner.take(run)]
+        source = self._connected().source
+        # A damaged batch is fetched once more, by another connection, before it is given up.
+        for run in contiguous([m for m in messages if not m.damage]):
+            outputs += [*await catch_up(source, runner, run[0].offset), *runner.take(run)]
+        outputs += await catch_up(source, runner, messages[-1].offset + 1)
         outputs += await runner.stage.flush()
         self._observe(runner, outputs, len(messages), time.monotonic() - started)
         return await self._commit(runner, outputs)
@@ -245,7 +248,7 @@ class Lane:
             assignments = (
                 KafkaLog(options.connection, options.assignments_topic) if options.assignments_topic else None
             )
-            self._logs = Logs(source, state, options.accept_loss, assignments)
+            self._logs = Logs(source, state, options.accept_loss, assignments, options.dead_letters)
         return self._logs
 
 

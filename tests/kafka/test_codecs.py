@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from aiokafka import AIOKafkaProducer
+from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 
 from simulators.replay.replay import replay
@@ -38,17 +39,20 @@ def broker(request: pytest.FixtureRequest) -> Connection:
     return found
 
 
-def producer(connection: Connection, codec: str | None) -> KafkaProducer:
-    return KafkaProducer(
-        **connection.kafka_python(), compression_type=codec, acks="all", linger_ms=200, batch_size=262_144
-    )
+@asynccontextmanager
+async def producing(connection: Connection, codec: str | None) -> AsyncIterator[AIOKafkaProducer]:
+    sizes = {"linger_ms": 200, "max_batch_size": 262_144}
+    producer = AIOKafkaProducer(**connection.aiokafka(), compression_type=codec, **sizes)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
 
 
-def send_all(connection: Connection, topic: str, codec: str | None) -> None:
-    sending = producer(connection, codec)
-    for value in VALUES:
-        sending.send(topic, value, partition=0)
-    sending.close()
+async def send_all(connection: Connection, topic: str, codec: str | None) -> None:
+    async with producing(connection, codec) as producer:
+        await asyncio.gather(*[await producer.send(topic, value, partition=0) for value in VALUES])
 
 
 async def logged(connection: Connection, topic: str) -> list[bytes | None]:
@@ -72,7 +76,7 @@ def fed(connection: Connection, topic: str) -> list[bytes | None]:
 def test_logs_and_feeds_read_what_a_producer_compressed(broker: Connection, codec: str) -> None:
     topics = Topics(f"by-{codec}-")
     create_topics(broker, topics, 1)
-    send_all(broker, topics.telemetry, codec)
+    asyncio.run(send_all(broker, topics.telemetry, codec))
     assert codecs_of(broker, topics.telemetry) == {codec}
     assert sum(b.nbytes for b in stored(broker, topics.telemetry)) < sum(map(len, VALUES)) / 10
     assert asyncio.run(logged(broker, topics.telemetry)) == VALUES
@@ -87,40 +91,38 @@ def test_logs_and_feeds_read_what_the_broker_itself_compressed(kafka: Connection
     admin = KafkaAdminClient(**kafka.kafka_python())
     admin.alter_configs([ConfigResource("topic", topics.telemetry, configs={"compression.type": codec})])
     admin.close()
-    send_all(kafka, topics.telemetry, None)
+    asyncio.run(send_all(kafka, topics.telemetry, None))
     assert codecs_of(kafka, topics.telemetry) == {codec}
     assert asyncio.run(logged(kafka, topics.telemetry)) == VALUES
     assert fed(kafka, topics.telemetry) == VALUES
 
 
 class Compressed(Run):
-    """A run whose telemetry comes by every codec in turn."""
+    """A run whose telemetry comes by every codec in turn, hour by hour."""
 
     def _publish(self) -> None:
-        with ExitStack() as stack:
-            producers = [producer(self.connection, codec) for codec in CODECS]
-            for one in producers:
-                stack.callback(one.close)
-            turn = itertools.cycle(producers)
-            sending = [next(turn)]
+        hours: list[list[tuple[int, Outgoing]]] = [[]]
+        replay(
+            slices(),
+            self.fleet,
+            partitions=PARTITIONS,
+            telemetry=self.topics.telemetry,
+            send=lambda partition, message: hours[-1].append((partition, message)),
+            pace=lambda _: hours.append([]),
+            batch_s=3600,
+        )
+        asyncio.run(self._send(hours))
 
-            def send(partition: int, message: Outgoing) -> None:
-                headers = [("content-type", message.content_type.encode())]
-                sending[0].send(message.topic, message.value, message.key or None, headers, partition)
-
-            def pace(_: int) -> None:
-                sending[0].flush()
-                sending[0] = next(turn)
-
-            replay(
-                slices(),
-                self.fleet,
-                partitions=PARTITIONS,
-                telemetry=self.topics.telemetry,
-                send=send,
-                pace=pace,
-                batch_s=3600,
-            )
+    async def _send(self, hours: list[list[tuple[int, Outgoing]]]) -> None:
+        async with AsyncExitStack() as stack:
+            producers = [
+                await stack.enter_async_context(producing(self.connection, codec)) for codec in CODECS
+            ]
+            for producer, sent in zip(itertools.cycle(producers), hours, strict=False):
+                for partition, m in sent:
+                    headers = [("content-type", m.content_type.encode())]
+                    await producer.send(m.topic, m.value, m.key or None, partition, headers=headers)
+                await producer.flush()
 
 
 def test_a_worker_computes_the_same_windows_from_batches_of_every_codec(

@@ -18,8 +18,9 @@ from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import free_port
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
+from streams.stage import Incoming
 from streams.wire import messages
-from streams.wire.messages import Assignment
+from streams.wire.messages import Assignment, DeadLetter
 
 
 def found(settings: Settings) -> dict[str, Finding]:
@@ -63,6 +64,22 @@ def test_a_broker_without_transactions_is_named_as_such(bootstrap: str, tmp_path
     assert (findings["broker"].status, findings["topics"].status) == ("ok", "ok")
     assert findings["transactions"].status == "warn"
     assert "written twice" in findings["transactions"].detail
+
+
+def test_dead_letters_of_the_day_are_counted_and_the_last_one_told(bootstrap: str, tmp_path: Path) -> None:
+    topics, settings = (
+        Topics("letters-"),
+        Settings(home=str(tmp_path), broker=bootstrap, topic_prefix="letters-"),
+    )
+    create_topics(Connection(bootstrap), topics, 2)
+    assert found(settings)["dead letters"].status == "ok"
+    with Publisher(Connection(bootstrap)) as publisher:
+        for offset in (3, 4):
+            letter = DeadLetter.of(Incoming(topics.telemetry, 1, offset, b"a", b"x", ""), "no good")
+            publisher.send(1, messages.dead_letter(topics.dead_letters, letter))
+    finding = found(settings)["dead letters"]
+    assert finding.status == "warn"
+    assert finding.detail == "2 in a day; letters-telemetry/1 offset 4: no good"
 
 
 def test_other_partitions_than_configured_fail(bootstrap: str, tmp_path: Path) -> None:
