@@ -28,11 +28,17 @@ class CommittedThread(AIOKafkaConsumerThread):
         consumer._isolation_level = ISOLATION  # read when it is started
         return consumer
 
-    def highwater(self, tp: Any) -> int:
-        """Return the offset up to which messages may be read: what lies beyond it is not committed yet."""
+    def highwater(self, tp: Any) -> Any:
+        """Return the offset up to which messages may be read: what lies beyond it is not committed yet.
+
+        None where nothing was fetched yet, or the partition was given to another meanwhile.
+        """
         consumer = self._ensure_consumer()
-        stable = consumer.last_stable_offset(tp)
-        return int(consumer.highwater(tp) if stable is None or stable < 0 else stable)
+        try:
+            stable = consumer.last_stable_offset(tp)
+            return consumer.highwater(tp) if stable is None or stable < 0 else stable
+        except (AssertionError, KeyError):  # what aiokafka says of a partition that is not assigned
+            return None
 
 
 class SteadyConsumer(Consumer):

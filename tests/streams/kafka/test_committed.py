@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
 from streams.kafka.committed import ISOLATION
 from streams.kafka.connection import Connection
@@ -64,14 +65,30 @@ def test_a_consumer_that_is_constructed_elsewhere_is_found(planted: str) -> None
     assert len(list(constructions(planted))) == 1
 
 
+def thread(*, commits: bool = False) -> Any:
+    """Return a worker's consumer thread, not started."""
+    app = create_app(WorkerOptions(Connection("127.0.0.1:1"), "group", ("telemetry",)), commits=commits)
+    consumer: Any = app.transport.Consumer
+    return consumer(app.transport, print, print, print)._thread
+
+
 @pytest.mark.parametrize("commits", [True, False])
 def test_a_worker_reads_what_was_committed_however_it_commits_itself(*, commits: bool) -> None:
     async def isolation() -> str:
-        app = create_app(WorkerOptions(Connection("127.0.0.1:1"), "group", ("telemetry",)), commits=commits)
-        consumer: Any = app.transport.Consumer
-        thread = consumer(app.transport, print, print, print)._thread
-        created = thread._create_consumer(loop=asyncio.get_running_loop())
+        created = thread(commits=commits)._create_consumer(loop=asyncio.get_running_loop())
         await created.stop()
         return str(created._isolation_level)
 
     assert asyncio.run(isolation()) == ISOLATION
+
+
+def test_how_far_may_be_read_is_unknown_before_the_first_fetch_and_of_a_partition_of_others() -> None:
+    async def known() -> list[object]:
+        ours = thread()
+        ours._consumer = ours._create_consumer(loop=asyncio.get_running_loop())
+        ours._consumer.assign([TopicPartition("telemetry", 0)])
+        found = [ours.highwater(TopicPartition("telemetry", partition)) for partition in (0, 1)]
+        await ours._consumer.stop()
+        return found
+
+    assert asyncio.run(known()) == [None, None]
