@@ -26,8 +26,8 @@ from streams.kafka.publisher import Publisher
 from streams.stage import Outgoing
 from streams.wire import messages
 from streams.wire.messages import Assignment, Scores
-from tests.models.risk.test_explain import Trained, fleet, trained
 from tests.support.model_pools import divided
+from tests.support.toy_model import Trained, fleet, trained
 from tests.test_end_to_end import Alarms
 
 HOUR_MS = 3_600_000

@@ -8,7 +8,7 @@ import pytest
 
 from chillcast.settings import Settings
 from streams.kafka.connection import Connection
-from tests.models.risk.test_explain import fleet, trained
+from tests.support.toy_model import fleet, trained
 from tests.test_hot_swap import check_swaps
 
 pytestmark = pytest.mark.kafka

@@ -26,8 +26,8 @@ from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
 from streams.wire import messages
 from streams.wire.messages import Scores, Watermark
-from tests.models.registry.test_foreign_booster import booster, some
-from tests.models.risk.test_explain import Trained, fleet, trained
+from tests.support.foreign_boosters import foreign_booster, two_features
+from tests.support.toy_model import Trained, fleet, trained
 
 FIGURES = {
     "model_recall": 0.5,
@@ -66,7 +66,7 @@ def test_a_booster_of_ones_own_is_registered_shadowed_promoted_and_rolled_back(
 ) -> None:
     first = registered(models, toy.model)
     models.promote(first, reason="the first")
-    booster(some(), 2).save_model(tmp_path / "own.txt")
+    foreign_booster(two_features(), 2).save_model(tmp_path / "own.txt")
     own = models.register(tmp_path / "own.txt", threshold=0.3)
     models.promote(own, reason="to see", shadow=True)
     with pytest.raises(ModelError, match=rf"version {own} does not pass the gate: not measured"):
@@ -226,7 +226,7 @@ def chillcast(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
 def test_the_command_line_says_the_same(models: Models, toy: Trained) -> None:
     home = models.settings.home_path
     models.promote(registered(models, toy.model), reason="the first")
-    booster(some(), 2).save_model(home / "own.txt")
+    foreign_booster(two_features(), 2).save_model(home / "own.txt")
     run = chillcast("register", str(home / "own.txt"), "--json", home=home)
     assert json.loads(run.stdout) == {"version": "2"}, run.stderr
     refused = chillcast("promote", "2", "--reason", "mine", home=home)

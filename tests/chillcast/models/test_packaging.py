@@ -15,7 +15,7 @@ from models.fleet.fleet import load_fleet
 from models.registry.bundle import write_bundle
 from models.registry.promotion import CHAMPION, Promotion, Promotions
 from streams.champions.model_pool import PromotedModels
-from tests.models.risk.test_explain import Trained, fleet, trained
+from tests.support.toy_model import Trained, fleet, trained
 
 PROMOTION = Promotion(fleet="toy", version="7", reason="packaged", promoted_ms=1)
 

@@ -15,8 +15,8 @@ from chillcast.settings import Settings
 from models.features.expectation import fit_expectation
 from models.registry.bundle import write_bundle
 from models.registry.promotion import CHAMPION, Promotion
-from tests.models.features.test_expectation import machines, rows, slices
-from tests.models.risk.test_explain import fleet, trained
+from tests.support.loaded_machines import machines, rows, slices
+from tests.support.toy_model import fleet, trained
 
 HEAVY = ("lightgbm", "mlflow", "pandas", "pyarrow", "river", "sklearn", "matplotlib")
 OPENED = """

@@ -12,7 +12,7 @@ from models.store.dataset import Catalogue, select
 from models.store.feature_store import FeatureStore, Origin
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
-from tests.models.store.test_feature_store import SCHEMA, windows
+from tests.support.stored_windows import SCHEMA, windows
 
 
 @pytest.fixture

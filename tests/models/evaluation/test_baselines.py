@@ -20,7 +20,7 @@ from models.features.schema import FeatureSchema
 from models.fleet.fleet import Rule, Running, Training, load_fleet
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
-from tests.models.features.test_kernel import fleet_of
+from tests.support.toy_fleet import fleet_of
 
 CHILLER = Path(__file__).parents[3] / "fleets" / "chiller.toml"
 

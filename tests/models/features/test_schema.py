@@ -7,7 +7,7 @@ import pytest
 from models.errors import ModelError
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import load_fleet
-from tests.models.features.test_kernel import fleet_of
+from tests.support.toy_fleet import fleet_of
 
 FLEETS = sorted((Path(__file__).parents[3] / "fleets").glob("*.toml"))
 

@@ -9,7 +9,7 @@ from models.errors import ConfigError, ModelError
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import Inventory, read_inventory, to_json
 from models.store.feature_store import FeatureStore
-from tests.models.features.test_kernel import fleet_of
+from tests.support.toy_fleet import fleet_of
 
 TWO = Inventory({"m1": {"model": "X", "site": "north"}, "m2": {"model": "Y"}})
 

@@ -1,5 +1,3 @@
-"""The fleet of test_fitting, of which half is of model X, and all but two of the rest of model Y."""
-
 from __future__ import annotations
 
 from dataclasses import replace
@@ -20,25 +18,8 @@ from models.risk.hazard import RiskModel
 from models.risk.model_set import Segment, summary
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
-from tests.models.learning.test_fitting import ASSETS, EVENTS, TRIPS, UNTIL, fleet, ignore, slices, written
-
-PLATES = {a: {"model": "X" if i < 10 else "Y", "site": f"s{i % 4}"} for i, a in enumerate(ASSETS[:18])}
-INVENTORY = Inventory({**PLATES, "a77": {"model": "X"}})
-BY_MODEL = Segments(by="model", minimum_instances=100, minimum_failures=10, rounds=10)
-
-
-def divided(
-    folder: Path, segments: Segments = BY_MODEL, processes: int = 1, inventory: Inventory = INVENTORY
-) -> Fitted:
-    return fit(
-        fleet(),
-        History(fleet(), slices(EVENTS)),
-        start_ms=0,
-        until_ms=UNTIL * DAY_MS,
-        seed=7,
-        progress=ignore,
-        division=Division(segments, inventory, folder / "run.pack", processes),
-    )
+from tests.support.divided_fleet import BY_MODEL, INVENTORY, PLATES, divided
+from tests.support.rising_fleet import ASSETS, EVENTS, TRIPS, UNTIL, fleet, ignore, slices, written
 
 
 @pytest.fixture(scope="module")

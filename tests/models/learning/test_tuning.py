@@ -10,7 +10,7 @@ from models.learning.fitting import Fitted, History, fit
 from models.learning.training_set import Examples
 from models.learning.tuning import tune
 from models.telemetry.labels import DAY_MS
-from tests.models.learning.test_fitting import EVENTS, UNTIL, fitted, fleet, ignore, slices
+from tests.support.rising_fleet import EVENTS, UNTIL, fitted, fleet, ignore, slices
 
 _RANGES = {
     "learning_rate": (0.01, 0.2),

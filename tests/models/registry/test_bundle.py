@@ -18,8 +18,8 @@ from models.registry.bundle import load_bundle, write_bundle
 from models.registry.manifest import bundle_sha256, champion, load_expectation, read_manifest
 from models.registry.promotion import CHAMPION, Promotion, Promotions
 from models.risk.hazard import RiskModel
-from tests.models.risk.test_causes import trained as trained_causes
-from tests.models.risk.test_hazard import fitted, history
+from tests.support.hazard_model import fitted, history
+from tests.support.toy_causes import trained_causes
 
 PRINT = "f" * 16
 EXPECTATION = Expectation(sensors=(), surfaces=(), sigma=(), offsets={"a": ()})

@@ -18,8 +18,8 @@ from models.errors import ModelError
 from models.registry.bundle import load_bundle
 from models.registry.manifest import read_manifest
 from models.risk.pack import Recent
-from tests.models.learning.test_fitting import written
-from tests.models.learning.test_segments import divided
+from tests.support.divided_fleet import divided
+from tests.support.rising_fleet import written
 
 
 @pytest.fixture(scope="module")

@@ -1,32 +1,15 @@
 from __future__ import annotations
 
-import lightgbm as lgb
 import numpy as np
 import pytest
 
 from models.errors import ModelError
-from models.features.schema import FeatureSchema
 from models.registry.foreign_booster import adopt
-from tests.models.risk.test_explain import fleet
-
-SCHEMA = FeatureSchema(fleet())
-
-
-def booster(names: list[str] | None, width: int, **parameters: object) -> lgb.Booster:
-    rng = np.random.default_rng(1)
-    features = rng.normal(size=(600, width))
-    label = (features[:, 0] + rng.normal(size=600) > 1).astype(float)
-    data = lgb.Dataset(features, label, feature_name=names or "auto")
-    settings = {"objective": "binary", "verbose": -1, "num_leaves": 4, "num_threads": 1, **parameters}
-    return lgb.train(settings, data, num_boost_round=5)
-
-
-def some() -> list[str]:
-    return [SCHEMA.names[3], SCHEMA.names[0]]
+from tests.support.foreign_boosters import SCHEMA, foreign_booster, two_features
 
 
 def test_a_booster_over_some_features_scores_as_it_does_alone() -> None:
-    own = booster(some(), 2)
+    own = foreign_booster(two_features(), 2)
     model = adopt(own.model_to_string(), SCHEMA, threshold=0.3)
     rows = np.random.default_rng(2).normal(size=(50, len(SCHEMA))).astype(np.float32)
     risks = model.score(rows)
@@ -37,14 +20,14 @@ def test_a_booster_over_some_features_scores_as_it_does_alone() -> None:
 
 
 def test_a_booster_without_names_takes_every_feature_in_order() -> None:
-    own = booster(None, len(SCHEMA))
+    own = foreign_booster(None, len(SCHEMA))
     rows = np.zeros((1, len(SCHEMA)), np.float32)
     model = adopt(own.model_to_string(), SCHEMA, threshold=0.3)
     assert model.score(rows)[0, -1] == pytest.approx(own.predict(rows)[0])
 
 
 def test_a_booster_whose_last_input_is_the_interval_gives_hazards() -> None:
-    model = adopt(booster([*some(), "interval"], 3).model_to_string(), SCHEMA, threshold=0.3)
+    model = adopt(foreign_booster([*two_features(), "interval"], 3).model_to_string(), SCHEMA, threshold=0.3)
     assert model.spread_d is None
     assert model.columns.tolist() == [3, 0]
 
@@ -53,13 +36,24 @@ def test_a_booster_whose_last_input_is_the_interval_gives_hazards() -> None:
     ("text", "reason"),
     [
         (lambda: "not a model", "no feature_names: expected a model"),
-        (lambda: booster(["x", "y"], 2).model_to_string(), "input 'x': expected features of fleet toy"),
-        (lambda: booster(None, 2).model_to_string(), f"2 inputs without names: expected all {len(SCHEMA)}"),
         (
-            lambda: booster(some(), 2, objective="regression").model_to_string(),
+            lambda: foreign_booster(["x", "y"], 2).model_to_string(),
+            "input 'x': expected features of fleet toy",
+        ),
+        (
+            lambda: foreign_booster(None, 2).model_to_string(),
+            f"2 inputs without names: expected all {len(SCHEMA)}",
+        ),
+        (
+            lambda: foreign_booster(two_features(), 2, objective="regression").model_to_string(),
             "objective regression: expected a probability",
         ),
-        (lambda: booster(some(), 2).model_to_string().replace("left_child=", "left_child=9"), "left_child"),
+        (
+            lambda: (
+                foreign_booster(two_features(), 2).model_to_string().replace("left_child=", "left_child=9")
+            ),
+            "left_child",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_was_expected(text: object, reason: str) -> None:
@@ -70,4 +64,4 @@ def test_what_does_not_fit_is_refused_with_what_was_expected(text: object, reaso
 
 def test_a_threshold_is_a_probability() -> None:
     with pytest.raises(ModelError, match="threshold 30: expected a probability"):
-        adopt(booster(some(), 2).model_to_string(), SCHEMA, threshold=30)
+        adopt(foreign_booster(two_features(), 2).model_to_string(), SCHEMA, threshold=30)

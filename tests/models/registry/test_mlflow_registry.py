@@ -13,7 +13,7 @@ from models.registry.bundle import load_bundle, write_bundle
 from models.registry.manifest import champion, read_manifest
 from models.registry.mlflow_registry import Registry
 from models.registry.promotion import Promotion
-from tests.models.risk.test_hazard import fitted
+from tests.support.hazard_model import fitted
 
 PRINT = "f" * 16
 

@@ -6,8 +6,8 @@ import pytest
 from models.errors import ModelError
 from models.risk.booster import check_booster
 from models.risk.hazard import RiskModel
-from tests.models.risk.test_causes import trained as trained_causes
-from tests.models.risk.test_hazard import fitted
+from tests.support.hazard_model import fitted
+from tests.support.toy_causes import trained_causes
 
 
 @pytest.fixture(scope="module")

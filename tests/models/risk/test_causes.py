@@ -5,28 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from models.risk.causes import OTHER, CauseModel, classes, cross_entropy, numbers_of, train_causes
+from models.risk.causes import OTHER, classes, cross_entropy, numbers_of
 from models.telemetry.samples import Float32
-
-CODES = ("ice", "oil", OTHER)
-
-
-def made(seed: int, n: int = 600) -> tuple[Float32, list[str]]:
-    """Feature 2 tells oil (high) from ice (low), feature 0 is noise; every tenth cause is rare."""
-    rng = np.random.default_rng(seed)
-    truth = np.where(np.arange(n) % 10 == 0, "rust", np.where(rng.random(n) < 0.5, "oil", "ice"))
-    features = rng.normal(0, 1, (n, 2)).astype(np.float32)
-    features[:, 1] += np.where(truth == "oil", 3.0, np.where(truth == "ice", -3.0, 0.0))
-    return features, truth.tolist()
-
-
-def trained(seed: int = 1) -> CauseModel:
-    features, truth = made(2)
-    columns = np.array([0, 2])
-    parameters = {"num_leaves": 4, "learning_rate": 0.2}
-    return train_causes(
-        features, truth, codes=CODES, columns=columns, rounds=30, parameters=parameters, seed=seed
-    )
+from tests.support.toy_causes import CODES, oil_and_ice, trained_causes
 
 
 def vectors(features: Float32) -> Float32:
@@ -35,8 +16,8 @@ def vectors(features: Float32) -> Float32:
 
 
 def test_what_tells_the_causes_apart_is_found_on_windows_never_seen() -> None:
-    features, truth = made(3)
-    said = trained().score(vectors(features))
+    features, truth = oil_and_ice(3)
+    said = trained_causes().score(vectors(features))
     number = numbers_of(truth, CODES)
     assert said.sum(axis=1) == pytest.approx(np.ones(len(said)))
     assert (said.argmax(axis=1) == number).mean() > 0.85
@@ -44,16 +25,16 @@ def test_what_tells_the_causes_apart_is_found_on_windows_never_seen() -> None:
 
 
 def test_the_same_windows_and_seed_give_the_same_trees() -> None:
-    assert trained().booster.model_to_string() == trained().booster.model_to_string()
+    assert trained_causes().booster.model_to_string() == trained_causes().booster.model_to_string()
 
 
 def test_trees_that_were_too_sure_are_cooled_on_later_windows() -> None:
-    features, truth = made(4)
+    features, truth = oil_and_ice(4)
     rng = np.random.default_rng(5)
     shuffled = [
         truth[i] if rng.random() < 0.6 else truth[rng.integers(len(truth))] for i in range(len(truth))
     ]
-    model = trained()
+    model = trained_causes()
     raw = model.raw(vectors(features))
     cooled = model.calibrated(raw, shuffled)
     number = numbers_of(shuffled, CODES)
@@ -64,7 +45,7 @@ def test_trees_that_were_too_sure_are_cooled_on_later_windows() -> None:
 
 
 def test_without_a_later_window_nothing_is_cooled() -> None:
-    model = trained()
+    model = trained_causes()
     assert model.calibrated(np.empty((0, 3)), []) is model
     assert model.score(np.empty((0, 3), np.float32)).shape == (0, 3)
 

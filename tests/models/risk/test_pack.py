@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.errors import ModelError
 from models.risk.pack import Entry, Pack, Recent, packed, write_pack
-from tests.models.risk.test_hazard import fitted
+from tests.support.hazard_model import fitted
 
 NAMES = ("model:A", "model:B", "model:C")
 

@@ -16,7 +16,7 @@ from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of
 from models.store.feature_store import FeatureStore, Origin, stored_schema
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
-from tests.models.learning.test_fitting import DAYS, EVENTS, UNTIL, fitted, fleet, slices, written
+from tests.support.rising_fleet import DAYS, EVENTS, UNTIL, fitted, fleet, slices, written
 
 END_MS = DAYS * DAY_MS
 

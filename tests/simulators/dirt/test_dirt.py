@@ -17,7 +17,7 @@ from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Float32, Int64, Samples, TimeSlice
 from simulators.dirt.dirt import Dirt, corrupt, load_dirt
-from tests.models.features.test_kernel import MINUTE, fleet_of
+from tests.support.toy_fleet import MINUTE, fleet_of
 
 S, DAYS, PERIODS = 4, 6, 1440
 NAMES = ("a", "b", "c", "d", "e")

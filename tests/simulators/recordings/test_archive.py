@@ -21,9 +21,9 @@ from simulators.recordings.archiver import Archiver
 from simulators.recordings.digest import Digest
 from simulators.replay.playable import Span, open_recording
 from simulators.truth import FaultRecord
-from tests.models.features.test_kernel import fleet_of
 from tests.simulators.dirt.test_dirt import ALL, FLEET, clean
 from tests.simulators.replay.test_replay import raw_of
+from tests.support.toy_fleet import fleet_of
 
 
 def corrupted() -> list[TimeSlice]:

@@ -12,7 +12,7 @@ import pytest
 from models.errors import ConfigError, RecordingError
 from models.fleet.fleet import Column, EventRule, Fleet, Recording, load_fleet
 from simulators.recordings.recording import Recorded, read_recording
-from tests.models.features.test_kernel import fleet_of
+from tests.support.toy_fleet import fleet_of
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT.parent / "shared" / "data"

@@ -11,9 +11,9 @@ from models.telemetry.samples import Samples
 from simulators.replay.player import MAX, Player, Steering, parse_speed, since
 from streams.stage import Outgoing
 from streams.wire.messages import Control, Watermark
-from tests.models.features.test_kernel import MINUTE
 from tests.simulators.replay.test_replay import FLEET, START_MS, slices
 from tests.support.collected import decoded
+from tests.support.toy_fleet import MINUTE
 
 END_MS = slices()[0].end_ms
 

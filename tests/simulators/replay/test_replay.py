@@ -13,8 +13,8 @@ from simulators.replay.replay import batch_ms_of, batches, replay
 from streams.kafka.topics import partition_of
 from streams.stage import Outgoing
 from streams.wire.messages import Watermark
-from tests.models.features.test_kernel import HOP, MINUTE, fleet_of, samples_of
 from tests.support.collected import collect, decoded
+from tests.support.toy_fleet import HOP, MINUTE, fleet_of, samples_of
 
 FLEET = fleet_of()
 START_MS = 10 * HOP

@@ -19,8 +19,8 @@ from models.risk.hazard import RiskModel
 from models.risk.model_set import ModelSet
 from streams.champions.model_pool import PromotedModels
 from streams.wire.messages import Assignment
-from tests.models.risk.test_explain import Trained, fleet, trained
 from tests.support.model_pools import divided
+from tests.support.toy_model import Trained, fleet, trained
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 
 from models.registry.promotion import CHAMPION
 from streams.champions.promotion_watch import Watch
-from tests.models.risk.test_explain import Trained, fleet, trained
 from tests.streams.champions.test_model_pool import Home, home, ready
+from tests.support.toy_model import Trained, fleet, trained
 
 __all__ = ["home"]
 

@@ -19,7 +19,7 @@ from streams.stage import Incoming, Outgoing
 from streams.stages.features import FeatureStage
 from streams.wire import messages
 from streams.wire.messages import DeadLetter, Drift, Sample, Watermark
-from tests.models.features.test_kernel import HOP, MINUTE, fleet_of
+from tests.support.toy_fleet import HOP, MINUTE, fleet_of
 
 TOPICS = Topics("t.")
 START_MS = 20_000 * DAY_MS

@@ -16,8 +16,8 @@ from streams.stage import Incoming, Outgoing
 from streams.stages.landing import LandingStage
 from streams.wire import messages
 from streams.wire.messages import DeadLetter, Watermark
-from tests.models.store.test_feature_store import HOUR_MS, SCHEMA, windows
 from tests.streams.stages.test_sink import pauses  # noqa: F401  (a fixture)
+from tests.support.stored_windows import HOUR_MS, SCHEMA, windows
 
 TOPICS = Topics("t.")
 EVENT = Event(HOUR_MS, "a", "shutdown", "surge")

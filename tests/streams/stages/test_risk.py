@@ -22,8 +22,8 @@ from streams.stage import Incoming, Outgoing
 from streams.stages.risk import RiskStage
 from streams.wire import messages
 from streams.wire.messages import Alert, DeadLetter, Drift, Scores, Watermark
-from tests.models.risk.test_explain import Trained, fleet, trained
 from tests.support.model_pools import Held, divided
+from tests.support.toy_model import Trained, fleet, trained
 
 TOPICS = Topics("t.")
 HOUR_MS = 3_600_000

@@ -17,9 +17,9 @@ from streams.stages.risk import RiskStage
 from streams.state.snapshots import Snapshots
 from streams.wire import messages
 from streams.wire.messages import Assignment
-from tests.models.risk.test_explain import Trained, fleet, trained
 from tests.streams.stages.test_risk import TOPICS, alerts, days_of, scores, trip, watermark, window
 from tests.support.model_pools import Held
+from tests.support.toy_model import Trained, fleet, trained
 
 
 @pytest.fixture(scope="module")

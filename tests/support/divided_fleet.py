@@ -1,0 +1,29 @@
+"""The rising fleet, of which half is of model X, and all but two of the rest of model Y."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.fleet.inventory import Inventory
+from models.learning.fitting import Fitted, History, fit
+from models.learning.segments import Division, Segments
+from models.telemetry.labels import DAY_MS
+from tests.support.rising_fleet import ASSETS, EVENTS, UNTIL, fleet, ignore, slices
+
+PLATES = {a: {"model": "X" if i < 10 else "Y", "site": f"s{i % 4}"} for i, a in enumerate(ASSETS[:18])}
+INVENTORY = Inventory({**PLATES, "a77": {"model": "X"}})
+BY_MODEL = Segments(by="model", minimum_instances=100, minimum_failures=10, rounds=10)
+
+
+def divided(
+    folder: Path, segments: Segments = BY_MODEL, processes: int = 1, inventory: Inventory = INVENTORY
+) -> Fitted:
+    return fit(
+        fleet(),
+        History(fleet(), slices(EVENTS)),
+        start_ms=0,
+        until_ms=UNTIL * DAY_MS,
+        seed=7,
+        progress=ignore,
+        division=Division(segments, inventory, folder / "run.pack", processes),
+    )
