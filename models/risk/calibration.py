@@ -30,7 +30,7 @@ def sigmoid(logit: Float64) -> Float64:
 class PlattScaling:
     """``calibrated log-odds = intercept + slope × log-odds``; the identity where nothing was learnt.
 
-    >>> bool(np.isclose(Line().apply(np.array([0.3]))[0], 0.3))
+    >>> bool(np.isclose(PlattScaling().apply(np.array([0.3]))[0], 0.3))
     True
     """
 

@@ -59,7 +59,7 @@ class CauseModel:
 def temperature_scaled(raw: Float64, temperature: float) -> Float64:
     """Return the (n, K) probabilities of log-odds that are divided by a temperature.
 
-    >>> temperature-scaled(np.array([[0.0, np.log(3.0)]]), 1.0).round(2).tolist()
+    >>> temperature_scaled(np.array([[0.0, np.log(3.0)]]), 1.0).round(2).tolist()
     [[0.25, 0.75]]
     """
     scaled = raw / temperature

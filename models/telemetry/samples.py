@@ -24,7 +24,7 @@ class Samples:
     ``assets`` names the machines (distinct); ``asset`` (n,) indexes into it; ``time_ms`` (n,) is event
     time in UTC milliseconds; ``values`` (n, S) is in the fleet's sensor order, NaN where missing.
 
-    >>> one = Frames(("CH-0001",), np.zeros(1, np.int32), np.array([0]), np.ones((1, 2), np.float32))
+    >>> one = Samples(("CH-0001",), np.zeros(1, np.int32), np.array([0]), np.ones((1, 2), np.float32))
     >>> len(one)
     1
     """

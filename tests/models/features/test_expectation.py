@@ -18,8 +18,10 @@ from models.features.expectation import (
     terms,
     to_json,
 )
+from models.features.kernel import Kernel
 from models.fleet.fleet import Rule
-from tests.support.loaded_machines import NAMES, NOISE, Rows, machines, rows, slices
+from models.telemetry.samples import Samples
+from tests.support.loaded_machines import HOP_MS, NAMES, NOISE, Rows, machines, rows, slices
 from tests.support.toy_fleet import fleet_of
 
 
@@ -160,3 +162,16 @@ def test_json_brings_back_the_same_expectation(fitted: Expectation) -> None:
 def test_anything_else_is_refused_with_its_source(data: bytes) -> None:
     with pytest.raises(ModelError, match="here: not an expectation"):
         parse_expectation(data, "here")
+
+
+def test_a_kernel_with_an_expectation_puts_the_residuals_of_its_samples_into_its_windows(
+    fitted: Expectation,
+) -> None:
+    kernel, found = Kernel(machines(), fitted), rows(1, seed=8)
+    samples = Samples(NAMES, found.asset, np.array([0]), found.values)
+    state = kernel.start()
+    kernel.step(state, samples)
+    windows, _ = kernel.close(state, HOP_MS)
+    residual = Residuals(machines(), fitted).of(NAMES, found.asset, found.values)
+    mean = kernel.schema.index("head_residual", kernel.schema.windows[0], "mean")
+    assert windows.values[0, mean] == residual[0, 0]
