@@ -71,13 +71,24 @@ class DemoResult:
             for asset, ms in self.report.false_alarms
         )
 
-    def opened_before(self, event: Event) -> int | None:
-        """Return when the case that announced a shutdown opened, None where it was missed."""
-        if event in self.report.missed:
-            return None
-        opened = [a.opened_ms for a in self.gathered.alerts if a.asset == event.asset and a.stage == "open"]
-        before = [t for t in opened if 0 < event.time_ms - t <= self.horizon_ms]
-        return min(before, default=None)
+    def cases_before(self, event: Event) -> list[tuple[int, int]]:
+        """Return from when until when a case of the machine was open in the horizon before a shutdown."""
+        alerts = [a for a in self.gathered.alerts if a.asset == event.asset]
+        closed = {a.case: a.time_ms for a in alerts if a.stage == "closed"}
+        spans = [(a.opened_ms, closed.get(a.case, event.time_ms)) for a in alerts if a.stage == "open"]
+        return [
+            (start_ms, min(end_ms, event.time_ms))
+            for start_ms, end_ms in sorted(spans)
+            if 0 < event.time_ms - start_ms <= self.horizon_ms
+        ]
+
+    @property
+    def cleared_then_tripped(self) -> int:
+        """Return how many announced shutdowns came when no case of their machine was open any more."""
+        return sum(
+            max(end_ms for _, end_ms in self.cases_before(event)) < event.time_ms
+            for event, _ in self.report.announced
+        )
 
 
 def run_demo(

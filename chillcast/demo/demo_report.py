@@ -40,6 +40,7 @@ def as_json(result: DemoResult) -> dict[str, Any]:
     return {
         "shutdowns": report.shutdowns,
         "alerted": report.alerted,
+        "cleared_then_tripped": result.cleared_then_tripped,
         "lead_days_median": report.lead_days_median,
         "lead_days": [round(d, 2) for d in report.lead_days],
         "false_alarms": len(report.false_alarms),
@@ -90,9 +91,8 @@ def draw(result: DemoResult, path: Path) -> None:
 
 
 def _draw_event(axes: Axes, row: int, event: Event, result: DemoResult) -> None:
-    opened_ms = result.opened_before(event)
-    if opened_ms is not None:
-        axes.plot([_date(opened_ms), _date(event.time_ms)], [row, row], color="#d97706", lw=4, alpha=0.5)
+    for opened_ms, until_ms in result.cases_before(event):
+        axes.plot([_date(opened_ms), _date(until_ms)], [row, row], color="#d97706", lw=4, alpha=0.5)
         axes.plot(_date(opened_ms), row, marker=">", color="#d97706")
     colour = "#b91c1c" if result.had_precursor(event) else "#9ca3af"
     axes.plot(_date(event.time_ms), row, marker="X", color=colour, markersize=8)

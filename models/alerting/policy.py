@@ -39,6 +39,7 @@ class Remembered(msgspec.Struct, frozen=True, array_like=True):
     opened_ms: int | None = None
     quiet_until_ms: int = 0
     waiting: list[tuple[int, float]] = []
+    calm_since_ms: int | None = None
 
 
 class Policy(Protocol):
@@ -70,10 +71,15 @@ class _HysteresisState:
     above: deque[bool]
     opened_ms: int | None = None
     quiet_until_ms: int = 0
+    calm_since_ms: int | None = None
 
 
 class HysteresisPolicy:
-    """Opens when ``raise_count`` of the last ``of`` risks reach the threshold; closes well below it."""
+    """Opens when ``raise_count`` of the last ``of`` risks reach the threshold; closes well below it.
+
+    A dip does not close a case: every risk of the last ``clear_d`` days has to lie below ``clear_ratio`` of
+    the threshold. After an outcome the machine is left alone for ``cooldown_d``.
+    """
 
     def __init__(self, alerting: Alerting, threshold: float) -> None:
         self.alerting, self.threshold = alerting, threshold
@@ -110,24 +116,35 @@ class HysteresisPolicy:
     def remember(self, asset: str) -> Remembered:
         """Return what is remembered of an asset."""
         state = self._assets[asset]
-        return Remembered(list(state.above), state.opened_ms, state.quiet_until_ms)
+        return Remembered(
+            list(state.above), state.opened_ms, state.quiet_until_ms, calm_since_ms=state.calm_since_ms
+        )
 
     def restore(self, asset: str, remembered: Remembered) -> None:
         """Remember it again."""
         above = deque(remembered.above, maxlen=self.alerting.of)
-        self._assets[asset] = _HysteresisState(above, remembered.opened_ms, remembered.quiet_until_ms)
+        self._assets[asset] = _HysteresisState(
+            above, remembered.opened_ms, remembered.quiet_until_ms, remembered.calm_since_ms
+        )
 
     def _while_open(self, asset: str, state: _HysteresisState, end_ms: int, risk: float) -> list[Decision]:
-        opened_ms = state.opened_ms or 0
-        if end_ms - opened_ms >= self.alerting.horizon_d * DAY_MS:
+        if end_ms - (state.opened_ms or 0) >= self.alerting.horizon_d * DAY_MS:
             reason = "expired"
-        elif risk < self.alerting.clear_ratio * self.threshold:
+        elif self._is_over(state, end_ms, risk):
             reason = "cleared"
         else:
             return []
-        # a risk that is as high as ever after the horizon is no recovery to wait out
-        _shut(state, end_ms, 0.0 if reason == "expired" else self.alerting.cooldown_d)
+        _shut(state, end_ms, 0.0)
         return [Decision(asset, end_ms, "closed", risk, reason)]
+
+    def _is_over(self, state: _HysteresisState, end_ms: int, risk: float) -> bool:
+        """Return whether the risk has been low for long enough."""
+        if risk >= self.alerting.clear_ratio * self.threshold:
+            state.calm_since_ms = None
+            return False
+        if state.calm_since_ms is None:
+            state.calm_since_ms = end_ms
+        return end_ms - state.calm_since_ms >= self.alerting.clear_d * DAY_MS
 
 
 class SharePolicy:
@@ -204,7 +221,7 @@ def create_policy(alerting: Alerting, threshold: float) -> Policy:
 
 
 def _shut(state: _HysteresisState, time_ms: int, cooldown_d: float) -> None:
-    state.opened_ms = None
+    state.opened_ms = state.calm_since_ms = None
     state.above.clear()
     state.quiet_until_ms = time_ms + int(cooldown_d * DAY_MS)
 

@@ -94,8 +94,9 @@ class Alerting(_Table, frozen=True):
     """When a case is opened.
 
     A case opens when the risk over ``horizon_d`` was at or above the threshold in ``raise_count`` of the last
-    ``of`` windows; it closes below ``clear_ratio`` of the threshold, or with the outcome, and stays so for
-    ``cooldown_d``. It closes, too, when the horizon has passed; a risk that is still as high opens another.
+    ``of`` windows; it closes once the risk stayed below ``clear_ratio`` of the threshold for ``clear_d``, or
+    with the outcome, after which none opens for ``cooldown_d``. It closes, too, when the horizon has passed; a
+    risk that is still as high opens another.
     The threshold is learnt on a later slice from ``false_alarms_per_asset_year``, unless ``daily_share`` is
     given: then that share of the fleet with the highest risk is alerted each day.
     """
@@ -104,6 +105,7 @@ class Alerting(_Table, frozen=True):
     raise_count: Positive = 3
     of: Positive = 4
     clear_ratio: Share = 0.5
+    clear_d: Annotated[float, Meta(ge=0)] = 2.0
     cooldown_d: Annotated[float, Meta(ge=0)] = 2.0
     false_alarms_per_asset_year: Annotated[float, Meta(gt=0)] = 1.0
     daily_share: Share | None = None

@@ -20,7 +20,7 @@ from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 
 HOUR_MS = 3_600_000
-HYSTERESIS = Alerting(horizon_d=7.0, raise_count=3, of=4, clear_ratio=0.5, cooldown_d=2.0)
+HYSTERESIS = Alerting(horizon_d=7.0, raise_count=3, of=4, clear_ratio=0.5, clear_d=0.25, cooldown_d=2.0)
 SHARE = Alerting(horizon_d=7.0, daily_share=0.1)
 
 
@@ -154,11 +154,16 @@ def test_a_risk_at_the_threshold_counts() -> None:
     assert stages(hysteresis(0.4), [0.4, 0.4, 0.4]) == [(2, "open", "")]
 
 
-def test_a_case_clears_below_half_the_threshold_and_not_just_below_it() -> None:
-    assert stages(hysteresis(0.4), [0.5, 0.5, 0.5, 0.3, 0.21, 0.19]) == [
+def test_a_case_clears_once_the_risk_stayed_below_half_the_threshold_for_long_enough() -> None:
+    assert stages(hysteresis(0.4), [0.5, 0.5, 0.5, 0.21] + [0.19] * 7) == [
         (2, "open", ""),
-        (5, "closed", "cleared"),
+        (10, "closed", "cleared"),
     ]
+
+
+@given(st.lists(st.floats(0.0, 0.19), min_size=1, max_size=6), st.floats(0.2, 1.0))
+def test_a_dip_closes_no_case(dip: list[float], back: float) -> None:
+    assert stages(hysteresis(0.4), [*[0.5] * 3, *dip, back, *dip, back]) == [(2, "open", "")]
 
 
 def test_a_case_expires_when_the_horizon_has_passed() -> None:
@@ -171,9 +176,17 @@ def test_a_case_that_expires_while_the_risk_is_as_high_is_followed_by_another_wi
     assert found[1:] == [(2 + 24 * 7, "closed", "expired"), (5 + 24 * 7, "open", "")]
 
 
-def test_after_a_case_the_machine_stays_quiet_for_the_cooldown() -> None:
-    risks = [0.9] * 3 + [0.0] + [0.9] * 60
-    assert stages(hysteresis(), risks) == [(2, "open", ""), (3, "closed", "cleared"), (51, "open", "")]
+def test_after_an_outcome_no_case_opens_for_the_cooldown() -> None:
+    policy = hysteresis()
+    stages(policy, [0.9] * 3)
+    policy.event("a", 3 * HOUR_MS)
+    found = [(h, d.stage) for h in range(4, 60) for d in policy.observe("a", h * HOUR_MS, 0.9)]
+    assert found == [(51, "open")]
+
+
+def test_after_a_case_that_cleared_a_new_sign_opens_another_at_once() -> None:
+    risks = [0.9] * 3 + [0.0] * 7 + [0.9] * 3
+    assert stages(hysteresis(), risks) == [(2, "open", ""), (9, "closed", "cleared"), (12, "open", "")]
 
 
 def test_the_share_policy_alerts_the_highest_and_breaks_ties_by_name() -> None:

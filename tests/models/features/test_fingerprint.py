@@ -41,6 +41,7 @@ FULL: dict[str, Any] = {
         "raise_count": 2,
         "of": 5,
         "clear_ratio": 0.4,
+        "clear_d": 1.5,
         "cooldown_d": 1.0,
         "false_alarms_per_asset_year": 2.0,
         "daily_share": 0.1,
