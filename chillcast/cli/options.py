@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from chillcast.settings import Settings, read_settings
+from chillcast.terminal.tables import as_text, table
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet, load_fleet
 
@@ -29,10 +32,19 @@ def opened(**given: Any) -> tuple[Settings, Fleet]:
     return settings, load_fleet(settings.fleet_path)
 
 
-def show(result: dict[str, Any], *, json: bool) -> None:
-    """Print a result: as one JSON object, or a line per key."""
-    if json:
-        typer.echo(msgspec.json.encode(result).decode())
-        return
-    for key, value in result.items():
-        typer.echo(f"{key}: {value}")
+def show(result: Mapping[str, Any], *, json: bool) -> None:
+    """Print a result: as one JSON object, or in words and tables."""
+    typer.echo(msgspec.json.encode(result).decode() if json else as_text(result))
+
+
+def show_rows(rows: Sequence[Mapping[str, Any]], *, json: bool) -> None:
+    """Print rows: as a JSON list, or as a table."""
+    typer.echo(msgspec.json.encode(rows).decode() if json else table(rows) if rows else "none")
+
+
+def need(module: str, extra: str, why: str) -> None:
+    """Raise ConfigError if ``module``, which ``chillcast[extra]`` brings, is not installed."""
+    if find_spec(module) is None:
+        raise ConfigError(
+            "installation", module, "not installed", f"it, {why}: pip install 'chillcast[{extra}]'"
+        )

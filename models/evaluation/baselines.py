@@ -102,7 +102,7 @@ def rules(fleet: Fleet, watched: Watched) -> Baseline:
     keys = fleet.keys
     if not fleet.rules:
         columns = [keys.index(key) for key in fleet.training.rule]
-        text = f"the sum of {', '.join(fleet.training.rule) or 'nothing'}"
+        text = f"the sum of {', '.join(fleet.training.rule)}" if fleet.training.rule else "no rules are given"
         return Baseline("rules", text, np.nansum(watched.sensors[:, columns].astype(np.float64), axis=1))
     risen = [
         (watched.newest[:, keys.index(rule.sensor)].astype(np.float64) - rule.warn) / (rule.trip - rule.warn)

@@ -95,8 +95,8 @@ class Alerting(_Table, frozen=True):
 
     A case opens when the risk over ``horizon_d`` was at or above the threshold in ``raise_count`` of the last
     ``of`` windows; it closes once the risk stayed below ``clear_ratio`` of the threshold for ``clear_d``, or
-    with the outcome, after which none opens for ``cooldown_d``. It closes, too, when the horizon has passed; a
-    risk that is still as high opens another.
+    with the outcome, after which none opens for ``cooldown_d``. It closes, too, when the horizon has passed;
+    a risk that is still as high opens another.
     The threshold is learnt on a later slice from ``false_alarms_per_asset_year``, unless ``daily_share`` is
     given: then that share of the fleet with the highest risk is alerted each day.
     """

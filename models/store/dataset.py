@@ -104,11 +104,12 @@ class Catalogue:
         (self.folder / f"{dataset.digest}.json").write_bytes(msgspec.json.encode(dataset) + b"\n")
 
     def find(self, digest: str) -> Dataset:
-        """Return the one dataset whose digest begins so; ModelError where there is none, or several."""
+        """Return the one dataset whose digest begins so; ModelError if there is none, or several."""
         found = [p for p in self._paths() if digest and p.stem.startswith(digest)]
         if len(found) != 1:
             there = ", ".join(p.stem[:16] for p in self._paths()) or "none"
-            raise ModelError(f"dataset {digest!r}: {len(found)} digests begin so: there are {there}")
+            wrong = f"ambiguous: matches {len(found)} digests" if found else "unknown"
+            raise ModelError(f"dataset {digest!r}: {wrong}; there are {there}")
         return self._read(found[0])
 
     def all(self) -> list[Dataset]:

