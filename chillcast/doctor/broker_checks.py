@@ -22,7 +22,7 @@ from streams.kafka.log_reader import KafkaLog
 from streams.kafka.topics import Topics, wait_for_broker
 from streams.wire import messages
 from streams.wire.messages import DEAD_LETTER, DeadLetter
-from streams.worker.commit import grants_transactions
+from streams.worker.commit import EXACTLY_ONCE, commits_of
 
 _MUCH = 10_000
 _LOOKED_AT = 500  # dead letters of a partition
@@ -64,10 +64,20 @@ def _checked(subject: Subject) -> list[Finding]:
 
 
 def _exactly_once(subject: Subject) -> Finding:
-    if grants_transactions(subject.settings.connection):
-        return Finding("ok", "transactions", "granted: exactly once")
-    detail = "not granted: idempotent path, results may be written twice (with the same content)"
-    return Finding("warn", "transactions", detail, "use Apache Kafka, and allow transactional ids")
+    """Say how the running workers commit: what the broker grants now may not be what it granted them."""
+    said: dict[str, list[str | None]] = {}
+    for stage in STAGES:
+        members = subject.cluster.members(subject.topics.group(stage))
+        said[stage] = [commits_of(member) for member in members]
+    if not any(said.values()):
+        return Finding("skipped", "transactions", "no worker runs that says how it commits")
+    counts = {stage: (sum(w != EXACTLY_ONCE for w in ways), len(ways)) for stage, ways in said.items()}
+    other = [f"{stage} ({n} of {of})" for stage, (n, of) in counts.items() if n]
+    if not other:
+        running = ", ".join(f"{stage} ({of})" for stage, (_, of) in counts.items() if of)
+        return Finding("ok", "transactions", f"exactly once: {running}")
+    detail = f"without: {', '.join(other)}: after a crash results may be written twice, with the same content"
+    return Finding("warn", "transactions", detail, "use Apache Kafka, and restart these workers")
 
 
 def _topics(subject: Subject) -> Finding:
@@ -192,7 +202,7 @@ def _lag(stage: str) -> Callable[[Subject], Finding]:
 
 
 _CHECKS: tuple[tuple[str, str, Callable[[Subject], Finding]], ...] = (
-    ("transactions", "", _exactly_once),
+    ("transactions", "allow DESCRIBE on groups", _exactly_once),
     ("topics", "allow DESCRIBE on topics", _topics),
     ("retention", "allow DESCRIBE_CONFIGS on topics", _retention),
     ("state", "allow DESCRIBE_CONFIGS on topics", _state),

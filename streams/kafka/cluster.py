@@ -71,6 +71,15 @@ class Cluster:
         found = {p: starts[p].offset if p in starts else -1 for p in places}
         return {p.partition: (ends[p] if n < 0 else n, ends[p]) for p, n in found.items()}
 
+    def members(self, group: str) -> list[str]:
+        """Return the ids of the running members of a group, which begin with their client ids."""
+        # The embedded broker describes rights that there are not; others start without a coordinator.
+        unknown = contextlib.suppress(ValueError, CoordinatorNotAvailableError)
+        with self._answering(f"members of group {group} not read"), unknown:
+            found = self._admin.describe_groups([group])[group]
+            return [member["member_id"] for member in found["members"]]
+        return []
+
     def _committed(self, group: str) -> dict[TopicPartition, int]:
         """Return committed offsets; a partition without one counts from its beginning, as a worker would."""
         try:

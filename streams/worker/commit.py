@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
+from aiokafka.errors import ProducerFenced
 
-from models.errors import UnavailableError
 from streams.kafka.connection import Connection
 from streams.stage import Outgoing
 from streams.wire.validation import CUT_BYTES, MAX_BYTES
+from streams.worker.grant import grants_transactions
 
 log = logging.getLogger(__name__)
 
-_PROBE_S = 10.0
+EXACTLY_ONCE, AT_LEAST_ONCE = "exactly-once", "at-least-once"
 _TRANSACTION_MS = 60_000
 
 Producers = Callable[..., Any]
@@ -173,7 +173,7 @@ def create_committer(
     connection: Connection, group: str, producers: Producers = AIOKafkaProducer
 ) -> Committer:
     """Return the best that the broker offers, and say which."""
-    if grants_transactions(connection):
+    if grants_transactions(connection, group):
         log.info("committing in transactions: exactly once")
         return Transactions(connection, group, producers)
     log.warning(
@@ -182,23 +182,15 @@ def create_committer(
     return Idempotent(connection, group, producers)
 
 
-def grants_transactions(connection: Connection) -> bool:
-    """Return whether the broker grants a transactional producer id.
+def client_id(group: str, *, exactly_once: bool) -> str:
+    """Return how a worker calls itself: the broker shows it with the group's members, for `commits_of`."""
+    return f"{group}-{EXACTLY_ONCE if exactly_once else AT_LEAST_ONCE}"
 
-    Raises UnavailableError where it does not answer.
+
+def commits_of(member: str) -> str | None:
+    """Return how a member of a group commits, None if its id does not say so.
+
+    >>> commits_of("chillcast-sink-exactly-once-2eeac1ec-741b")
+    'exactly-once'
     """
-    return asyncio.run(_grants_transactions(connection))
-
-
-async def _grants_transactions(connection: Connection) -> bool:
-    producer = AIOKafkaProducer(**connection.aiokafka(), transactional_id="chillcast-probe")
-    try:
-        await asyncio.wait_for(producer.start(), _PROBE_S)
-    except KafkaConnectionError as error:
-        raise UnavailableError(f"Kafka broker {connection}: {error}") from error
-    except (KafkaError, TimeoutError) as error:
-        log.info("no transactional producer id: %r", error)
-        return False
-    finally:
-        await producer.stop()
-    return True
+    return next((way for way in (EXACTLY_ONCE, AT_LEAST_ONCE) if f"-{way}-" in member), None)

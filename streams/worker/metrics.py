@@ -31,6 +31,12 @@ class Families:
         self.lag = self._gauge("lag_messages", "Messages written to the source but not processed.")
         self.watermark_age = self._gauge("watermark_age_seconds", "Wall clock minus the last watermark.")
         self.state_bytes = self._gauge("state_bytes", "Size of the state of a partition.")
+        self.exactly_once = Gauge(
+            "chillcast_exactly_once",
+            "1: commits in transactions; 0: outputs may come twice.",
+            ("stage",),
+            registry=self.registry,
+        )
         self.messages = self._counter("messages_total", "Messages processed.", _PLACE)
         self.readings = self._counter("readings_total", "Values of sensors in those messages.", _PLACE)
         self.late = self._counter("late_total", "Samples that came late, but in time to count.", _PLACE)
@@ -86,6 +92,10 @@ class Metrics:
         for gauge in (self.families.lag, self.families.watermark_age, self.families.state_bytes):
             with contextlib.suppress(KeyError):  # older clients mind a gauge that was never set
                 gauge.remove(*self._place(partition))
+
+    def set_exactly_once(self, *, exactly_once: bool) -> None:
+        """Say how this worker commits for as long as it lives."""
+        self.families.exactly_once.labels(self.stage).set(exactly_once)
 
     def set_lag(self, partition: int, messages: int) -> None:
         """Say how many messages of the source are still to be processed."""

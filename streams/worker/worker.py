@@ -27,7 +27,7 @@ from streams.stage import Incoming, Outgoing, Stage
 from streams.state.snapshot_schedule import SaveSchedule
 from streams.wire.messages import DEAD_LETTER
 from streams.wire.validation import MAX_BYTES
-from streams.worker.commit import CommitBatch, Committer, LostPartitionError
+from streams.worker.commit import CommitBatch, Committer, LostPartitionError, client_id
 from streams.worker.faust_consumer import QuietMonitor, SteadyConsumer, UncommittingConsumer
 from streams.worker.metrics import Metrics
 from streams.worker.runner import Logs, Runner, catch_up, contiguous, open_runner, portions
@@ -70,6 +70,7 @@ class Worker:
         for lane in self.lanes:
             self._add_agent(lane)
         self.app.on_before_shutdown.connect(self._disconnect)
+        metrics.set_exactly_once(exactly_once=committer.exactly_once)
 
     def run(self) -> None:
         """Start the app and block; logging stays as it was configured."""
@@ -259,6 +260,7 @@ def create_app(options: WorkerOptions, *, commits: bool = True) -> faust.App:
     """
     app = faust.App(
         options.group,
+        broker_client_id=client_id(options.group, exactly_once=not commits),
         broker=options.connection.faust_broker(),
         broker_credentials=options.connection.faust_credentials(),
         datadir=options.data_folder or None,

@@ -20,7 +20,6 @@ from streams.worker.commit import (
     Idempotent,
     LostPartitionError,
     Transactions,
-    grants_transactions,
 )
 
 
@@ -120,7 +119,3 @@ def test_a_former_owner_is_fenced_once_another_has_opened_the_partition(
         await log.stop()
 
     asyncio.run(go())
-
-
-def test_the_embedded_broker_grants_no_transactions(embedded: Connection) -> None:
-    assert not grants_transactions(embedded)

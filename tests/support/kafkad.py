@@ -18,6 +18,7 @@ from streams.processes import children
 
 ROOT = Path(__file__).parents[2]
 USER, PASSWORD = "chillcast", "a-password"
+WORKER = "worker"  # who may do what it is granted, and nothing else
 _CLUSTER = "4L6g3nShT-eMCtK--X86sw"
 _START_S = 60.0
 
@@ -41,7 +42,8 @@ class KafkaServer:
     """One node with its data in ``folder``; use it in a ``with``. `stop` and `start` keep port and data.
 
     ``listener`` is the protocol of its clients: PLAINTEXT, SSL or SASL_SSL, the latter two with a certificate
-    that only ``folder / "ca.pem"`` vouches for; SASL is SCRAM-SHA-512 with `USER` and `PASSWORD`.
+    that only ``folder / "ca.pem"`` vouches for; SASL is SCRAM-SHA-512 with `USER`, who may do anything, or
+    `WORKER`, and `PASSWORD`.
     """
 
     def __init__(self, folder: Path, listener: str = "PLAINTEXT") -> None:
@@ -55,8 +57,9 @@ class KafkaServer:
         if self.listener != "PLAINTEXT":
             _certificate(self.folder)
         (self.folder / "server.properties").write_text(self._properties(), encoding="utf-8")
-        scram = f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"
-        words = ["-t", _CLUSTER, "-c", str(self.folder / "server.properties"), "--add-scram", scram]
+        words = ["-t", _CLUSTER, "-c", str(self.folder / "server.properties")]
+        for name in (USER, WORKER):
+            words += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={PASSWORD}]"]
         command = [*self._java(), "kafka.tools.StorageTool", "format", *words]
         subprocess.run(command, check=True, capture_output=True)
         self.start()
@@ -124,6 +127,8 @@ class KafkaServer:
         if self.listener == "SASL_SSL":
             login = "org.apache.kafka.common.security.scram.ScramLoginModule required"
             out |= {
+                "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                "super.users": f"User:{USER};User:ANONYMOUS",
                 "sasl.enabled.mechanisms": "SCRAM-SHA-512",
                 "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
                 "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": (

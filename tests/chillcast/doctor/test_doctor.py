@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from chillcast.doctor.broker_checks import Subject, _exactly_once
 from chillcast.doctor.doctor import examine, healthy
 from chillcast.doctor.findings import Finding
 from chillcast.pipeline.stages import promotions_of
 from chillcast.settings import Settings, read_settings
 from models.fleet.fleet import load_fleet
 from models.registry.promotion import Promotion
+from streams.kafka.cluster import Cluster
 from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import free_port
 from streams.kafka.publisher import Publisher
@@ -58,12 +60,48 @@ def test_no_broker_is_a_warning_one_that_is_away_a_failure_that_skips_the_rest(t
     assert {away[what].status for what in ("transactions", "topics", "state", "lag risk")} == {"skipped"}
 
 
-def test_a_broker_without_transactions_is_named_as_such(bootstrap: str, tmp_path: Path) -> None:
+class Members(Cluster):
+    """A cluster in whose groups these members are."""
+
+    def __init__(self, **members: str) -> None:
+        self.said = {f"chillcast-{stage}": text.split() for stage, text in members.items()}
+
+    def members(self, group: str) -> list[str]:
+        return [f"{group}-{word}-2eeac1ec" for word in self.said.get(group, [])]
+
+
+@pytest.mark.parametrize(
+    ("members", "status", "detail"),
+    [
+        ({}, "skipped", "no worker runs"),
+        (
+            {"features": "exactly-once exactly-once", "sink": "exactly-once"},
+            "ok",
+            "exactly once: features (2), sink (1)",
+        ),
+        (
+            {"features": "exactly-once at-least-once", "sink": "exactly-once"},
+            "warn",
+            "features (1 of 2): after",
+        ),
+        ({"risk": "faust"}, "warn", "risk (1 of 1)"),
+    ],
+)
+def test_how_workers_commit_is_what_they_say_themselves(
+    members: dict[str, str], status: str, detail: str
+) -> None:
+    finding = _exactly_once(Subject(Members(**members), Settings(), None))
+    assert finding.status == status
+    assert detail in finding.detail
+
+
+def test_the_doctor_looks_at_the_topics_of_a_broker_without_transactions(
+    bootstrap: str, tmp_path: Path
+) -> None:
     create_topics(Connection(bootstrap), Topics("doctor-"), 2)
     findings = found(Settings(home=str(tmp_path), broker=bootstrap, topic_prefix="doctor-"))
     assert (findings["broker"].status, findings["topics"].status) == ("ok", "ok")
-    assert findings["transactions"].status == "warn"
-    assert "written twice" in findings["transactions"].detail
+    assert findings["transactions"].status == "skipped"
 
 
 def test_dead_letters_of_the_day_are_counted_and_the_last_one_told(bootstrap: str, tmp_path: Path) -> None:
