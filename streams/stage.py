@@ -12,6 +12,7 @@ class Incoming:
     """One message as it was read: where it stood, its raw bytes and its headers.
 
     ``damage`` says why a batch could not be decoded for which the message stands; empty otherwise.
+    ``arrived_ms`` is the log's own time of it, 0 if the log has none.
     """
 
     topic: str
@@ -21,6 +22,7 @@ class Incoming:
     value: bytes | None
     content_type: str
     damage: str = ""
+    arrived_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

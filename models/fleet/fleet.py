@@ -46,7 +46,8 @@ class Sampling(_Table, frozen=True):
     """``period_s`` between samples; panes of ``hop_s``; ``windows_s`` are multiples of the hop.
 
     An asset is reported as silent when the fleet has come ``silent_s`` further than it; where that is not
-    given, three hops and the lateness.
+    given, three hops and the lateness. A time that lies more than ``max_future_s`` after the arrival of its
+    message is refused.
     """
 
     period_s: Positive
@@ -54,6 +55,7 @@ class Sampling(_Table, frozen=True):
     windows_s: Annotated[tuple[Positive, ...], Meta(min_length=1)]
     lateness_s: Annotated[int, Meta(ge=0)] = 0
     silent_s: Positive | None = None
+    max_future_s: Annotated[int, Meta(ge=0)] = 3600
 
     @property
     def silence_ms(self) -> int:
@@ -180,7 +182,10 @@ class Recording(_Table, frozen=True, kw_only=True):
 
 
 class Fleet(_Table, frozen=True, dict=True):
-    """Everything that distinguishes one kind of fleet from another."""
+    """Everything that distinguishes one kind of fleet from another.
+
+    A partition of telemetry takes ``max_assets`` machines; a name beyond them is refused.
+    """
 
     name: Key
     asset: str
@@ -190,6 +195,7 @@ class Fleet(_Table, frozen=True, dict=True):
     horizons_d: Annotated[tuple[float, ...], Meta(min_length=1)]
     sensors: Annotated[tuple[Sensor, ...], Meta(min_length=1, max_length=4096)]
     alerting: Alerting
+    max_assets: Positive = 8192
     training: Training = Training()
     running: Running | None = None
     expectation: tuple[Expected, ...] = ()

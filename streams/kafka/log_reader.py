@@ -100,7 +100,15 @@ def incoming(record: Any) -> Incoming:
         record.value,
         content_type(record.headers),
         header(record.headers, REASON),
+        _arrived_ms(record.timestamp),
     )
+
+
+def _arrived_ms(timestamp: float | None) -> int:
+    """Return UTC ms: clients of Kafka say ms as a whole number, Faust says seconds as a fraction."""
+    if timestamp is None or timestamp <= 0:
+        return 0
+    return round(timestamp * 1000) if isinstance(timestamp, float) else int(timestamp)
 
 
 def sounded(message: Incoming) -> Incoming:

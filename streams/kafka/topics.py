@@ -211,7 +211,7 @@ def _created(
         for name in topics.all:
             # One by one: where another process creates the same topics now, the rest is still created.
             if name not in existing:
-                wanted = {name: _wanted(name in topics.compacted, partitions)}
+                wanted = {name: _wanted(name, topics, partitions)}
                 with contextlib.suppress(TopicAlreadyExistsError):
                     admin.create_topics(wanted)
         # A broker answers before all its metadata knows the new topics.
@@ -220,9 +220,12 @@ def _created(
         return described
 
 
-def _wanted(compacted: bool, partitions: int) -> dict[str, Any]:
+def _wanted(name: str, topics: Topics, partitions: int) -> dict[str, Any]:
     wanted: dict[str, Any] = {"num_partitions": partitions, "replication_factor": -1}
-    if compacted:
+    if name == topics.telemetry:
+        # Times of samples are held against their arrival, of which a gateway's clock knows nothing.
+        wanted["configs"] = {"message.timestamp.type": "LogAppendTime"}
+    if name in topics.compacted:
         # A zombie's late record must not be all that compaction leaves before it is noticed.
         wanted["configs"] = {"cleanup.policy": "compact", "min.compaction.lag.ms": "60000"}
     return wanted

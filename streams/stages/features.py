@@ -19,6 +19,7 @@ from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Int64, Samples
 from streams.kafka.topics import Topics, partition_of
 from streams.stage import Incoming, Outgoing, StageCounts
+from streams.stages.admission import Admission
 from streams.stages.step_batch import Part, StepBatch
 from streams.state.snapshots import parsed
 from streams.wire import messages
@@ -62,6 +63,7 @@ class FeatureStage:
         self.seen = KernelCounts(self.kernel.sensors)
         self.watermark_ms = 0
         self._reported_ms = 0
+        self.admission = Admission(fleet)
         self._silent: set[str] = set()
         self._homes: dict[str, int] = {}
         self._changed: dict[str, int] = {}
@@ -118,6 +120,7 @@ class FeatureStage:
         if self._loader is not None:
             self._loader.finish()
         self._loader = None
+        self.admission.restore(self.state.assets)
         newest = self.state.memory.max_ms[: len(self.state.assets)] // self.kernel.plan.hop_ms
         self.fleet_watermark.restore(zip(self.state.assets, newest.tolist(), strict=True), self._reached)
 
@@ -139,24 +142,32 @@ class FeatureStage:
             if isinstance(found, RecordError):
                 raise found
             self._at_home(message.partition, found.record)
+            record, refused = self.admission.admit(found.record, message.arrived_ms)
         except RecordError as error:
             yield self._dead(message, str(error))
             return
-        yield from (self._dead(message, problem) for problem in found.problems)
-        yield from self._outputs(message, found.record)
+        yield from (self._dead(message, problem) for problem in (*found.problems, *refused))
+        yield from self._outputs(message, record)
 
     def _at_home(self, partition: int, record: Samples | Event | Watermark) -> None:
         """Refuse assets of another partition: split over two, each half would give wrong windows."""
         if isinstance(record, Watermark):
             return
         for asset in record.assets if isinstance(record, Samples) else (record.asset,):
-            home = self._homes.get(asset)
-            if home is None:
-                home = self._homes[asset] = partition_of(asset, self.partitions)
+            home = self._home(asset)
             if home != partition:
                 raise RecordError(
                     f"asset {asset!r} on partition {partition}: key {asset!r} belongs to {home}"
                 )
+
+    def _home(self, asset: str) -> int:
+        """Return an asset's partition; those of assets that are remembered are found once."""
+        home = self._homes.get(asset)
+        if home is None:
+            home = partition_of(asset, self.partitions)
+            if asset in self.state.index:
+                self._homes[asset] = home
+        return home
 
     def _outputs(self, message: Incoming, record: Samples | Event | Watermark) -> Iterator[Outgoing]:
         if isinstance(record, Samples):

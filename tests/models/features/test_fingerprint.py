@@ -29,12 +29,14 @@ FULL: dict[str, Any] = {
     "asset_pattern": "m.",
     "outcome": "stop",
     "horizons_d": [1.0, 3.0],
+    "max_assets": 9,
     "sampling": {
         "period_s": 60,
         "hop_s": 240,
         "windows_s": [240, 720, 1920],
         "lateness_s": 1200,
         "silent_s": 9,
+        "max_future_s": 60,
     },
     "alerting": {
         "horizon_d": 1.0,
