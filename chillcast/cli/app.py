@@ -13,8 +13,9 @@ import msgspec
 import typer
 
 from chillcast.cli import data as data_commands
+from chillcast.cli import dead_letters as dead_letter_commands
 from chillcast.cli import models as model_commands
-from chillcast.cli.options import SHIPPED, AsJson, FleetName, Home, need, opened, show
+from chillcast.cli.options import SHIPPED, AsJson, Broker, FleetName, Home, need, opened, show
 from chillcast.settings import find_file, read_settings
 from chillcast.terminal.plotting import keep_cache_under
 from chillcast.terminal.reporter import Reporter
@@ -34,8 +35,8 @@ app = typer.Typer(
 
 app.add_typer(data_commands.app, name="data")
 app.add_typer(model_commands.app, name="models")
+app.add_typer(dead_letter_commands.app, name="dead-letters")
 
-Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; without it an embedded broker.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
 Horizon = Annotated[float | None, typer.Option(help="Days ahead; without it as the fleet file says.")]
 Speed = Annotated[str, typer.Option(help="Event time per wall time: a number, or max.")]

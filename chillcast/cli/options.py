@@ -17,6 +17,7 @@ from models.fleet.fleet import Fleet, load_fleet
 SHIPPED = "file, or the name of one that is shipped."
 
 Home = Annotated[str | None, typer.Option(help="Folder for all that is written.", show_default=".chillcast")]
+Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; without it an embedded broker.")]
 FleetName = Annotated[str | None, typer.Option("--fleet", help=f"Fleet {SHIPPED}")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 

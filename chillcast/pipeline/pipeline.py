@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from chillcast.pipeline.letter_watch import LetterWatch
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
 from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import EmbeddedBroker
+from streams.kafka.live_reader import Feed
 from streams.kafka.topics import Topics, create_topics, wait_for_broker
 from streams.processes.supervisor import Supervisor
 
@@ -83,7 +86,14 @@ def run_until_stopped(settings: Settings, fleet: Fleet, reporter: Reporter) -> N
     """Run every stage until interrupted, then stop them in order."""
     with running(settings, fleet, STAGES, reporter) as pipeline:
         reporter.line(f"running {', '.join(STAGES)} on {pipeline.connection}; Ctrl-C stops")
-        pipeline.supervisor.run(lambda: False)
+        topics, watch = (pipeline.topics.dead_letters,), LetterWatch(reporter.alarm, time.monotonic)
+        with Feed(pipeline.connection, topics, pipeline.partitions, from_start=False) as feed:
+
+            def look() -> bool:
+                watch.take(feed.poll(0.0))
+                return False
+
+            pipeline.supervisor.run(look)
 
 
 def worker_command(stage: str) -> list[str]:

@@ -146,7 +146,8 @@ class FeatureStage:
         except RecordError as error:
             yield self._dead(message, str(error))
             return
-        yield from (self._dead(message, problem) for problem in (*found.problems, *refused))
+        if problems := (*found.problems, *refused):
+            yield self._dead(message, "; ".join(problems))
         yield from self._outputs(message, record)
 
     def _at_home(self, partition: int, record: Samples | Event | Watermark) -> None:

@@ -36,7 +36,7 @@ PROMOTION = "application/vnd.chillcast.promotion.v1+json"
 ASSIGNMENT = "application/vnd.chillcast.tenure.v1+json"
 CONTROL = "application/vnd.chillcast.control.v1+json"
 
-_MAX_PAYLOAD_BYTES = 64 * 1024
+MAX_PAYLOAD_BYTES = 64 * 1024
 
 T = TypeVar("T")
 
@@ -173,7 +173,7 @@ class DeadLetter(_Message, frozen=True):
             offset=message.offset,
             key=checks.clip((message.key or b"").decode("utf-8", "replace"), checks.MAX_NAME),
             content_type=checks.clip(message.content_type),
-            payload=base64.b64encode((message.value or b"")[:_MAX_PAYLOAD_BYTES]).decode(),
+            payload=base64.b64encode((message.value or b"")[:MAX_PAYLOAD_BYTES]).decode(),
         )
 
 

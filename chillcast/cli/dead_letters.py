@@ -1,0 +1,49 @@
+"""`chillcast dead-letters …`: what nobody could use, why, and how to send it again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from chillcast.cli.options import AsJson, Broker, Home, show, show_rows
+from chillcast.settings import read_settings
+
+app = typer.Typer(no_args_is_help=True, help="Messages that nobody could use: list, show, redrive.")
+
+
+@app.command("list")
+def list_(*, home: Home = None, broker: Broker = None, json: AsJson = False) -> None:
+    """List the reasons, how many letters each has, and the newest of them."""
+    from chillcast.pipeline.dead_letters import by_reason, read_letters  # noqa: PLC0415
+
+    show_rows(by_reason(read_letters(read_settings(home=home, broker=broker))), json=json)
+
+
+@app.command("show")
+def show_(
+    place: Annotated[str, typer.Argument(help="PARTITION/OFFSET, as list names it.")],
+    *,
+    home: Home = None,
+    broker: Broker = None,
+    json: AsJson = False,
+) -> None:
+    """Print one letter with its message."""
+    from chillcast.pipeline.dead_letters import look_into, read_letters  # noqa: PLC0415
+
+    show(look_into(read_letters(read_settings(home=home, broker=broker)), place), json=json)
+
+
+@app.command("redrive")
+def redrive(
+    reason: Annotated[str, typer.Argument(help="Words that the reason holds.")],
+    *,
+    home: Home = None,
+    broker: Broker = None,
+    json: AsJson = False,
+) -> None:
+    """Send messages again once their reason is mended; what was used already counts once."""
+    from chillcast.pipeline import dead_letters  # noqa: PLC0415
+
+    settings = read_settings(home=home, broker=broker)
+    show(dead_letters.redrive(settings, dead_letters.read_letters(settings), reason), json=json)

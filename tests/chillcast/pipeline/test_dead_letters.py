@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chillcast.pipeline.dead_letters import by_reason, look_into, read_letters, redrive
+from chillcast.settings import Settings, read_settings
+from models.errors import ConfigError
+from streams.kafka.embedded_broker import EmbeddedBroker
+from streams.kafka.log_reader import KafkaLog
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics, create_topics
+from streams.stage import Incoming
+from streams.wire import messages
+from streams.wire.messages import MAX_PAYLOAD_BYTES, DeadLetter
+
+TOPICS = Topics("t-")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    """A broker with two letters of one reason, of one message, and one that was cut."""
+    with EmbeddedBroker(tmp_path / "broker.log") as broker:
+        found = read_settings(home=str(tmp_path), broker=broker.bootstrap, topic_prefix="t-", partitions=2)
+        create_topics(found.connection, TOPICS, 2)
+        with Publisher(found.connection) as publisher:
+            for offset, value, reason in (
+                (5, b"{}", "asset 'a': unknown"),
+                (5, b"{}", "asset 'b': unknown"),
+                (6, bytes(MAX_PAYLOAD_BYTES), "asset 'c': unknown"),
+                (7, b"{", "not JSON"),
+            ):
+                content = DeadLetter.of(
+                    Incoming(TOPICS.telemetry, 1, offset, b"a", value, "text/plain"), reason
+                )
+                publisher.send(1, messages.dead_letter(TOPICS.dead_letters, content))
+        yield found
+
+
+def test_letters_are_counted_by_reason_looked_into_and_sent_again_once_each(settings: Settings) -> None:
+    letters = read_letters(settings)
+    assert [(row["letters"], row["topic"]) for row in by_reason(letters)] == [
+        (3, "t-telemetry"),
+        (1, "t-telemetry"),
+    ]
+    shown = look_into(letters, f"1/{letters[-1].offset}")
+    assert (shown["reason"], shown["payload"], shown["message"]) == (
+        "not JSON",
+        "{",
+        "t-telemetry/1 offset 7",
+    )
+    assert redrive(settings, letters, "unknown") == {"sent": 1, "cut": 1}
+
+    async def sent() -> list[Incoming]:
+        log = KafkaLog(settings.connection, TOPICS.telemetry)
+        try:
+            return await log.all(1)
+        finally:
+            await log.stop()
+
+    (again,) = asyncio.run(sent())
+    assert (again.key, again.value, again.content_type) == (b"a", b"{}", "text/plain")
+
+
+def test_a_place_without_a_letter_is_refused_by_name(settings: Settings) -> None:
+    with pytest.raises(ConfigError, match="place = '1/99': expected PARTITION/OFFSET"):
+        look_into(read_letters(settings), "1/99")
