@@ -177,7 +177,7 @@ def _consistent(settings: Settings) -> Settings:
         raise ConfigError("environment", key, name, f"a name, and a password, for {security}")
     if name and not security.startswith("sasl"):
         expected = (
-            "CHILLCAST_BROKER_SECURITY sasl-tls beside it; a password travels without encryption only where "
+            "CHILLCAST_BROKER_SECURITY sasl-tls beside it; a password travels without encryption only if "
             "sasl-plaintext-insecure asks for that"
         )
         raise ConfigError("environment", key, name, expected)

@@ -195,7 +195,7 @@ def _lag(stage: str) -> Callable[[Subject], Finding]:
         if status.state in ("Empty", "Dead"):
             return Finding("warn", what, f"{detail}, and no worker is running", "run chillcast up")
         if status.lag > _MUCH:
-            return Finding("warn", what, detail, f"where it grows: add workers (chillcast worker {stage})")
+            return Finding("warn", what, detail, f"if it grows: add workers (chillcast worker {stage})")
         return Finding("ok", what, detail)
 
     return check

@@ -169,4 +169,4 @@ def _numbers(
     try:
         return np.frombuffer(data, kind).reshape(shape)
     except ValueError as error:
-        raise StateError(f"{len(data)} bytes where {shape} {kind} should be: {_GONE}") from error
+        raise StateError(f"{len(data)} bytes instead of {shape} {kind} should be: {_GONE}") from error
