@@ -123,7 +123,10 @@ class Supervisor:
 
     def _listen(self, child: Child) -> None:
         """Pass on what a child has written since the last look, as far as it asks for attention."""
-        if child.process is None or self._written(child) <= child.heard:
+        written = self._written(child)
+        if written < child.heard:  # the log was cut off, as a rotation by copytruncate does
+            child.heard = 0
+        if child.process is None or written == child.heard:
             return
         with self._log_file(child).open("rb") as log:
             log.seek(child.heard)

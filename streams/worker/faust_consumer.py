@@ -6,15 +6,18 @@ And it delivers what was committed, and nothing else: Faust does that only withi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Coroutine, Generator
 from inspect import iscoroutine
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import IllegalStateError
 from faust import Monitor
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from mode.services import WaitResults
 
+from streams.alarms import alarm
 from streams.kafka.committed import ISOLATION
 from streams.kafka.damage import deliver_damage
 
@@ -39,6 +42,33 @@ class CommittedThread(AIOKafkaConsumerThread):
             return consumer.highwater(tp) if stable is None or stable < 0 else stable
         except (AssertionError, KeyError):  # what aiokafka says of a partition that is not assigned
             return None
+
+    def verify_event_path(self, now: float, tp: Any) -> None:
+        """Raise an alarm if messages wait and none was processed for as long as Faust has patience.
+
+        Faust would look at messages that are not committed yet, too, and at the time of the last message even
+        if there has been nothing to do since. ``now`` is monotonic.
+        """
+        progress = self.consumer.app.monitor.stream_inbound_time
+        if not self._is_behind(tp):
+            progress[tp] = now
+        idle_s = now - progress.setdefault(tp, now)
+        if idle_s >= self.tp_stream_timeout_secs:
+            progress[tp] = now
+            alarm(
+                f"{tp.topic}/{tp.partition}: nothing was processed for {idle_s:.0f} s, though messages wait"
+            )
+
+    def _is_behind(self, tp: Any) -> bool:
+        """Return whether messages of a partition lie at the broker, or here."""
+        if any(message.tp == tp for message in self.consumer.unacked):
+            return True
+        end = self.highwater(tp)
+        try:
+            state = self._ensure_consumer()._subscription._assigned_state(tp)
+        except (AssertionError, KeyError, IllegalStateError):  # not assigned, or not any more
+            return False
+        return bool(end is not None and state.has_valid_position and state.position < end)
 
 
 class SteadyConsumer(Consumer):
@@ -76,6 +106,10 @@ class UncommittingConsumer(SteadyConsumer):
 
 class QuietMonitor(Monitor):
     """Counts no single messages, which a worker counts by the batch; all else that Faust asks of it stays."""
+
+    def on_batch(self, tp: Any) -> None:
+        """Learn that a batch of a partition is done."""
+        self.stream_inbound_time[tp] = time.monotonic()
 
     def on_message_in(self, tp: Any, offset: int, message: Any) -> None:
         """Do nothing."""

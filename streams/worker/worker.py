@@ -223,7 +223,10 @@ class Lane:
     def _count(self, runner: Runner, batch: CommitBatch, commit_s: float) -> None:
         partition, metrics = runner.partition, self.metrics
         metrics.observe_commit(commit_s)
-        highwater = self.worker.app.consumer.highwater(faust.types.TP(self.source, partition))
+        place = faust.types.TP(self.source, partition)
+        monitor: Any = self.worker.app.monitor
+        monitor.on_batch(place)
+        highwater = self.worker.app.consumer.highwater(place)
         metrics.set_lag(partition, max((highwater or 0) - batch.next_offset, 0))
         if runner.snapshots is not None:
             metrics.set_state_bytes(partition, runner.snapshots.nbytes)

@@ -1,15 +1,17 @@
-"""A features worker whose commits can be disturbed.
+"""A worker, of the features stage unless told otherwise, whose commits can be disturbed.
 
 The file named by CHILLCAST_TEST_FAULT says at which step, and how: ``STEP pause`` stands still there, and
 says its process id in ``FILE.hit``; ``STEP raise`` raises once. The steps are begin, send, state, offsets and
 commit.
-``withhold`` leaves out the first message after a load.
+``withhold`` leaves out the first message after a load. CHILLCAST_TEST_PATIENCE_S is how long a partition may
+stand still.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -72,9 +74,10 @@ def asked(fault: str) -> bool:
 
 
 if __name__ == "__main__":
-    settings = read_settings()
+    settings, stage = read_settings(), sys.argv[1] if sys.argv[1:] else "features"
     logs.configure(settings.log_level, settings.log_format)
-    worker = create_worker("features", settings, Disturbed)
+    worker = create_worker(stage, settings, Disturbed)
     for lane in worker.lanes:
         lane.__class__ = Withholding
+    worker.app.conf.stream_processing_timeout = float(os.environ.get("CHILLCAST_TEST_PATIENCE_S", "300"))
     worker.run()

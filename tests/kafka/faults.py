@@ -102,10 +102,11 @@ class Run:
             topic_prefix=self.topics.prefix,
         )
 
-    def workers(self, *names: str) -> Supervisor:
-        """Start workers of the features stage; they are restarted when they end."""
-        environment = {**self.settings.environment(), "CHILLCAST_TEST_FAULT": str(self.fault_file)}
-        command = [sys.executable, "-m", "tests.kafka.fault_worker"]
+    def workers(self, *names: str, stage: str = "features", **test: str) -> Supervisor:
+        """Start workers of a stage; they are restarted when they end. ``test`` is for their test settings."""
+        told = {f"CHILLCAST_TEST_{key.upper()}": value for key, value in test.items()}
+        environment = {**self.settings.environment(), "CHILLCAST_TEST_FAULT": str(self.fault_file), **told}
+        command = [sys.executable, "-m", "tests.kafka.fault_worker", stage]
         supervisor = Supervisor(
             dict.fromkeys(names, command),
             self.home / "logs",

@@ -191,6 +191,24 @@ def test_what_a_worker_cries_out_is_passed_on_once_and_the_rest_is_not(tmp_path:
         assert run.alarms == ["worker sink: store away"]
 
 
+def test_a_log_that_is_cut_off_while_the_worker_runs_is_heard_from_its_start(
+    tmp_path: Path, until: Until
+) -> None:
+    says = (
+        "import sys\nprint('ALARM ' + 'x' * 100, flush=True)\nsys.stdin = open(sys.argv[1] + '/go')\n"
+        "sys.stdin.read()\nprint('ALARM again', flush=True)\nimport time; time.sleep(60)"
+    )
+    os.mkfifo(tmp_path / "go")
+    run = Run({"sink": [sys.executable, "-c", says, str(tmp_path)]}, tmp_path, until)
+    with run.supervisor:
+        until(lambda: run.heard() >= 1)
+        os.truncate(tmp_path / "sink.log", 0)
+        (tmp_path / "go").write_text("", encoding="utf-8")
+        until(lambda: (tmp_path / "sink.log").stat().st_size > 0)
+        until(lambda: run.heard() >= 2)
+    assert run.alarms[1] == "worker sink: again"
+
+
 def test_why_a_worker_gave_up_is_passed_on_before_that_it_ended(tmp_path: Path, until: Until) -> None:
     gives_up = [sys.executable, "-c", "import sys; sys.exit('chillcast: no champion yet')"]
     run = Run({"risk": gives_up}, tmp_path, until)
