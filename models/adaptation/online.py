@@ -12,6 +12,7 @@ from models.telemetry.labels import follows
 
 _RATE = 0.02
 _SCALE = 4.0
+_CHAMPION = "champion"
 
 
 class OnlineRisk:
@@ -25,36 +26,36 @@ class OnlineRisk:
     """
 
     def __init__(self) -> None:
-        self._model = linear_model.LogisticRegression(
-            optimizer=optim.SGD(_RATE), intercept_lr=_RATE, initializer=optim.initializers.Constant(_SCALE)
-        )
-        self._learnt = False
+        self.restore((_SCALE, 0.0))
 
     def score(self, log_odds: float) -> float:
         """Return the adapted probability."""
-        if not self._learnt:  # River creates the weight, with its initial value, at the first lesson
-            return 1.0 / (1.0 + math.exp(-max(min(log_odds, 35.0), -35.0)))
-        return float(self._model.predict_proba_one({"champion": log_odds / _SCALE})[True])
+        return float(self._model.predict_proba_one({_CHAMPION: log_odds / _SCALE})[True])
 
     def learn(self, log_odds: float, label: bool) -> None:
         """Learn from one matured label."""
-        self._model.learn_one({"champion": log_odds / _SCALE}, label)
-        self._learnt = True
+        self._model.learn_one({_CHAMPION: log_odds / _SCALE}, label)
 
-    def remember(self) -> tuple[float, float] | None:
-        """Return weight and intercept; None before the first lesson."""
-        return (float(self._model.weights["champion"]), self.intercept) if self._learnt else None
+    def remember(self) -> tuple[float, float]:
+        """Return the weight on the scaled log-odds, and the intercept: all that a constant rate leaves."""
+        return float(self._model.weights[_CHAMPION]), self.intercept
 
-    def restore(self, learnt: tuple[float, float] | None) -> None:
+    def restore(self, learnt: tuple[float, float]) -> None:
         """Make this learner the one that remembered ``learnt``."""
-        if learnt is not None:
-            self.learn(0.0, label=False)  # River creates the weight at the first lesson
-            self._model.weights["champion"], self._model.intercept = learnt
+        weight, intercept = learnt
+        self._model = linear_model.LogisticRegression(
+            optimizer=optim.SGD(_RATE),
+            intercept_init=intercept,
+            intercept_lr=_RATE,
+            initializer=optim.initializers.Constant(weight),
+        )
+        # River creates the weight at the first lesson, and its `weights` are a copy: one that weighs nothing.
+        self._model.learn_one({_CHAMPION: 0.0}, y=False, w=0.0)
 
     @property
     def weight(self) -> float:
         """Weight on the champion's log-odds."""
-        return float(self._model.weights["champion"]) / _SCALE if self._learnt else 1.0
+        return self.remember()[0] / _SCALE
 
     @property
     def intercept(self) -> float:

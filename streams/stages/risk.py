@@ -84,7 +84,7 @@ class _PartitionState(msgspec.Struct, frozen=True):
     """What is remembered of the partition as a whole; ``assignment`` is the champion's, if recorded."""
 
     watermark_ms: int
-    learnt: tuple[float, float] | None
+    learnt: tuple[float, float]
     assignment: Assignment | None = None
 
 
@@ -121,7 +121,6 @@ class RiskStage:
         self._changed: set[str] = set()
         self._scored: Counter[str] = Counter()
         self._restoring: dict[str, _AssetState] = {}
-        self._learnt: tuple[float, float] | None = None
         self._seat: tuple[Candidate, Explainer] | None = None
         self._rival: Assignment | None = None
         self._challenger: Candidate | None = None
@@ -209,8 +208,8 @@ class RiskStage:
             self._restoring[key[1:].decode()] = parsed(value, _AssetState)
         elif key == _COMMON:
             common = parsed(value, _PartitionState)
-            self.watermark_ms, self._learnt = common.watermark_ms, common.learnt
-            self.assignment = common.assignment
+            self.watermark_ms, self.assignment = common.watermark_ms, common.assignment
+            self.online.restore(common.learnt)
         else:
             raise StateError(f"key {key!r}: not one of this stage")
 
@@ -219,7 +218,6 @@ class RiskStage:
         for asset, known in self._restoring.items():
             self._give_back(asset, known)
         self._restoring.clear()
-        self.online.restore(self._learnt)
         if self.assignment is not None:
             self.schedule.add(self.assignment)
             self._install(self.assignment)

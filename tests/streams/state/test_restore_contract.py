@@ -1,0 +1,108 @@
+"""The one contract of all that is saved and given back: it goes on, to the bit, as if it had never stopped."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import random
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+import models
+import streams
+from streams.stage import Incoming, Outgoing, Stateless
+from streams.state.snapshots import POSITION, Snapshots
+from tests.support.restorables import RESTORABLES, One, Restorable, World
+
+Fate = tuple[int, str]
+
+FATES = st.lists(st.tuples(st.floats(0, 1), st.sampled_from(["save", "die", "stop"])), min_size=1, max_size=8)
+
+
+class Life:
+    """One after the other of a kind, in one world, with one topic for what they remember."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        self.world, self.random = world, random.Random(seed)
+        self.topic: list[Outgoing] = []
+        self.past: list[Any] = []
+        self.saved = 0
+        self._bear()
+
+    def act(self, step: Any) -> str:
+        """Return all that comes of a step, to the bit: the repr of a float is the float."""
+        self.past.append(step)
+        return repr(self.one.act(step))
+
+    def save(self) -> None:
+        """Write what changed to the topic."""
+        self.topic += self.snapshots.write(self.one.delta(), len(self.past))
+        self.saved = len(self.past)
+
+    def die(self) -> None:
+        """Lose the one; another is given what was saved, and sees silently what came since."""
+        self._bear()
+        for step in self.past[self.saved :]:
+            self.one.act(step)
+
+    def stop(self) -> None:
+        """Save, and let another go on."""
+        self.save()
+        self.die()
+
+    def _bear(self) -> None:
+        self.one, self.snapshots = self.world.born(), Snapshots("state", "one")
+        for i, record in enumerate(compacted(self.topic, self.random)):
+            self.snapshots.read(Incoming("state", 0, i, record.key, record.value, ""), self.one)
+        if self.snapshots.verify() is not None:
+            self.one.restored()
+
+
+def compacted(topic: Sequence[Outgoing], chance: random.Random) -> list[Outgoing]:
+    """Return what compaction left: of each key the last version, and of the older ones some or none."""
+    last = {record.key: i for i, record in enumerate(topic)}
+    share = chance.choice([0.0, 0.5, 1.0])
+    left = [r for i, r in enumerate(topic) if last[r.key] == i or chance.random() < share]
+    if share == 0.0:
+        chance.shuffle(left)
+    return left
+
+
+@pytest.mark.parametrize("kind", RESTORABLES, ids=lambda kind: kind.name)
+@given(st.data())
+@settings(max_examples=40, deadline=None, phases=[Phase.reuse, Phase.generate])  # to shrink takes minutes
+def test_whatever_is_given_back_goes_on_to_the_bit_as_if_it_had_never_stopped(
+    kind: Restorable, data: st.DataObject
+) -> None:
+    steps = data.draw(kind.steps)
+    fates = [(int(at * len(steps)), fate) for at, fate in data.draw(FATES)]
+    undisturbed, life = kind.world().born(), Life(kind.world(), data.draw(st.integers(0, 2**31)))
+    for i, step in enumerate(steps):
+        for _, fate in (one for one in fates if one[0] == i):
+            getattr(life, fate)()
+        assert life.act(step) == repr(undisturbed.act(step)), f"step {i}: {step}"
+
+
+def modules_of(package: ModuleType) -> Iterator[ModuleType]:
+    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        yield importlib.import_module(found.name)
+
+
+def test_the_contract_covers_every_class_that_can_be_given_back_what_it_remembered() -> None:
+    named = {"changes", "remember", "restore"}
+    found = {
+        one
+        for package in (models, streams)
+        for module in modules_of(package)
+        for _, one in inspect.getmembers(module, inspect.isclass)
+        if one.__module__ == module.__name__ and named & vars(one).keys()
+    }
+    proven = {kind for restorable in RESTORABLES for kind in restorable.kinds}
+    protocols = {one for one in found if getattr(one, "_is_protocol", False)}
+    assert found - protocols - {Stateless} == {one for one in proven if named & vars(one).keys()}

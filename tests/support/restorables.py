@@ -1,0 +1,364 @@
+"""All that is saved and given back, each with what may happen to it: what the contract over them needs.
+
+Each looks like a stage here, so that it is saved and given back the way a stage is.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+import numpy as np
+from hypothesis import strategies as st
+
+from models.adaptation.drift import ScoreDrift
+from models.adaptation.online import OnlineRisk, Pending
+from models.alerting.policy import HysteresisPolicy, Policy, Remembered, SharePolicy
+from models.features.quality import Quality
+from models.features.snapshot import Loader
+from models.features.watermark import FleetWatermark
+from models.fleet.fleet import Alerting
+from models.registry.promotion import CHALLENGER, CHAMPION, Role
+from models.risk.hazard import RiskModel
+from models.telemetry.labels import DAY_MS
+from streams.stage import Incoming, Outgoing
+from streams.stages.features import FeatureStage
+from streams.stages.risk import RiskStage
+from streams.wire import messages
+from streams.wire.messages import Assignment
+from tests.models.risk.test_explain import Trained, fleet, trained
+from tests.streams.stages.test_risk import START_MS, TOPICS, trip, watermark, window
+from tests.streams.stages.test_stage_state import TOPICS as FEATURE_TOPICS
+from tests.streams.stages.test_stage_state import fleet as feature_fleet
+from tests.streams.stages.test_stage_state import named, telemetry
+from tests.support.model_pools import Held
+
+HOUR_MS = 3_600_000
+Step = tuple[Any, ...]
+
+
+class One(Protocol):
+    """One that lives: it says something at each step, and what it remembers outlives it."""
+
+    def act(self, step: Any) -> object:
+        """Take a step; return all that comes of it, to be compared by its repr."""
+
+    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what is remembered otherwise than at the last call."""
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        """Take in what was remembered under a key."""
+
+    def restored(self) -> None:
+        """Learn that all has been given back."""
+
+
+class World(Protocol):
+    """What outlives every worker beside the state: a successor is born into it."""
+
+    def born(self) -> One:
+        """Return one that remembers nothing yet."""
+
+
+@dataclass(frozen=True)
+class Restorable:
+    """The classes that are proven, and a world and steps to prove them by."""
+
+    name: str
+    kinds: tuple[type, ...]
+    world: Callable[[], World]
+    steps: st.SearchStrategy[Sequence[Any]]
+
+
+@dataclass
+class Simple:
+    """A world that holds nothing."""
+
+    born: Callable[[], One]
+
+
+@dataclass
+class ByAsset:
+    """A part that remembers by asset, saved as the stage does it."""
+
+    part: Any
+    form: Any
+    known: dict[bytes, bytes] = field(default_factory=dict)
+
+    def act(self, step: Step) -> object:
+        """Call a method by its name."""
+        return getattr(self.part, step[0])(*step[1:])
+
+    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the assets that the part says have changed."""
+        for asset in sorted(self.part.changed):
+            yield asset.encode(), msgspec.msgpack.encode(self.part.remember(asset))
+        self.part.changed.clear()
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        """Keep the newest version of each."""
+        self.known[key] = value
+
+    def restored(self) -> None:
+        """Give all of them back."""
+        for key, value in self.known.items():
+            self.part.restore(key.decode(), msgspec.msgpack.decode(value, type=self.form))
+
+
+@dataclass
+class Learner:
+    """The online layer."""
+
+    part: OnlineRisk = field(default_factory=OnlineRisk)
+
+    def act(self, step: Step) -> object:
+        """Score; and, where there is a label, learn."""
+        log_odds, label = step
+        risk = self.part.score(log_odds)
+        if label is not None:
+            self.part.learn(log_odds, label)
+        return risk, self.part.weight, self.part.intercept
+
+    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield all it has learnt."""
+        yield b"c", msgspec.msgpack.encode(self.part.remember())
+
+    def restore(self, key: bytes, value: bytes) -> None:  # noqa: ARG002
+        """Of several versions the last counts."""
+        self.part.restore(msgspec.msgpack.decode(value, type=tuple[float, float]))
+
+    def restored(self) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class Marks:
+    """The fleet's watermark, given back from the newest pane of each asset."""
+
+    part: FleetWatermark = field(default_factory=FleetWatermark)
+    newest: dict[str, int] = field(default_factory=dict)
+    reached: int | None = None
+
+    def act(self, step: tuple[str, int]) -> object:
+        """See one sample."""
+        asset, pane = step
+        self.newest[asset] = max(pane, self.newest.get(asset, pane))
+        return self.part.observe(asset, pane), self.part.reached
+
+    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield all of it."""
+        yield b"c", msgspec.msgpack.encode((self.newest, self.part.reached))
+
+    def restore(self, key: bytes, value: bytes) -> None:  # noqa: ARG002
+        """Keep the newest version."""
+        self.newest, self.reached = msgspec.msgpack.decode(value, type=tuple[dict[str, int], int | None])
+
+    def restored(self) -> None:
+        """Give it back."""
+        self.part.restore(self.newest.items(), self.reached)
+
+
+@dataclass
+class Staged:
+    """A stage by itself."""
+
+    stage: FeatureStage | RiskStage
+
+    def act(self, step: Incoming) -> object:
+        """Process one message."""
+        return list(self.stage.process([step])), self.stage.counts().watermark_ms
+
+    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what the stage yields."""
+        return self.stage.changes()
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        """Give it to the stage."""
+        self.stage.restore(key, value)
+
+    def restored(self) -> None:
+        """Tell the stage."""
+        self.stage.restored()
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """A version gets a role before the message at ``offset``; ``number`` tells it from every other step."""
+
+    number: int
+    role: Role
+    version: str
+    offset: int
+
+
+@dataclass
+class Scoring(Staged):
+    """A risk stage whose champions change."""
+
+    world: ModelPool
+
+    def act(self, step: Incoming | Promoted) -> object:
+        """Process a message, or let a version take a role: once, since that is durable."""
+        if not isinstance(step, Promoted):
+            return super().act(step)
+        if step.number not in self.world.turned:
+            self.world.promote(step)
+            said = self.stage.before_batch(step.offset, seen=False)
+            self.world.turned[step.number] = list(said)
+        return self.world.turned[step.number]
+
+
+@dataclass
+class ModelPool:
+    """Who is promoted, and the assignments that were recorded."""
+
+    alerting: Alerting
+    records: bool = True
+    held: Held = field(default_factory=Held)
+    turned: dict[int, list[Outgoing]] = field(default_factory=dict)
+
+    def promote(self, step: Promoted) -> None:
+        self.held.promote(step.version, versions()[step.version], step.role)
+
+    def born(self) -> One:
+        if not self.turned:
+            self.held.promote("1", versions()["1"])
+        said = [one for outputs in self.turned.values() for one in outputs]
+        assignments = [messages.decode_json(one.value, Assignment) for one in said]
+        toy = machines()
+        held_to = msgspec.structs.replace(toy.fleet, alerting=self.alerting)
+        stage = RiskStage(held_to, TOPICS, toy.schema, self.held, assignments, records=self.records)
+        scoring = Scoring(stage, self)
+        if 0 not in self.turned:
+            self.turned[0] = list(stage.before_batch(0, seen=False))
+        return scoring
+
+
+@functools.cache
+def machines() -> Trained:
+    return trained(fleet())
+
+
+@functools.cache
+def versions() -> dict[str, RiskModel]:
+    """Three versions that say different things of the same window."""
+    toy = machines()
+    calm, hot = toy.model.score(np.stack([toy.vector(), toy.vector(s0=2.5)]))[:, -1].tolist()
+    first = replace(toy.model, threshold=(calm * hot) ** 0.5)
+    return {"1": first, "2": replace(first, offset=-1.0), "3": replace(first, offset=0.5, threshold=2.0)}
+
+
+def scored(seed: int, days: int, *, promotes: bool) -> list[Incoming | Promoted]:
+    """Windows of four machines, some late; trips, also of a machine that is never scored; promotions."""
+    rng, toy, out = np.random.default_rng(seed), machines(), list[Incoming | Promoted]()
+    offset = 0
+    for hour in range(6, days * 24, 6):
+        if promotes and rng.random() < 0.06:
+            role, version = [CHAMPION, CHALLENGER][rng.integers(2)], str(rng.integers(1, 4))
+            out.append(Promoted(len(out) + 1, role, version, offset))
+        for message in _of_hour(rng, toy, hour):
+            out.append(replace(message, offset=offset))
+            offset += 1
+    return out
+
+
+def _of_hour(rng: np.random.Generator, toy: Trained, hour: int) -> Iterator[Incoming]:
+    heat = {name: float(rng.choice([0.0, 1.0, 2.5])) for name in "abcd" if rng.random() < 0.8}
+    late = int(rng.choice([24, 72, 240])) if rng.random() < 0.1 else 0
+    if heat:
+        yield window(toy, hour - late, {name: toy.vector(s0=s0) for name, s0 in heat.items()})
+    if rng.random() < 0.1:
+        yield trip(hour - int(rng.choice([0, 0, 48])), str(rng.choice(list("abcdz"))))
+    if rng.random() < 0.5:
+        yield watermark(hour - int(rng.integers(0, 24)))
+
+
+def daily(seed: int, days: int) -> list[Step]:
+    """Scores of two machines, one of which changes its level now and then."""
+    rng, level, out = np.random.default_rng(seed), 0.0, list[Step]()
+    for day in range(days):
+        level = float(rng.normal(-4, 3)) if rng.random() < 0.02 else level
+        out.append(("update", "a", day * DAY_MS, level + float(rng.normal(0, 0.3))))
+        if day % 20 == 0:
+            out.append(("update", "b", day * DAY_MS, float(rng.normal(-4, 1))))
+    return out
+
+
+ASSETS, TIMES = st.sampled_from("abc"), st.integers(0, 40)
+LESSONS = st.lists(st.tuples(st.floats(-21, 21), st.sampled_from([None, False, True])), max_size=40)
+WAITING = st.lists(
+    st.one_of(
+        st.tuples(st.just("observe"), ASSETS, TIMES, st.sampled_from([-4.0, -1.5, 0.1])),
+        st.tuples(st.just("event"), ASSETS, TIMES),
+        st.tuples(st.just("mature"), TIMES),
+    ),
+    max_size=60,
+)
+DECIDED = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("observe"), ASSETS, TIMES.map((6 * HOUR_MS).__mul__), st.sampled_from([0.0, 0.3, 0.9])
+        ),
+        st.tuples(st.just("event"), ASSETS, TIMES.map((6 * HOUR_MS).__mul__)),
+        st.tuples(st.just("advance"), TIMES.map((6 * HOUR_MS).__mul__)),
+    ),
+    max_size=60,
+)
+SEEDS, HOURS = st.integers(0, 2**31), st.integers(5, 60)
+HYSTERESIS = Alerting(horizon_d=7.0, raise_count=2, of=3, clear_ratio=0.5, cooldown_d=1.0)
+SHARE = Alerting(horizon_d=7.0, daily_share=0.5)
+
+
+def by_asset(make: Callable[[], object], form: Any) -> Callable[[], World]:
+    """Return a world of parts that remember by asset."""
+    return lambda: Simple(lambda: ByAsset(make(), form))
+
+
+RESTORABLES = (
+    Restorable("online risk", (OnlineRisk,), lambda: Simple(Learner), LESSONS),
+    Restorable(
+        "pending labels",
+        (Pending,),
+        by_asset(lambda: Pending(7), tuple[list[tuple[int, float]], list[int]]),
+        WAITING,
+    ),
+    Restorable(
+        "drift of scores",
+        (ScoreDrift,),
+        by_asset(ScoreDrift, list[float]),
+        st.builds(daily, SEEDS, st.sampled_from([60, 400, 1600])),
+    ),
+    Restorable(
+        "hysteresis",
+        (HysteresisPolicy,),
+        by_asset(lambda: HysteresisPolicy(HYSTERESIS, 0.4), Remembered),
+        DECIDED,
+    ),
+    Restorable("share", (SharePolicy,), by_asset(lambda: SharePolicy(SHARE), Remembered), DECIDED),
+    Restorable(
+        "fleet watermark",
+        (FleetWatermark,),
+        lambda: Simple(Marks),
+        st.lists(st.tuples(st.sampled_from("abcdefgh"), TIMES), max_size=80),
+    ),
+    Restorable(
+        "features",
+        (FeatureStage, Loader, Quality),
+        lambda: Simple(lambda: Staged(FeatureStage(feature_fleet(), FEATURE_TOPICS, 1))),
+        st.builds(lambda source, *told: source(*told), st.sampled_from([telemetry, named]), SEEDS, HOURS),
+    ),
+    *(
+        Restorable(
+            f"risk by {name}, {'several champions' if promotes else 'one champion'}",
+            (RiskStage,),
+            functools.partial(ModelPool, alerting),
+            st.builds(functools.partial(scored, promotes=promotes), SEEDS, st.sampled_from([3, 15, 40])),
+        )
+        for name, alerting in (("hysteresis", HYSTERESIS), ("share", SHARE))
+        for promotes in (False, True)
+    ),
+)
