@@ -27,11 +27,13 @@ class ScoreDrift:
     """One detector per asset, to be shown one score a day.
 
     A detector is what it was shown: `remember` returns that, and `restore` shows it again. After four years
-    it begins anew with the last of them.
+    it begins anew with the last of them. ``changed`` are the assets remembered otherwise since whoever saves
+    them last cleared it.
     """
 
     def __init__(self, delta: float = DELTA) -> None:
         self.delta = delta
+        self.changed: set[str] = set()
         self._detectors: dict[str, ADWIN] = {}
         self._shown: dict[str, list[float]] = {}
 
@@ -43,6 +45,7 @@ class ScoreDrift:
         detector = self._detectors[asset]
         before = float(detector.estimation)
         self._shown[asset].append(log_odds)
+        self.changed.add(asset)
         detector.update(log_odds)
         if not detector.drift_detected:
             return None
@@ -50,7 +53,7 @@ class ScoreDrift:
 
     def remember(self, asset: str) -> list[float]:
         """Return what the detector of an asset was shown."""
-        return self._shown.get(asset, [])
+        return list(self._shown.get(asset, ()))
 
     def restore(self, asset: str, shown: list[float]) -> None:
         """Make the detector of an asset the one that was shown these scores."""
@@ -58,3 +61,9 @@ class ScoreDrift:
         self._shown[asset] = list(shown)
         for log_odds in shown:
             self._detectors[asset].update(log_odds)
+
+    def clear(self) -> None:
+        """Forget every detector."""
+        self.changed |= self._shown.keys()
+        self._shown.clear()
+        self._detectors.clear()

@@ -43,7 +43,12 @@ class Remembered(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Policy(Protocol):
-    """Turns risks, in order of time per asset, into decisions."""
+    """Turns risks, in order of time per asset, into decisions.
+
+    ``changed`` are the assets remembered otherwise since whoever saves them last cleared it.
+    """
+
+    changed: set[str]
 
     def observe(self, asset: str, end_ms: int, risk: float) -> list[Decision]:
         """See the risk of the window that ends at ``end_ms``."""
@@ -83,6 +88,7 @@ class HysteresisPolicy:
 
     def __init__(self, alerting: Alerting, threshold: float) -> None:
         self.alerting, self.threshold = alerting, threshold
+        self.changed: set[str] = set()
         self._assets: dict[str, _HysteresisState] = defaultdict(
             lambda: _HysteresisState(deque(maxlen=alerting.of))
         )
@@ -90,6 +96,7 @@ class HysteresisPolicy:
     def observe(self, asset: str, end_ms: int, risk: float) -> list[Decision]:
         """See one risk; return the decision it leads to."""
         state = self._assets[asset]
+        self.changed.add(asset)
         state.above.append(risk >= self.threshold)
         if state.opened_ms is not None:
             return self._while_open(asset, state, end_ms, risk)
@@ -107,6 +114,7 @@ class HysteresisPolicy:
         state = self._assets[asset]
         opened = state.opened_ms is not None
         _shut(state, time_ms, self.alerting.cooldown_d)
+        self.changed.add(asset)
         return [Decision(asset, time_ms, "closed", math.nan, "event")] if opened else []
 
     def hold_to(self, threshold: float) -> None:
@@ -157,12 +165,14 @@ class SharePolicy:
         if alerting.daily_share is None:
             raise ValueError("alerting.daily_share is None: expected a share")
         self.alerting, self.share = alerting, alerting.daily_share
+        self.changed: set[str] = set()
         self._cohorts: dict[int, dict[str, float]] = defaultdict(dict)
         self._flagged_ms: dict[str, int] = {}
 
     def observe(self, asset: str, end_ms: int, risk: float) -> list[Decision]:
         """Keep the risk until the whole cohort of its window end has been seen."""
         self._cohorts[end_ms][asset] = risk
+        self.changed.add(asset)
         return []
 
     def advance(self, watermark_ms: int) -> list[Decision]:
@@ -173,6 +183,7 @@ class SharePolicy:
     def event(self, asset: str, time_ms: int) -> list[Decision]:
         """Close the case of an asset whose outcome came."""
         closed = self._flagged_ms.pop(asset, None) is not None
+        self.changed.add(asset)
         return [Decision(asset, time_ms, "closed", math.nan, "event")] if closed else []
 
     def hold_to(self, threshold: float) -> None:
@@ -194,6 +205,7 @@ class SharePolicy:
         horizon_ms = self.alerting.horizon_d * DAY_MS
         stale = sorted(a for a, last_ms in self._flagged_ms.items() if end_ms - last_ms >= horizon_ms)
         out = [Decision(a, end_ms, "closed", cohort.get(a, math.nan), "expired") for a in stale]
+        self.changed.update(cohort, stale)
         for asset in stale:
             del self._flagged_ms[asset]
         for asset in highest(cohort, self.share):

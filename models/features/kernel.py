@@ -8,7 +8,7 @@ bit for bit however the samples arrived.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -107,6 +107,12 @@ class KernelState:
             self._grow(max(_FIRST_CAPACITY, have + have // 64, len(self.assets)))
         return np.array(out, np.int64)
 
+    def arrange(self, names: Sequence[str]) -> None:
+        """Give the assets, all of which are named, their rows in this order; in place, row by row."""
+        for row, name in enumerate(names):
+            if self.index[name] != row:
+                self._swap(row, self.index[name])
+
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
@@ -118,6 +124,13 @@ class KernelState:
             row = self.index[name] = len(self.assets)
             self.assets.append(name)
         return row
+
+    def _swap(self, one: int, other: int) -> None:
+        for array in self.memory:
+            array[[one, other]] = array[[other, one]]
+        names = self.assets
+        names[one], names[other] = names[other], names[one]
+        self.index[names[one]], self.index[names[other]] = one, other
 
     def _grow(self, capacity: int) -> None:
         """Make room; array by array and in place, so that next to nothing is held twice."""

@@ -32,8 +32,12 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True):
-    """One asset, with the samples of its open pane where there is one."""
+    """One asset, with the samples of its open pane where there is one.
 
+    What is said of several assets at once is said in the order of their ``row``.
+    """
+
+    row: int
     at: int
     first: int
     max_ms: int
@@ -54,6 +58,7 @@ def head_of(state: KernelState, row: int) -> Head:
     memory = state.memory
     at = int(memory.at[row])
     return Head(
+        row=row,
         at=at,
         first=int(memory.first[row]),
         max_ms=int(memory.max_ms[row]),
@@ -108,7 +113,7 @@ class Loader:
         self.state = state
         self._pane_at: dict[str, Int64] = {}
         self._kept_at: dict[str, Int64] = {}
-        self._heads: set[str] = set()
+        self._row: dict[str, int] = {}
 
     def head(self, asset: str, head: Head) -> None:
         """Give an asset its head."""
@@ -118,7 +123,7 @@ class Loader:
         memory.revision[row] = _numbers(head.revision, "<i4", (plan.kept,))
         if head.open is not None:
             self.kept(asset, head.open)
-        self._heads.add(asset)
+        self._row[asset] = head.row
 
     def kept(self, asset: str, kept: Kept) -> None:
         """Give an asset the samples of one pane; of two for one place the newer stays."""
@@ -146,14 +151,22 @@ class Loader:
                 memory.n[row, place], memory.stats[row, place] = n[i], stats[i]
 
     def finish(self) -> None:
-        """Clear panes and samples that lie too far back, and fold the blocks again."""
+        """Give each asset its row, clear panes and samples that lie too far back, fold the blocks again."""
+        self._arrange()
         nothing = np.full(self.state.plan.ring, NEVER)
-        for asset in self.state.assets:
-            if asset not in self._heads:
-                raise StateError(f"asset {asset}: panes without a head: {_GONE}")
-            row = self.state.index[asset]
+        for row, asset in enumerate(self.state.assets):
             self._clear(asset, row)
             fold_blocks(self.state.plan, self.state.memory, row, self._pane_at.get(asset, nothing))
+
+    def _arrange(self) -> None:
+        for asset in self.state.assets:
+            if asset not in self._row:
+                raise StateError(f"asset {asset}: panes without a head: {_GONE}")
+        in_order = sorted(self._row, key=self._row.__getitem__)
+        for row, asset in enumerate(in_order):
+            if self._row[asset] != row:
+                raise StateError(f"asset {asset}: row {self._row[asset]}, but {row} come before it: {_GONE}")
+        self.state.arrange(in_order)
 
     def _clear(self, asset: str, row: int) -> None:
         """Clear the samples of panes that are not kept any more."""

@@ -60,7 +60,7 @@ class RiskModel:
         The intervals up to number ``horizon`` count (Lundberg, Erion & Lee 2018, as LightGBM computes it).
         """
         parts = [
-            np.asarray(self.booster.predict(self._input(features, j), pred_contrib=True))
+            np.asarray(self.booster.predict(self._input(features, j), pred_contrib=True, num_threads=1))
             for j in range(horizon + 1)
         ]
         out = np.zeros((len(features), len(self.feature_names)))

@@ -28,7 +28,7 @@ from streams.wire.telemetry import Decoded, decode_telemetry
 from streams.wire.validation import CUT_BYTES
 
 _HEAD, _KEPT, _PANES, _COMMON = b"h", b"k", b"p", b"c"
-_FORM = 2  # of what is remembered
+_FORM = 3  # of what is remembered
 
 
 class _PartitionState(msgspec.Struct, frozen=True):

@@ -65,6 +65,7 @@ class Case:
 
 
 _ASSET, _COMMON = b"a", b"c"
+_FORM = 2  # of what is remembered
 
 
 class _AssetState(msgspec.Struct, frozen=True):
@@ -107,7 +108,7 @@ class RiskStage:
         records: bool = True,
     ) -> None:
         self.fleet, self.topics, self.schema, self.pool = fleet, topics, schema, pool
-        self.identity = f"risk {schema.fingerprint} {fleet.alerting.horizon_d:g} d"
+        self.identity = f"risk {_FORM} {schema.fingerprint} {fleet.alerting.horizon_d:g} d"
         self.horizon = fleet.horizon
         self.schedule, self.records = Schedule(assignments), records
         self.assignment: Assignment | None = None
@@ -122,6 +123,7 @@ class RiskStage:
         self._scored: Counter[str] = Counter()
         self._restoring: dict[str, _AssetState] = {}
         self._seat: tuple[Candidate, Explainer] | None = None
+        self._bundle: tuple[str, str] | None = None
         self._rival: Assignment | None = None
         self._challenger: Candidate | None = None
 
@@ -158,16 +160,22 @@ class RiskStage:
 
     def _install(self, assignment: Assignment | None) -> None:
         """Make another version the champion; what was learnt of the last one's scores is of no use to it."""
-        before, self.assignment = self._seat, assignment
+        self.assignment = assignment
         found = self.pool.of(assignment) if assignment else self.pool.ready(CHAMPION)
-        if found is None or (before is not None and found.models is before[0].models):
-            return
-        self._seat = found, Explainer(self.fleet, found.models.fleet, self.schema, found.expectation)
-        self.policy.hold_to(found.models.fleet.threshold)
-        if before is not None:
-            self.online, self.drift = OnlineRisk(), ScoreDrift()
-            self.pending = Pending(self.pending.horizon_ms)
-            self._changed |= self.latest.keys()
+        named = assignment or found
+        if named is not None:
+            self._belong(named)
+        if found is not None:
+            self._seat = found, Explainer(self.fleet, found.models.fleet, self.schema, found.expectation)
+            self.policy.hold_to(found.models.fleet.threshold)
+
+    def _belong(self, version: Assignment | Candidate) -> None:
+        """Note whose scores are learnt from, by name: another may stand in for a version that is lost."""
+        before, self._bundle = self._bundle, (version.version, version.sha256)
+        if before not in (None, self._bundle):
+            self.online = OnlineRisk()
+            self.drift.clear()
+            self.pending.clear()
 
     def _seated(self) -> tuple[Candidate, Explainer]:
         if self._seat is None:
@@ -195,10 +203,12 @@ class RiskStage:
         return ()
 
     def delta(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield what is remembered of each asset that was heard of since the last call."""
-        for asset in sorted(self._changed):
+        """Yield what is common, and each asset that is remembered otherwise than at the last call."""
+        changes = (self._changed, self.policy.changed, self.pending.changed, self.drift.changed)
+        for asset in sorted(set().union(*changes)):
             yield _ASSET + asset.encode(), msgspec.msgpack.encode(self._remembered(asset))
-        self._changed.clear()
+        for changed in changes:
+            changed.clear()
         common = _PartitionState(self.watermark_ms, self.online.remember(), self.assignment)
         yield _COMMON, msgspec.msgpack.encode(common)
 
@@ -247,7 +257,7 @@ class RiskStage:
 
     def _give_back(self, asset: str, known: _AssetState) -> None:
         self.policy.restore(asset, known.policy)
-        self.pending.restore(asset, known.waiting, known.events)
+        self.pending.restore(asset, (known.waiting, known.events))
         self.drift.restore(asset, known.shown)
         if known.case is not None:
             name, opened_ms, severity = known.case
@@ -304,7 +314,6 @@ class RiskStage:
 
     def _happened(self, event: Event) -> Iterator[Outgoing]:
         if event.kind == OUTCOME:
-            self._changed.add(event.asset)
             self.pending.event(event.asset, event.time_ms)
             yield from self._decided(self.policy.event(event.asset, event.time_ms))
 
@@ -312,7 +321,6 @@ class RiskStage:
         """Learn what has matured, decide what waited for the whole fleet, and pass the watermark on."""
         for matured in self.pending.mature(watermark.time_ms):
             self.online.learn(matured.log_odds, matured.label)
-            self._changed.add(matured.asset)
         self.watermark_ms = max(self.watermark_ms, watermark.time_ms)
         yield from self._decided(self.policy.advance(watermark.time_ms))
         yield messages.watermark(self.topics.scores, watermark)

@@ -50,6 +50,7 @@ def of(samples: Samples, schema: str, arrived_ms: int | None = None) -> Block:
 def to_frames(block: Block, fleet: Fleet) -> tuple[Samples, tuple[str, ...]]:
     """Return the rows of a block, infinite values missing, and what of it could not be used.
 
+    Assets that no row is of are left out: nothing was heard of them.
     Raises RecordError where nothing can be used: another schema, a stranger among the assets, lengths that
     do not agree, an implausible time, no finite value.
     """
@@ -58,11 +59,11 @@ def to_frames(block: Block, fleet: Fleet) -> tuple[Samples, tuple[str, ...]]:
     values = (
         checks.array(block.values, "<f4", shape[0] * shape[1], "values").astype(np.float32).reshape(shape)
     )
-    asset, time_ms = _asset(block), _times(block)
+    (assets, asset), time_ms = _assets(block), _times(block)
     problems = clear_infinite(values)
     if not np.isfinite(values).any():
         raise RecordError(f"none of {values.size} values is finite")
-    return Samples(tuple(block.assets), asset, time_ms, values), problems
+    return Samples(assets, asset, time_ms, values), problems
 
 
 def clear_infinite(values: Float32) -> tuple[str, ...]:
@@ -85,12 +86,18 @@ def _check_head(block: Block, fleet: Fleet) -> None:
         checks.known_asset(name, fleet)
 
 
-def _asset(block: Block) -> Int32:
-    if block.asset is not None:
-        return checks.indices(block.asset, block.assets, block.rows)
-    if len(block.assets) > 1:
-        raise RecordError(f"asset is left out: expected int32 for each row, as there are {len(block.assets)}")
-    return np.zeros(block.rows, np.int32)
+def _assets(block: Block) -> tuple[tuple[str, ...], Int32]:
+    """Return the names that have a row, and (rows,) which of them each is of."""
+    names = tuple(block.assets)
+    if block.asset is None:
+        if len(names) > 1:
+            raise RecordError(f"asset is left out: expected int32 for each row, as there are {len(names)}")
+        return names, np.zeros(block.rows, np.int32)
+    asset = checks.indices(block.asset, names, block.rows)
+    used, index = np.unique(asset, return_inverse=True)
+    if len(used) == len(names):
+        return names, asset
+    return tuple(names[i] for i in used.tolist()), index.astype(np.int32)
 
 
 def _times(block: Block) -> Int64:

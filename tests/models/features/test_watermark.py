@@ -29,19 +29,6 @@ def test_it_never_goes_back_and_a_quarter_of_the_assets_has_come_as_far(seen: li
         before = reached
 
 
-@given(Seen)
-def test_a_successor_that_knows_the_newest_panes_goes_on_alike(seen: list[tuple[str, int]]) -> None:
-    cut = len(seen) // 2
-    fleet, newest = after(seen[:cut]), dict[str, int]()
-    for asset, pane in seen[:cut]:
-        newest[asset] = max(pane, newest.get(asset, -1))
-    successor = FleetWatermark()
-    successor.restore(newest.items(), fleet.reached)
-    for asset, pane in seen[cut:]:
-        assert successor.observe(asset, pane) == fleet.observe(asset, pane)
-        assert successor.reached == fleet.reached
-
-
 def test_one_clock_that_is_a_day_ahead_decides_nothing() -> None:
     fleet = after([(name, 5) for name in "abcd"] + [("e", 29)])
     assert fleet.reached == 5

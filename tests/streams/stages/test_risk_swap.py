@@ -114,6 +114,24 @@ def test_what_was_learnt_of_a_champion_is_not_held_against_its_successor(
     assert len(stage.pending) == 0
 
 
+def test_what_was_learnt_of_a_champion_that_is_lost_is_not_held_against_its_successor(
+    toy: Trained, models: dict[str, RiskModel]
+) -> None:
+    """Lost is its bundle: after a restart its successor stands in for it before its own time begins."""
+    bench = Held()
+    bench.promote("1", models["1"])
+    stage = opened(toy, bench)
+    assigned = assignments_of(stage.before_batch(0, seen=False))
+    list(stage.process([at(0, window(toy, 0, {"a": toy.vector()})), at(1, watermark(8 * 24))]))
+    saved = list(Snapshots("s", stage.identity).write(stage.delta(), 2))
+    bench.promote("2", models["2"])
+    assigned += assignments_of(stage.before_batch(2, seen=False))
+    del bench.known["1"]
+    successor, _ = reopened(toy, bench, assigned, saved)
+    after = [at(2, window(toy, 9 * 24 + 1, {"a": toy.vector()}))]
+    assert list(successor.process(after)) == list(stage.process(after))
+
+
 def test_a_recorded_tenure_counts_and_not_what_is_promoted_now(
     toy: Trained, models: dict[str, RiskModel]
 ) -> None:
