@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
-import numpy as np
 from hypothesis import strategies as st
 
 from models.adaptation.drift import ScoreDrift
@@ -22,23 +21,34 @@ from models.features.quality import QualityMonitor
 from models.features.snapshot import Loader
 from models.features.watermark import FleetWatermark
 from models.fleet.fleet import Alerting
-from models.registry.promotion import CHALLENGER, CHAMPION, Role
-from models.risk.hazard import RiskModel
-from models.telemetry.labels import DAY_MS
 from streams.stage import Incoming, Outgoing
+from streams.stages.admission import Admission
 from streams.stages.features import FeatureStage
 from streams.stages.risk import RiskStage
 from streams.wire import messages
 from streams.wire.messages import Assignment
-from tests.models.risk.test_explain import Trained, fleet, trained
-from tests.streams.stages.test_risk import TOPICS, trip, watermark, window
+from tests.streams.stages.test_risk import TOPICS
 from tests.streams.stages.test_stage_state import TOPICS as FEATURE_TOPICS
-from tests.streams.stages.test_stage_state import fleet as feature_fleet
 from tests.streams.stages.test_stage_state import named, telemetry
 from tests.support.model_pools import Held
-
-HOUR_MS = 3_600_000
-Step = tuple[Any, ...]
+from tests.support.restorable_steps import (
+    DECIDED,
+    HOURS,
+    HYSTERESIS,
+    LESSONS,
+    SEEDS,
+    SHARE,
+    TIMES,
+    WAITING,
+    Promoted,
+    Step,
+    crowd,
+    crowded,
+    daily,
+    machines,
+    scored,
+    versions,
+)
 
 
 class One(Protocol):
@@ -72,6 +82,7 @@ class Restorable:
     kinds: tuple[type, ...]
     world: Callable[[], World]
     steps: st.SearchStrategy[Sequence[Any]]
+    by_asset: bool = False
 
 
 @dataclass
@@ -92,6 +103,11 @@ class ByAsset:
     def act(self, step: Step) -> object:
         """Call a method by its name."""
         return getattr(self.part, step[0])(*step[1:])
+
+    def memory(self) -> Iterator[tuple[str, bytes]]:
+        """Yield all there is to save."""
+        for asset in "abc":
+            yield asset, msgspec.msgpack.encode(self.part.remember(asset))
 
     def delta(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield the assets that the part says have changed."""
@@ -185,21 +201,11 @@ class Staged:
         self.stage.restored()
 
 
-@dataclass(frozen=True)
-class Promoted:
-    """A version gets a role before the message at ``offset``; ``number`` tells it from every other step."""
-
-    number: int
-    role: Role
-    version: str
-    offset: int
-
-
 @dataclass
 class Scoring(Staged):
     """A risk stage whose champions change."""
 
-    world: ModelPool
+    world: Succession
 
     def act(self, step: Incoming | Promoted) -> object:
         """Process a message, or let a version take a role: once, since that is durable."""
@@ -213,104 +219,30 @@ class Scoring(Staged):
 
 
 @dataclass
-class ModelPool:
+class Succession:
     """Who is promoted, and the assignments that were recorded."""
 
     alerting: Alerting
-    records: bool = True
     held: Held = field(default_factory=Held)
     turned: dict[int, list[Outgoing]] = field(default_factory=dict)
 
     def promote(self, step: Promoted) -> None:
+        """Make a version ready for a role."""
         self.held.promote(step.version, versions()[step.version], step.role)
 
     def born(self) -> One:
+        """Return a stage that is given every assignment recorded so far."""
         if not self.turned:
             self.held.promote("1", versions()["1"])
         said = [one for outputs in self.turned.values() for one in outputs]
         assignments = [messages.decode_json(one.value, Assignment) for one in said]
         toy = machines()
         held_to = msgspec.structs.replace(toy.fleet, alerting=self.alerting)
-        stage = RiskStage(held_to, TOPICS, toy.schema, self.held, assignments, records=self.records)
+        stage = RiskStage(held_to, TOPICS, toy.schema, self.held, assignments)
         scoring = Scoring(stage, self)
         if 0 not in self.turned:
             self.turned[0] = list(stage.before_batch(0, seen=False))
         return scoring
-
-
-@functools.cache
-def machines() -> Trained:
-    return trained(fleet())
-
-
-@functools.cache
-def versions() -> dict[str, RiskModel]:
-    """Three versions that say different things of the same window."""
-    toy = machines()
-    calm, hot = toy.model.score(np.stack([toy.vector(), toy.vector(s0=2.5)]))[:, -1].tolist()
-    first = replace(toy.model, threshold=(calm * hot) ** 0.5)
-    return {"1": first, "2": replace(first, offset=-1.0), "3": replace(first, offset=0.5, threshold=2.0)}
-
-
-def scored(seed: int, days: int, *, promotes: bool) -> list[Incoming | Promoted]:
-    """Windows of six machines, some late; trips, also of a machine that is never scored; promotions."""
-    rng, toy, out = np.random.default_rng(seed), machines(), list[Incoming | Promoted]()
-    offset = 0
-    for hour in range(6, days * 24, 6):
-        if promotes and rng.random() < 0.06:
-            role, version = [CHAMPION, CHALLENGER][rng.integers(2)], str(rng.integers(1, 4))
-            out.append(Promoted(len(out) + 1, role, version, offset))
-        for message in _of_hour(rng, toy, hour):
-            out.append(replace(message, offset=offset))
-            offset += 1
-    return out
-
-
-def _of_hour(rng: np.random.Generator, toy: Trained, hour: int) -> Iterator[Incoming]:
-    heat = {name: float(rng.choice([0.0, 1.0, 2.5])) for name in "abcdef" if rng.random() < 0.5}
-    late = int(rng.choice([24, 72, 240])) if rng.random() < 0.1 else 0
-    if heat:
-        yield window(toy, hour - late, {name: toy.vector(s0=s0) for name, s0 in heat.items()})
-    if rng.random() < 0.1:
-        yield trip(hour - int(rng.choice([0, 0, 48])), str(rng.choice(list("abcdefz"))))
-    if rng.random() < 0.5:
-        yield watermark(hour - int(rng.choice([0, 6, 24])))
-
-
-def daily(seed: int, days: int) -> list[Step]:
-    """Scores of two machines, one of which changes its level now and then."""
-    rng, level, out = np.random.default_rng(seed), 0.0, list[Step]()
-    for day in range(days):
-        level = float(rng.normal(-4, 3)) if rng.random() < 0.02 else level
-        out.append(("update", "a", day * DAY_MS, level + float(rng.normal(0, 0.3))))
-        if day % 20 == 0:
-            out.append(("update", "b", day * DAY_MS, float(rng.normal(-4, 1))))
-    return out
-
-
-ASSETS, TIMES = st.sampled_from("abc"), st.integers(0, 40)
-LESSONS = st.lists(st.tuples(st.floats(-21, 21), st.sampled_from([None, False, True])), max_size=40)
-WAITING = st.lists(
-    st.one_of(
-        st.tuples(st.just("observe"), ASSETS, TIMES, st.sampled_from([-4.0, -1.5, 0.1])),
-        st.tuples(st.just("event"), ASSETS, TIMES),
-        st.tuples(st.just("mature"), TIMES),
-    ),
-    max_size=60,
-)
-DECIDED = st.lists(
-    st.one_of(
-        st.tuples(
-            st.just("observe"), ASSETS, TIMES.map((6 * HOUR_MS).__mul__), st.sampled_from([0.0, 0.3, 0.9])
-        ),
-        st.tuples(st.just("event"), ASSETS, TIMES.map((6 * HOUR_MS).__mul__)),
-        st.tuples(st.just("advance"), TIMES.map((6 * HOUR_MS).__mul__)),
-    ),
-    max_size=60,
-)
-SEEDS, HOURS = st.integers(0, 2**31), st.integers(5, 60)
-HYSTERESIS = Alerting(horizon_d=7.0, raise_count=2, of=3, clear_ratio=0.5, cooldown_d=1.0)
-SHARE = Alerting(horizon_d=7.0, daily_share=0.5)
 
 
 def by_asset(make: Callable[[], object], form: Any) -> Callable[[], World]:
@@ -325,20 +257,25 @@ RESTORABLES = (
         (Pending,),
         by_asset(lambda: Pending(7), Waiting),
         WAITING,
+        by_asset=True,
     ),
     Restorable(
         "drift of scores",
         (ScoreDrift,),
         by_asset(ScoreDrift, list[float]),
         st.builds(daily, SEEDS, st.sampled_from([60, 400, 1600])),
+        by_asset=True,
     ),
     Restorable(
         "hysteresis",
         (HysteresisPolicy,),
         by_asset(lambda: HysteresisPolicy(HYSTERESIS, 0.4), Remembered),
         DECIDED,
+        by_asset=True,
     ),
-    Restorable("share", (SharePolicy,), by_asset(lambda: SharePolicy(SHARE), Remembered), DECIDED),
+    Restorable(
+        "share", (SharePolicy,), by_asset(lambda: SharePolicy(SHARE), Remembered), DECIDED, by_asset=True
+    ),
     Restorable(
         "fleet watermark",
         (FleetWatermark,),
@@ -347,15 +284,17 @@ RESTORABLES = (
     ),
     Restorable(
         "features",
-        (FeatureStage, Loader, QualityMonitor),
-        lambda: Simple(lambda: Staged(FeatureStage(feature_fleet(), FEATURE_TOPICS, 1))),
-        st.builds(lambda source, *told: source(*told), st.sampled_from([telemetry, named]), SEEDS, HOURS),
+        (FeatureStage, Loader, QualityMonitor, Admission),
+        lambda: Simple(lambda: Staged(FeatureStage(crowded(), FEATURE_TOPICS, 1))),
+        st.builds(
+            lambda source, *told: source(*told), st.sampled_from([telemetry, named, crowd]), SEEDS, HOURS
+        ),
     ),
     *(
         Restorable(
             f"risk by {name}, {'several champions' if promotes else 'one champion'}",
             (RiskStage,),
-            functools.partial(ModelPool, alerting),
+            functools.partial(Succession, alerting),
             st.builds(functools.partial(scored, promotes=promotes), SEEDS, st.sampled_from([3, 12, 24])),
         )
         for name, alerting in (("hysteresis", HYSTERESIS), ("share", SHARE))

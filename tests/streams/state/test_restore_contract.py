@@ -18,11 +18,7 @@ import models
 import streams
 from streams.stage import Incoming, Outgoing, Stage, Stateless
 from streams.state.snapshots import Snapshots
-from tests.support.restorables import RESTORABLES, Restorable, World
-
-Fate = tuple[int, str]
-
-FATES = st.lists(st.tuples(st.floats(0, 1), st.sampled_from(["save", "die", "stop"])), min_size=1, max_size=8)
+from tests.support.restorables import RESTORABLES, ByAsset, Restorable, World
 
 
 class Life:
@@ -33,7 +29,13 @@ class Life:
         self.topic: list[Outgoing] = []
         self.past: list[Any] = []
         self.saved = 0
+        self.unrest = self.random.choice([0.03, 0.3, 1.0])
         self._bear()
+
+    def meet_fate(self) -> None:
+        """Perhaps save, or die, or both."""
+        if self.random.random() < self.unrest:
+            self.random.choice([self.save, self.die, self.stop])()
 
     def act(self, step: Any) -> str:
         """Return all that comes of a step, to the bit: the repr of a float is the float."""
@@ -58,7 +60,8 @@ class Life:
 
     def _bear(self) -> None:
         self.one, self.snapshots = self.world.born(), Snapshots("state", "one")
-        for i, record in enumerate(compacted(self.topic, self.random)):
+        self.topic = compacted(self.topic, self.random)
+        for i, record in enumerate(self.topic):
             self.snapshots.read(Incoming("state", 0, i, record.key, record.value, ""), cast(Stage, self.one))
         if self.snapshots.verify() is not None:
             self.one.restored()
@@ -76,17 +79,30 @@ def compacted(topic: Sequence[Outgoing], chance: random.Random) -> list[Outgoing
 
 @pytest.mark.parametrize("kind", RESTORABLES, ids=lambda kind: kind.name)
 @given(st.data())
-@settings(max_examples=40, deadline=None, phases=[Phase.reuse, Phase.generate])  # to shrink takes minutes
+@settings(max_examples=30, deadline=None, phases=[Phase.reuse, Phase.generate])  # to shrink takes minutes
 def test_whatever_is_given_back_goes_on_to_the_bit_as_if_it_had_never_stopped(
     kind: Restorable, data: st.DataObject
 ) -> None:
     steps = data.draw(kind.steps)
-    fates = [(int(at * len(steps)), fate) for at, fate in data.draw(FATES)]
     undisturbed, life = kind.world().born(), Life(kind.world(), data.draw(st.integers(0, 2**31)))
     for i, step in enumerate(steps):
-        for _, fate in (one for one in fates if one[0] == i):
-            getattr(life, fate)()
+        life.meet_fate()
         assert life.act(step) == repr(undisturbed.act(step)), f"step {i}: {step}"
+
+
+@pytest.mark.parametrize("kind", [k for k in RESTORABLES if k.by_asset], ids=lambda kind: kind.name)
+@given(st.data())
+@settings(max_examples=30, deadline=None, phases=[Phase.reuse, Phase.generate])
+def test_an_asset_that_is_remembered_otherwise_than_before_is_marked(
+    kind: Restorable, data: st.DataObject
+) -> None:
+    steps, one = data.draw(kind.steps), cast(ByAsset, kind.world().born())
+    known = dict(one.memory())
+    for step in steps:
+        one.act(step)
+        before, known = known, dict(one.memory())
+        assert {asset for asset in known if known[asset] != before[asset]} <= one.part.changed
+        one.part.changed.clear()
 
 
 def modules_of(package: ModuleType) -> Iterator[ModuleType]:

@@ -1,0 +1,134 @@
+"""What may happen to all that is saved and given back, made of seeds or by hypothesis."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+from hypothesis import strategies as st
+
+from models.fleet.fleet import Alerting, Fleet
+from models.registry.promotion import CHALLENGER, CHAMPION, Role
+from models.risk.hazard import RiskModel
+from models.telemetry.labels import DAY_MS
+from streams.stage import Incoming
+from streams.wire import messages
+from streams.wire.messages import Sample
+from tests.streams.stages.test_risk import trip, watermark, window
+from tests.streams.stages.test_stage_state import MINUTE, START
+from tests.streams.stages.test_stage_state import TOPICS as FEATURE_TOPICS
+from tests.streams.stages.test_stage_state import fleet as feature_fleet
+from tests.support.toy_model import Trained, fleet, trained
+
+HOUR_MS = 3_600_000
+Step = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """A version gets a role before the message at ``offset``; ``number`` tells it from every other step."""
+
+    number: int
+    role: Role
+    version: str
+    offset: int
+
+
+@functools.cache
+def machines() -> Trained:
+    return trained(fleet())
+
+
+@functools.cache
+def versions() -> dict[str, RiskModel]:
+    """Three versions that say different things of the same window."""
+    toy = machines()
+    calm, hot = toy.model.score(np.stack([toy.vector(), toy.vector(s0=2.5)]))[:, -1].tolist()
+    first = replace(toy.model, threshold=(calm * hot) ** 0.5)
+    return {"1": first, "2": replace(first, offset=-1.0), "3": replace(first, offset=0.5, threshold=2.0)}
+
+
+def scored(seed: int, days: int, *, promotes: bool) -> list[Incoming | Promoted]:
+    """Windows of six machines, some late; trips, also of a machine that is never scored; promotions."""
+    rng, toy, out = np.random.default_rng(seed), machines(), list[Incoming | Promoted]()
+    offset = 0
+    for hour in range(6, days * 24, 6):
+        if promotes and rng.random() < 0.06:
+            role, version = [CHAMPION, CHALLENGER][rng.integers(2)], str(rng.integers(1, 4))
+            out.append(Promoted(len(out) + 1, role, version, offset))
+        for message in _of_hour(rng, toy, hour):
+            out.append(replace(message, offset=offset))
+            offset += 1
+    return out
+
+
+def _of_hour(rng: np.random.Generator, toy: Trained, hour: int) -> Iterator[Incoming]:
+    heat = {name: float(rng.choice([0.0, 1.0, 2.5])) for name in "abcdef" if rng.random() < 0.5}
+    late = int(rng.choice([24, 72, 240])) if rng.random() < 0.1 else 0
+    if heat:
+        yield window(toy, hour - late, {name: toy.vector(s0=s0) for name, s0 in heat.items()})
+    if rng.random() < 0.1:
+        yield trip(hour - int(rng.choice([0, 0, 48])), str(rng.choice(list("abcdefz"))))
+    if rng.random() < 0.5:
+        yield watermark(hour - int(rng.choice([0, 6, 24])))
+
+
+def crowded() -> Fleet:
+    """Return a fleet with room for four machines."""
+    return msgspec.structs.replace(feature_fleet(), max_assets=4)
+
+
+def crowd(seed: int, hours: int) -> list[Incoming]:
+    """Samples of more machines than there is room for, some by a wrong clock, with their times of arrival."""
+    rng, out = np.random.default_rng(seed), list[Incoming]()
+    for step in range(hours * 6):
+        now_ms = START + step * 10 * MINUTE
+        wrong = int(rng.choice([-20_000, 2, 500])) * 24 * HOUR_MS if rng.random() < 0.1 else 0
+        name = f"a{rng.integers(1, 8 if step > hours else 4)}"
+        sample = Sample(asset=name, time=max(now_ms + wrong, 1), values={"s0": float(rng.normal(20, 2))})
+        one = messages.sample(FEATURE_TOPICS.telemetry, sample)
+        out.append(Incoming(one.topic, 0, step, one.key, one.value, one.content_type, arrived_ms=now_ms))
+    return out
+
+
+def daily(seed: int, days: int) -> list[Step]:
+    """Scores of two machines, one of which changes its level now and then."""
+    rng, level, out = np.random.default_rng(seed), 0.0, list[Step]()
+    for day in range(days):
+        level = float(rng.normal(-4, 3)) if rng.random() < 0.02 else level
+        out.append(("update", "a", day * DAY_MS, level + float(rng.normal(0, 0.3))))
+        if rng.random() < 0.002:
+            out.append(("clear",))
+        if day % 20 == 0:
+            out.append(("update", "b", day * DAY_MS, float(rng.normal(-4, 1))))
+    return out
+
+
+ASSETS, TIMES = st.sampled_from("abc"), st.integers(0, 40)
+LESSONS = st.lists(st.tuples(st.floats(-21, 21), st.sampled_from([None, False, True])), max_size=40)
+WAITING = st.lists(
+    st.one_of(
+        st.tuples(st.just("observe"), ASSETS, TIMES, st.sampled_from([-4.0, -1.5, 0.1])),
+        st.tuples(st.just("event"), ASSETS, TIMES),
+        st.tuples(st.just("mature"), TIMES),
+        st.tuples(st.just("clear")),
+    ),
+    max_size=60,
+)
+DECIDED = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("observe"), ASSETS, TIMES.map((6 * HOUR_MS).__mul__), st.sampled_from([0.0, 0.3, 0.9])
+        ),
+        st.tuples(st.just("event"), ASSETS, TIMES.map((6 * HOUR_MS).__mul__)),
+        st.tuples(st.just("advance"), TIMES.map((6 * HOUR_MS).__mul__)),
+    ),
+    max_size=60,
+)
+SEEDS, HOURS = st.integers(0, 2**31), st.integers(5, 60)
+HYSTERESIS = Alerting(horizon_d=7.0, raise_count=2, of=3, clear_ratio=0.5, cooldown_d=1.0)
+SHARE = Alerting(horizon_d=7.0, daily_share=0.5)
