@@ -13,12 +13,12 @@ from typing import Any
 
 import lightgbm as lgb
 import msgspec
-import numpy as np
 
+from chillcast.models.entrants import Entrant, on_one_slice
 from chillcast.models.learning import create_registry
 from chillcast.models.packaging import write_context
 from chillcast.models.shadowing import judge_shadow
-from chillcast.pipeline.stages import promotions_of
+from chillcast.pipeline.stages import feature_store, promotions_of
 from chillcast.settings import Settings, read_settings
 from models.errors import ModelError, UnavailableError
 from models.features.expectation import Expectation, identity_of
@@ -26,11 +26,11 @@ from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, load_fleet
 from models.registry.bundle import load_bundle, read_index, write_bundle
 from models.registry.foreign_booster import adopt
-from models.registry.gate import DEFAULT, Evidence, Verdict, judge
-from models.registry.manifest import PACK, Manifest, load_expectation, promoted_bundle, read_manifest
+from models.registry.gate import DEFAULT, Limits, Verdict, judge, judge_first
+from models.registry.manifest import load_expectation, promoted_bundle, read_manifest
 from models.registry.mlflow_registry import Registry, Version
 from models.registry.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, whoever
-from models.risk.model_set import ModelSet, summary
+from models.risk.model_set import summary
 from models.telemetry.samples import utc
 from streams.champions.assignments import read_assignments
 from streams.kafka.cluster import connected
@@ -39,8 +39,6 @@ from streams.kafka.topics import Topics
 from streams.wire import messages
 
 _ANSWER_S = 10.0
-_TIMED_ROWS = 1000
-_JUDGED = "model_"
 
 
 class Models:
@@ -115,14 +113,27 @@ class Models:
             return self.registry.register(self.fleet.name, folder)
 
     def gate(self, version: str) -> Verdict:
-        """Hold a version against the champion."""
+        """Hold a version against the champion, both on its own slice; as the first, against the rules."""
         champion = self.promotions.newest()
-        with self._bundle(version) as folder:
-            candidate = _evidence(version, folder)
-        if champion is None or champion.version == version:
-            return judge(candidate, None)
         limits = msgspec.structs.replace(DEFAULT, segment_shutdowns=self.settings.gate_segment_shutdowns)
-        return judge(candidate, _evidence(champion.version, self._promoted(champion)), limits)
+        with self._bundle(version) as folder:
+            newcomer = Entrant.of(version, folder)
+            if champion is None:
+                has_rules = bool(self.fleet.rules or self.fleet.training.rule)
+                return judge_first(newcomer.evidence(), limits, has_rules=has_rules)
+            if champion.version == version:
+                return judge(newcomer.evidence(), None, limits)
+            return self._held_against(
+                Entrant.of(champion.version, self._promoted(champion)), newcomer, limits
+            )
+
+    def _held_against(self, champion: Entrant, newcomer: Entrant, limits: Limits) -> Verdict:
+        store = feature_store(self.settings, self.fleet)
+        try:
+            new, old = on_one_slice(store, self.fleet, newcomer, champion)
+        except ModelError as error:
+            return judge(newcomer.evidence(), champion.evidence(), limits, apart=str(error))
+        return judge(new, old, limits)
 
     def compare(self, version: str, other: str | None = None) -> dict[str, Any]:
         """Return the figures of two versions side by side, what the gate says, and the shadow."""
@@ -257,7 +268,8 @@ class Models:
         if verdict.passed or override:
             return verdict.objections
         raise ModelError(
-            f"version {version} does not pass the gate: {verdict.objections}; --override promotes it"
+            f"version {version} does not pass the gate: {verdict.objections}; "
+            "--override promotes it, and your --reason is recorded with that"
         )
 
     def _check_features(self, version: str, *, new_features: bool) -> None:
@@ -346,39 +358,6 @@ def _text_of(model: str | Path | lgb.Booster) -> tuple[str, str]:
         return Path(model).read_text(encoding="utf-8"), Path(model).name
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{model}: expected a LightGBM model file or a bundle's folder ({error})") from error
-
-
-def _evidence(version: str, folder: Path) -> Evidence:
-    """Return what the gate looks at; scoring is timed here and now, so that two versions are timed alike."""
-    manifest = read_manifest(folder)
-    models = load_bundle(folder, manifest.fingerprint)
-    return Evidence(
-        version=version,
-        slice=manifest.lineage.get("slice", ""),
-        metrics=_judged(manifest),
-        latency_ms=_latency_ms(models),
-        # Of a pack a worker holds no more than it has room for.
-        nbytes=sum(path.stat().st_size for path in folder.iterdir() if path.name != PACK),
-    )
-
-
-def _judged(manifest: Manifest) -> dict[str, float]:
-    """Return the figures by event, which training calls ``model_…``."""
-    named = manifest.metrics.items()
-    return {name.removeprefix(_JUDGED): value for name, value in named if name.startswith(_JUDGED)}
-
-
-def _latency_ms(models: ModelSet) -> float:
-    """Return the shortest of three times to score a thousand windows, each of another machine."""
-    rows = np.zeros((_TIMED_ROWS, len(models.fleet.feature_names)), np.float32)
-    machines = [*models.index.routes, *map(str, range(_TIMED_ROWS))][:_TIMED_ROWS]
-    asset = np.arange(_TIMED_ROWS, dtype=np.int32)
-    took = []
-    for _ in range(3):
-        started = time.perf_counter()
-        models.score(machines, asset, rows)
-        took.append(time.perf_counter() - started)
-    return 1000 * min(took)
 
 
 def _now_ms() -> int:

@@ -78,6 +78,7 @@ class TrainingRun:
         return {
             "dataset": self.dataset.digest,
             "slice": self.config.slice_of(self.dataset.digest),
+            "segments_by": self.config.evaluation.segments_by,
             "examples_sha256": self.fitted.dataset_sha256,
             "config_sha256": self.config.sha256,
             "seed": str(self.config.seed),

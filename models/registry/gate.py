@@ -11,13 +11,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a version.
 
     ``metrics`` are figures by event on a later slice, which ``slice`` names; ``recall/site-a`` is that of one
-    segment, and ``shutdowns/site-a`` how many outcomes it had. ``latency_ms`` is the time to score a thousand
-    windows, ``nbytes`` the size of the bundle.
+    segment, and ``shutdowns/site-a`` how many outcomes it had. ``rules`` are the same figures of the fleet's
+    rules, if it has any. ``latency_ms`` is the time to score a thousand windows, ``nbytes`` the size of all.
     """
 
     version: str
     slice: str
     metrics: Mapping[str, float]
+    rules: Mapping[str, float] = {}
     latency_ms: float
     nbytes: int
 
@@ -67,31 +68,59 @@ class Verdict(msgspec.Struct, frozen=True):
         return "; ".join(check.text for check in self.checks if not check.passed)
 
 
-def judge(candidate: Evidence, champion: Evidence | None, limits: Limits = DEFAULT) -> Verdict:
+def judge(
+    candidate: Evidence, champion: Evidence | None, limits: Limits = DEFAULT, *, apart: str = ""
+) -> Verdict:
     """Hold a version against the champion, on the same later slice.
 
-    Without a champion only the bounds on latency and size count.
+    If there is none, ``apart`` says why. Without a champion only the bounds on latency and size count.
 
     >>> old = Evidence(version="1", slice="s", metrics={"recall": 0.5}, latency_ms=60, nbytes=10_000)
     >>> judge(old, None).passed, judge(old, old).objections
     (True, 'false_alarms_per_asset_year: not measured; log_loss: not measured; brier: not measured')
     """
-    checks = [
-        _at_most("latency_ms", candidate.latency_ms, limits.latency_ms, "ms per 1,000 windows"),
-        _at_most("nbytes", candidate.nbytes, limits.nbytes, "bytes"),
-    ]
+    checks = _bounds(candidate, limits)
     if champion is not None:
-        checks += _against(candidate, champion, limits)
+        checks += _against(candidate, champion, limits, apart)
     return Verdict(candidate.version, champion.version if champion else "", tuple(checks))
 
 
-def _against(candidate: Evidence, champion: Evidence, limits: Limits) -> Iterator[Check]:
+def judge_first(candidate: Evidence, limits: Limits = DEFAULT, *, has_rules: bool) -> Verdict:
+    """Hold a version that is to be the first champion against the rules of the fleet, if it ``has_rules``.
+
+    It has to announce more with as many false alarms, or as much and rank better.
+    """
+    checks = _bounds(candidate, limits)
+    if has_rules:
+        checks.append(_beats(candidate.metrics, candidate.rules))
+    return Verdict(candidate.version, "", tuple(checks))
+
+
+def _bounds(candidate: Evidence, limits: Limits) -> list[Check]:
+    return [
+        _at_most("latency_ms", candidate.latency_ms, limits.latency_ms, "ms per 1,000 windows"),
+        _at_most("nbytes", candidate.nbytes, limits.nbytes, "bytes"),
+    ]
+
+
+def _beats(model: Mapping[str, float], rules: Mapping[str, float]) -> Check:
+    names = ("recall_at_budget", "average_precision")
+    if not all(name in figures for name in names for figures in (model, rules)):
+        return Check("rules", False, "rules: not measured beside the rules of the fleet; train it from data")
+    mine, theirs = [model[n] for n in names], [rules[n] for n in names]
+    figures = ", ".join(f"{n} {a:.4g} against {b:.4g}" for n, a, b in zip(names, mine, theirs, strict=True))
+    passed = mine > theirs
+    return Check("rules", passed, f"rules: {'beaten' if passed else 'not beaten'}: {figures}")
+
+
+def _against(candidate: Evidence, champion: Evidence, limits: Limits, apart: str) -> Iterator[Check]:
     if not candidate.slice or candidate.slice != champion.slice:
         yield Check(
             "slice",
             False,
             f"not measured on the champion's slice (it: {candidate.slice or 'nowhere'}, champion: "
-            f"{champion.slice or 'nowhere'}); train both on one configuration, or shadow it and compare",
+            f"{champion.slice or 'nowhere'}), and not judged again: {apart or 'nobody tried'}; "
+            "shadow it and compare",
         )
         return
     new, old = candidate.metrics, champion.metrics

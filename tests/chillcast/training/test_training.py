@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from chillcast.models.entrants import Entrant, judge_again
 from chillcast.models.modelling import Models
 from chillcast.pipeline.stages import feature_store
 from chillcast.settings import Settings
@@ -23,6 +24,7 @@ from chillcast.training.training import LOCK, TrainingRun, dependency_digest, tr
 from chillcast.training.training_config import Data, Split, TrainingConfig
 from chillcast.training.truth import ceiling_of, keep_truth, read_truth
 from models.errors import ModelError, UnavailableError
+from models.evaluation.backtest import figures
 from models.fleet.fleet import load_fleet
 from models.registry.manifest import read_manifest
 from models.telemetry.labels import DAY_MS
@@ -91,6 +93,45 @@ def test_a_run_promotes_what_passes_the_gate_and_keeps_the_champion_where_it_doe
     assert newest.version == "2"
     assert newest.reason.startswith("trained on dataset ")
     assert [v.version for v in models.versions()] == ["3", "2", "1"]
+
+
+def made(settings: Settings, config: TrainingConfig) -> str:
+    return str(train_and_register(settings, config, Reporter(), promoted=False, trials=0)["version"])
+
+
+def test_a_retraining_is_held_against_the_champion_on_its_own_later_days(settings: Settings) -> None:
+    models = Models(settings, load_fleet(settings.fleet_path))
+    early, late = date(2020, 3, 1), date(2020, 3, 27)
+    models.promote(
+        made(settings, between(early, date(2020, 3, 13), date(2020, 3, 23))), reason="first", override=True
+    )
+    same, later = made(settings, CONFIG), made(settings, between(early, date(2020, 3, 18), late))
+    for version in (same, later):
+        verdict = models.gate(version)
+        assert {"recall", "false_alarms_per_asset_year", "log_loss", "brier"} <= {
+            c.name for c in verdict.checks
+        }
+        assert "slice" not in {c.name for c in verdict.checks}
+    worse = msgspec.structs.replace(CONFIG, training={"rounds": 1})
+    assert "is wanted" in models.gate(made(settings, worse)).objections
+    shutil.rmtree(settings.home_path / "features")
+    with pytest.raises(ModelError, match=r"not judged again: dataset '\w+': 0 digests begin so.*shadow it"):
+        models.promote(same, reason="its windows are gone")
+
+
+def test_judged_again_a_version_has_the_figures_of_its_training(settings: Settings) -> None:
+    fleet = load_fleet(settings.fleet_path)
+    made(settings, CONFIG)
+    entrant = Entrant.of("1", settings.home_path / "run" / "bundle")
+    (again,) = judge_again(feature_store(settings, fleet), fleet, entrant, [entrant])
+    trained = {n: v for n, v in entrant.manifest.metrics.items() if n.startswith("model_")}
+    assert len(trained) >= 8
+    assert figures([again]) == trained
+    other = replace(entrant, manifest=msgspec.structs.replace(entrant.manifest, fingerprint="0" * 16))
+    with pytest.raises(
+        ModelError, match=rf"version 1 has features 0+, the slice {entrant.manifest.fingerprint}"
+    ):
+        judge_again(feature_store(settings, fleet), fleet, entrant, [other])
 
 
 def test_a_registry_that_is_away_costs_no_bundle(settings: Settings) -> None:

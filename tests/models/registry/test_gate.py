@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from models.registry.gate import Evidence, Limits, judge
+from models.registry.gate import Evidence, Limits, judge, judge_first
 
 GOOD = {
     "recall": 0.5,
@@ -55,6 +55,8 @@ def test_a_segment_with_few_outcomes_says_nothing() -> None:
 def test_figures_of_another_slice_are_no_figures() -> None:
     verdict = judge(msgspec.structs.replace(evidence(recall=1.0), slice="later"), CHAMPION)
     assert verdict.objections.startswith("not measured on the champion's slice (it: later, champion: s)")
+    told = judge(msgspec.structs.replace(evidence(), slice="later"), CHAMPION, apart="its windows are gone")
+    assert "and not judged again: its windows are gone;" in told.objections
     nowhere = msgspec.structs.replace(CHAMPION, slice="")
     assert not judge(msgspec.structs.replace(evidence(), slice=""), nowhere).passed
 
@@ -69,6 +71,40 @@ def test_a_model_that_is_too_slow_or_large_is_refused_also_as_the_first() -> Non
     verdict = judge(slow, None)
     assert [check.name for check in verdict.checks if not check.passed] == ["latency_ms", "nbytes"]
     assert judge(evidence(), None).passed
+    just = msgspec.structs.replace(evidence(), latency_ms=2000.0, nbytes=64 * 1024 * 1024)
+    assert judge(just, None).passed
+
+
+@pytest.mark.parametrize(
+    ("model", "rules", "passed"),
+    [
+        ((0.5, 0.2), (0.4, 0.3), True),
+        ((0.5, 0.3), (0.5, 0.2), True),
+        ((0.5, 0.2), (0.5, 0.2), False),
+        ((0.4, 0.9), (0.5, 0.1), False),
+    ],
+)
+def test_the_first_champion_has_to_beat_the_rules_of_the_fleet(
+    model: tuple[float, float], rules: tuple[float, float], passed: bool
+) -> None:
+    names = ("recall_at_budget", "average_precision")
+    mine, theirs = (dict(zip(names, values, strict=True)) for values in (model, rules))
+    first = msgspec.structs.replace(evidence(**mine), rules=theirs)
+    verdict = judge_first(first, has_rules=True)
+    assert (verdict.passed, judge_first(first, has_rules=False).passed) == (passed, True)
+    if not passed:
+        said = (
+            f"recall_at_budget {model[0]} against {rules[0]}, average_precision {model[1]} against {rules[1]}"
+        )
+        assert verdict.objections == f"rules: not beaten: {said}"
+
+
+def test_a_first_champion_that_nobody_held_against_the_rules_is_an_objection_and_bounds_hold() -> None:
+    slow = msgspec.structs.replace(evidence(), latency_ms=2500.0)
+    assert [c.name for c in judge_first(slow, has_rules=True).checks if not c.passed] == [
+        "latency_ms",
+        "rules",
+    ]
 
 
 def test_a_verdict_survives_json() -> None:
