@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from chillcast.cli.app import app, main
-from models.errors import ChillcastError
+from models import errors
+from models.errors import ChillcastError, ConfigError
 
 OWN = """
 name = "basement"
@@ -192,3 +193,19 @@ def test_the_demonstration_says_what_is_missing_before_it_learns(
     )
     assert f"pip install 'chillcast[{extra}]'" in refused("demo", "--home", str(here / "home"))
     assert not (here / "home").exists()
+
+
+@pytest.mark.parametrize("kind", [k for k in vars(errors).values() if isinstance(k, type)])
+def test_the_command_line_says_every_error_in_one_line(
+    kind: type[ChillcastError], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = kind("fleet.toml", "name", "x", "mend it") if issubclass(kind, ConfigError) else kind("mend it")
+
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("chillcast.cli.app.app", fail)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 1
+    assert capsys.readouterr().err == f"chillcast: {error}\n"

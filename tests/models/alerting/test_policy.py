@@ -145,6 +145,71 @@ def test_a_budget_that_no_threshold_meets_gives_the_highest_risk() -> None:
     assert learn_threshold(none, series, []) == 0.6
 
 
+def test_the_lowest_threshold_is_taken_that_just_keeps_to_the_budget() -> None:
+    """A year of one machine with false alarms at 0.5, 0.7 and 0.9, of which two are allowed."""
+    year_h = int(365.25 * 24)
+    risk = np.zeros(year_h + 1)
+    for start, level in ((1000, 0.5), (3000, 0.7), (5000, 0.9)):
+        risk[start : start + 40] = level
+    series = RiskSeries(["a"], np.zeros(year_h + 1, int), np.arange(year_h + 1) * HOUR_MS, risk)
+    two = Alerting(horizon_d=7.0, raise_count=1, of=1, false_alarms_per_asset_year=2.0)
+    found = learn_threshold(two, series, [])
+    assert 0.5 < found <= 0.7
+    assert len(open_cases(HysteresisPolicy(two, found), series, [])) == 2
+
+
+def test_a_replay_takes_windows_and_outcomes_of_all_machines_in_order_of_time() -> None:
+    """Machine by machine, the outcome of b would be taken before its windows, and cost it its case."""
+    series = RiskSeries(
+        ["a", "b"], np.repeat([0, 1], 8), np.tile(np.arange(8) * HOUR_MS, 2), np.full(16, 0.9)
+    )
+    outcome = Event(5 * HOUR_MS + 1, "b", "shutdown")
+    assert [(c.asset, c.time_ms) for c in open_cases(hysteresis(), series, [outcome])] == [
+        ("a", 2 * HOUR_MS),
+        ("b", 2 * HOUR_MS),
+    ]
+
+
+def test_an_outcome_at_the_end_of_a_window_comes_after_it_in_a_replay() -> None:
+    series = RiskSeries(["a"], np.zeros(3, int), np.arange(3) * HOUR_MS, np.full(3, 0.9))
+    (case,) = open_cases(hysteresis(), series, [Event(2 * HOUR_MS, "a", "shutdown")])
+    assert case.time_ms == 2 * HOUR_MS
+
+
+def test_a_replay_decides_the_last_cohort_too() -> None:
+    series = RiskSeries(["a", "b"], np.array([0, 1]), np.full(2, DAY_MS), np.array([0.1, 0.9]))
+    (case,) = open_cases(SharePolicy(Alerting(horizon_d=7.0, daily_share=0.5)), series, [])
+    assert (case.asset, case.time_ms) == ("b", DAY_MS)
+
+
+def test_another_threshold_holds_from_the_next_risk_on() -> None:
+    policy = hysteresis()
+    policy.hold_to(0.95)
+    assert stages(policy, [0.9] * 6) == []
+    policy.hold_to(0.3)
+    assert stages(policy, [0.35] * 3) == [(2, "open", "")]
+
+
+def test_a_risk_at_the_share_of_the_threshold_does_not_clear_a_case() -> None:
+    assert stages(hysteresis(), [0.5, 0.5, 0.5, 0.2]) == [(2, "open", "")]
+
+
+def test_a_policy_that_was_restored_forgets_old_risks_as_before() -> None:
+    before, after = hysteresis(), hysteresis()
+    stages(before, [0.5, 0.5, 0.1, 0.1])
+    after.restore("a", before.remember("a"))
+    assert stages(after, [0.1, 0.5]) == stages(before, [0.1, 0.5]) == []
+
+
+def test_a_case_of_the_share_expires_with_the_risk_that_its_machine_has_then() -> None:
+    policy = SharePolicy(Alerting(horizon_d=1.0, daily_share=0.5))
+    for day, risk in enumerate([0.9, 0.2]):
+        policy.observe("a", day * DAY_MS, risk)
+        policy.observe("b", day * DAY_MS, 0.5)
+        decided = policy.advance(day * DAY_MS)
+    assert [(d.asset, d.stage, d.risk) for d in decided] == [("a", "closed", 0.2), ("b", "open", 0.5)]
+
+
 def test_a_case_opens_at_three_of_four_and_not_before() -> None:
     assert stages(hysteresis(), [0.5, 0.1, 0.5, 0.1, 0.5, 0.1]) == []
     assert stages(hysteresis(), [0.5, 0.1, 0.5, 0.5]) == [(3, "open", "")]

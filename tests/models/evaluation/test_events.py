@@ -157,3 +157,22 @@ def test_losses_of_certain_and_wrong_forecasts() -> None:
     assert brier(np.array([0.0, 1.0]), y) == 1.0
     assert log_loss(np.array([0.5, 0.5]), y) == pytest.approx(np.log(2))
     assert log_loss(np.empty(0), np.empty(0, bool)) is None
+
+
+def test_a_case_whose_horizon_ends_with_the_span_is_judged() -> None:
+    assert judge([("a", 93)], []).false_alarms == (("a", 93 * DAY_MS),)
+
+
+def test_the_lead_that_is_told_is_the_median() -> None:
+    report = judge([("a", 8), ("b", 8), ("c", 3)], [trip(asset, 9) for asset in "abc"])
+    assert report.lead_days_median == 1.0
+
+
+def test_a_window_that_ends_with_the_span_is_not_tested() -> None:
+    series = RiskSeries(["a"], np.zeros(3, int), np.arange(3) * DAY_MS, np.zeros(3))
+    report = evaluate_budget(series, [], share=0.5, horizon_d=1.0, start_ms=0, end_ms=2 * DAY_MS)
+    assert report.days_tested == 2
+
+
+def test_a_probability_of_nought_that_came_true_costs_much_but_not_without_end() -> None:
+    assert log_loss(np.array([0.0]), np.array([True])) == pytest.approx(9 * np.log(10))

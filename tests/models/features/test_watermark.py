@@ -37,3 +37,10 @@ def test_one_clock_that_is_a_day_ahead_decides_nothing() -> None:
 def test_machines_that_fell_silent_do_not_hold_the_others_up() -> None:
     fleet = after([(name, 5) for name in "abcdefgh"] + [(name, 9) for name in "abc"])
     assert fleet.reached == 9
+
+
+def test_a_fleet_that_begins_again_before_it_had_come_anywhere_begins_with_its_slowest_machine() -> None:
+    fleet = FleetWatermark()
+    fleet.restore([("a", 5), ("b", 9)], None)
+    assert not fleet.observe("a", 6)
+    assert fleet.reached == 6

@@ -7,12 +7,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from models.alerting.policy import HysteresisPolicy, RiskSeries, false_cases, open_cases
 from models.errors import ModelError
 from models.evaluation.events import roc_auc
 from models.fleet.fleet import Fleet
 from models.learning.fitting import Fitted, History, fit
 from models.registry.bundle import load_bundle
-from models.telemetry.labels import DAY_MS, time_to_next, within
+from models.telemetry.labels import DAY_MS, YEAR_MS, time_to_next, within
 from models.telemetry.samples import Event, TimeSlice
 from tests.support.rising_fleet import (
     ASSETS,
@@ -51,11 +52,33 @@ def test_noise_alone_ranks_nothing() -> None:
     assert fitted(slices(EVENTS, rise=0.0), fleet()).metrics["calibration_roc_auc"] < 0.65
 
 
-def test_threshold_calibration_and_figures_of_the_later_slice_come_along(learnt: Fitted) -> None:
-    assert 0 < learnt.model.threshold < 1
+def test_calibration_and_figures_of_the_later_slice_come_along(learnt: Fitted) -> None:
     assert sorted(learnt.metrics) == ["calibration_brier", "calibration_log_loss", "calibration_roc_auc"]
     assert learnt.metrics["calibration_roc_auc"] > 0.8
     assert len(learnt.model.lines) == 2
+
+
+def false_alarms_a_year(learnt: Fitted, threshold: float) -> float:
+    """Return the false alarms per asset-year of a threshold on the later slice, after the embargo."""
+    history, from_ms, until_ms = (
+        History(fleet(), slices(EVENTS)),
+        int(0.75 * UNTIL + 1) * DAY_MS,
+        UNTIL * DAY_MS,
+    )
+    windows = [w for w in history.until(until_ms) if w.end_ms[0] > from_ms]
+    asset = np.concatenate([history.codes(w) for w in windows])
+    risk = learnt.model.score(np.concatenate([w.values for w in windows]))[:, 1]
+    series = RiskSeries(history.assets, asset, np.concatenate([w.end_ms for w in windows]), risk)
+    seen = [e for e in EVENTS if e.time_ms <= until_ms]
+    cases = open_cases(HysteresisPolicy(fleet().alerting, threshold), series, seen)
+    years = len(ASSETS) * (until_ms - from_ms) / YEAR_MS
+    return len(false_cases(cases, seen, fleet().alerting.horizon_d)) / years
+
+
+def test_the_threshold_is_the_lowest_that_keeps_to_the_budget_on_the_later_slice(learnt: Fitted) -> None:
+    threshold, budget = learnt.model.threshold, fleet().alerting.false_alarms_per_asset_year
+    assert false_alarms_a_year(learnt, threshold) <= budget
+    assert false_alarms_a_year(learnt, 0.95 * threshold) > budget
 
 
 def test_what_happens_after_the_end_changes_nothing(learnt: Fitted, tmp_path: Path) -> None:

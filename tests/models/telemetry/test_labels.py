@@ -87,3 +87,17 @@ def test_planned_work_censors_what_would_have_followed() -> None:
         (1, 0, False),
         (1, 1, True),
     ]
+
+
+def test_the_order_in_which_events_are_given_does_not_matter() -> None:
+    ends, nobody = days(1, 4, 7), np.zeros(3, np.int32)
+    events = [
+        trip("a", 6),
+        Event(int(8.5 * DAY_MS), "a", "maintenance"),
+        Event(int(2.5 * DAY_MS), "a", "restart"),
+    ]
+    events += [trip("a", 2), Event(int(3.5 * DAY_MS), "a", "maintenance")]
+    assert (time_to_next(("a",), nobody, ends, events)[:2] / DAY_MS).tolist() == [1, 2]
+    assert is_down(("a",), nobody, ends, events).tolist() == [False, False, True]
+    until = observed_until(("a",), nobody, ends, events, kinds=("maintenance",), until_ms=9 * DAY_MS)
+    assert (until / DAY_MS).tolist() == [3.5, 8.5, 8.5]

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from models.errors import RecordError
 from models.features.kernel import Windows
 from models.fleet.fleet import load_fleet
+from models.registry.promotion import Promotion
 from models.telemetry.samples import Event, Samples
 from streams.stage import Incoming, Outgoing
 from streams.wire import messages
 from streams.wire.messages import Alert, DeadLetter, Drift, Sample, Scores, SensorReason, Watermark
 from streams.wire.telemetry import Decoded
+from streams.wire.validation import MAX_NAME
 from tests.support.collected import decoded
 
 FLEET = load_fleet(Path(__file__).parents[3] / "fleets" / "chiller.toml")
@@ -338,3 +340,61 @@ def test_names_of_members_that_do_not_fit_the_machines_are_refused() -> None:
     sent = Scores("1", (1.0,), ("a", "b"), *keys, np.zeros((1, 1)), np.zeros(1), ("fleet",))
     with pytest.raises(RecordError, match="scored_by: 1 names for 2 assets"):
         messages.decode_scores(messages.scores("t", sent).value, messages.SCORES)
+
+
+@pytest.mark.parametrize("time_ms", [0, -1, 2**62])
+def test_a_time_beyond_reason_is_refused_in_every_message(time_ms: int) -> None:
+    windows, scores = windows_of(1), scores_of(1)
+    windows.end_ms[0] = scores.end_ms[0] = time_ms
+    for topic, message in (
+        ("features", messages.watermark("t", Watermark(time_ms))),
+        ("scores", messages.watermark("t", Watermark(time_ms))),
+        ("features", messages.windows("t", windows, slice(None), FINGERPRINT)),
+        ("scores", messages.scores("t", scores)),
+    ):
+        assert "_ms" in refusal(DECODERS[topic], message.value, message.content_type)
+
+
+def test_a_name_of_the_longest_length_is_taken_and_one_that_is_longer_is_not() -> None:
+    longest = "x" * MAX_NAME
+    event = messages.event("t", replace(SHUTDOWN, code=longest))
+    assert messages.parsed_event(event.value) == replace(SHUTDOWN, code=longest)
+    with pytest.raises(RecordError, match=f"expected 1 to {MAX_NAME} characters"):
+        messages.parsed_event(messages.event("t", replace(SHUTDOWN, code=f"{longest}x")).value)
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ({"command": "seek"}, "time is left out"),
+        ({"command": "seek", "time": "soon"}, "'soon'"),
+        ({"command": "speed"}, "speed is left out"),
+        ({"command": "speed", "speed": -1}, "speed"),
+        ({"command": "jump"}, "jump"),
+    ],
+)
+def test_a_command_without_what_it_needs_is_refused(command: dict[str, object], reason: str) -> None:
+    with pytest.raises(RecordError, match=reason):
+        messages.parsed_control(json.dumps(command).encode())
+
+
+def test_the_name_of_a_member_is_bounded() -> None:
+    message = messages.scores("t", replace(scores_of(1), scored_by=("x" * 1000,) * 2))
+    found = messages.decode_scores(message.value, message.content_type)
+    assert isinstance(found, Scores)
+    assert len(found.member(0)) < 100
+
+
+def test_compaction_keeps_every_promotion_and_every_assignment() -> None:
+    one = Promotion(fleet="toy", version="3", reason="r", promoted_ms=1, number=1)
+    again = msgspec.structs.replace(one, promoted_ms=2, number=2)
+    assert messages.promotion("t", one).key != messages.promotion("t", again).key
+    first = messages.Assignment(role="champion", version="3", sha256="", offset=1)
+    keys = {messages.assignment("t", msgspec.structs.replace(first, offset=n)).key for n in (1, 2)}
+    keys.add(messages.assignment("t", msgspec.structs.replace(first, role="challenger")).key)
+    assert len(keys) == 3
+
+
+def test_a_drift_signal_has_the_key_of_its_machine_or_else_of_its_sensor() -> None:
+    assert messages.drift("t", msgspec.structs.replace(DRIFT, asset="CH-0001")).key == b"CH-0001"
+    assert messages.drift("t", DRIFT).key == KEYS[0].encode()
