@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from influxdb_client.client.flux_csv_parser import FluxCsvParserException, FluxQueryException
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.domain.write_precision import WritePrecision
@@ -26,9 +27,10 @@ _ADVICE = {
     403: "the token may not write to, or read from, this bucket",
     404: "create the bucket and organisation, or correct their names",
 }
-_RANGE = "|> range(start: 1970-01-01T00:00:00Z, stop: 2200-01-01T00:00:00Z)"
-_LATEST = f"""
-from(bucket: bucket) {_RANGE}
+_UNREADABLE = (FluxQueryException, FluxCsvParserException, ValueError, KeyError, IndexError)
+_LAST_MS = 9_223_286_400_000  # 2262-04-11: no later day has a time in InfluxDB
+_LATEST = """
+from(bucket: bucket) |> range(start: 1970-01-01T00:00:00Z, stop: stop)
 |> filter(fn: (r) => r._measurement == measurement) |> last()
 """
 _HISTORY = """
@@ -60,10 +62,11 @@ class InfluxStore:
         self._waiting = []
         return Flushed(len(judged) - len(rejected), tuple(rejected))
 
-    def latest(self, measurement: str) -> Sequence[Row]:
-        """Return the newest row of every series of ``measurement``."""
+    def latest(self, measurement: str, before_ms: int | None = None) -> Sequence[Row]:
+        """Return the newest row of every series of ``measurement``, of those before ``before_ms``."""
         newest: dict[str, Row] = {}
-        for row in self._query(_LATEST, {"measurement": measurement}):
+        stop = _moment(_LAST_MS if before_ms is None else before_ms)
+        for row in self._query(_LATEST, {"measurement": measurement, "stop": stop}):
             newest[_series(row)] = row
         return sorted(newest.values(), key=_order)
 
@@ -73,6 +76,9 @@ class InfluxStore:
             return []
         span = {"start": _moment(start_ms), "stop": _moment(end_ms)}
         return self._query(_HISTORY, {"measurement": measurement, "asset": asset, **span})
+
+    def version(self) -> None:
+        """Return None: the server does not tell whether anything was written."""
 
     def close(self) -> None:
         """Release the connection; points that were not flushed are lost."""
@@ -102,10 +108,11 @@ class InfluxStore:
                 row = _row(record.values)
                 found = rows.setdefault((row.time_ms, _series(row)), row)
                 rows[row.time_ms, _series(row)] = Row(row.time_ms, row.tags, {**found.fields, **row.fields})
-        except ApiException as error:
+        except (ApiException, HTTPError, OSError) as error:
             raise self._unavailable(error) from error
-        except (HTTPError, OSError) as error:
-            raise self._unavailable(error) from error
+        except _UNREADABLE as error:
+            text = f"InfluxDB {self.url} answers what cannot be read ({error})"
+            raise UnavailableError(text) from error
         return sorted(rows.values(), key=_order)
 
     def _unavailable(self, error: Exception) -> UnavailableError:
@@ -156,7 +163,7 @@ def _order(row: Row) -> tuple[int, str]:
 
 
 def _moment(time_ms: int) -> Any:
-    return datetime.fromtimestamp(time_ms / 1000, UTC)
+    return datetime.fromtimestamp(min(time_ms, _LAST_MS) / 1000, UTC)
 
 
 def _answer(error: ApiException) -> str:

@@ -1,4 +1,4 @@
-"""Which store: InfluxDB where a URL is configured, the embedded one otherwise."""
+"""Which store: InfluxDB if a URL is configured, the embedded one otherwise."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from streams.stores.influx import InfluxStore
 from streams.stores.sqlite import SqliteStore
+from streams.stores.sqlite_reader import SqliteReader
 from streams.stores.store import Store
 
 
@@ -14,3 +15,10 @@ def open_store(url: str | None, token: str, org: str, bucket: str, path: Path) -
     if url:
         return InfluxStore(url, token, org, bucket)
     return SqliteStore(path)
+
+
+def open_reader(url: str | None, token: str, org: str, bucket: str, path: Path) -> InfluxStore | SqliteReader:
+    """Return what reads the same store; it writes nothing, and need not be there yet."""
+    if url:
+        return InfluxStore(url, token, org, bucket)
+    return SqliteReader(path)

@@ -10,6 +10,7 @@ import msgspec
 
 from models.errors import ConfigError, UnavailableError
 from streams.stores.point_rules import problem_of
+from streams.stores.sqlite_reader import SqliteReader
 from streams.stores.store import Flushed, Point, Rejection, Row, Value
 
 _BUSY_S = 30.0
@@ -28,23 +29,6 @@ _UPSERT = """
 INSERT INTO points VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET fields = json_patch(fields, excluded.fields)
 """
-# Steps from series to series by the primary key: a plain GROUP BY reads the whole history.
-_LATEST = """
-WITH RECURSIVE s(series) AS (
-    SELECT min(series) FROM points WHERE measurement = ?1
-    UNION ALL
-    SELECT (SELECT min(series) FROM points WHERE measurement = ?1 AND series > s.series)
-    FROM s WHERE s.series IS NOT NULL
-)
-SELECT p.time_ms, p.series, p.fields FROM s CROSS JOIN points p
-WHERE p.measurement = ?1 AND p.series = s.series
-AND p.time_ms = (SELECT max(time_ms) FROM points WHERE measurement = ?1 AND series = s.series)
-ORDER BY p.time_ms, p.series
-"""
-_HISTORY = """
-SELECT time_ms, series, fields FROM points
-WHERE measurement = ? AND asset = ? AND time_ms >= ? AND time_ms < ? ORDER BY time_ms, series
-"""
 
 
 class SqliteStore:
@@ -53,6 +37,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._waiting: list[Point] = []
+        self._reader = SqliteReader(path, _BUSY_S)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(
@@ -81,27 +66,22 @@ class SqliteStore:
         self._waiting = []
         return Flushed(len(rows), tuple(Rejection(point, problem) for point, problem in judged if problem))
 
-    def latest(self, measurement: str) -> Sequence[Row]:
-        """Return the newest row of every series of ``measurement``."""
-        return self._read(_LATEST, measurement)
+    def latest(self, measurement: str, before_ms: int | None = None) -> Sequence[Row]:
+        """Return the newest row of every series of ``measurement``, of those before ``before_ms``."""
+        return self._reader.latest(measurement, before_ms)
 
     def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:
         """Return the rows of one asset in [start_ms, end_ms), by time."""
-        return self._read(_HISTORY, measurement, asset, start_ms, end_ms)
+        return self._reader.history(measurement, asset, start_ms, end_ms)
+
+    def version(self) -> str:
+        """Return a text that is another after every commit of anybody."""
+        return self._reader.version()
 
     def close(self) -> None:
         """Close the file; points that were not flushed are lost."""
+        self._reader.close()
         self._database.close()
-
-    def _read(self, query: str, *values: object) -> list[Row]:
-        try:
-            found = self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise UnavailableError(f"store {self.path}: {error}") from error
-        return [
-            Row(int(time_ms), msgspec.json.decode(series), msgspec.json.decode(fields))
-            for time_ms, series, fields in found
-        ]
 
 
 def _row(point: Point) -> tuple[str, str, int, str, str]:

@@ -65,13 +65,19 @@ class Sink(Protocol):
 
 
 class Reader(Protocol):
-    """Reads points back, oldest first."""
+    """Reads points back, oldest first. All raise UnavailableError while the store does not answer."""
 
-    def latest(self, measurement: str) -> Sequence[Row]:
-        """Return the newest row of every series (set of tags) of ``measurement``."""
+    def latest(self, measurement: str, before_ms: int | None = None) -> Sequence[Row]:
+        """Return the newest row of every series (set of tags) of ``measurement``.
+
+        Of the rows before ``before_ms`` where that is given; a series that has none is left out.
+        """
 
     def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:
         """Return the rows of one asset in [start_ms, end_ms), by time."""
+
+    def version(self) -> str | None:
+        """Return a text that is another once anything was written, None where the store cannot tell."""
 
 
 class Store(Sink, Reader, Protocol):

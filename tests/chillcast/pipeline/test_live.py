@@ -166,7 +166,10 @@ class FakeReader:
     assets: list[str]
     looks: int = 0
 
-    def latest(self, measurement: str) -> Sequence[Row]:
+    def version(self) -> None:
+        return None
+
+    def latest(self, measurement: str, before_ms: int | None = None) -> Sequence[Row]:
         return [Row(HOUR_MS, {"partition": p}, {"end": 1.0}) for p in "01"]
 
     def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:

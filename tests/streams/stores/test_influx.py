@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.server
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,3 +95,36 @@ def test_a_server_killed_and_restarted_has_every_point_that_was_acknowledged(mor
     mortal.start()
     assert store.flush().written == 3_000
     assert len(store.latest("scores")) == 6_000
+
+
+class Garbled(http.server.BaseHTTPRequestHandler):
+    """Answers every query with status 200 and something else than a table: only for injecting the fault."""
+
+    body = b""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.send_header("content-length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>a proxy's own page</html>\n<p>,,</p>\n",
+        b"#datatype,string,string\n#group,true,true\n#default,,\n,error,reference\n,memory exceeded,\n",
+        b"#datatype,string,long,double\n#group,false,false,false\n#default,_result,,\n,result,table,_value\n,,0,x\n",
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_named_as_such(body: bytes) -> None:
+    handler = type("Handler", (Garbled,), {"body": body})
+    with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        store = InfluxStore(f"http://127.0.0.1:{server.server_port}", "token", ORG, "bucket")
+        with pytest.raises(UnavailableError, match="answers what cannot be read"):
+            store.latest("scores")
+        server.shutdown()

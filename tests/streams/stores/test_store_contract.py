@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from streams.stores.influx import InfluxStore
-from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Point, Store
-from tests.support.influxd import ORG, Influx
+from tests.support.stores import STORES, opened
 
 HOUR_MS = 3_600_000
 NOW_MS = 1_767_225_600_000
-STORES = ["sqlite", pytest.param("influx", marks=pytest.mark.influx)]
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    opened: Store
-    if request.param == "sqlite":
-        opened = SqliteStore(tmp_path / "store.db")
-    else:
-        influx: Influx = request.getfixturevalue("influx")
-        bucket = uuid.uuid4().hex
-        influx.create_bucket(bucket)
-        opened = InfluxStore(influx.url, influx.token, ORG, bucket)
-    yield opened
-    opened.close()
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return opened(request, tmp_path)
 
 
 def score(asset: str, hour: int, risk: float) -> Point:
@@ -128,3 +114,28 @@ def test_more_points_than_one_batch_are_all_written(store: Store) -> None:
     store.add([score(f"CH-{i % 7}", i, 0.1) for i in range(12_000)])
     assert store.flush().written == 12_000
     assert len(store.history("scores", "CH-0", 0, NOW_MS * 2)) == 1_715
+
+
+def test_latest_before_a_time_is_the_newest_row_of_each_series_that_has_an_earlier_one(store: Store) -> None:
+    far_ms = 7_258_114_800_000
+    store.add([score("CH-1", hour, hour / 10) for hour in range(3)])
+    store.add([Point("scores", {"asset": name}, {"risk_7d": 0.9}, far_ms) for name in ("CH-1", "CH-2")])
+    store.flush()
+    assert {r.tags["asset"]: r.time_ms for r in store.latest("scores")} == {"CH-1": far_ms, "CH-2": far_ms}
+    (row,) = store.latest("scores", before_ms=far_ms)
+    assert (row.tags["asset"], row.fields["risk_7d"]) == ("CH-1", 0.2)
+    (row,) = store.latest("scores", before_ms=NOW_MS + HOUR_MS)
+    assert row.time_ms == NOW_MS
+
+
+def test_a_store_that_tells_its_version_tells_another_after_each_flush(store: Store) -> None:
+    told = [store.version()]
+    for hour in range(3):
+        store.add([score("CH-1", hour, 0.1)])
+        store.flush()
+        told += [store.version(), store.version()]
+    if told[0] is not None:
+        assert told[1::2] == told[2::2]
+        assert len(set(told)) == 4
+    else:
+        assert set(told) == {None}
