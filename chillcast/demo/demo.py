@@ -18,12 +18,13 @@ from chillcast.terminal.reporter import Reporter
 from models.evaluation.events import EventReport, evaluate_cases, log_loss
 from models.fleet.fleet import Fleet
 from models.learning.fitting import History
+from models.risk.wording import sentence
 from models.telemetry.labels import DAY_MS, YEAR_MS, known, time_to_next, within
 from models.telemetry.samples import Event, TimeSlice, utc
 from simulators.fleet.scenario import Scenario
 from simulators.fleet.simulation import Simulation
 from simulators.truth import FaultRecord, ShutdownRecord
-from streams.wire.messages import Alert, SensorReason
+from streams.wire.messages import Alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,18 +143,9 @@ def _announce(alert: Alert, plan: DemoSpan, reporter: Reporter) -> None:
     """Print a case as it opens, once the replay has left its warm-up."""
     if alert.stage == "open" and alert.time_ms >= plan.until_ms:
         first = alert.sensors[0] if alert.sensors else None
-        sensor = f"; {in_words(first)}" if first else ""
-        reporter.line(
-            f"{utc(alert.time_ms)}  {alert.asset}  {alert.text}: {alert.fault or 'see sensors'}{sensor}"
-        )
-
-
-def in_words(sensor: SensorReason) -> str:
-    """Say one sensor's value against what is usual for the machine."""
-    value, baseline = (
-        "missing" if x is None else f"{x:.1f} {sensor.unit}" for x in (sensor.value, sensor.baseline)
-    )
-    return f"{sensor.label} {value}, usually {baseline}"
+        sensor = f"; {sentence(first.label, first.said, first.usual)}" if first else ""
+        fault = f": {alert.fault}" if alert.fault else ""
+        reporter.line(f"{utc(alert.time_ms)}  {alert.asset}  {alert.text}{fault}{sensor}")
 
 
 def _judge(

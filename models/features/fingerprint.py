@@ -26,6 +26,8 @@ _UNSEEN = frozenset(
         "sensors.brick",
         "sensors.stuck_s",
         "sensors.max_per_minute",
+        "sensors.resolution",
+        "sensors.state",
         "expectation.drivers",  # the surfaces that were fitted name their own
         "recording",  # as a gateway does, it makes samples; what becomes of a sample is not its business
     }

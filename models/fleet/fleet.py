@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+import math
 import re
 import tomllib
 from pathlib import Path
@@ -30,6 +31,9 @@ class Sensor(_Table, frozen=True):
 
     A value that stays the same to the bit for ``stuck_s`` while the machine runs, or that moves by more than
     ``max_per_minute`` units a minute, is reported; neither is looked at where it is not given.
+
+    For people: two values within one ``resolution`` are the same; ``state`` says in words what a point that
+    is 0 or not means while it is not.
     """
 
     key: Key
@@ -40,6 +44,18 @@ class Sensor(_Table, frozen=True):
     brick: str = ""
     stuck_s: Positive | None = None
     max_per_minute: Annotated[float, Meta(gt=0)] | None = None
+    resolution: Annotated[float, Meta(gt=0)] | None = None
+    state: str = ""
+
+    @property
+    def step(self) -> float:
+        """The resolution; where none is given, the power of ten next to a thousandth of the range, 1 at most.
+
+        >>> Sensor(key="p", label="pressure", unit="bar", low=0.1, high=20.0).step
+        0.01
+        """
+        thousandth = (self.high - self.low) / 1000
+        return self.resolution or float(min(1.0, 10.0 ** math.floor(math.log10(thousandth))))
 
 
 class Sampling(_Table, frozen=True):
@@ -56,6 +72,11 @@ class Sampling(_Table, frozen=True):
     lateness_s: Annotated[int, Meta(ge=0)] = 0
     silent_s: Positive | None = None
     max_future_s: Annotated[int, Meta(ge=0)] = 3600
+
+    @property
+    def recent_s(self) -> int:
+        """Length of the window whose readings people are told: the one next to a day."""
+        return min(self.windows_s, key=lambda length_s: abs(length_s - 86400))
 
     @property
     def silence_ms(self) -> int:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from models.features.expectation import Expectation
-from models.features.schema import FeatureSchema
+from models.features.schema import FeatureSchema, window_name
 from models.fleet.fleet import Advice, Fleet
 from models.risk.causes import OTHER
 from models.risk.hazard import RiskModel
+from models.risk.wording import alike, percent, said, span, subject, usually
 from models.telemetry.samples import Float32, Float64
 
-_DAY_S = 86400
 _CRITICAL_RISK = 0.5
 _CRITICAL_DAYS = 2.0
 
@@ -24,6 +26,7 @@ class Reason:
     """One sensor behind a risk: its recent mean against what the machine itself would show, in its unit.
 
     ``contribution`` is in log-odds; ``value`` and ``baseline`` are NaN where the sensor said nothing.
+    ``label`` is what both are said of, ``said`` and ``usual`` are their words; no usual one, no words.
     """
 
     key: str
@@ -32,6 +35,8 @@ class Reason:
     value: float
     baseline: float
     contribution: float
+    said: str
+    usual: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,8 @@ class Explainer:
     ) -> None:
         self.fleet, self.model, self.schema = fleet, model, schema
         self.horizon = fleet.horizon
-        lengths = fleet.sampling.windows_s
-        recent = min(range(len(lengths)), key=lambda i: abs(lengths[i] - _DAY_S))
-        self._recent, self._baseline = schema.windows[recent], schema.windows[-1]
+        self._recent, self._baseline = window_name(fleet.sampling.recent_s), schema.windows[-1]
+        self._span = span(fleet.sampling.recent_s)
         self._owner = schema.sensor_index
         self._sigma = dict(zip(expectation.sensors, expectation.sigma, strict=True)) if expectation else {}
 
@@ -77,20 +81,29 @@ class Explainer:
     ) -> Explanation:
         """Explain a feature vector (F,) and its risks (H,) with the ``top`` strongest sensors and causes.
 
+        Only a sensor that raises the risk, and that can tell its reading from the usual one, is a reason.
         ``model`` is the one that scored it, where that was not the fleet's.
         """
         contributions = (model or self.model).contributions(vector[None, :], self.horizon)[0]
         by_sensor = np.zeros(len(self.fleet.sensors))
         owned = self._owner >= 0
         np.add.at(by_sensor, self._owner[owned], contributions[owned])
-        order = np.argsort(-by_sensor, kind="stable")[:top]
         causes = self._causes(vector, top)
         fault, check = self._advice(by_sensor, vector, causes)
         soonest, latest = expected_days(risks[: self.horizon + 1], self.fleet.horizons_d)
         text = f"Likely {self.fleet.outcome} {in_words(soonest, latest)}{_by(causes)}"
         severity = self._severity(float(risks[self.horizon]), latest)
-        reasons = tuple(self._reason(int(i), float(by_sensor[i]), vector) for i in order)
+        reasons = tuple(itertools.islice(self._reasons(by_sensor, vector), top))
         return Explanation(text, severity, fault, check, reasons, causes)
+
+    def _reasons(self, by_sensor: Float64, vector: Float32) -> Iterator[Reason]:
+        """Yield what raises the risk and differs from what is usual, the strongest first."""
+        for i in np.argsort(-by_sensor, kind="stable").tolist():
+            sensor, strength = self.fleet.sensors[i], float(by_sensor[i])
+            value, usual = self._against_usual(sensor.key, vector)
+            if strength > 0 and not alike(sensor, value, usual):
+                words = said(sensor, value, self._span), usually(sensor, usual)
+                yield Reason(sensor.key, subject(sensor), sensor.unit, value, usual, strength, *words)
 
     def _causes(self, vector: Float32, top: int) -> tuple[Cause, ...]:
         """Return the ``top`` most probable causes, most first."""
@@ -133,20 +146,20 @@ class Explainer:
         residual = vector[self.schema.index(f"{key}_residual", self._recent, "mean")]
         return float(residual) * self._sigma[key]
 
-    def _reason(self, number: int, contribution: float, vector: Float32) -> Reason:
-        sensor = self.fleet.sensors[number]
-        value = float(vector[self.schema.index(sensor.key, self._recent, "mean")])
-        baseline = value - self._deviation(sensor.key, vector)
-        if math.isnan(baseline):
-            baseline = float(vector[self.schema.index(sensor.key, self._baseline, "mean")])
-        return Reason(sensor.key, sensor.label, sensor.unit, value, baseline, contribution)
+    def _against_usual(self, key: str, vector: Float32) -> tuple[float, float]:
+        """Return the recent mean of a sensor, and what is usual for the machine."""
+        value = float(vector[self.schema.index(key, self._recent, "mean")])
+        usual = value - self._deviation(key, vector)
+        if math.isnan(usual):
+            usual = float(vector[self.schema.index(key, self._baseline, "mean")])
+        return value, usual
 
 
 def _by(causes: tuple[Cause, ...]) -> str:
     """Say what the controller will most probably name; nothing where no cause of its own stands out."""
     if not causes or causes[0].code == OTHER:
         return ""
-    return f", most probably {causes[0].code} ({causes[0].probability:.0%})"
+    return f", most probably {causes[0].code} ({percent(causes[0].probability)})"
 
 
 def expected_days(risks: Float64, horizons_d: tuple[float, ...]) -> tuple[float, float]:

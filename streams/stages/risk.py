@@ -371,6 +371,8 @@ def _sensor(reason: Reason) -> SensorReason:
         value=_finite(reason.value),
         baseline=_finite(reason.baseline),
         contribution=reason.contribution,
+        said=reason.said,
+        usual=reason.usual,
     )
 
 

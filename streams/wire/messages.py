@@ -89,7 +89,10 @@ class ScoreBlock(_Message, frozen=True):
 
 
 class SensorReason(_Message, frozen=True):
-    """One sensor behind a case; ``value`` and ``baseline`` null where the sensor said nothing."""
+    """One sensor behind a case; ``value`` and ``baseline`` null where the sensor said nothing.
+
+    ``label`` is what both are said of, ``said`` and ``usual`` are their words.
+    """
 
     key: str
     label: str
@@ -97,6 +100,8 @@ class SensorReason(_Message, frozen=True):
     value: float | None
     baseline: float | None
     contribution: float
+    said: str = ""
+    usual: str = ""
 
 
 class ProbableCause(_Message, frozen=True):

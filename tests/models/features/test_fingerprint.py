@@ -58,6 +58,8 @@ FULL: dict[str, Any] = {
             "brick": "Sensor",
             "stuck_s": 600,
             "max_per_minute": 9.0,
+            "resolution": 0.5,
+            "state": "it was on",
         }
         for i in range(4)
     ],

@@ -92,7 +92,8 @@ def test_a_name_has_to_match_the_pattern_in_full(asset: str, *, known: bool) -> 
         (lambda raw: raw["sensors"][1].pop("low"), "sensors[1].low is missing: expected a number"),
         (
             lambda raw: raw["sensors"][1].update(lo=1),
-            "sensors[1].lo = 1: expected one of key, label, unit, low, high, brick, stuck_s, max_per_minute",
+            "sensors[1].lo = 1: expected one of key, label, unit, low, high, brick, stuck_s, max_per_minute, "
+            "resolution, state",
         ),
         (
             lambda raw: raw["sensors"][1].update(key="Head"),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+from unittest.mock import create_autospec
 
 import msgspec
 import numpy as np
@@ -11,7 +13,10 @@ from hypothesis import strategies as st
 from models.features.expectation import Expectation
 from models.fleet.fleet import Advice, Expected, Fleet
 from models.risk.causes import train_causes
-from models.risk.explain import Explainer, expected_days, in_words
+from models.risk.explain import Explainer, Reason, expected_days, in_words
+from models.risk.hazard import RiskModel
+from models.risk.wording import percent, sentence
+from models.telemetry.samples import Float32
 from tests.support.toy_model import HORIZONS, Trained, fleet, trained
 
 
@@ -21,6 +26,15 @@ def toy() -> Trained:
 
 
 RISKS = np.array([0.01, 0.05, 0.4])
+
+
+def driven_by(toy: Trained, vector: Float32, *keys: str) -> tuple[Reason, ...]:
+    """Return the reasons where the daily means of these sensors raise the risk, each more than the next."""
+    strength = {toy.schema.index(key, "1d", "mean"): 1.0 / (1 + i) for i, key in enumerate(keys)}
+    contributions = np.array([[strength.get(i, 0.0) for i in range(len(toy.schema))]])
+    model = create_autospec(RiskModel, instance=True)
+    model.contributions.return_value = contributions
+    return toy.explainer.explain(vector, RISKS, model=model).reasons
 
 
 def test_the_sensor_behind_a_risk_comes_first_with_its_advice(toy: Trained) -> None:
@@ -38,22 +52,56 @@ def test_a_reason_compares_the_last_day_with_the_machines_own_longest_window(toy
 def test_a_sensor_that_said_nothing_is_a_reason_without_a_value(toy: Trained) -> None:
     vector = toy.vector()
     vector[toy.schema.index("s0", "1d", "mean")] = np.nan
-    reasons = {r.key: r for r in toy.explainer.explain(vector, RISKS).reasons}
-    assert np.isnan(reasons["s0"].value)
-    assert np.isfinite(reasons["s0"].contribution)
+    (reason,) = driven_by(toy, vector, "s0")
+    assert np.isnan(reason.value)
+    assert (reason.label, reason.said, reason.usual) == ("s0", "no reading", "1 K")
 
 
-def test_contributions_of_all_sensors_add_up_to_those_of_all_features(toy: Trained) -> None:
-    vector = toy.vector(s0=2.0, s1=1.0)
+def test_the_contribution_of_a_sensor_is_that_of_all_its_features(toy: Trained) -> None:
+    vector = toy.vector(s0=2.0, s1=1.5)
     found = toy.explainer.explain(vector, RISKS)
-    features = toy.model.contributions(vector[None, :], 2)
-    assert sum(r.contribution for r in found.reasons) == pytest.approx(features.sum())
+    features = toy.model.contributions(vector[None, :], 2)[0]
+    assert {r.key for r in found.reasons} >= {"s0", "s1"}
+    for reason in found.reasons:
+        own = toy.schema.sensor_index == toy.fleet.keys.index(reason.key)
+        assert reason.contribution == pytest.approx(features[own].sum())
     strengths = [r.contribution for r in found.reasons]
     assert strengths == sorted(strengths, reverse=True)
 
 
 def test_only_the_strongest_are_named(toy: Trained) -> None:
     assert len(toy.explainer.explain(toy.vector(s0=2.0), RISKS, top=1).reasons) == 1
+
+
+def with_sensors(toy: Trained, *changes: dict[str, Any]) -> Trained:
+    """Return the toy with other sensors of the same keys."""
+    sensors = zip(toy.fleet.sensors, changes, strict=True)
+    changed = tuple(msgspec.structs.replace(sensor, **change) for sensor, change in sensors)
+    found = msgspec.structs.replace(toy.fleet, sensors=changed)
+    return replace(toy, fleet=found, explainer=Explainer(found, toy.model, toy.schema))
+
+
+def test_a_reading_that_its_sensor_cannot_tell_from_the_usual_one_is_no_reason(toy: Trained) -> None:
+    toy = with_sensors(toy, {"resolution": 0.1}, {"resolution": 0.01}, {})
+    vector = toy.vector(s0=1.04, s1=1.04)
+    assert [(r.key, r.said, r.usual) for r in driven_by(toy, vector, "s0", "s1")] == [
+        ("s1", "1.04 K", "1.00 K")
+    ]
+
+
+def test_a_sensor_that_lowers_the_risk_is_no_reason(toy: Trained) -> None:
+    found = toy.explainer.explain(toy.vector(s0=2.5, s1=-2.5), RISKS)
+    assert "s1" not in [r.key for r in found.reasons]
+
+
+def test_a_state_is_a_reason_in_words(toy: Trained) -> None:
+    limit = {"unit": "1", "low": 0.0, "high": 1.0, "state": "capacity was limited"}
+    toy = with_sensors(toy, limit, {}, {})
+    vector = toy.vector(s0=0.1)
+    vector[toy.schema.index("s0", "7d", "mean")] = 0.0
+    (reason,) = driven_by(toy, vector, "s0")
+    said = sentence(reason.label, reason.said, reason.usual)
+    assert said == "capacity was limited 10 % of the last day, usually never"
 
 
 def test_where_no_sensor_raises_the_risk_there_is_no_advice(toy: Trained) -> None:
@@ -156,7 +204,7 @@ def test_the_most_probable_cause_is_said_and_decides_which_advice_is_given() -> 
     why = found.explainer.explain(found.vector(s0=3.0), np.array([0.1, 0.2, 0.4]))
     assert [cause.code for cause in why.causes] == ["oil", "ice"]
     assert sum(cause.probability for cause in why.causes) == pytest.approx(1.0)
-    assert f", most probably oil ({why.causes[0].probability:.0%})" in why.text
+    assert f", most probably oil ({percent(why.causes[0].probability)})" in why.text
     assert (why.fault, why.check) == ("leak", "look for oil")
 
 

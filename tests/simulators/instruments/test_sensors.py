@@ -25,6 +25,16 @@ def test_the_chiller_fleet_lists_the_seventy_points_of_the_catalogue_in_its_orde
     assert len(POINTS) == 70
 
 
+def test_people_are_told_a_reading_as_finely_as_its_point_is_published() -> None:
+    measured = {s.key: s.step for s in FLEET.sensors if not s.state}
+    assert measured == {p.key: p.resolution for p in POINTS if p.key in measured}
+
+
+def test_every_point_that_is_on_or_off_or_a_code_has_words_for_its_state() -> None:
+    wordless = [s.key for s in FLEET.sensors if "(1)" in s.label or "0 none" in s.label or "0 off" in s.label]
+    assert wordless == [s.key for s in FLEET.sensors if s.state]
+
+
 def test_every_sensor_has_a_brick_class() -> None:
     assert [s.key for s in FLEET.sensors if not s.brick] == []
 

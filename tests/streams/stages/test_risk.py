@@ -223,11 +223,15 @@ def test_a_lasting_change_of_the_scores_is_reported_as_drift(toy: Trained, stage
     assert re.fullmatch(r"the level of the risk moved from \d+\.\d\d% to \d+\.\d\d%", signals[0].text)
 
 
-def test_a_silent_sensor_is_explained_without_a_number(toy: Trained, stage: RiskStage) -> None:
+def test_a_case_is_explained_in_words_and_null_stands_for_a_number_that_is_not_known(
+    toy: Trained, stage: RiskStage
+) -> None:
     vector = toy.vector(s0=2.5)
-    vector[toy.schema.index("s2", "1d", "mean")] = np.nan
+    vector[toy.schema.index("s0", "7d", "mean")] = np.nan
     (alert,) = alerts(feed(stage, *(window(toy, hour, {"a": vector}) for hour in (1, 2, 3))))
-    assert {s.key: s.value for s in alert.sensors}["s2"] is None
+    reason = next(s for s in alert.sensors if s.key == "s0")
+    assert (reason.value, reason.said) == (2.5, "2 K")
+    assert (reason.baseline, reason.usual) == (None, "")
 
 
 def raw(value: bytes | None, content_type: str) -> Incoming:

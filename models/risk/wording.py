@@ -1,0 +1,107 @@
+"""How a reading is said: in its unit, at the sensor's resolution; states and counts as a person would.
+
+Pages, alerts and reports take their words from here, so that they agree.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+from models.fleet.fleet import Sensor
+
+NO_READING = "no reading"
+_UNITS = {"degC": " °C", "degF": " °F", "deg": "°", "1": ""}
+_HOUR_S, _DAY_S = 3600, 86400
+
+
+def percent(share: float) -> str:
+    """Say a share of 1; what is not quite none or all is not said to be.
+
+    >>> [percent(x) for x in (0.0, 0.004, 0.104, 0.998, 1.0)]
+    ['0 %', '< 1 %', '10 %', '> 99 %', '100 %']
+    """
+    if 0 < share < 0.01:
+        return "< 1 %"
+    return "> 99 %" if 0.99 < share < 1 else f"{share:.0%}".replace("%", " %")
+
+
+def span(seconds: int) -> str:
+    """Say the time that a mean is over.
+
+    >>> [span(s) for s in (3600, 21600, 86400, 604800, 900)]
+    ['the last hour', 'the last 6 hours', 'the last day', 'the last 7 days', 'the last 15 minutes']
+    """
+    for name, length in (("day", _DAY_S), ("hour", _HOUR_S), ("minute", 60)):
+        count = seconds // length
+        if count and seconds % length == 0:
+            return f"the last {name}" if count == 1 else f"the last {count} {name}s"
+    return f"the last {seconds} seconds"
+
+
+def subject(sensor: Sensor) -> str:
+    """Return what a reading is said of: the phrase of a state, the label of anything else."""
+    return sensor.state or sensor.label
+
+
+def said(sensor: Sensor, mean: float, over: str) -> str:
+    """Say the mean of a sensor ``over`` a span; NaN is no reading.
+
+    >>> limit = Sensor(key="limit", label="", unit="1", low=0, high=1, state="capacity was limited")
+    >>> [said(limit, mean, "the last day") for mean in (0.0, 0.1, 1.0)]
+    ['never', '10 % of the last day', 'always']
+    >>> said(Sensor(key="t", label="", unit="degC", low=0, high=100, resolution=0.1), 78.31, "the last day")
+    '78.3 °C'
+    """
+    if not math.isfinite(mean):
+        return NO_READING
+    if sensor.state:
+        return _state(sensor, mean, over)
+    if sensor.unit == "1" and sensor.step >= 1:
+        return _count(mean)
+    return _number(mean, sensor.step) + _UNITS.get(sensor.unit, f" {sensor.unit}")
+
+
+def usually(sensor: Sensor, mean: float) -> str:
+    """Say what is usual, empty where nobody knows."""
+    return said(sensor, mean, "the time") if math.isfinite(mean) else ""
+
+
+def alike(sensor: Sensor, mean: float, usual: float) -> bool:
+    """Return whether nobody could tell a mean from the usual one: both are said in the same words."""
+    return said(sensor, mean, "") == said(sensor, usual, "")
+
+
+def sentence(of: str, now: str, usual: str) -> str:
+    """Put the words of a reading together.
+
+    >>> sentence("capacity was limited", "10 % of the last day", "never")
+    'capacity was limited 10 % of the last day, usually never'
+    >>> sentence("oil sump temperature", "no reading", "54.0 °C")
+    'oil sump temperature: no reading, usually 54.0 °C'
+    """
+    head = f"{of}: {now}" if now == NO_READING else f"{of} {now}"
+    return f"{head}, usually {usual}" if usual else head
+
+
+def _state(sensor: Sensor, mean: float, over: str) -> str:
+    """Say a share of time; the mean of a code, which has more than one word for on, is none."""
+    if mean <= 0:
+        return "never"
+    if sensor.high > 1:
+        return "at times"
+    if mean >= 1:
+        return "always"
+    return f"{'less than 1 %' if mean < 0.01 else percent(mean).replace('>', 'more than')} of {over}"
+
+
+def _count(mean: float) -> str:
+    """Say the mean of a count, to a tenth where it is small."""
+    return "none" if abs(mean) < 0.05 else f"{mean:.1f}".removesuffix(".0") if mean < 10 else f"{mean:.0f}"
+
+
+def _number(value: float, step: float) -> str:
+    """Return a number in whole steps, with the decimals that a step has."""
+    exact = Decimal(str(step))
+    decimals = max(0, -int(exact.normalize().as_tuple().exponent))
+    return f"{round(value / step) * step + 0.0:.{decimals}f}"
