@@ -68,8 +68,8 @@ layers: setup ## imports run one way
 compose: setup ## validate docker-compose.yml with a real Compose
 	@exec $(BIN)/python -m pytest -q tests/test_compose.py
 
-bench: setup ## kernel, recordings, stream, rivals, fleet and segments, each beside a baseline of its run; writes .chillcast/bench.json
-	@for part in kernel simulator recording stream compare fleet segments; do $(BIN)/python -m benchmarks.$$part || exit; done
+bench: setup ## kernel, recordings, stream, rivals, fleet, segments and page, each beside a baseline of its run; writes .chillcast/bench.json
+	@for part in kernel simulator recording stream compare fleet segments page; do $(BIN)/python -m benchmarks.$$part || exit; done
 
 notebook: setup ## run docs/own_model.py and write what it prints as a Jupyter notebook
 	@exec $(BIN)/python scripts/notebook.py docs/own_model.py

@@ -44,6 +44,13 @@ Prefix = Annotated[
         description="at most 100 of letters, digits and . _ -",
     ),
 ]
+Names = Annotated[
+    str,
+    Meta(
+        pattern=r"^\*$|^(\*\.)?[\w.\-\[\]:]+(,(\*\.)?[\w.\-\[\]:]+)*$",
+        description="names with a comma between them and no port, *.example.org for all below it, or *",
+    ),
+]
 Url = Annotated[str, Meta(pattern=r"^$|^https?://\S+$", description="an address that begins with http")]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
@@ -78,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     segment_memory_mb: Annotated[int, Meta(ge=1, le=1_048_576)] = 256
     page_host: str = "127.0.0.1"
     page_port: Port = 8080
+    page_allowed_hosts: Names = "localhost,127.0.0.1,[::1]"
     log_level: Annotated[str, _one_of("debug", "info", "warning", "error")] = "warning"
     log_format: Annotated[str, _one_of("text", "json")] = "text"
     metrics_host: str = "127.0.0.1"

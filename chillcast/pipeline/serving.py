@@ -5,29 +5,43 @@ from __future__ import annotations
 import contextlib
 import socket
 
-import uvicorn
-
-from chillcast.pipeline.stages import create_store
+from chillcast.pipeline.stages import create_reader
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
 from streams.page.app import create_app
+from streams.page.server import create_server
+
+_EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104
 
 
 def serve_page(settings: Settings, fleet: Fleet, reporter: Reporter) -> None:
     """Serve the page until interrupted; port 0 takes a free one."""
-    with contextlib.closing(create_store(settings)) as store, _listening(settings) as listener:
-        host, port = listener.getsockname()[:2]
-        reporter.line(f"the fleet by risk: http://{host}:{port}/   (Ctrl-C stops)")
-        config = uvicorn.Config(create_app(store, fleet), log_level=settings.log_level, access_log=False)
+    with contextlib.closing(create_reader(settings)) as store, _listening(settings) as listener:
+        names, port = allowed_hosts(settings), listener.getsockname()[1]
+        name = next((name for name in names if "*" not in name), "localhost")
+        reporter.line(f"the fleet by risk: http://{name}:{port}/   (Ctrl-C stops)")
+        app = create_app(store, fleet, names)
         with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+            create_server(app, settings.log_level).run(sockets=[listener])
+
+
+def allowed_hosts(settings: Settings) -> list[str]:
+    """Return the names by which the page may be asked for: the address it listens on, and those that are set.
+
+    >>> allowed_hosts(Settings(page_host="10.0.0.7", page_allowed_hosts="page.example"))
+    ['10.0.0.7', 'page.example']
+    """
+    host = settings.page_host
+    own = [] if host in _EVERYWHERE else [f"[{host}]" if ":" in host else host]
+    return [*own, *settings.page_allowed_hosts.split(",")]
 
 
 def _listening(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.page_host else socket.AF_INET
     try:
-        return socket.create_server((settings.page_host, settings.page_port))
+        return socket.create_server((settings.page_host, settings.page_port), family=family)
     except OSError as error:
         expected = f"a free port on {settings.page_host} ({error.strerror})"
         raise ConfigError("environment", "CHILLCAST_PAGE_PORT", settings.page_port, expected) from error

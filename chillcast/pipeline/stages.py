@@ -30,8 +30,12 @@ from streams.worker.metrics import Metrics
 from streams.worker.worker import OpenStage, Worker, WorkerOptions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from models.features.expectation import Expectation
     from models.store.feature_store import FeatureStore, StoredSchema
+    from streams.stores.influx import InfluxStore
+    from streams.stores.sqlite_reader import SqliteReader
     from streams.stores.store import Store
 
 log = logging.getLogger("chillcast")
@@ -183,16 +187,22 @@ def promotions_of(settings: Settings, fleet: Fleet) -> Promotions:
 
 
 def create_store(settings: Settings) -> Store:
-    """Return InfluxDB where a URL is configured, the embedded store otherwise."""
+    """Return InfluxDB if a URL is configured, the embedded store otherwise."""
     from streams.stores.open_store import open_store  # noqa: PLC0415
 
-    return open_store(
-        settings.influx_url or None,
-        settings.influx_token,
-        settings.influx_org,
-        settings.influx_bucket,
-        settings.store_path,
-    )
+    return open_store(*_place_of_store(settings))
+
+
+def create_reader(settings: Settings) -> InfluxStore | SqliteReader:
+    """Return what reads the store that `create_store` writes."""
+    from streams.stores.open_store import open_reader  # noqa: PLC0415
+
+    return open_reader(*_place_of_store(settings))
+
+
+def _place_of_store(settings: Settings) -> tuple[str | None, str, str, str, Path]:
+    influx = settings.influx_token, settings.influx_org, settings.influx_bucket
+    return settings.influx_url or None, *influx, settings.store_path
 
 
 def feature_store(settings: Settings, fleet: Fleet) -> FeatureStore:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 import numpy as np
 from markupsafe import Markup, escape
 
+from models.risk.wording import percent
+
 _WIDTH, _HEIGHT = 900, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 12, 26
 _POINTS = 600
@@ -69,8 +71,8 @@ def _thinned(rows: Sequence[tuple[int, float, float]]) -> list[tuple[int, float,
 
 def _gridline(y: float, level: float) -> Markup:
     line = Markup('<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>')
-    text = Markup('<text x="{}" y="{:.1f}" text-anchor="end">{:.0%}</text>')
-    return line.format(_LEFT, _WIDTH - _RIGHT, y, y) + text.format(_LEFT - 6, y + 4, level)
+    text = Markup('<text x="{}" y="{:.1f}" text-anchor="end">{}</text>')
+    return line.format(_LEFT, _WIDTH - _RIGHT, y, y) + text.format(_LEFT - 6, y + 4, percent(level))
 
 
 def _date(x: float, time_ms: float) -> Markup:

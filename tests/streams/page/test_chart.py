@@ -14,7 +14,7 @@ shares = st.floats(0, 1)
 
 
 def levels(drawn: str) -> list[int]:
-    return [int(text) for text in re.findall(r">(\d+)%<", drawn)]
+    return [int(text) for text in re.findall(r">(\d+) %<", drawn)]
 
 
 def test_fewer_than_two_scores_are_not_drawn() -> None:

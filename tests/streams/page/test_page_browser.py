@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 from streams.kafka.embedded_broker import free_port
 from streams.page.app import create_app
 from streams.stores.sqlite import SqliteStore
-from tests.streams.page.test_app import FLEET, fill
+from tests.support.page import FLEET, fill
 
 pytestmark = pytest.mark.browser
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]

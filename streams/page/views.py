@@ -1,0 +1,200 @@
+"""What is shown, read from a store: the fleet by risk, and one machine's past."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from models.fleet.fleet import Fleet
+from models.fleet.inventory import FLEET
+from models.risk.wording import NO_READING
+from models.telemetry.labels import DAY_MS
+from streams.page.clocks import FleetTime, fleet_time, is_live
+from streams.stores.store import Reader, Row
+
+_RANKS = {"critical": 0, "warning": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One line of the list; a risk is None where the newest window has no score at this horizon.
+
+    ``clock_ms`` is what its clock claims, where that cannot be. Then ``as_of_ms`` is its newest window from
+    before; of a machine that has none, the claim.
+    """
+
+    asset: str
+    risk: float | None
+    adapted: float | None
+    as_of_ms: int
+    is_silent: bool
+    case: Mapping[str, Any] | None
+    clock_ms: int | None = None
+
+    @property
+    def rank(self) -> tuple[int, float, str]:
+        """Order of the list: critical cases, warnings, then the rest, each by risk."""
+        severity = _RANKS.get(self.case["severity"] if self.case else "", 2)
+        return severity, 1.0 if self.risk is None else -self.risk, self.asset
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The fleet at one time: its ``machines`` by name, the most urgent first, and their newest scores."""
+
+    time: FleetTime
+    machines: Mapping[str, Machine]
+    newest: Mapping[str, Row]
+
+    @property
+    def wrong_clocks(self) -> Sequence[Machine]:
+        """Return the machines whose clock claims what cannot be."""
+        return [machine for machine in self.machines.values() if machine.clock_ms is not None]
+
+
+def risk_field(fleet: Fleet) -> str:
+    """Return the field that holds the risk which is alerted on."""
+    return f"risk_{fleet.alerting.horizon_d:g}d"
+
+
+def read_overview(reader: Reader, fleet: Fleet, arrival_ms: int) -> Overview:
+    """Read the newest of every machine; ``arrival_ms``, our own clock, is the latest that is believed."""
+    claimed, alerts = _by_asset(reader.latest("scores")), reader.latest("alerts")
+    ends = [row.time_ms for row in claimed.values()]
+    time = fleet_time(ends, arrival_ms, [] if is_live(ends, arrival_ms) else _watermarks(reader))
+    shown = claimed
+    if not all(map(time.allows, ends)):
+        shown = claimed | _by_asset(reader.latest("scores", time.bound_ms))
+        alerts = _believed(alerts, reader.latest("alerts", time.bound_ms), shown, time)
+    cases = open_cases(alerts)
+    machines = [
+        _machine(risk_field(fleet), row, time, cases.get(asset), claimed[asset].time_ms)
+        for asset, row in shown.items()
+    ]
+    return Overview(time, {m.asset: m for m in sorted(machines, key=lambda m: m.rank)}, shown)
+
+
+def read_machine(
+    reader: Reader, fleet: Fleet, overview: Overview, machine: Machine, days: int
+) -> dict[str, Any]:
+    """Return all that is shown of one machine over its last ``days``."""
+    asset, newest, risk = machine.asset, overview.newest[machine.asset], risk_field(fleet)
+    end_ms = max(overview.time.now_ms, newest.time_ms) + 1
+    start_ms = end_ms - days * DAY_MS
+    return {
+        "asset": asset,
+        "days": days,
+        "as_of_ms": machine.as_of_ms,
+        "clock_ms": machine.clock_ms,
+        "risk": machine.risk,
+        "model": str(newest.fields.get("model", "")),
+        "scored_by": str(newest.fields.get("scored_by", FLEET)),
+        "case": machine.case,
+        "scores": [
+            (r.time_ms, r.fields[risk], r.fields["adapted"])
+            for r in reader.history("scores", asset, start_ms, end_ms)
+            if _number(r, risk) is not None and _number(r, "adapted") is not None
+        ],
+        "events": [
+            (r.time_ms, r.tags.get("kind", ""), str(r.fields.get("code", "")))
+            for r in reader.history("events", asset, start_ms, end_ms + DAY_MS)
+        ],
+        "explanations": [
+            (r.time_ms, _sensors(r)) for r in reader.history("explanations", asset, start_ms, end_ms)
+        ],
+    }
+
+
+def open_cases(alerts: Iterable[Row]) -> dict[str, dict[str, Any]]:
+    """Return the case of each asset whose newest word is that it is open."""
+    newest = {row.tags.get("asset", ""): row for row in sorted(alerts, key=_when)}
+    return {asset: _case(row) for asset, row in newest.items() if row.tags.get("stage") == "open"}
+
+
+def _when(row: Row) -> tuple[int, str]:
+    """Order alerts: at one and the same window end a case closes before the next opens."""
+    return row.time_ms, row.tags.get("stage", "")
+
+
+def _by_asset(rows: Iterable[Row]) -> dict[str, Row]:
+    return {row.tags.get("asset", ""): row for row in sorted(rows, key=lambda row: row.time_ms)}
+
+
+def _watermarks(reader: Reader) -> list[int]:
+    found = (_number(row, "time_ms") for row in reader.latest("watermarks"))
+    return [int(time_ms) for time_ms in found if time_ms is not None]
+
+
+def _believed(
+    alerts: Sequence[Row], possible: Sequence[Row], shown: Mapping[str, Row], time: FleetTime
+) -> list[Row]:
+    """Return the alerts that can be, and all of a machine that has never had a clock to be believed."""
+    lost = {asset for asset, row in shown.items() if not time.allows(row.time_ms)}
+    return [*possible, *(row for row in alerts if row.tags.get("asset", "") in lost)]
+
+
+def _machine(
+    field: str, row: Row, time: FleetTime, case: Mapping[str, Any] | None, claimed_ms: int
+) -> Machine:
+    is_wrong = not time.allows(claimed_ms)
+    return Machine(
+        asset=row.tags.get("asset", ""),
+        risk=_number(row, field),
+        adapted=_number(row, "adapted"),
+        as_of_ms=row.time_ms,
+        is_silent=time.now_ms - row.time_ms > DAY_MS,
+        case=case,
+        clock_ms=claimed_ms if is_wrong else None,
+    )
+
+
+def _case(row: Row) -> dict[str, Any]:
+    """Return a case as it is shown; what its row lacks is empty or None, not an error."""
+    texts = {name: str(row.fields.get(name, "")) for name in ("text", "fault", "check")}
+    return {
+        **row.fields,
+        **texts,
+        "severity": row.tags.get("severity", "warning"),
+        "since_ms": row.time_ms,
+        "risk": _number(row, "risk"),
+        "threshold": _number(row, "threshold"),
+        "sensors": _sensors(row),
+        "causes": _listed(row, "causes"),
+    }
+
+
+def _sensors(row: Row) -> list[dict[str, Any]]:
+    """Return the sensors behind a risk; those of before there were words are given some."""
+    return [
+        {
+            "label": found.get("key", ""),
+            "said": _plain(found, "value"),
+            "usual": _plain(found, "baseline"),
+            **found,
+        }
+        for found in _listed(row, "sensors")
+    ]
+
+
+def _plain(found: Mapping[str, Any], name: str) -> str:
+    value = found.get(name)
+    if not isinstance(value, int | float):
+        return NO_READING
+    return f"{value:.3g} {found.get('unit', '')}".rstrip()
+
+
+def _listed(row: Row, field: str) -> list[dict[str, Any]]:
+    """Return a list that a field holds as JSON, empty where it does not."""
+    try:
+        return msgspec.json.decode(str(row.fields.get(field, "[]")), type=list[dict[str, Any]])
+    except msgspec.DecodeError:
+        return []
+
+
+def _number(row: Row, name: str) -> float | None:
+    value = row.fields.get(name)
+    return value if isinstance(value, float) and math.isfinite(value) else None

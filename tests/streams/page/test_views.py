@@ -1,0 +1,113 @@
+"""What is read of either store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.telemetry.labels import DAY_MS
+from streams.page.views import Overview, open_cases, read_machine, read_overview
+from streams.stores.sqlite import SqliteStore
+from streams.stores.store import Point, Row, Store
+from tests.support.page import FLEET, HOUR_MS, NEWEST_MS, START_MS, alert, fill, score
+from tests.support.stores import STORES, opened
+
+FAR_H = 1_500_000  # 171 years
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    found = opened(request, tmp_path)
+    fill(found)
+    return found
+
+
+def add(store: Store, *points: Point) -> None:
+    store.add(points)
+    assert store.flush().rejected == ()
+
+
+def overview(store: Store, arrival_ms: int = NEWEST_MS) -> Overview:
+    return read_overview(store, FLEET, arrival_ms)
+
+
+def silent(seen: Overview) -> set[str]:
+    return {name for name, machine in seen.machines.items() if machine.is_silent}
+
+
+@pytest.mark.parametrize("arrival_ms", [NEWEST_MS, NEWEST_MS + 300 * DAY_MS])
+def test_a_machine_whose_clock_says_2199_is_named_and_nobody_else_is_concerned(
+    store: Store, arrival_ms: int
+) -> None:
+    before = overview(store, arrival_ms)
+    add(store, score("CH-0004", FAR_H, 0.99))
+    seen = overview(store, arrival_ms)
+    assert [(m.asset, m.clock_ms) for m in seen.wrong_clocks] == [("CH-0004", START_MS + FAR_H * HOUR_MS)]
+    assert seen.time.now_ms == before.time.now_ms == NEWEST_MS
+    assert silent(seen) == silent(before) == {"CH-0009"}
+    mended = {name: (m.risk, m.as_of_ms, m.case) for name, m in seen.machines.items()}
+    assert mended == {name: (m.risk, m.as_of_ms, m.case) for name, m in before.machines.items()}
+
+
+def test_a_machine_that_never_had_a_right_clock_shows_what_it_sent(store: Store) -> None:
+    add(store, score("CH-0007", FAR_H, 0.7), score("CH-0007", FAR_H - 1, 0.6))
+    add(store, alert("CH-0007", "open", FAR_H))
+    machine = overview(store).machines["CH-0007"]
+    assert (machine.risk, machine.is_silent) == (0.7, False)
+    assert machine.clock_ms == machine.as_of_ms == START_MS + FAR_H * HOUR_MS
+    assert machine.case is not None
+    shown = read_machine(store, FLEET, overview(store), machine, 7)
+    assert [risk for _, risk, _ in shown["scores"]] == [0.6, 0.7]
+
+
+def test_an_alert_of_2199_neither_opens_nor_hides_a_case(store: Store) -> None:
+    add(store, score("CH-0002", FAR_H, 0.9), alert("CH-0002", "closed", FAR_H))
+    add(store, score("CH-0003", FAR_H, 0.9), alert("CH-0003", "open", FAR_H))
+    seen = overview(store)
+    assert seen.machines["CH-0002"].case is not None
+    assert seen.machines["CH-0003"].case is None
+
+
+def test_the_chart_of_a_machine_ends_now_whatever_another_clock_says(store: Store) -> None:
+    add(store, score("CH-0004", FAR_H, 0.99))
+    seen = overview(store)
+    shown = read_machine(store, FLEET, seen, seen.machines["CH-0002"], 7)
+    assert len(shown["scores"]) == 100
+    assert shown["clock_ms"] is None
+
+
+def test_a_replay_whose_watermark_is_known_believes_the_few_that_go_on(store: Store) -> None:
+    add(store, score("CH-0002", 24 * 50, 0.2))
+    seen = overview(store, NEWEST_MS + 300 * DAY_MS)
+    assert [m.asset for m in seen.wrong_clocks] == ["CH-0002"]
+    end_ms = START_MS + 50 * DAY_MS
+    add(store, Point("watermarks", {"partition": "0"}, {"time_ms": float(end_ms), "end": 0.0}, end_ms))
+    seen = overview(store, NEWEST_MS + 300 * DAY_MS)
+    assert (list(seen.wrong_clocks), seen.time.now_ms) == ([], end_ms)
+
+
+def test_a_case_whose_row_lacks_everything_is_shown_empty(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s.db")
+    tags = {"asset": "CH-0001", "severity": "warning", "stage": "open"}
+    add(store, score("CH-0001", 0, 0.1), Point("alerts", tags, {"sensors": "[{}", "risk": "high"}, START_MS))
+    case = overview(store, START_MS).machines["CH-0001"].case
+    assert case is not None
+    assert (case["text"], case["risk"], case["sensors"], case["causes"]) == ("", None, [], [])
+
+
+def test_reasons_of_before_they_had_words_are_shown_by_their_numbers(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s.db")
+    old = '[{"key": "p", "label": "pressure", "unit": "bar", "value": 3.456, "baseline": null}]'
+    tags = {"asset": "CH-0001", "severity": "warning", "stage": "open"}
+    add(store, score("CH-0001", 0, 0.1), Point("alerts", tags, {"sensors": old}, START_MS))
+    case = overview(store, START_MS).machines["CH-0001"].case
+    assert case is not None
+    (reason,) = case["sensors"]
+    assert (reason["label"], reason["said"], reason["usual"]) == ("pressure", "3.46 bar", "no reading")
+
+
+def test_a_case_that_closed_and_one_that_opened_at_the_same_time_is_open() -> None:
+    tags = {"asset": "a", "severity": "warning"}
+    rows = [Row(5, {**tags, "stage": "open"}, {}), Row(5, {**tags, "stage": "closed"}, {})]
+    assert set(open_cases(rows)) == {"a"}

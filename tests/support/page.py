@@ -1,0 +1,62 @@
+"""A store of six machines for what shows the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from models.fleet.fleet import load_fleet
+from streams.stores.store import Point, Store
+
+FLEET = load_fleet(Path(__file__).parents[2] / "fleets" / "chiller.toml")
+HOUR_MS = 3_600_000
+START_MS = 1_767_225_600_000
+NEWEST_MS = START_MS + 99 * HOUR_MS
+SENSORS = msgspec.json.encode(
+    [
+        {
+            "key": "bearing_temp",
+            "label": "thrust bearing temperature",
+            "unit": "degC",
+            "value": 78.31,
+            "baseline": 61.2,
+            "contribution": 2.0,
+            "said": "78.3 °C",
+            "usual": "61.2 °C",
+        }
+    ]
+).decode()
+
+
+def score(asset: str, hour: int, risk: float) -> Point:
+    fields: dict[str, float | str] = {"risk_14d": risk, "adapted": risk / 2, "model": "3"}
+    return Point("scores", {"asset": asset}, fields, START_MS + hour * HOUR_MS)
+
+
+def alert(asset: str, stage: str, hour: int, severity: str = "warning") -> Point:
+    fields: dict[str, float | str] = {
+        "text": "Likely safety shutdown in 2–5 days",
+        "risk": 0.6,
+        "threshold": 0.4,
+        "fault": "bearing wear",
+        "check": "Take a vibration reading.",
+        "sensors": SENSORS,
+        "model": "3",
+        "opened_ms": float(START_MS),
+        "case": f"{asset}-1",
+        "reason": "",
+    }
+    tags = {"asset": asset, "severity": severity, "stage": stage}
+    return Point("alerts", tags, fields, START_MS + hour * HOUR_MS)
+
+
+def fill(store: Store) -> None:
+    store.add([score(f"CH-{i:04d}", hour, i / 100) for i in range(1, 6) for hour in range(100)])
+    store.add([score("CH-0009", 0, 0.9)])
+    store.add([alert("CH-0002", "open", 90), alert("CH-0001", "open", 95, "critical")])
+    store.add([alert("CH-0003", "open", 10), alert("CH-0003", "closed", 20)])
+    store.add([Point("explanations", {"asset": "CH-0002"}, {"sensors": SENSORS}, NEWEST_MS)])
+    trip = {"asset": "CH-0002", "kind": "shutdown"}
+    store.add([Point("events", trip, {"code": "high-bearing-temperature"}, START_MS + 50 * HOUR_MS)])
+    store.flush()
