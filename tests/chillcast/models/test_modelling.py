@@ -234,5 +234,6 @@ def test_the_command_line_says_the_same(models: Models, toy: Trained) -> None:
     assert "chillcast: version 2 does not pass the gate" in refused.stderr
     assert chillcast("promote", "2", "--reason", "mine", "--override", home=home).returncode == 0
     shown = chillcast("history", home=home).stdout.splitlines()
-    assert len(shown) == 2
-    assert "mine  OVERRIDDEN not measured" in shown[1]
+    assert [line.split()[0] for line in shown] == ["number", "1", "2"]
+    assert "  mine  " in shown[2]
+    assert "not measured on the champion's slice" in shown[2]
