@@ -21,6 +21,8 @@ _UNSEEN = frozenset(
         "alerting",
         "training",
         "advice",
+        "max_assets",  # what is admitted is not the business of features either
+        "sampling.max_future_s",
         "sampling.silent_s",
         "sensors.label",
         "sensors.brick",
