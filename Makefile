@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 EMBEDDED := "not influx and not kafka and not faults"
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench notebook simulator-report lock clean
+.PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench notebook simulator-report keys lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -76,6 +76,9 @@ notebook: setup ## run docs/own_model.py and write what it prints as a Jupyter n
 
 simulator-report: setup ## simulate a year and write docs/simulator-report.md with its pictures
 	@exec env PYTHONPATH=. $(BIN)/python scripts/simulator_report.py $(MONASH)
+
+keys: setup ## write what every key of a fleet file and every setting is into docs/fleets.md and docs/settings.md
+	@exec env PYTHONPATH=. $(BIN)/python scripts/key_tables.py
 
 lock: setup ## resolve the locks; pins stay where they can, UPGRADE=--upgrade moves them all
 	@$(UV_COMPILE) --all-extras pyproject.toml requirements/build.in -o $(LOCK)

@@ -6,9 +6,9 @@ Time is the processor time of this process, all threads together, so that a figu
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from benchmarks.record import record
@@ -47,8 +47,8 @@ def fleet(baseline: float) -> None:
     """Measure a year of 4,000 chillers, hourly, with all seventy points."""
     shipped = load_scenario(ROOT / "fleets" / "scenarios" / "johnson-controls.toml")
     points = load_fleet(ROOT / "fleets" / "chiller.toml")
-    hourly = msgspec.structs.replace(points, sampling=msgspec.structs.replace(points.sampling, period_s=3600))
-    scenario = msgspec.structs.replace(shipped, period_s=3600, days=DAYS + 1)
+    hourly = replace(points, sampling=replace(points.sampling, period_s=3600))
+    scenario = replace(shipped, period_s=3600, days=DAYS + 1)
     slices = Simulation(scenario, hourly).slices()
     next(slices)
     started = time.process_time()

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal
 
-import msgspec
-from msgspec import Meta
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.errors import ConfigError
-from models.fleet.config import read_table
+from models.errors import ConfigError, UnknownKeyError
+from models.fleet.config import expects, faults, means, named, refuse, suggestion
 from streams.kafka.connection import Connection, Security
 
 PREFIX = "CHILLCAST_"
+_OTHERS = frozenset({"CACHE", "CHROMIUM", "INFLUXD", "KAFKA_HOME"})  # of tools; those of tests begin so:
+_TESTS = PREFIX + "TEST_"
+_OPTIONS = {"page_host": "--host", "page_port": "--port"}  # the others are called as their setting
 _SHIPPED = {"fleet": "fleets", "scenario": "fleets/scenarios", "training file": "fleets/training"}
 _PROTOCOLS = {
     "plaintext": "PLAINTEXT",
@@ -23,73 +26,127 @@ _PROTOCOLS = {
     "sasl-tls": "SASL_SSL",
     "sasl-plaintext-insecure": "SASL_PLAINTEXT",
 }
+_HIDDEN = "**********"
 
 
-def _one_of(*words: str) -> Meta:
-    """Say of a text that it is one of these words."""
-    return Meta(pattern=f"^({'|'.join(words)})$", description=f"one of {', '.join(words)}")
+def _whole(secret: SecretStr) -> SecretStr:
+    """Refuse what an editor or a pipe has added: no token or password is meant to have it."""
+    text = secret.get_secret_value()
+    if text != text.strip() or not text.isprintable():
+        raise ValueError(_HIDDEN)
+    return secret
 
 
+Secret = Annotated[SecretStr, AfterValidator(_whole), expects("one line without space around it")]
 Addresses = Annotated[
     str,
-    Meta(
-        pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$",
-        description="host:port, or several with a comma between them",
-    ),
+    Field(pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$"),
+    expects("host:port, or several with a comma between them"),
 ]
 Prefix = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-zA-Z0-9._-]{0,100}$",
-        description="at most 100 of letters, digits and . _ -",
-    ),
+    str, Field(pattern=r"^[a-zA-Z0-9._-]{0,100}$"), expects("at most 100 of letters, digits and . _ -")
 ]
 Names = Annotated[
     str,
-    Meta(
-        pattern=r"^\*$|^(\*\.)?[\w.\-\[\]:]+(,(\*\.)?[\w.\-\[\]:]+)*$",
-        description="names with a comma between them and no port, *.example.org for all below it, or *",
-    ),
+    Field(pattern=r"^\*$|^(\*\.)?[\w.\-\[\]:]+(,(\*\.)?[\w.\-\[\]:]+)*$"),
+    expects("names with a comma between them and no port, *.example.org for all below it, or *"),
 ]
-Url = Annotated[str, Meta(pattern=r"^$|^https?://\S+$", description="an address that begins with http")]
-Port = Annotated[int, Meta(ge=0, le=65535)]
+Url = Annotated[str, Field(pattern=r"^$|^https?://\S+$"), expects("an address that begins with http")]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Protocol = Literal["plaintext", "tls", "sasl-tls", "sasl-plaintext-insecure"]
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the environment says; each field is the variable ``CHILLCAST_<FIELD>``.
+class Settings(BaseSettings):
+    """What the environment says; each field is the variable ``CHILLCAST_<FIELD>``."""
 
-    ``broker`` empty means the embedded one, ``influx_url`` empty the embedded store.
-    """
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
-    home: str = ".chillcast"
-    fleet: str = "chiller"
-    broker: Addresses = ""
-    broker_security: Annotated[str, _one_of(*_PROTOCOLS)] = "plaintext"
-    broker_mechanism: Annotated[str, _one_of("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")] = "SCRAM-SHA-512"
-    broker_username: str = ""
-    broker_password: str = ""
-    broker_ca_file: str = ""
-    broker_cert_file: str = ""
-    broker_key_file: str = ""
-    partitions: Annotated[int, Meta(ge=1, le=1024)] = 2
-    session_timeout_s: Annotated[int, Meta(ge=1, le=300)] = 10
-    state_interval_s: Annotated[int, Meta(ge=0, le=3600)] = 60
-    state_loss: Annotated[str, _one_of("refuse", "accept")] = "refuse"
-    topic_prefix: Prefix = ""
-    influx_url: Url = ""
-    influx_token: str = ""
-    influx_org: str = "chillcast"
-    influx_bucket: str = "chillcast"
-    registry_uri: str = ""
-    gate_segment_shutdowns: Annotated[int, Meta(ge=1)] = 10
-    segment_memory_mb: Annotated[int, Meta(ge=1, le=1_048_576)] = 256
-    page_host: str = "127.0.0.1"
-    page_port: Port = 8080
-    page_allowed_hosts: Names = "localhost,127.0.0.1,[::1]"
-    log_level: Annotated[str, _one_of("debug", "info", "warning", "error")] = "warning"
-    log_format: Annotated[str, _one_of("text", "json")] = "text"
-    metrics_host: str = "127.0.0.1"
-    metrics_port: Port = 0
+    home: Annotated[str, means("folder for everything that is written")] = ".chillcast"
+    fleet: Annotated[str, means("fleet file, or the name of one that is shipped")] = "chiller"
+    broker: Annotated[Addresses, means("`host:port[,host:port…]` of Kafka; empty: an embedded broker")] = ""
+    broker_security: Annotated[
+        Protocol,
+        means("how it is reached ([security](security.md))"),
+    ] = "plaintext"
+    broker_mechanism: Annotated[
+        Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"], means("how a password is shown to it")
+    ] = "SCRAM-SHA-512"
+    broker_username: Annotated[str, means("name at the broker, for `sasl-…`")] = ""
+    broker_password: Annotated[Secret, means("its password")] = SecretStr("")
+    broker_ca_file: Annotated[
+        str,
+        means(
+            "PEM file of the authority that signed the broker's certificate; else the system's are trusted"
+        ),
+    ] = ""
+    broker_cert_file: Annotated[
+        str, means("PEM file of a certificate of our own, if the broker wants one")
+    ] = ""
+    broker_key_file: Annotated[str, means("PEM file of its key")] = ""
+    partitions: Annotated[
+        int, Field(ge=1, le=1024), means("partitions of every topic; an existing topic must have as many")
+    ] = 2
+    session_timeout_s: Annotated[
+        int,
+        Field(ge=1, le=300),
+        means("after which a silent worker's partitions move to another; the embedded broker gets 2"),
+    ] = 10
+    state_interval_s: Annotated[
+        int,
+        Field(ge=0, le=3600),
+        means(
+            "after which at the latest a worker saves what changed in its state; "
+            "a restart sees again what came since"
+        ),
+    ] = 60
+    state_loss: Annotated[
+        Literal["refuse", "accept"],
+        means(
+            "if state is lost and the log does not reach back far enough: `refuse`, or `accept` windows that "
+            "lack what is gone"
+        ),
+    ] = "refuse"
+    topic_prefix: Annotated[Prefix, means("put before every topic and group")] = ""
+    influx_url: Annotated[Url, means("InfluxDB 2; empty: the embedded store")] = ""
+    influx_token: Annotated[Secret, means("its token")] = SecretStr("")
+    influx_org: Annotated[str, means("its organisation")] = "chillcast"
+    influx_bucket: Annotated[str, means("its bucket, which has to exist")] = "chillcast"
+    registry_uri: Annotated[str, means("MLflow server; empty: sqlite under the home folder")] = ""
+    gate_segment_shutdowns: Annotated[
+        int,
+        Field(ge=1),
+        means("shutdowns from which on a segment is judged by the gate on its own"),
+    ] = 10
+    segment_memory_mb: Annotated[
+        int,
+        Field(ge=1, le=1_048_576),
+        means(
+            "memory for models of [segments](models.md#segments) in a risk worker; those that were not used "
+            "for longest make room"
+        ),
+    ] = 256
+    page_host: Annotated[str, means("address of the page")] = "127.0.0.1"
+    page_port: Annotated[Port, means("port of the page, 0 for a free one")] = 8080
+    page_allowed_hosts: Annotated[
+        Names,
+        means(
+            "names by which the page may be asked for, beside its address; `*.example.org` is all below it, "
+            "`*` any ([security](security.md))"
+        ),
+    ] = "localhost,127.0.0.1,[::1]"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], means("what is logged, from this level on")
+    ] = "warning"
+    log_format: Annotated[
+        Literal["text", "json"],
+        means("`json`: one object per line ([operations](operations.md))"),
+    ] = "text"
+    metrics_host: Annotated[str, means("address at which a worker serves its metrics")] = "127.0.0.1"
+    metrics_port: Annotated[Port, means("port of a worker's metrics, one per worker; 0: none are served")] = 0
+
+    _given: frozenset[str] = PrivateAttr(frozenset())
 
     @property
     def home_path(self) -> Path:
@@ -110,7 +167,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 protocol=_PROTOCOLS[self.broker_security],
                 mechanism=self.broker_mechanism,
                 username=self.broker_username,
-                password=self.broker_password,
+                password=self.broker_password.get_secret_value(),
                 ca_file=self.broker_ca_file,
                 cert_file=self.broker_cert_file,
                 key_file=self.broker_key_file,
@@ -128,68 +185,72 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.registry_uri or f"sqlite:///{self.home_path / 'registry' / 'mlflow.db'}"
 
     def environment(self) -> dict[str, str]:
-        """Return these settings as the environment of a child process."""
-        return {PREFIX + k.upper(): str(v) for k, v in msgspec.structs.asdict(self).items()}
+        """Return these settings as the environment of a child process, secrets as they are."""
+        return {PREFIX + name.upper(): _plain(value) for name, value in self}
+
+    def wrong(self, name: str, expected: str) -> ConfigError:
+        """Return the error of a setting that turned out to be wrong; it blames what had given it."""
+        return _blamed(ConfigError("", name, getattr(self, name), expected), self._given)
 
 
-_WHOLE = [name for name, kind in get_type_hints(Settings).items() if kind is int]
+def read_settings(**given: Any) -> Settings:
+    """Read the settings; what is ``given`` on the command line, and is not None, wins.
 
+    Raises ConfigError with the option or variable, its value and what was expected, also for a variable
+    that there is not. It shows no value of that, and none of a secret.
 
-def read_settings(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
-    """Read the settings; ``overrides`` that are not None, from the command line, win.
-
-    Raises ConfigError with the variable, its value and what was expected, also for an unknown variable.
-
-    >>> read_settings({"CHILLCAST_PARTITIONS": "4"}, home="/tmp/x").partitions
-    4
-    >>> read_settings({"CHILLCAST_PARTITIONS": "many"})
+    >>> read_settings(partitions=0)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    models.errors.ConfigError: environment: CHILLCAST_PARTITIONS = 'many': expected a whole number
+    models.errors.ConfigError: command line: --partitions = 0: expected a whole number at least 1 and ...
     """
-    given: dict[str, Any] = {}
-    for name, value in environment.items():
-        if name.startswith(PREFIX) and not name.startswith(_FOREIGN):
-            given[name[len(PREFIX) :].lower()] = value
-    for name, value in overrides.items():
-        if value is not None:
-            given[name] = value
-    for name in _WHOLE:
-        given[name] = _whole(name, given[name]) if name in given else None
-    return _checked({k: v for k, v in given.items() if v is not None})
-
-
-_FOREIGN = (PREFIX + "TEST_", PREFIX + "CACHE", PREFIX + "CHROMIUM", PREFIX + "INFLUXD")
-
-
-def _whole(name: str, value: Any) -> int:
+    options = {name: value for name, value in given.items() if value is not None}
+    wrong: list[ConfigError] = list(_unknown(os.environ))
     try:
-        return int(value)
-    except ValueError as error:
-        raise ConfigError("environment", PREFIX + name.upper(), value, "a whole number") from error
-
-
-def _checked(given: dict[str, Any]) -> Settings:
-    try:
-        found = read_table(given, Settings, "environment")
-    except ConfigError as error:
-        raise ConfigError("environment", PREFIX + error.key.upper(), error.value, error.expected) from error
-    return _consistent(found)
-
-
-def _consistent(settings: Settings) -> Settings:
-    """Refuse credentials that would not be used, or would be missing."""
-    name, security = settings.broker_username, settings.broker_security
-    key = PREFIX + "BROKER_USERNAME"
-    if security.startswith("sasl") and not (name and settings.broker_password):
-        raise ConfigError("environment", key, name, f"a name, and a password, for {security}")
-    if name and not security.startswith("sasl"):
-        expected = (
-            "CHILLCAST_BROKER_SECURITY sasl-tls beside it; a password travels without encryption only if "
-            "sasl-plaintext-insecure asks for that"
-        )
-        raise ConfigError("environment", key, name, expected)
+        settings = Settings(**options)
+    except ValidationError as error:
+        wrong += [_blamed(fault, options) for fault in faults(error, Settings)]
+    else:
+        settings._given = frozenset(options)
+        wrong += _inconsistent(settings)
+    refuse(wrong)
     return settings
+
+
+def _unknown(environment: Mapping[str, str]) -> Iterable[UnknownKeyError]:
+    """Yield an error for each variable with our prefix that is no setting: pydantic passes over them."""
+    known = [name.upper() for name in Settings.model_fields]
+    for variable in environment:
+        name = variable.upper().removeprefix(PREFIX)
+        if name != variable.upper() and name not in {*known, *_OTHERS} and not variable.startswith(_TESTS):
+            yield UnknownKeyError("environment", variable, None, suggestion(name, known, PREFIX))
+
+
+def _blamed(fault: ConfigError, options: Iterable[str]) -> ConfigError:
+    """Return the fault of a setting by the name that the operator wrote: of the option, or the variable."""
+    name = fault.key
+    if Settings.model_fields[name].annotation is SecretStr:
+        fault = ConfigError("", name, _HIDDEN, fault.expected)
+    if name in options:
+        return named(fault, "command line", _OPTIONS.get(name, f"--{name}"))
+    return named(fault, "environment", PREFIX + name.upper())
+
+
+def _inconsistent(settings: Settings) -> Iterable[ConfigError]:
+    """Yield an error for credentials that would not be used, or would be missing."""
+    user, security = settings.broker_username, settings.broker_security
+    if security.startswith("sasl") and not (user and settings.broker_password):
+        yield settings.wrong("broker_username", f"a name, and a password, for {security}")
+    if user and not security.startswith("sasl"):
+        yield settings.wrong(
+            "broker_username",
+            "CHILLCAST_BROKER_SECURITY sasl-tls beside it; a password travels without encryption only if "
+            "sasl-plaintext-insecure asks for that",
+        )
+
+
+def _plain(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def find_file(name: str, kind: str) -> Path:

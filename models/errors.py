@@ -1,8 +1,12 @@
 """One root error; each class says what the operator should do."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class ChillcastError(Exception):
-    """Root of every error that chillcast raises on purpose; its text is one line for an operator."""
+    """Root of every error that chillcast raises on purpose; its text is for an operator, in one line."""
 
 
 class ConfigError(ChillcastError):
@@ -12,9 +16,47 @@ class ConfigError(ChillcastError):
     'fleet.toml: hop_s = -1: expected an integer above 0'
     """
 
+    _text = "{source}: {key} = {value!r}: expected {expected}"
+
     def __init__(self, source: str, key: str, value: object, expected: str) -> None:
-        super().__init__(f"{source}: {key} = {value!r}: expected {expected}")
+        super().__init__(self._text.format(source=source, key=key, value=value, expected=expected))
         self.source, self.key, self.value, self.expected = source, key, value, expected
+        self.faults: tuple[ConfigError, ...] = (self,)
+
+
+class MissingKeyError(ConfigError):
+    """A key that has no default is not there: add it.
+
+    >>> str(MissingKeyError("fleet.toml", "sensors[3].low", None, "a number"))
+    'fleet.toml: sensors[3].low is missing: expected a number'
+    """
+
+    _text = "{source}: {key} is missing: expected {expected}"
+
+
+class UnknownKeyError(ConfigError):
+    """A key is not known: correct its name, or leave it out. Its value is not shown: it may be a secret.
+
+    >>> str(UnknownKeyError("fleet.toml", "sensors[3].hihg", 1, "did you mean high?"))
+    'fleet.toml: sensors[3].hihg is not known: did you mean high?'
+    """
+
+    _text = "{source}: {key} is not known: {expected}"
+
+
+class FaultyConfigError(ConfigError):
+    """Several keys are wrong: correct each of them and start again; the text has a line for each.
+
+    >>> low, high = (ConfigError("fleet.toml", key, "x", "a number") for key in ("low", "high"))
+    >>> print(FaultyConfigError([low, high]))
+    fleet.toml: low = 'x': expected a number
+    fleet.toml: high = 'x': expected a number
+    """
+
+    def __init__(self, faults: Sequence[ConfigError]) -> None:
+        first = faults[0]
+        super().__init__(first.source, first.key, first.value, first.expected)
+        self.args, self.faults = ("\n".join(map(str, faults)),), tuple(faults)
 
 
 class RecordingError(ChillcastError):

@@ -6,9 +6,8 @@ Of ``johnson-controls`` it takes the first 512 machines, which are the same in t
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
-
-import msgspec
 
 from models.fleet.fleet import load_fleet
 from simulators.fleet.scenario import Scenario, load_scenario
@@ -46,7 +45,7 @@ def main() -> None:
     scenarios = [load_scenario(path) for path in sorted((ROOT / "fleets" / "scenarios").glob("*.toml"))]
     next(Simulation(scenarios[0], CHILLERS).delivered())  # compiles what is compiled, once
     for scenario in scenarios:
-        rows.append(measured(msgspec.structs.replace(scenario, assets=min(scenario.assets, MOST))))
+        rows.append(measured(replace(scenario, assets=min(scenario.assets, MOST))))
     before, mark, rest = MANUAL.read_text(encoding="utf-8").partition("<!-- library -->\n")
     _, end, after = rest.partition("<!-- end -->\n")
     MANUAL.write_text(f"{before}{mark}{table(head, rows)}\n{end}{after}", encoding="utf-8")

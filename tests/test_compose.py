@@ -78,10 +78,15 @@ def test_workers_find_the_champion_that_was_promoted_on_the_host(resolved: dict[
     assert bundles["bind"]["create_host_path"] is False
 
 
-def test_the_settings_of_the_containers_are_settings_of_chillcast(resolved: dict[str, Any]) -> None:
-    environment = resolved["services"]["worker"]["environment"]
-    settings = read_settings({k: v for k, v in environment.items() if k.startswith(PREFIX)})
-    assert (settings.broker, settings.influx_token, settings.partitions) == ("kafka:9092", "token", 4)
+def test_the_settings_of_the_containers_are_settings_of_chillcast(
+    resolved: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in resolved["services"]["worker"]["environment"].items():
+        if name.startswith(PREFIX):
+            monkeypatch.setenv(name, value)
+    settings = read_settings()
+    token = settings.influx_token.get_secret_value()
+    assert (settings.broker, token, settings.partitions) == ("kafka:9092", "token", 4)
 
 
 def test_without_secrets_it_refuses_and_says_what_to_do(tmp_path: Path) -> None:

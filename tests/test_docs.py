@@ -7,31 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import typer
 from prometheus_client import Counter, Gauge, Histogram
 
 from chillcast.cli.app import app
-from chillcast.settings import PREFIX, Settings
-from models.fleet import fleet
+from chillcast.settings import Settings
+from scripts import key_tables
 from streams.worker.metrics import Families
 
 ROOT = Path(__file__).parent.parent
-TABLES = [
-    fleet.Sensor,
-    fleet.Sampling,
-    fleet.Alerting,
-    fleet.Training,
-    fleet.Running,
-    fleet.Expected,
-    fleet.Advice,
-    fleet.Rule,
-    fleet.Recording,
-    fleet.Column,
-    fleet.EventRule,
-    fleet.Fleet,
-]
 
 
 def text(name: str) -> str:
@@ -76,19 +61,18 @@ def test_only_commands_have_rows() -> None:
     assert said == known
 
 
-def test_every_setting_is_documented_with_its_default() -> None:
-    documented = text("settings.md")
-    for name in Settings.__struct_fields__:
-        default = getattr(Settings(), name)
-        shown = f"`{default}`" if default != "" else ""
-        assert f"| `{PREFIX}{name.upper()}` | {shown} |".replace("|  |", "| |") in documented, name
+@pytest.mark.parametrize("name", key_tables.DOCUMENTS)
+def test_every_setting_and_key_is_documented_as_the_code_has_it(name: str) -> None:
+    """`make keys` writes the tables."""
+    documented = text(name)
+    assert key_tables.filled(documented) == documented
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda t: t.__name__)
-def test_every_key_of_a_fleet_file_is_documented(table: type[msgspec.Struct]) -> None:
-    documented = text("fleets.md")
-    for name in table.__struct_fields__:
-        assert re.search(rf"`{name}`", documented), f"{table.__name__}.{name}"
+@pytest.mark.parametrize("name", key_tables.DOCUMENTS)
+def test_every_setting_and_key_says_what_it_means(name: str) -> None:
+    rows = text(name).partition("<!-- keys of")[2].partition("<!-- end")[0].splitlines()[3:]
+    assert len(rows) >= len(Settings.model_fields)
+    assert [row for row in rows if row.endswith("| |")] == []
 
 
 def test_every_metric_is_documented_with_its_labels_and_no_other() -> None:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
 from chillcast.models.learning import create_registry
 from chillcast.pipeline.pipeline import running
@@ -234,7 +235,7 @@ def test_a_flood_of_poison_ends_in_dead_letters_and_the_rest_goes_on(
 
 def test_the_alarm_of_a_running_worker_reaches_the_terminal(recorded: Recorded, tmp_path: Path) -> None:
     alarms: list[str] = []
-    settings = Settings(home=str(tmp_path), influx_url="http://127.0.0.1:9", influx_token="token")
+    settings = Settings(home=str(tmp_path), influx_url="http://127.0.0.1:9", influx_token=SecretStr("token"))
     deadline = time.monotonic() + 60
     with running(settings, recorded.fleet, ["sink"], Alarms(alarms)) as pipeline:
         with Publisher(pipeline.connection) as publisher:

@@ -6,9 +6,9 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from chillcast.pipeline.publishing import GroupLag, Playing, publish
@@ -39,9 +39,7 @@ from tests.test_end_to_end import chillcast, drives
 
 ROOT = Path(__file__).parents[1]
 FLEET = load_fleet(ROOT / "fleets" / "chiller.toml")
-SCENARIO = msgspec.structs.replace(
-    load_scenario(ROOT / "fleets" / "scenarios" / "demo.toml"), assets=5, days=3, seed=7
-)
+SCENARIO = replace(load_scenario(ROOT / "fleets" / "scenarios" / "demo.toml"), assets=5, days=3, seed=7)
 
 
 @pytest.fixture(scope="module")

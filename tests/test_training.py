@@ -70,7 +70,7 @@ def test_a_pinned_dataset_is_insisted_on(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (("2020-03-16", "2020-04-16"), "split.test_from = '2020-04-16': expected a date between"),
-        (("seed", "sede"), "sede = 5: expected one of"),
+        (("seed", "sede"), "sede is not known: did you mean seed"),
     ],
 )
 def test_a_bad_configuration_is_refused_by_key(tmp_path: Path, change: tuple[str, str], message: str) -> None:

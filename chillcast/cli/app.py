@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from chillcast.cli import data as data_commands
@@ -20,6 +20,7 @@ from chillcast.settings import find_file, read_settings
 from chillcast.terminal.plotting import keep_cache_under
 from chillcast.terminal.reporter import Reporter
 from models.errors import ChillcastError, ConfigError
+from models.fleet.config import named, refuse
 from models.fleet.fleet import Fleet, load_fleet
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def chillcast(
 
 
 def main() -> None:
-    """Run the command line; an error that is the operator's to mend is one line, and exit code 1.
+    """Run the command line; an error that the operator has to mend is a line for each fault, and exit code 1.
 
     Such are those that chillcast raises on purpose, and files that cannot be read or written. SIGTERM ends a
     command as Ctrl-C does, so that it stops what it started.
@@ -82,7 +83,8 @@ def main() -> None:
 
 
 def _give_up(why: str) -> None:
-    Reporter().console.print(f"chillcast: {why}", markup=False, soft_wrap=True, highlight=False)
+    said = "\n".join(f"chillcast: {line}" for line in why.splitlines())
+    Reporter().console.print(said, markup=False, soft_wrap=True, highlight=False)
     sys.exit(1)
 
 
@@ -339,9 +341,13 @@ def _scenario(name: str, **overrides: int | None) -> Scenario:
     """Read a scenario; what the command line gives wins."""
     from simulators.fleet.scenario import load_scenario, parse_scenario  # noqa: PLC0415
 
-    chosen = msgspec.to_builtins(load_scenario(find_file(name, "scenario")))
+    chosen = asdict(load_scenario(find_file(name, "scenario")))
     given = {k: v for k, v in overrides.items() if v is not None}
-    return parse_scenario({**chosen, **given}, "command line")
+    try:
+        return parse_scenario({**chosen, **given}, "command line")
+    except ConfigError as error:
+        refuse([named(fault, "command line", f"--{fault.key}") for fault in error.faults])
+        raise
 
 
 def _narrowed(fleet: Fleet, horizon: float | None) -> Fleet:
@@ -350,5 +356,5 @@ def _narrowed(fleet: Fleet, horizon: float | None) -> Fleet:
         return fleet
     if horizon not in fleet.horizons_d:
         raise ConfigError("command line", "--horizon", horizon, f"one of {list(fleet.horizons_d)}")
-    alerting = msgspec.structs.replace(fleet.alerting, horizon_d=horizon)
-    return msgspec.structs.replace(fleet, horizons_d=(horizon,), alerting=alerting)
+    alerting = replace(fleet.alerting, horizon_d=horizon)
+    return replace(fleet, horizons_d=(horizon,), alerting=alerting)

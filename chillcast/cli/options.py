@@ -29,7 +29,7 @@ def opened(**given: Any) -> tuple[Settings, Fleet]:
     """
     settings = read_settings(**given)
     if settings.home_path.exists() and not settings.home_path.is_dir():
-        raise ConfigError("environment", "CHILLCAST_HOME", settings.home, "a folder, or one that can be made")
+        raise settings.wrong("home", "a folder, or one that can be made")
     return settings, load_fleet(settings.fleet_path)
 
 

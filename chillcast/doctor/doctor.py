@@ -108,7 +108,7 @@ def _influx(settings: Settings) -> Finding:
     """Ask whether a point would be taken, with a write that holds none, then read."""
     url, bucket = settings.influx_url, settings.influx_bucket
     query = urlencode({"org": settings.influx_org, "bucket": bucket})
-    token = {"Authorization": f"Token {settings.influx_token}"}
+    token = {"Authorization": f"Token {settings.influx_token.get_secret_value()}"}
     status = _status(f"InfluxDB {url}", "POST", f"{url.rstrip('/')}/api/v2/write?{query}", token)
     if status >= 300:
         remedy = _WRITE_ADVICE.get(status, "the server is in trouble: see its log")

@@ -14,7 +14,6 @@ import msgspec
 from chillcast.pipeline.letter_watch import LetterWatch
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
-from models.errors import ConfigError
 from models.fleet.fleet import Fleet
 from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import EmbeddedBroker
@@ -52,7 +51,7 @@ def running(
         settings = with_broker(settings, stack, reporter)
         topics = Topics(settings.topic_prefix)
         create_topics(settings.connection, topics, settings.partitions)
-        settings = msgspec.structs.replace(settings, fleet=str(_hand_over(fleet, settings.home_path)))
+        settings = settings.model_copy(update={"fleet": str(_hand_over(fleet, settings.home_path))})
         supervisor = Supervisor(
             {stage: worker_command(stage) for stage in stages},
             settings.home_path / "logs",
@@ -70,7 +69,7 @@ def with_broker(settings: Settings, stack: contextlib.ExitStack, reporter: Repor
         return settings
     broker = stack.enter_context(EmbeddedBroker(settings.home_path / "logs" / "broker.log"))
     wait_for_broker(Connection(broker.bootstrap), reporter.alarm, _GIVE_UP_S)
-    return msgspec.structs.replace(settings, broker=broker.bootstrap, session_timeout_s=_EMBEDDED_SESSION_S)
+    return settings.model_copy(update={"broker": broker.bootstrap, "session_timeout_s": _EMBEDDED_SESSION_S})
 
 
 def wait_for_configured_broker(
@@ -78,7 +77,7 @@ def wait_for_configured_broker(
 ) -> None:
     """Return when the configured broker answers; raise ConfigError where none is configured."""
     if not settings.broker:
-        raise ConfigError("environment", "CHILLCAST_BROKER", "", "host:port of a Kafka broker")
+        raise settings.wrong("broker", "host:port of a Kafka broker")
     wait_for_broker(settings.connection, alarm, give_up_s)
 
 

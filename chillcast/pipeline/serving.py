@@ -8,7 +8,6 @@ import socket
 from chillcast.pipeline.stages import create_reader
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
-from models.errors import ConfigError
 from models.fleet.fleet import Fleet
 from streams.page.app import create_app
 from streams.page.server import create_server
@@ -44,4 +43,4 @@ def _listening(settings: Settings) -> socket.socket:
         return socket.create_server((settings.page_host, settings.page_port), family=family)
     except OSError as error:
         expected = f"a free port on {settings.page_host} ({error.strerror})"
-        raise ConfigError("environment", "CHILLCAST_PAGE_PORT", settings.page_port, expected) from error
+        raise settings.wrong("page_port", expected) from error

@@ -201,7 +201,8 @@ def create_reader(settings: Settings) -> InfluxStore | SqliteReader:
 
 
 def _place_of_store(settings: Settings) -> tuple[str | None, str, str, str, Path]:
-    influx = settings.influx_token, settings.influx_org, settings.influx_bucket
+    token = settings.influx_token.get_secret_value()
+    influx = token, settings.influx_org, settings.influx_bucket
     return settings.influx_url or None, *influx, settings.store_path
 
 

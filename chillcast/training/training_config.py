@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from pydantic import Field
 
 from models.errors import ConfigError
-from models.fleet.config import read_table, read_toml
+from models.fleet.config import read_table, read_toml, table
 from models.fleet.fleet import Fleet, Training
 from models.learning.fitting import split_of
 from models.learning.segments import Segments
 
-Share = Annotated[float, Meta(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file; a key it does not know is refused."""
-
-
-class Data(_Table, frozen=True, rename={"from_": "from"}):
+@table
+class Data:
     """Windows of the feature store that end in (from, until], dates in UTC.
 
     ``fingerprint`` chooses a schema where the store has several, ``dataset`` refuses data other than that.
     """
 
-    from_: date
+    from_: Annotated[date, Field(alias="from")]
     until: date
     fingerprint: str | None = None
     dataset: str | None = None
 
 
-class Split(_Table, frozen=True):
+@table
+class Split:
     """What lies before ``test_from`` is learnt from, the rest is judged.
 
     ``held_out_share`` of the machines are only judged, to see what the model is worth on others.
@@ -45,21 +44,23 @@ class Split(_Table, frozen=True):
     held_out_share: Share = 0.0
 
 
-class Evaluation(_Table, frozen=True):
+@table
+class Evaluation:
     """``top_k`` machines are looked at each week; figures are also given per segment by an inventory key."""
 
-    top_k: Annotated[int, Meta(gt=0)] = 10
+    top_k: Annotated[int, Field(gt=0)] = 10
     segments_by: str = "model"
 
 
-class TrainingConfig(_Table, frozen=True):
+@table
+class TrainingConfig:
     """One run; what ``training`` gives replaces the fleet file's; ``segments`` get models of their own."""
 
     fleet: str
     data: Data
     split: Split
-    seed: Annotated[int, Meta(ge=0)] = 1
-    training: dict[str, Any] = {}
+    seed: Annotated[int, Field(ge=0)] = 1
+    training: dict[str, Any] = field(default_factory=dict)
     evaluation: Evaluation = Evaluation()
     segments: Segments | None = None
 
@@ -80,8 +81,9 @@ class TrainingConfig(_Table, frozen=True):
 
     @property
     def sha256(self) -> str:
-        """Identity of what was asked for."""
-        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+        """Identity of what was asked for; ``from`` by the name that it has in the file."""
+        text = msgspec.json.encode(self, order="deterministic").replace(b'"from_":', b'"from":', 1)
+        return hashlib.sha256(text).hexdigest()
 
     def slice_of(self, digest: str) -> str:
         """Name the days that are judged: equal for runs on the same dataset and days."""
@@ -98,8 +100,8 @@ class TrainingConfig(_Table, frozen=True):
 
     def applied_to(self, fleet: Fleet, source: str) -> Fleet:
         """Return the fleet with this run's training parameters."""
-        own = msgspec.to_builtins(fleet.training)
-        return msgspec.structs.replace(fleet, training=read_table({**own, **self.training}, Training, source))
+        given = {**asdict(fleet.training), **self.training}
+        return replace(fleet, training=read_table(given, Training, source, within="training"))
 
 
 def load_config(path: Path) -> TrainingConfig:
@@ -109,6 +111,7 @@ def load_config(path: Path) -> TrainingConfig:
     """
     raw = read_toml(path, "training")
     config = read_table(raw, TrainingConfig, str(path))
+    read_table(config.training, Training, str(path), within="training")  # all of its keys have defaults
     if not config.from_ms < config.test_ms < config.until_ms:
         expected = f"a date between data.from {config.data.from_} and data.until {config.data.until}"
         raise ConfigError(str(path), "split.test_from", str(config.split.test_from), expected)

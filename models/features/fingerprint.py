@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-
-import msgspec
+from dataclasses import fields, is_dataclass
 
 from models.fleet.fleet import Fleet
 
@@ -55,8 +54,8 @@ def settings(fleet: Fleet) -> list[str]:
 
 
 def _lines(value: object, key: str, unseen: frozenset[str]) -> Iterator[str]:
-    if isinstance(value, msgspec.Struct):
-        for field in msgspec.structs.fields(value):
+    if is_dataclass(value):
+        for field in fields(value):
             inner, below = f"{key}.{field.name}".lstrip("."), getattr(value, field.name)
             if re.sub(r"\[\d+\]", "", inner) not in unseen and below != field.default:
                 yield from _lines(below, inner, unseen)

@@ -8,44 +8,75 @@ import itertools
 import math
 import re
 import tomllib
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from pydantic import AfterValidator, Field
 
 from models.errors import ConfigError
-from models.fleet.config import read_table
+from models.fleet.config import expects, means, read_table, refuse, table
 
-Key = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,63}$", description="snake_case, at most 64 characters")]
-Positive = Annotated[int, Meta(gt=0)]
-Share = Annotated[float, Meta(gt=0, lt=1)]
+Key = Annotated[
+    str,
+    Field(pattern="^[a-z][a-z0-9_]{0,63}$"),
+    expects("snake_case, at most 64 characters"),
+]
+Positive = Annotated[int, Field(gt=0)]
+PositiveNumber = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Keys = Annotated[tuple[Key, ...], Field(min_length=1)]
+Parameters = dict[str, float | int | str]
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the fleet file; a key it does not know is refused."""
+def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
+    if values[0] <= 0 or any(a >= b for a, b in itertools.pairwise(values)):
+        raise ValueError(values)
+    return values
 
 
-class Sensor(_Table, frozen=True):
-    """One point of the catalogue; a value outside [low, high] is implausible and counts as missing.
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(text) from error
+    return text
 
-    A value that stays the same to the bit for ``stuck_s`` while the machine runs, or that moves by more than
-    ``max_per_minute`` units a minute, is reported; neither is looked at where it is not given.
 
-    For people: two values within one ``resolution`` are the same; ``state`` says in words what a point that
-    is 0 or not means while it is not.
-    """
+@table
+class Sensor:
+    """One point of the catalogue."""
 
-    key: Key
-    label: str
-    unit: str
-    low: float
-    high: float
-    brick: str = ""
-    stuck_s: Positive | None = None
-    max_per_minute: Annotated[float, Meta(gt=0)] | None = None
-    resolution: Annotated[float, Meta(gt=0)] | None = None
-    state: str = ""
+    key: Annotated[Key, means("its name in every message and feature")]
+    label: Annotated[str, means("its name for people")]
+    unit: Annotated[str, means("its unit, for people and for the check of units")]
+    low: Annotated[float, means("plausible values begin here; one below is missing, and counted")]
+    high: Annotated[float, means("plausible values end here; one above is missing, and counted")]
+    brick: Annotated[str, means("class in the Brick schema")] = ""
+    stuck_s: Annotated[
+        Positive | None,
+        means("report a value that stays the same to the bit for so long while the machine runs"),
+    ] = None
+    max_per_minute: Annotated[
+        PositiveNumber | None, means("report a value that moves by more units a minute than this")
+    ] = None
+    resolution: Annotated[
+        PositiveNumber | None,
+        means(
+            "what the sensor can tell apart, in its unit: readings are said to it, and one that "
+            "equals the usual one at it is no reason; by default the power of ten next to a thousandth of "
+            "the range, 1 at most"
+        ),
+    ] = None
+    state: Annotated[
+        str,
+        means(
+            'for a point that is 0 or not (`low` is 0): what it means while it is not, as "capacity was '
+            'limited"; said as a share of time, a code (`high` above 1) as "at times"'
+        ),
+    ] = ""
 
     @property
     def step(self) -> float:
@@ -58,20 +89,28 @@ class Sensor(_Table, frozen=True):
         return self.resolution or float(min(1.0, 10.0 ** math.floor(math.log10(thousandth))))
 
 
-class Sampling(_Table, frozen=True):
-    """``period_s`` between samples; panes of ``hop_s``; ``windows_s`` are multiples of the hop.
+@table
+class Sampling:
+    """Panes of ``hop_s`` make windows; their ends are multiples of it."""
 
-    An asset is reported as silent when the fleet has come ``silent_s`` further than it; where that is not
-    given, three hops and the lateness. A time that lies more than ``max_future_s`` after the arrival of its
-    message is refused.
-    """
-
-    period_s: Positive
-    hop_s: Positive
-    windows_s: Annotated[tuple[Positive, ...], Meta(min_length=1)]
-    lateness_s: Annotated[int, Meta(ge=0)] = 0
-    silent_s: Positive | None = None
-    max_future_s: Annotated[int, Meta(ge=0)] = 3600
+    period_s: Annotated[Positive, means("seconds between samples; of two in one period the later stays")]
+    hop_s: Annotated[Positive, means("length of a pane, and distance between windows")]
+    windows_s: Annotated[
+        tuple[Positive, ...],
+        Field(min_length=1),
+        AfterValidator(_rising),
+        expects("rising whole numbers above 0"),
+        means("window lengths, multiples of the hop"),
+    ]
+    lateness_s: Annotated[NotNegative, means("how late a sample may correct a window")] = 0
+    silent_s: Annotated[
+        Positive | None,
+        means("report a machine when the fleet is so far ahead of it; else three hops and the lateness"),
+    ] = None
+    max_future_s: Annotated[
+        NotNegative,
+        means("refuse a sample, event or watermark whose time is more than this after its message arrived"),
+    ] = 3600
 
     @property
     def recent_s(self) -> int:
@@ -84,139 +123,193 @@ class Sampling(_Table, frozen=True):
         return 1000 * (self.silent_s or 3 * self.hop_s + self.lateness_s)
 
 
-class Advice(_Table, frozen=True):
+@table
+class Advice:
     """What to suspect, and to check, when these sensors drive the risk.
 
     Those in ``falls`` speak for the fault when they read lower than expected, the others when they read
-    higher; a sensor without an expectation speaks for it either way. ``codes`` are the controller's words for
-    a shutdown that it leads to.
+    higher; a sensor without an expectation speaks for it either way.
     """
 
-    fault: str
-    sensors: Annotated[tuple[Key, ...], Meta(min_length=1)]
-    check: str
-    falls: tuple[Key, ...] = ()
-    codes: tuple[str, ...] = ()
+    fault: Annotated[str, means("what to suspect")]
+    sensors: Annotated[Keys, means("when these sensors drive a risk")]
+    check: Annotated[str, means("what to check")]
+    falls: Annotated[
+        tuple[Key, ...], means("those that read lower than expected under this fault; the others read higher")
+    ] = ()
+    codes: Annotated[
+        tuple[str, ...],
+        means("the controller's words for the shutdown it leads to; given if the model expects one of them"),
+    ] = ()
 
 
-class Running(_Table, frozen=True):
-    """A machine runs while ``sensor`` reads above ``above``."""
+@table
+class Running:
+    """When a machine runs."""
 
-    sensor: Key
-    above: float
+    sensor: Annotated[Key, means("a machine runs while this sensor")]
+    above: Annotated[float, means("reads above this")]
 
 
-class Expected(_Table, frozen=True):
+@table
+class Expected:
     """These sensors are compared with what the fleet shows at the same values of the drivers."""
 
-    drivers: Annotated[tuple[Key, ...], Meta(min_length=1, max_length=12)]
-    sensors: Annotated[tuple[Key, ...], Meta(min_length=1)]
+    drivers: Annotated[
+        tuple[Key, ...], Field(min_length=1, max_length=12), means("at the same values of these sensors")
+    ]
+    sensors: Annotated[Keys, means("these are compared with what the fleet shows")]
 
 
-class Alerting(_Table, frozen=True):
+@table
+class Alerting:
     """When a case is opened.
 
     A case opens when the risk over ``horizon_d`` was at or above the threshold in ``raise_count`` of the last
     ``of`` windows; it closes once the risk stayed below ``clear_ratio`` of the threshold for ``clear_d``, or
     with the outcome, after which none opens for ``cooldown_d``. It closes, too, when the horizon has passed;
     a risk that is still as high opens another.
-    The threshold is learnt on a later slice from ``false_alarms_per_asset_year``, unless ``daily_share`` is
-    given: then that share of the fleet with the highest risk is alerted each day.
     """
 
-    horizon_d: Annotated[float, Meta(gt=0)]
-    raise_count: Positive = 3
-    of: Positive = 4
-    clear_ratio: Share = 0.5
-    clear_d: Annotated[float, Meta(ge=0)] = 2.0
-    cooldown_d: Annotated[float, Meta(ge=0)] = 2.0
-    false_alarms_per_asset_year: Annotated[float, Meta(gt=0)] = 1.0
-    daily_share: Share | None = None
+    horizon_d: Annotated[PositiveNumber, means("the horizon that is alerted on, one of `horizons_d`")]
+    raise_count: Annotated[Positive, means("a case opens when so many risks reach the threshold")] = 3
+    of: Annotated[Positive, means("out of the last so many")] = 4
+    clear_ratio: Annotated[
+        Share, means("it closes once the risk stayed below this share of the threshold")
+    ] = 0.5
+    clear_d: Annotated[float, Field(ge=0), means("for so many days: a dip closes nothing")] = 2.0
+    cooldown_d: Annotated[
+        float,
+        Field(ge=0),
+        means("for so many days after an outcome no case opens"),
+    ] = 2.0
+    false_alarms_per_asset_year: Annotated[
+        PositiveNumber, means("the budget from which the threshold is learnt")
+    ] = 1.0
+    daily_share: Annotated[
+        Share | None, means("instead: alert the riskiest of the fleet each day, this share of it")
+    ] = None
 
 
-class Training(_Table, frozen=True):
-    """How the risk model is fitted.
+@table
+class Training:
+    """How the risk model is fitted."""
 
-    ``features`` are patterns (as in a shell) of the feature names it may use; ``parameters`` go to LightGBM
-    as they are; ``rule`` names the sensors whose sum is the baseline to beat. Where ``early_stopping`` is
-    given, the number of trees, ``rounds`` at most, is that after which the log-loss on the end of the
-    training slice did not fall for so many trees. After an event of the kinds in ``censor`` a machine's
-    future is not what it would have been, and teaches nothing.
-    """
+    features: Annotated[
+        tuple[str, ...],
+        Field(min_length=1),
+        means("shell patterns of the feature names that the model may use"),
+    ] = ("*",)
+    rounds: Annotated[Positive, means("number of trees")] = 200
+    early_stopping: Annotated[
+        Positive | None,
+        means(
+            "stop after so many trees that did not better the log-loss on the end of the training slice; "
+            "`rounds` is then the most"
+        ),
+    ] = None
+    censor: Annotated[
+        tuple[str, ...],
+        means("kinds of events, as `maintenance`, after which a machine's future is not known"),
+    ] = ()
+    stride_s: Annotated[Positive | None, means("learn only from windows whose end is a multiple of it")] = (
+        None
+    )
+    calibration_share: Annotated[
+        float,
+        Field(ge=0, lt=1),
+        means("share of the history, at its end, kept for calibration and threshold"),
+    ] = 0.25
+    negatives_per_positive: Annotated[Positive, means("how far negatives are thinned")] = 20
+    cause_outcomes: Annotated[Positive, means("shutdowns that a reason needs to be learnt for itself")] = 5
+    cause_rounds: Annotated[Positive, means("how many trees tell the reasons apart")] = 50
+    parameters: Annotated[Parameters, means("LightGBM's parameters as they are")] = field(
+        default_factory=dict
+    )
+    rule: Annotated[tuple[Key, ...], means("sensors whose sum is the rule to beat")] = ()
 
-    features: Annotated[tuple[str, ...], Meta(min_length=1)] = ("*",)
 
-    rounds: Positive = 200
-    early_stopping: Positive | None = None
-    censor: tuple[str, ...] = ()
-    stride_s: Positive | None = None
-    calibration_share: Annotated[float, Meta(ge=0, lt=1)] = 0.25
-    negatives_per_positive: Positive = 20
-    cause_outcomes: Positive = 5
-    cause_rounds: Positive = 50
-    parameters: dict[str, float | int | str] = {}
-    rule: tuple[Key, ...] = ()
-
-
-class Rule(_Table, frozen=True):
+@table
+class Rule:
     """What an experienced hand would watch: a warning level of a sensor, before the level at which it trips.
 
     A sensor that trips above is watched above, one that trips below its warning level below.
     """
 
-    sensor: Key
-    warn: float
-    trip: float
+    sensor: Annotated[Key, means("what an experienced hand watches, a baseline for the model")]
+    warn: Annotated[float, means("the level to warn at")]
+    trip: Annotated[
+        float,
+        means(
+            "the level at which the controller trips; beside `[[expectation]]` how near any of them is "
+            "becomes a feature"
+        ),
+    ]
 
 
-class Column(_Table, frozen=True):
-    """Where a sensor stands in a recording: ``value = column × scale + offset``; ``nulls`` are missing."""
+@table
+class Column:
+    """How a sensor stands in a recording: ``value = column × scale + offset``."""
 
-    column: str
-    scale: float = 1.0
-    offset: float = 0.0
-    nulls: tuple[float, ...] = ()
-
-
-class EventRule(_Table, frozen=True):
-    """A row whose ``column`` equals ``equals`` is an event of ``kind``, ``after_s`` after the row's time."""
-
-    column: str
-    equals: int | str
-    kind: str = "shutdown"
-    code: str = ""
-    after_s: Annotated[int, Meta(ge=0)] = 0
+    column: Annotated[str, means("name of the column")]
+    scale: Annotated[float, means("value = column × scale + offset")] = 1.0
+    offset: Annotated[float, means("see `scale`")] = 0.0
+    nulls: Annotated[tuple[float, ...], means("numbers in the column that stand for a missing value")] = ()
 
 
-class Recording(_Table, frozen=True, kw_only=True):
-    """How the rows of a wide CSV or Parquet recording become samples and events.
+@table
+class EventRule:
+    """A row whose ``column`` equals ``equals`` is an event."""
 
-    ``inventory`` names the columns that say what a machine is: its model, its site, …
-    """
-
-    asset: str
-    time: str
-    timezone: str = "UTC"
-    columns: dict[Key, Column]
-    inventory: dict[Key, str] = {}
-    events: tuple[EventRule, ...] = ()
+    column: Annotated[str, means("a row is an event if this column")]
+    equals: Annotated[int | str, means("equals this")]
+    kind: Annotated[str, means("kind of the event")] = "shutdown"
+    code: Annotated[str, means("the controller's word for it")] = ""
+    after_s: Annotated[NotNegative, means("the event is so many seconds after the row's time")] = 0
 
 
-class Fleet(_Table, frozen=True, dict=True):
-    """Everything that distinguishes one kind of fleet from another.
+@table
+class Recording:
+    """How the rows of a wide CSV or Parquet recording become samples and events."""
 
-    A partition of telemetry takes ``max_assets`` machines; a name beyond them is refused.
-    """
+    asset: Annotated[str, means("column of the machine's name")]
+    time: Annotated[str, means("column of the time")]
+    timezone: Annotated[str, means("time zone of times without offset")] = "UTC"
+    columns: Annotated[dict[Key, Column], means("where each sensor stands")]
+    inventory: Annotated[
+        dict[Key, str],
+        means('columns that say what a machine is, by attribute, as `model = "model"`; the last row counts'),
+    ] = field(default_factory=dict)
+    events: Annotated[tuple[EventRule, ...], means("what in a row is an event")] = ()
 
-    name: Key
-    asset: str
-    asset_pattern: str
-    outcome: str
+
+@table
+class Fleet:
+    """Everything that distinguishes one kind of fleet from another."""
+
+    name: Annotated[Key, means("name of the fleet")]
+    asset: Annotated[str, means("the word for one machine")]
+    asset_pattern: Annotated[
+        str,
+        AfterValidator(_pattern),
+        expects("a regular expression"),
+        means("what every machine's name matches in full"),
+    ]
+    outcome: Annotated[str, means("the words for what is predicted")]
     sampling: Sampling
-    horizons_d: Annotated[tuple[float, ...], Meta(min_length=1)]
-    sensors: Annotated[tuple[Sensor, ...], Meta(min_length=1, max_length=4096)]
+    horizons_d: Annotated[
+        tuple[float, ...],
+        Field(min_length=1),
+        AfterValidator(_rising),
+        expects("rising numbers above 0"),
+        means("how many days ahead the risk is told"),
+    ]
+    sensors: Annotated[tuple[Sensor, ...], Field(min_length=1, max_length=4096)]
     alerting: Alerting
-    max_assets: Positive = 8192
+    max_assets: Annotated[
+        Positive,
+        means("machines that a partition of telemetry takes; a name beyond them is refused, with an alarm"),
+    ] = 8192
     training: Training = Training()
     running: Running | None = None
     expectation: tuple[Expected, ...] = ()
@@ -270,9 +363,7 @@ def parse_fleet(raw: dict[str, Any], source: str) -> Fleet:
 
 def _check(fleet: Fleet, source: str) -> None:
     """Refuse what the types allow but the pipeline cannot run."""
-    for key, value, good, expected in _rules(fleet):
-        if not good:
-            raise ConfigError(source, key, value, expected)
+    refuse([ConfigError(source, key, value, what) for key, value, good, what in _rules(fleet) if not good])
 
 
 def _rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
@@ -281,8 +372,6 @@ def _rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
     hop = sampling.hop_s
     rules: list[tuple[str, object, bool, str]] = [
         ("sampling.hop_s", hop, hop % sampling.period_s == 0, "a multiple of sampling.period_s"),
-        ("sampling.windows_s", list(sampling.windows_s), _rising(sampling.windows_s), "rising lengths"),
-        ("horizons_d", list(fleet.horizons_d), _rising(fleet.horizons_d), "rising days above 0"),
         (
             "alerting.horizon_d",
             fleet.alerting.horizon_d,
@@ -290,7 +379,6 @@ def _rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
             f"one of horizons_d {list(fleet.horizons_d)}",
         ),
         ("alerting.of", fleet.alerting.of, fleet.alerting.of >= fleet.alerting.raise_count, ">= raise_count"),
-        ("asset_pattern", fleet.asset_pattern, _is_pattern(fleet.asset_pattern), "a regular expression"),
     ]
     rules += [
         (f"sampling.windows_s[{i}]", w, w % hop == 0, "a multiple of sampling.hop_s")
@@ -328,15 +416,3 @@ def _references(fleet: Fleet) -> list[tuple[str, str]]:
     if fleet.recording:
         named += [(f"recording.columns.{key}", key) for key in fleet.recording.columns]
     return named
-
-
-def _rising(values: tuple[float, ...]) -> bool:
-    return values[0] > 0 and all(a < b for a, b in itertools.pairwise(values))
-
-
-def _is_pattern(text: str) -> bool:
-    try:
-        re.compile(text)
-    except re.error:
-        return False
-    return True

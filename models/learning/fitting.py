@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -238,7 +237,7 @@ def stop_early(examples: Examples, training: Training, seed: int, start_ms: int,
         return training
     earlier, later = inner_split(examples, start_ms, split_ms)
     rounds = examples.fit(earlier, training, seed, later).booster.best_iteration
-    return msgspec.structs.replace(training, rounds=max(rounds, 1), early_stopping=None)
+    return replace(training, rounds=max(rounds, 1), early_stopping=None)
 
 
 def _reporter(progress: Progress, start_ms: int, until_ms: int) -> Report:

@@ -7,17 +7,18 @@ import zlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
-from msgspec import Meta
+from pydantic import Field
 
 from models.errors import ConfigError
-from models.fleet.fleet import Key, Positive, Training
+from models.fleet.config import table
+from models.fleet.fleet import Key, Parameters, Positive, Training
 from models.fleet.inventory import ASSET, Inventory
 from models.learning.training_set import Examples
 from models.risk.hazard import RiskModel, train
@@ -30,7 +31,8 @@ _BATCH, _AHEAD = 16, 3  # tasks that a process is handed at once, and batches th
 _SHARED = "every machine has a model of its own segment"
 
 
-class Segments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+@table
+class Segments:
     """How a fleet is divided.
 
     ``by`` is an attribute of the inventory, or ``asset``; what a segment lacks, its ``group``, another
@@ -42,10 +44,10 @@ class Segments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     by: Key
     group: Key | None = None
     minimum_instances: Positive = 500
-    minimum_failures: Annotated[int, Meta(ge=5)] = 10
-    start: Annotated[str, Meta(pattern="^(fleet|nothing)$")] = "fleet"
+    minimum_failures: Annotated[int, Field(ge=5)] = 10
+    start: Literal["fleet", "nothing"] = "fleet"
     rounds: Positive | None = None
-    parameters: dict[str, float | int | str] = {}
+    parameters: Parameters = field(default_factory=dict)
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -65,7 +67,7 @@ class Segments(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def applied_to(self, training: Training) -> Training:
         """Return the parameters of a segment's model; one thread, since many are trained side by side."""
         parameters = {**training.parameters, **self.parameters, "num_threads": 1}
-        return msgspec.structs.replace(training, rounds=self.rounds or training.rounds, parameters=parameters)
+        return replace(training, rounds=self.rounds or training.rounds, parameters=parameters)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
-
-import msgspec
 
 from models.errors import ModelError
 from models.fleet.fleet import Training
@@ -29,7 +28,7 @@ def tune(
         raise ModelError("Optuna is not installed: pip install 'chillcast[tuning]'") from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     given = examples.fleet.training
-    given = msgspec.structs.replace(given, early_stopping=given.early_stopping or _PATIENCE)
+    given = replace(given, early_stopping=given.early_stopping or _PATIENCE)
     earlier, later = inner_split(examples, start_ms, split_ms)
 
     def loss(trial: Any) -> float:
@@ -66,4 +65,4 @@ def _suggested(trial: Any) -> dict[str, float | int]:
 
 
 def _with(training: Training, parameters: dict[str, Any]) -> Training:
-    return msgspec.structs.replace(training, parameters={**training.parameters, **parameters})
+    return replace(training, parameters={**training.parameters, **parameters})

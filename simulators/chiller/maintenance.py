@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
-from msgspec import Meta
+from pydantic import Field
 
-DayOfYear = Annotated[int, Meta(ge=1, le=366)]
-Hour = Annotated[float, Meta(ge=0, le=24)]
+from models.fleet.config import table
+
+DayOfYear = Annotated[int, Field(ge=1, le=366)]
+Hour = Annotated[float, Field(ge=0, le=24)]
 
 
-class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+@table
+class Maintenance:
     """Each machine has its annual service on a day in [``service_from_day``, ``service_until_day``).
 
     ``found_share`` of the gradual faults are found and mended before they trip (those that stop short of harm
@@ -21,8 +23,8 @@ class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     service_from_day: DayOfYear = 20
     service_until_day: DayOfYear = 120
-    found_share: Annotated[float, Meta(ge=0, le=0.65)] = 0.3
+    found_share: Annotated[float, Field(ge=0, le=0.65)] = 0.3
     crew_from_h: Hour = 8.0
     crew_until_h: Hour = 14.0
-    repair_median_h: Annotated[float, Meta(gt=0)] = 13.0
-    repair_spread: Annotated[float, Meta(ge=0)] = 0.6
+    repair_median_h: Annotated[float, Field(gt=0)] = 13.0
+    repair_spread: Annotated[float, Field(ge=0)] = 0.6

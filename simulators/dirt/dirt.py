@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import numpy as np
-from msgspec import Meta
+from pydantic import Field
 
-from models.errors import ConfigError
+from models.errors import MissingKeyError
 from models.features.quality import UNITS
-from models.fleet.config import read_table, read_toml
+from models.fleet.config import read_table, read_toml, table
 from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS, YEAR_MS
 from models.telemetry.samples import Float32, Int64, Samples, TimeSlice, join
@@ -28,12 +27,13 @@ _EPISODE_MS = 7 * DAY_MS
 _HOUR_MS = 3_600_000
 _CODES = np.array([0.0, -40.0], np.float32)
 
-Share = Annotated[float, Meta(ge=0, le=0.4)]
-PerYear = Annotated[float, Meta(ge=0, le=20)]
-Positive = Annotated[int, Meta(gt=0)]
+Share = Annotated[float, Field(ge=0, le=0.4)]
+PerYear = Annotated[float, Field(ge=0, le=20)]
+Positive = Annotated[int, Field(gt=0)]
 
 
-class Dirt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+@table
+class Dirt:
     """The ``[dirt]`` table: every kind is off unless it is given.
 
     Shares are of samples, or of single values. ``burst_s`` is the mean length of a burst of missing samples,
@@ -48,7 +48,7 @@ class Dirt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     outage_s: Positive = 7200
     out_of_order: Share = 0.0
     duplicates: Share = 0.0
-    skew_s: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+    skew_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
     hour_errors: PerYear = 0.0
     unit_swaps: PerYear = 0.0
 
@@ -63,8 +63,8 @@ def load_dirt(path: Path) -> Dirt:
     """
     raw = read_toml(path, "dirt")
     if "dirt" not in raw:
-        raise ConfigError(str(path), "dirt", None, "a table")
-    return read_table(raw["dirt"], Dirt, f"{path} [dirt]")
+        raise MissingKeyError(str(path), "dirt", None, "a table")
+    return read_table(raw["dirt"], Dirt, str(path), within="dirt")
 
 
 def corrupt(slices: Iterable[TimeSlice], dirt: Dirt, fleet: Fleet, seed: int) -> Iterator[TimeSlice]:
@@ -77,7 +77,7 @@ def corrupt(slices: Iterable[TimeSlice], dirt: Dirt, fleet: Fleet, seed: int) ->
 
 
 def _is_clean(dirt: Dirt) -> bool:
-    kinds = set(dirt.__struct_fields__) - {"burst_s", "outage_s"}
+    kinds = {kind.name for kind in fields(dirt)} - {"burst_s", "outage_s"}
     return not any(getattr(dirt, kind) for kind in kinds)
 
 

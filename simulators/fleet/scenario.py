@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import field
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
-from msgspec import Meta
+from pydantic import Field
 
 from models.errors import ConfigError
-from models.fleet.config import read_table, read_toml
+from models.fleet.config import read_table, read_toml, refuse, table
 from simulators.chiller.faults import KINDS
 from simulators.chiller.maintenance import Maintenance
 from simulators.clock import DAY_S, Clock
 from simulators.dirt.dirt import CLEAN, Dirt
 from simulators.site.climate import Climate
 
-Positive = Annotated[int, Meta(gt=0)]
-Rate = Annotated[float, Meta(ge=0, le=100)]
+Positive = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, le=100)]
 
 
-class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+@table
+class Scenario:
     """A simulated fleet; ``start`` is a day in UTC, ``faults`` are rates per chiller-year by kind.
 
     Plants are spread over ``climates`` by their shares. A fleet of fewer ``assets`` has the first of them.
-    ``dirt`` is what happens to the telemetry on its way. ``msgspec.structs.replace`` makes a variant.
+    ``dirt`` is what happens to the telemetry on its way. ``dataclasses.replace`` makes a variant.
     """
 
-    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,63}$")]
-    assets: Annotated[int, Meta(gt=0, le=999_999)]
+    name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$")]
+    assets: Annotated[int, Field(gt=0, le=999_999)]
     days: Positive
     start: date
-    seed: Annotated[int, Meta(ge=0)]
+    seed: Annotated[int, Field(ge=0)]
     period_s: Positive
-    climates: Annotated[tuple[Climate, ...], Meta(min_length=1)]
-    faults: dict[str, Rate] = {}
+    climates: Annotated[tuple[Climate, ...], Field(min_length=1)]
+    faults: dict[str, Rate] = field(default_factory=dict)
     dirt: Dirt = CLEAN
     maintenance: Maintenance = Maintenance()
-    noise: Annotated[float, Meta(ge=0, le=100)] = 1.0
+    noise: Annotated[float, Field(ge=0, le=100)] = 1.0
     nuisance_warnings: Rate = 6.0
 
     @property
@@ -64,17 +66,21 @@ def load_scenario(path: Path) -> Scenario:
 def parse_scenario(raw: dict[str, Any], source: str) -> Scenario:
     """Check the content of a scenario file; ``source`` names it in errors."""
     scenario = read_table(raw, Scenario, source)
+    refuse([ConfigError(source, key, value, expected) for key, value, expected in _wrong(scenario)])
+    return scenario
+
+
+def _wrong(scenario: Scenario) -> Iterator[tuple[str, object, str]]:
+    """Yield what the types allow but cannot be simulated: key, value and what is expected."""
     if DAY_S % scenario.period_s:
-        raise ConfigError(source, "period_s", scenario.period_s, "a divisor of 86400, the seconds of a day")
-    policy = scenario.maintenance
-    if policy.service_until_day <= policy.service_from_day:
-        expected = f"above service_from_day = {policy.service_from_day}"
-        raise ConfigError(source, "maintenance.service_until_day", policy.service_until_day, expected)
+        yield "period_s", scenario.period_s, "a divisor of 86400, the seconds of a day"
+    first, last = scenario.maintenance.service_from_day, scenario.maintenance.service_until_day
+    if last <= first:
+        yield "maintenance.service_until_day", last, f"above service_from_day = {first}"
     names = [climate.name for climate in scenario.climates]
     for i, name in enumerate(names):
         if name in names[:i]:
-            raise ConfigError(source, f"climates[{i}].name", name, "a name that no other climate has")
+            yield f"climates[{i}].name", name, "a name that no other climate has"
     for kind, rate in scenario.faults.items():
         if kind not in KINDS:
-            raise ConfigError(source, f"faults.{kind}", rate, f"a kind of fault: {', '.join(KINDS)}")
-    return scenario
+            yield f"faults.{kind}", rate, f"a kind of fault: {', '.join(KINDS)}"

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-import msgspec
 import numpy as np
-from msgspec import Meta
+from pydantic import Field
 
+from models.fleet.config import table
 from models.telemetry.samples import Float64, Int64
 from simulators.clock import YEAR_D, Clock
 
@@ -17,10 +17,11 @@ _PERSISTENCE_PER_HOUR = 0.985
 _HOTTEST_HOUR = 15.0
 _REGIONAL_SHARE = 0.85
 _STEADY = 0.3
-NotNegative = Annotated[float, Meta(ge=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 
 
-class Climate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+@table
+class Climate:
     """One climate of a scenario; amplitudes and standard deviations in K.
 
     ``share`` is that of the plants, against the shares of the other climates. ``hottest_day`` is a day of the
@@ -28,15 +29,15 @@ class Climate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     scenario (0 is the first); it builds up and ends over a day each.
     """
 
-    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,63}$")]
-    share: Annotated[float, Meta(gt=0)] = 1.0
+    name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$")]
+    share: Annotated[float, Field(gt=0)] = 1.0
     wet_bulb_mean_c: float
     season_k: NotNegative
     day_k: NotNegative
     weather_k: NotNegative
-    hottest_day: Annotated[int, Meta(ge=1, le=366)] = 201
-    heat_wave_start_day: Annotated[int, Meta(ge=0)] = 0
-    heat_wave_days: Annotated[int, Meta(ge=0)] = 0
+    hottest_day: Annotated[int, Field(ge=1, le=366)] = 201
+    heat_wave_start_day: Annotated[int, Field(ge=0)] = 0
+    heat_wave_days: Annotated[int, Field(ge=0)] = 0
     heat_wave_k: NotNegative = 0.0
 
 

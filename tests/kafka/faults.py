@@ -286,7 +286,7 @@ def rebalanced(run: Run, supervisor: Supervisor) -> None:
 def mismatched(run: Run, supervisor: Supervisor) -> None:
     """Start a worker that expects another number of partitions: it must refuse, and disturb nobody."""
     run.watch(supervisor, 3.0)
-    settings = msgspec.structs.replace(run.settings, partitions=2 * PARTITIONS)
+    settings = run.settings.model_copy(update={"partitions": 2 * PARTITIONS})
     command = [sys.executable, "-m", "chillcast", "worker", "features"]
     environment = {**os.environ, **settings.environment()}
     ended = subprocess.run(

@@ -23,6 +23,7 @@ from kafka.admin import (
     ResourcePattern,
     ResourceType,
 )
+from pydantic import SecretStr
 
 from chillcast.doctor.broker_checks import broker_findings
 from chillcast.settings import Settings
@@ -137,7 +138,7 @@ def granted(secured: Connection, prefix: str, home: Path, *, without: str = "") 
         broker=str(secured),
         broker_security="sasl-tls",
         broker_username=WORKER,
-        broker_password=PASSWORD,
+        broker_password=SecretStr(PASSWORD),
         broker_ca_file=secured.security.ca_file,
         topic_prefix=prefix,
         partitions=1,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 
 from models.fleet.fleet import Expected, Fleet, Running, Sensor
@@ -20,7 +19,7 @@ NOISE = 0.5
 def machines() -> Fleet:
     """A fleet whose ``head`` follows load and weather; it runs while its current is above 5."""
     keys = {"load": 120.0, "weather": 60.0, "head": 1000.0, "amps": 100.0}
-    return msgspec.structs.replace(
+    return replace(
         fleet_of(),
         sensors=tuple(Sensor(key=k, label=k, unit="K", low=-high, high=high) for k, high in keys.items()),
         running=Running(sensor="amps", above=5.0),

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import msgspec
 import numpy as np
 from hypothesis import strategies as st
 
@@ -79,7 +78,7 @@ def _of_hour(rng: np.random.Generator, toy: Trained, hour: int) -> Iterator[Inco
 
 def crowded() -> Fleet:
     """Return a fleet with room for four machines."""
-    return msgspec.structs.replace(feature_fleet(), max_assets=4)
+    return replace(feature_fleet(), max_assets=4)
 
 
 def crowd(seed: int, hours: int) -> list[Incoming]:

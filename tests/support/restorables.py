@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import msgspec
@@ -237,7 +237,7 @@ class Succession:
         said = [one for outputs in self.turned.values() for one in outputs]
         assignments = [messages.decode_json(one.value, Assignment) for one in said]
         toy = machines()
-        held_to = msgspec.structs.replace(toy.fleet, alerting=self.alerting)
+        held_to = replace(toy.fleet, alerting=self.alerting)
         stage = RiskStage(held_to, TOPICS, toy.schema, self.held, assignments)
         scoring = Scoring(stage, self)
         if 0 not in self.turned:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from models.fleet.fleet import Alerting, Fleet, Sampling, Training
@@ -20,7 +20,7 @@ ASSETS = tuple(f"a{i:02d}" for i in range(20))
 
 
 def fleet(share: float = 0.25, daily_share: float | None = None) -> Fleet:
-    return msgspec.structs.replace(
+    return replace(
         fleet_of(),
         sampling=Sampling(period_s=7200, hop_s=21_600, windows_s=(21_600, 86_400)),
         horizons_d=(1.0, 3.0),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 
 from models.features.schema import FeatureSchema
@@ -21,10 +20,10 @@ HORIZONS = (1.0, 3.0, 7.0)
 def fleet() -> Fleet:
     """Windows of 15 minutes, a day and a week; an alert looks seven days ahead."""
     toy = fleet_of(sensors=3, windows_s=(960, 86_400, 604_800))
-    return msgspec.structs.replace(
+    return replace(
         toy,
         horizons_d=HORIZONS,
-        alerting=msgspec.structs.replace(toy.alerting, horizon_d=7.0),
+        alerting=replace(toy.alerting, horizon_d=7.0),
         advice=(
             Advice(fault="fouling", sensors=("s0",), check="clean the tubes"),
             Advice(fault="leak", sensors=("s1", "s2"), check="look for oil"),

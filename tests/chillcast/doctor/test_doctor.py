@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from chillcast.doctor.broker_checks import Subject, _exactly_once
 from chillcast.doctor.doctor import examine, healthy
@@ -29,8 +30,9 @@ def found(settings: Settings) -> dict[str, Finding]:
     return {finding.what: finding for finding in examine(lambda: settings)}
 
 
-def test_settings_that_are_refused_are_all_there_is_to_say() -> None:
-    (finding,) = examine(lambda: read_settings({"CHILLCAST_PARTITIONS": "many"}))
+def test_settings_that_are_refused_are_all_there_is_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHILLCAST_PARTITIONS", "many")
+    (finding,) = examine(read_settings)
     assert finding.status == "FAIL"
     assert "CHILLCAST_PARTITIONS = 'many'" in finding.detail
     assert not healthy([finding])
@@ -129,7 +131,9 @@ def test_other_partitions_than_configured_fail(bootstrap: str, tmp_path: Path) -
 
 def test_an_influxdb_or_a_registry_that_is_away_is_named(tmp_path: Path) -> None:
     away = f"http://127.0.0.1:{free_port()}"
-    findings = found(Settings(home=str(tmp_path), influx_url=away, influx_token="t", registry_uri=away))
+    findings = found(
+        Settings(home=str(tmp_path), influx_url=away, influx_token=SecretStr("t"), registry_uri=away)
+    )
     assert findings["store"].status == findings["registry"].status == "FAIL"
     assert away in findings["store"].detail
     assert away in findings["registry"].detail

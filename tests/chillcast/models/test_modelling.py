@@ -133,7 +133,7 @@ def test_rolling_back_needs_no_registry(
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         away = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        alone = Models(msgspec.structs.replace(models.settings, registry_uri=away), toy.fleet)
+        alone = Models(models.settings.model_copy(update={"registry_uri": away}), toy.fleet)
         done = alone.rollback(reason="at night")
     assert done["registry"].startswith(f"not told: registry {away}")
     assert champion(models) == first
@@ -168,7 +168,7 @@ def test_verify_finds_the_bundle_that_was_changed(models: Models, toy: Trained) 
 def test_a_promotion_is_heard_on_its_topic_and_history_knows_the_offsets(
     models: Models, toy: Trained, bootstrap: str
 ) -> None:
-    settings = msgspec.structs.replace(models.settings, broker=bootstrap, topic_prefix="modelling-")
+    settings = models.settings.model_copy(update={"broker": bootstrap, "topic_prefix": "modelling-"})
     topics, connection = Topics(settings.topic_prefix), Connection(bootstrap)
     create_topics(connection, topics, settings.partitions)
     online = Models(settings, toy.fleet)
@@ -185,7 +185,7 @@ def test_a_promotion_is_heard_on_its_topic_and_history_knows_the_offsets(
 def test_compare_reads_what_became_of_the_scores_of_both(
     models: Models, toy: Trained, bootstrap: str
 ) -> None:
-    settings = msgspec.structs.replace(models.settings, broker=bootstrap, topic_prefix="shadowed-")
+    settings = models.settings.model_copy(update={"broker": bootstrap, "topic_prefix": "shadowed-"})
     topics, connection = Topics(settings.topic_prefix), Connection(bootstrap)
     create_topics(connection, topics, settings.partitions)
     online = Models(settings, toy.fleet)

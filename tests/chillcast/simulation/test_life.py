@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from chillcast.simulation.life import chosen, draw, life_of, moved_most
@@ -30,7 +30,7 @@ def test_the_machine_whose_shutdown_took_longest_is_drawn_unless_one_is_named() 
 
 def test_the_sensors_of_the_fault_are_drawn(tmp_path: Path) -> None:
     start = DEMO.start.replace(month=6)
-    scenario = msgspec.structs.replace(DEMO, assets=16, days=90, start=start, faults={"bearing": 8.0}, seed=3)
+    scenario = replace(DEMO, assets=16, days=90, start=start, faults={"bearing": 8.0}, seed=3)
     run = Simulation(scenario, FLEET)
     slices = list(run.delivered())
     asset = chosen(None, run.assets, run.faults)

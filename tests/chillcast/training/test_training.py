@@ -59,7 +59,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def settings(landed: Settings, tmp_path: Path) -> Settings:
     """Return a home of one's own with the same feature store."""
     shutil.copytree(landed.home_path / "features", tmp_path / "features")
-    return msgspec.structs.replace(landed, home=str(tmp_path))
+    return landed.model_copy(update={"home": str(tmp_path)})
 
 
 def run(settings: Settings, config: TrainingConfig = CONFIG, trials: int = 0) -> TrainingRun:
@@ -68,9 +68,9 @@ def run(settings: Settings, config: TrainingConfig = CONFIG, trials: int = 0) ->
 
 
 def between(first: date, test: date, until: date) -> TrainingConfig:
-    return msgspec.structs.replace(
+    return replace(
         CONFIG,
-        data=msgspec.structs.replace(CONFIG.data, from_=first, until=until),
+        data=replace(CONFIG.data, from_=first, until=until),
         split=Split(test_from=test),
     )
 
@@ -81,7 +81,7 @@ def test_a_run_promotes_what_passes_the_gate_and_keeps_the_champion_where_it_doe
     models = Models(settings, load_fleet(settings.fleet_path))
 
     def enrolled(**training: object) -> str:
-        config = msgspec.structs.replace(CONFIG, training={**CONFIG.training, **training})
+        config = replace(CONFIG, training={**CONFIG.training, **training})
         return str(train_and_register(settings, config, Reporter(), promoted=True, trials=0)["version"])
 
     assert enrolled() == "1"
@@ -112,7 +112,7 @@ def test_a_retraining_is_held_against_the_champion_on_its_own_later_days(setting
             c.name for c in verdict.checks
         }
         assert "slice" not in {c.name for c in verdict.checks}
-    worse = msgspec.structs.replace(CONFIG, training={"rounds": 1})
+    worse = replace(CONFIG, training={"rounds": 1})
     assert "is wanted" in models.gate(made(settings, worse)).objections
     shutil.rmtree(settings.home_path / "features")
     with pytest.raises(ModelError, match=r"not judged again: dataset '\w+': .*shadow it"):
@@ -138,7 +138,7 @@ def test_a_registry_that_is_away_costs_no_bundle(settings: Settings) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         away = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        lost = msgspec.structs.replace(settings, registry_uri=away)
+        lost = settings.model_copy(update={"registry_uri": away})
         with pytest.raises(UnavailableError, match=rf"registry {away}.*chillcast models register (\S+)"):
             train_and_register(lost, CONFIG, Reporter(), promoted=False, trials=0)
     folder = settings.home_path / "run" / "bundle"

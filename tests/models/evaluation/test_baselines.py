@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -41,7 +40,7 @@ def test_the_best_sensor_is_found_with_its_direction_where_it_is_taught() -> Non
 
 
 def test_rules_rank_by_how_far_a_sensor_has_come_to_its_trip() -> None:
-    toy = msgspec.structs.replace(
+    toy = replace(
         fleet_of(), rules=(Rule(sensor="s0", warn=10.0, trip=20.0), Rule(sensor="s1", warn=4.0, trip=2.0))
     )
     newest = np.array([[10, 9], [20, 9], [0, 3], [np.nan, 9]], np.float32)
@@ -49,7 +48,7 @@ def test_rules_rank_by_how_far_a_sensor_has_come_to_its_trip() -> None:
 
 
 def test_rules_look_at_a_machine_while_it_runs() -> None:
-    toy = msgspec.structs.replace(fleet_of(), running=Running(sensor="s1", above=5.0))
+    toy = replace(fleet_of(), running=Running(sensor="s1", above=5.0))
     schema = FeatureSchema(toy)
     assert newest_columns(schema)[-1] == f"s1.{schema.windows[0]}.min"
     found = while_running(toy, np.array([[1, 9, 6], [1, 9, 4], [1, 9, np.nan]], np.float32))
@@ -64,7 +63,7 @@ def test_the_levels_of_the_chillers_lie_within_what_their_sensors_can_read(rule:
 
 
 def test_without_rules_the_sum_of_the_fleets_rule_counts() -> None:
-    toy = msgspec.structs.replace(fleet_of(), training=Training(rule=("s0", "s1")))
+    toy = replace(fleet_of(), training=Training(rule=("s0", "s1")))
     sensors = np.array([[1, 2], [np.nan, 5]], np.float32)
     assert rules(toy, replace(watched(2), sensors=sensors)).score.tolist() == [3.0, 5.0]
 

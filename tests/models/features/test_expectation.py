@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -75,7 +77,7 @@ def test_a_standing_machine_and_a_missing_driver_give_no_residual(fitted: Expect
 def test_with_rules_a_last_column_says_how_near_any_sensor_is_to_its_trip(fitted: Expectation) -> None:
     """From its warning level, 0, to the trip, 1; a missing sensor says nothing, and a machine that stands."""
     levels = (Rule(sensor="head", warn=500.0, trip=600.0), Rule(sensor="load", warn=20.0, trip=10.0))
-    watched = msgspec.structs.replace(machines(), rules=levels)
+    watched = replace(machines(), rules=levels)
     given = np.array(
         [[50, 20, 550, 50], [12, 20, 500, 50], [50, 20, np.nan, 50], [50, 20, 550, 1]], np.float32
     )
@@ -139,7 +141,7 @@ def test_a_fleet_without_expectations_has_none() -> None:
 
 
 def test_without_a_rule_every_machine_runs() -> None:
-    fleet = msgspec.structs.replace(machines(), running=None)
+    fleet = replace(machines(), running=None)
     assert is_running(fleet, np.full((3, 4), np.nan, np.float32)).all()
 
 

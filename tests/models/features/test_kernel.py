@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -201,7 +201,7 @@ LEVELS = (Rule(sensor="s1", warn=1.0, trip=2.0),)
 @pytest.mark.parametrize("rules", [(), LEVELS])
 def test_every_number_of_a_vector_has_its_name(rules: tuple[Rule, ...]) -> None:
     group = Expected(drivers=("s1",), sensors=("s0",))
-    fleet = msgspec.structs.replace(fleet_of(), expectation=(group,), rules=rules)
+    fleet = replace(fleet_of(), expectation=(group,), rules=rules)
     schema = FeatureSchema(fleet)
     moments = np.zeros((len(schema.windows), BLOCK, len(fleet.sensors) + schema.channels))
     vector = np.zeros(len(schema.names) + 1, np.float32)
@@ -213,8 +213,8 @@ def test_every_number_of_a_vector_has_its_name(rules: tuple[Rule, ...]) -> None:
 
 def test_how_near_a_machine_is_to_a_trip_stands_in_its_vector_and_in_nothing_else() -> None:
     group = Expected(drivers=("s1",), sensors=("s0",))
-    plain = msgspec.structs.replace(fleet_of(), expectation=(group,))
-    watched = msgspec.structs.replace(plain, rules=LEVELS)
+    plain = replace(fleet_of(), expectation=(group,))
+    watched = replace(plain, rules=LEVELS)
     old, new = FeatureSchema(plain), FeatureSchema(watched)
     assert new.names == (*old.names, *(f"nearest_trip.{w}.mean" for w in new.windows))
     moments = np.random.default_rng(1).uniform(1, 2, (len(new.windows), BLOCK, 4))
@@ -225,5 +225,5 @@ def test_how_near_a_machine_is_to_a_trip_stands_in_its_vector_and_in_nothing_els
         write_features(given, np.ones(len(new.windows)), 24.0, len(plain.sensors), vectors[-1])
     assert vectors[1][: len(old)].tobytes() == vectors[0].tobytes()
     assert vectors[1][len(old) :].tolist() == moments[:, B_MEAN, 3].astype(np.float32).tolist()
-    other = msgspec.structs.replace(plain, rules=(Rule(sensor="s1", warn=1.0, trip=3.0),))
+    other = replace(plain, rules=(Rule(sensor="s1", warn=1.0, trip=3.0),))
     assert len({FeatureSchema(f).fingerprint for f in (plain, watched, other)}) == 3

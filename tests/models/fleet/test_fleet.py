@@ -92,8 +92,7 @@ def test_a_name_has_to_match_the_pattern_in_full(asset: str, *, known: bool) -> 
         (lambda raw: raw["sensors"][1].pop("low"), "sensors[1].low is missing: expected a number"),
         (
             lambda raw: raw["sensors"][1].update(lo=1),
-            "sensors[1].lo = 1: expected one of key, label, unit, low, high, brick, stuck_s, max_per_minute, "
-            "resolution, state",
+            "sensors[1].lo is not known: did you mean low?",
         ),
         (
             lambda raw: raw["sensors"][1].update(key="Head"),
@@ -114,11 +113,11 @@ def test_a_name_has_to_match_the_pattern_in_full(asset: str, *, known: bool) -> 
         ),
         (
             lambda raw: raw["sampling"].update(windows_s=[7200, 3600]),
-            "sampling.windows_s = [7200, 3600]: expected rising lengths",
+            "sampling.windows_s = [7200, 3600]: expected rising whole numbers above 0",
         ),
         (
             lambda raw: raw.update(horizons_d=[0.0, 7.0]),
-            "horizons_d = [0.0, 7.0]: expected rising days above 0",
+            "horizons_d = [0.0, 7.0]: expected rising numbers above 0",
         ),
         (
             lambda raw: raw["alerting"].update(horizon_d=3.0),
@@ -129,11 +128,26 @@ def test_a_name_has_to_match_the_pattern_in_full(asset: str, *, known: bool) -> 
             lambda raw: raw["alerting"].update(clear_ratio=1),
             "alerting.clear_ratio = 1: expected a number above 0 and below 1",
         ),
-        (lambda raw: raw.update(asset_pattern="("), "asset_pattern = '(': expected a regular expression"),
+        (
+            lambda raw: raw.update(asset_pattern="("),
+            "asset_pattern = '(': expected a regular expression",
+        ),
     ],
 )
 def test_a_bad_fleet_is_refused_by_key_value_and_what_was_expected(change: Change, said: str) -> None:
     assert refused(change) == said
+
+
+def test_all_that_the_pipeline_could_not_run_is_said_at_once() -> None:
+    def change(raw: dict[str, Any]) -> None:
+        raw["sampling"].update(hop_s=90)
+        raw["alerting"].update(of=2, horizon_d=3.0)
+
+    assert refused(change).splitlines() == [
+        "sampling.hop_s = 90: expected a multiple of sampling.period_s",
+        "pumps.toml: alerting.horizon_d = 3.0: expected one of horizons_d [1.0, 7.0]",
+        "pumps.toml: alerting.of = 2: expected >= raise_count",
+    ]
 
 
 @pytest.mark.parametrize(

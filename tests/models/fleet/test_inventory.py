@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from models.errors import ConfigError, ModelError
@@ -15,7 +15,7 @@ TWO = Inventory({"m1": {"model": "X", "site": "north"}, "m2": {"model": "Y"}})
 
 
 def fleet() -> Fleet:
-    return msgspec.structs.replace(fleet_of(), asset_pattern="m[0-9]")
+    return replace(fleet_of(), asset_pattern="m[0-9]")
 
 
 def read(path: Path, text: str) -> Inventory:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -178,8 +178,8 @@ def test_a_history_goes_on_where_it_stopped_and_keeps_a_slice_that_is_not_due() 
     assert twice.events == once.events
 
 
-def trained(toy: Fleet, **changes: object) -> Fleet:
-    return msgspec.structs.replace(toy, training=msgspec.structs.replace(toy.training, **changes))
+def trained(toy: Fleet, **changes: Any) -> Fleet:
+    return replace(toy, training=replace(toy.training, **changes))
 
 
 def test_early_stopping_takes_fewer_trees_and_sees_only_the_training_slice(learnt: Fitted) -> None:
@@ -305,7 +305,7 @@ def test_outcomes_of_the_later_slice_change_the_temperature_of_the_causes_but_no
 
 def test_causes_that_came_too_seldom_are_left_out() -> None:
     toy = fleet()
-    strict = msgspec.structs.replace(toy.training, cause_outcomes=1000)
-    found = fitted(telling(slices(coded(EVENTS))), msgspec.structs.replace(toy, training=strict))
+    strict = replace(toy.training, cause_outcomes=1000)
+    found = fitted(telling(slices(coded(EVENTS))), replace(toy, training=strict))
     assert found.model.causes is None
     assert set(found.causes) == {"ice", "oil"}

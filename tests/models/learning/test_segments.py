@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -51,12 +51,12 @@ def test_the_fleets_model_is_the_same_with_segments_as_without(learnt: Fitted) -
 
 def test_a_segments_model_is_that_of_a_fleet_of_its_machines_alone(tmp_path: Path) -> None:
     """Nothing of other segments is in it, where it starts from nothing."""
-    own = divided(tmp_path, msgspec.structs.replace(BY_MODEL, start="nothing")).models.of("a00")
+    own = divided(tmp_path, replace(BY_MODEL, start="nothing")).models.of("a00")
     mine = {a for a, known in PLATES.items() if known["model"] == "X"}
     toy = fleet()
     settled = BY_MODEL.applied_to(toy.training)
     found = fit(
-        msgspec.structs.replace(toy, training=settled),
+        replace(toy, training=settled),
         History(toy, slices(EVENTS)),
         start_ms=0,
         until_ms=UNTIL * DAY_MS,
@@ -132,9 +132,9 @@ def test_labelled_windows_and_outcomes_are_counted_by_segment(learnt: Fitted) ->
     ],
 )
 def test_a_segment_without_enough_falls_back_and_says_why(
-    tmp_path: Path, changes: dict[str, int], why: str
+    tmp_path: Path, changes: dict[str, Any], why: str
 ) -> None:
-    models = divided(tmp_path, msgspec.structs.replace(BY_MODEL, **changes)).models
+    models = divided(tmp_path, replace(BY_MODEL, **changes)).models
     assert set(models.scored_by(ASSETS)) <= {FLEET, "model:X"}
     y = models.index.segments[-1]
     assert y.name == "model:Y"
@@ -159,10 +159,10 @@ def test_machines_fall_back_from_segment_to_group_to_fleet(tmp_path: Path) -> No
 
 
 def test_a_group_whose_segments_all_have_models_is_not_trained(tmp_path: Path) -> None:
-    models = divided(tmp_path, msgspec.structs.replace(BY_MODEL, group="brand")).models
+    models = divided(tmp_path, replace(BY_MODEL, group="brand")).models
     assert models.index.members.keys() == {"model:X", "model:Y"}
     branded = Inventory({a: {**known, "brand": "B"} for a, known in PLATES.items()})
-    found = divided(tmp_path, msgspec.structs.replace(BY_MODEL, group="brand"), inventory=branded).models
+    found = divided(tmp_path, replace(BY_MODEL, group="brand"), inventory=branded).models
     assert found.index.members.keys() == {"model:X", "model:Y"}
     assert found.index.segments[-1] == Segment(
         name="brand:B",

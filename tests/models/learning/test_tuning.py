@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
-import msgspec
 import pytest
 
 from models.fleet.fleet import Fleet, Training
@@ -23,8 +23,8 @@ _RANGES = {
 
 def slow() -> Fleet:
     """Return a fleet whose own parameters are easily bettered."""
-    own = msgspec.structs.replace(fleet().training, parameters={"num_leaves": 4, "learning_rate": 0.001})
-    return msgspec.structs.replace(fleet(), training=own)
+    own = replace(fleet().training, parameters={"num_leaves": 4, "learning_rate": 0.001})
+    return replace(fleet(), training=own)
 
 
 def tuned(said: list[str], *, trials: int = 4, seed: int = 7, late: bool = True) -> Fitted:
@@ -83,7 +83,7 @@ def test_a_search_is_judged_where_early_stopping_is() -> None:
 
     def note(examples: Examples, start_ms: int, split_ms: int) -> Training:
         seen.append((start_ms, split_ms))
-        return msgspec.structs.replace(examples.fleet.training, rounds=5)
+        return replace(examples.fleet.training, rounds=5)
 
     history = History(fleet(), slices(EVENTS))
     until_ms = UNTIL * DAY_MS

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import create_autospec
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -76,8 +75,8 @@ def test_only_the_strongest_are_named(toy: Trained) -> None:
 def with_sensors(toy: Trained, *changes: dict[str, Any]) -> Trained:
     """Return the toy with other sensors of the same keys."""
     sensors = zip(toy.fleet.sensors, changes, strict=True)
-    changed = tuple(msgspec.structs.replace(sensor, **change) for sensor, change in sensors)
-    found = msgspec.structs.replace(toy.fleet, sensors=changed)
+    changed = tuple(replace(sensor, **change) for sensor, change in sensors)
+    found = replace(toy.fleet, sensors=changed)
     return replace(toy, fleet=found, explainer=Explainer(found, toy.model, toy.schema))
 
 
@@ -110,7 +109,7 @@ def test_where_no_sensor_raises_the_risk_there_is_no_advice(toy: Trained) -> Non
 
 
 def test_a_fleet_without_advice_gives_none() -> None:
-    silent = trained(msgspec.structs.replace(fleet(), advice=()))
+    silent = trained(replace(fleet(), advice=()))
     found = silent.explainer.explain(silent.vector(s0=2.5), RISKS)
     assert (found.fault, found.reasons[0].key) == ("", "s0")
 
@@ -154,7 +153,7 @@ def test_a_constant_hazard_puts_the_middle_in_the_middle() -> None:
 
 def judged(falls: tuple[str, ...], residual: float) -> tuple[str, float, float]:
     """Return fault, value and baseline of a window whose s0 drives the risk and lies off its expectation."""
-    found = msgspec.structs.replace(
+    found = replace(
         fleet(),
         expectation=(Expected(drivers=("s2",), sensors=("s0",)),),
         advice=(Advice(fault="fault", sensors=("s0",), check="look", falls=falls),),
@@ -199,8 +198,8 @@ def naming(toy: Fleet) -> Trained:
 def test_the_most_probable_cause_is_said_and_decides_which_advice_is_given() -> None:
     toy = fleet()
     fouling, leak = toy.advice
-    spoken = msgspec.structs.replace(leak, codes=("oil",))
-    found = naming(msgspec.structs.replace(toy, advice=(fouling, spoken)))
+    spoken = replace(leak, codes=("oil",))
+    found = naming(replace(toy, advice=(fouling, spoken)))
     why = found.explainer.explain(found.vector(s0=3.0), np.array([0.1, 0.2, 0.4]))
     assert [cause.code for cause in why.causes] == ["oil", "ice"]
     assert sum(cause.probability for cause in why.causes) == pytest.approx(1.0)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -68,9 +68,7 @@ def test_events_are_known_only_up_to_where_it_has_come(store: FeatureStore) -> N
 
 
 def test_features_that_are_not_wanted_are_not_read(store: FeatureStore) -> None:
-    toy = msgspec.structs.replace(
-        fleet(), training=msgspec.structs.replace(fleet().training, features=("s0.*",))
-    )
+    toy = replace(fleet(), training=replace(fleet().training, features=("s0.*",)))
     history = StoredHistory(store, whole(store), toy)
     first = next(iter(history.until(END_MS)))
     read = np.flatnonzero(~np.isnan(first.values).all(axis=0)).tolist()
@@ -134,8 +132,8 @@ def test_an_empty_range_is_refused(store: FeatureStore) -> None:
 
 def test_a_schema_change_within_the_range_is_refused_by_name_unless_one_is_chosen(tmp_path: Path) -> None:
     store = landed(tmp_path, fleet())
-    sampling = msgspec.structs.replace(fleet().sampling, windows_s=(21_600, 172_800))
-    landed(tmp_path, msgspec.structs.replace(fleet(), sampling=sampling))
+    sampling = replace(fleet().sampling, windows_s=(21_600, 172_800))
+    landed(tmp_path, replace(fleet(), sampling=sampling))
     first, second = store.fingerprints()
     with pytest.raises(
         ModelError, match=f"schema changes from .*: {first} from .*; {second} from .* narrow the"
@@ -146,9 +144,9 @@ def test_a_schema_change_within_the_range_is_refused_by_name_unless_one_is_chose
 
 
 def test_a_dataset_of_another_fleet_file_is_refused(store: FeatureStore) -> None:
-    sampling = msgspec.structs.replace(fleet().sampling, windows_s=(21_600, 172_800))
+    sampling = replace(fleet().sampling, windows_s=(21_600, 172_800))
     with pytest.raises(ModelError, match="use the fleet file it was landed with"):
-        StoredHistory(store, whole(store), msgspec.structs.replace(fleet(), sampling=sampling))
+        StoredHistory(store, whole(store), replace(fleet(), sampling=sampling))
 
 
 def test_a_file_that_is_gone_or_changed_is_named(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """A scenario file is read whole or refused by file, key and value; its manual leaves nothing out."""
 
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from models.errors import ConfigError
@@ -52,9 +52,9 @@ def test_the_demo_is_a_year_of_a_hundred_chillers() -> None:
             {"dirt": {"late": 0.9}},
             "small.toml: dirt.late = 0.9: expected a number at least 0",
         ),
-        ({"dirt": {"rust": 1}}, "small.toml: dirt.rust = 1: expected one of missing_samples"),
+        ({"dirt": {"rust": 1}}, "small.toml: dirt.rust is not known: known are missing_samples"),
         ({"days": None}, "small.toml: days = None: expected a whole number above 0"),
-        ({"colour": "red"}, "small.toml: colour = 'red'"),
+        ({"colour": "red"}, "small.toml: colour is not known: known are name"),
         (
             {"faults": {"lightning": 1.0}},
             "small.toml: faults.lightning = 1.0: expected a kind of fault: fouling",
@@ -101,7 +101,7 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, text: str
 
 def test_a_variant_keeps_everything_else() -> None:
     scenario = parse_scenario(GOOD, "small.toml")
-    variant = msgspec.structs.replace(scenario, assets=5, seed=9)
+    variant = replace(scenario, assets=5, seed=9)
     assert (variant.assets, variant.seed, variant.climates) == (5, 9, scenario.climates)
 
 
@@ -119,9 +119,7 @@ def test_a_scenario_lasts_from_its_first_midnight_to_its_last() -> None:
 
 def test_the_manual_names_every_key_fault_code_and_model() -> None:
     manual = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
-    words = [
-        f.name for struct in (Scenario, Climate, Dirt, Maintenance) for f in msgspec.structs.fields(struct)
-    ]
+    words = [f.name for table in (Scenario, Climate, Dirt, Maintenance) for f in fields(table)]
     words += [
         *KINDS,
         *WARNING_CODES,

@@ -1,9 +1,10 @@
 """A simulated fleet, from its scenario to slices of telemetry, events and the truth behind them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -25,8 +26,8 @@ DEMO = load_scenario(FLEETS / "scenarios" / "demo.toml")
 SUDDEN_CODES = {s.code for s in SUDDEN}
 
 
-def variant(**changes: object) -> Scenario:
-    return msgspec.structs.replace(DEMO, **changes)
+def variant(**changes: Any) -> Scenario:
+    return replace(DEMO, **changes)
 
 
 def column(values: Float32, key: str) -> Float32:
@@ -94,7 +95,7 @@ def test_a_day_that_is_cut_into_parts_is_the_same_day(monkeypatch: pytest.Monkey
 
 def test_several_climates_have_machines_and_weather_of_their_own() -> None:
     cold, hot = (
-        msgspec.structs.replace(DEMO.climates[0], name=name, wet_bulb_mean_c=c, weather_k=0.0)
+        replace(DEMO.climates[0], name=name, wet_bulb_mean_c=c, weather_k=0.0)
         for name, c in (("cold", -5.0), ("hot", 17.0))
     )
     run = Simulation(variant(assets=60, days=2, climates=(cold, hot)), FLEET)
@@ -106,8 +107,8 @@ def test_several_climates_have_machines_and_weather_of_their_own() -> None:
 
 def test_sisters_are_alike_and_carry_the_load_of_one_that_is_locked_out() -> None:
     base = variant(assets=128, days=20, dirt=Dirt(), start=DEMO.start.replace(month=7))
-    struck = msgspec.structs.replace(base, faults={"power": 20.0})
-    run, calm = Simulation(struck, FLEET), Simulation(msgspec.structs.replace(base, faults={}), FLEET)
+    struck = replace(base, faults={"power": 20.0})
+    run, calm = Simulation(struck, FLEET), Simulation(replace(base, faults={}), FLEET)
     known = list(run.inventory.machines.values())
     plants, taken = [m["plant"] for m in known], 0
     for part, sound in zip(run.slices(), calm.slices(), strict=True):
@@ -287,7 +288,7 @@ def test_a_gradual_fault_shows_in_its_sensor_days_before_the_shutdown(
 ) -> None:
     """Compare three days before the shutdown with the same machine on the same day without the fault."""
     base = variant(assets=64, days=80, start=DEMO.start.replace(month=6), faults={kind: 6.0}, seed=11)
-    run, sound = Simulation(base, FLEET), Simulation(msgspec.structs.replace(base, faults={}), FLEET).slices()
+    run, sound = Simulation(base, FLEET), Simulation(replace(base, faults={}), FLEET).slices()
     faulty = np.array([_daily(s, sensor) for s in run.slices()])
     change = faulty - np.array([_daily(s, sensor) for s in sound])
     first_ms = run.scenario.clock.start_ms(0)
@@ -298,7 +299,7 @@ def test_a_gradual_fault_shows_in_its_sensor_days_before_the_shutdown(
 
 def test_telemetry_shows_nothing_of_a_fault_before_it_begins() -> None:
     base = variant(assets=128, days=20)
-    run, sound = Simulation(base, FLEET), Simulation(msgspec.structs.replace(base, faults={}), FLEET).slices()
+    run, sound = Simulation(base, FLEET), Simulation(replace(base, faults={}), FLEET).slices()
     telling = 0
     for faulty, same in zip(run.slices(), sound, strict=True):
         touched = {f.asset for f in run.faults} | {s.asset for s in run.shutdowns}
@@ -332,7 +333,7 @@ def test_a_sampling_period_other_than_the_fleets_is_refused() -> None:
 
 def test_a_fleet_file_may_list_fewer_sensors() -> None:
     chosen = [FLEET.sensors[FLEET.keys.index(key)] for key in ("run_state", "cond_pressure")]
-    fewer = msgspec.structs.replace(FLEET, sensors=tuple(chosen))
+    fewer = replace(FLEET, sensors=tuple(chosen))
     (s,) = Simulation(variant(assets=2, days=1), fewer).delivered()
     assert s.samples.values.shape[1] == 2
     assert set(np.unique(s.samples.values[:, 0][np.isfinite(s.samples.values[:, 0])])) <= {0.0, 1.0}

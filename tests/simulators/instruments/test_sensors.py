@@ -1,8 +1,9 @@
 """Instruments publish what the fleet file lists."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -14,10 +15,10 @@ from simulators.instruments.sensors import Sensors
 FLEET = load_fleet(Path(__file__).parents[3] / "fleets" / "chiller.toml")
 
 
-def with_sensors(count: int, **changes: str) -> Fleet:
+def with_sensors(count: int, **changes: Any) -> Fleet:
     sensors = list(FLEET.sensors[:count])
-    sensors[-1] = msgspec.structs.replace(sensors[-1], **changes)
-    return msgspec.structs.replace(FLEET, sensors=tuple(sensors))
+    sensors[-1] = replace(sensors[-1], **changes)
+    return replace(FLEET, sensors=tuple(sensors))
 
 
 def test_the_chiller_fleet_lists_the_seventy_points_of_the_catalogue_in_its_order() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -177,7 +177,7 @@ def test_a_folder_and_a_part_of_it_can_be_played_with_dirt_and_counted(folder: P
     assert whole.quality.missing["s0"] > 0
     assert part.events == (Event(2 * DAY_MS, "a", "shutdown"),)
     assert 0 < part.quality.rows < whole.quality.rows
-    dirty = open_recording(folder, FLEET, dirt=msgspec.structs.replace(ALL, missing_samples=0.3))
+    dirty = open_recording(folder, FLEET, dirt=replace(ALL, missing_samples=0.3))
     assert dirty.quality.rows < whole.quality.rows
     with pytest.raises(RecordingError, match="nothing between --from and --until"):
         open_recording(folder, FLEET, Span(100 * DAY_MS, 101 * DAY_MS))

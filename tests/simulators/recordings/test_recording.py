@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -32,7 +32,7 @@ def fleet(timezone: str = "UTC") -> Fleet:
         },
         events=(rule,),
     )
-    return msgspec.structs.replace(fleet_of(), recording=mapping, asset_pattern="m[0-9]")
+    return replace(fleet_of(), recording=mapping, asset_pattern="m[0-9]")
 
 
 def read(path: Path, text: str, timezone: str = "UTC") -> Recorded:
@@ -205,7 +205,7 @@ def test_a_whole_number_is_found_where_it_stands_as_a_fraction(tmp_path: Path) -
     rule = EventRule(column="state", equals=1)
     mapping = fleet().recording
     assert mapping
-    counted = msgspec.structs.replace(fleet(), recording=msgspec.structs.replace(mapping, events=(rule,)))
+    counted = replace(fleet(), recording=replace(mapping, events=(rule,)))
     (tmp_path / "r.csv").write_text(HEAD + "m1,2025-01-01,50,7,1.0\nm1,2025-01-02,50,7,\n")
     assert len(read_recording(tmp_path / "r.csv", counted).events) == 1
 
@@ -215,6 +215,6 @@ def test_the_last_row_of_a_machine_says_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text(HEAD + rows)
     mapping = fleet().recording
     assert mapping is not None
-    known = msgspec.structs.replace(mapping, inventory={"model": "state"}, events=())
-    found = read_recording(tmp_path / "r.csv", msgspec.structs.replace(fleet(), recording=known))
+    known = replace(mapping, inventory={"model": "state"}, events=())
+    found = read_recording(tmp_path / "r.csv", replace(fleet(), recording=known))
     assert found.inventory.machines == {"m1": {"model": "new"}}

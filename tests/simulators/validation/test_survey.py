@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -41,7 +41,7 @@ def test_a_stopped_machine_has_no_running_reading() -> None:
 
 def test_a_run_is_surveyed_whole_and_every_seventh_day_is_sampled() -> None:
     demo = load_scenario(FLEETS / "scenarios" / "demo.toml")
-    run = Simulation(msgspec.structs.replace(demo, assets=3, days=8), FLEET)
+    run = Simulation(replace(demo, assets=3, days=8), FLEET)
     seen = survey(run.slices(), FLEET)
     assert seen.means.shape == (3, 32, len(FLEET.keys))
     assert len(seen.sample) == len(seen.hour) == 2 * 3 * 96

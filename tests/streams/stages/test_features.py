@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -28,7 +28,7 @@ HERE, OTHER = (next(n for n in HOME if HOME[n] == p) for p in (0, 1))
 
 
 def toy(lateness_s: int = 0) -> Fleet:
-    return msgspec.structs.replace(fleet_of(lateness_s), asset_pattern="a[0-9]+")
+    return replace(fleet_of(lateness_s), asset_pattern="a[0-9]+")
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_the_last_day_is_reported_at_the_end_though_it_is_not_over(stage: Featur
 
 
 def test_many_windows_are_cut_into_messages_a_broker_takes() -> None:
-    fleet = msgspec.structs.replace(fleet_of(sensors=60), asset_pattern="a[0-9]+")
+    fleet = replace(fleet_of(sensors=60), asset_pattern="a[0-9]+")
     stage, n = FeatureStage(fleet, TOPICS, partitions=1), 400
     samples = Samples(
         tuple(f"a{i}" for i in range(n)),

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -40,7 +39,7 @@ def toy() -> Trained:
 
 
 def stage_of(toy: Trained, alerting: Alerting | None = None) -> RiskStage:
-    fleet = msgspec.structs.replace(toy.fleet, alerting=alerting) if alerting else toy.fleet
+    fleet = replace(toy.fleet, alerting=alerting) if alerting else toy.fleet
     pool = Held()
     pool.promote("3", toy.model)
     return RiskStage(fleet, TOPICS, toy.schema, pool)
