@@ -17,6 +17,7 @@ from chillcast.cli import dead_letters as dead_letter_commands
 from chillcast.cli import models as model_commands
 from chillcast.cli.options import SHIPPED, AsJson, Broker, FleetName, Home, need, opened, show
 from chillcast.settings import find_file, read_settings
+from chillcast.terminal import logs
 from chillcast.terminal.plotting import keep_cache_under
 from chillcast.terminal.reporter import Reporter
 from models.errors import ChillcastError, ConfigError
@@ -58,11 +59,12 @@ def _say_version(asked: bool) -> None:
 @app.callback()
 def chillcast(
     *,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001  (its callback has answered)
         bool, typer.Option("--version", help="Print the version.", callback=_say_version, is_eager=True)
     ] = False,
 ) -> None:
     """Say days ahead which machine is heading for a shutdown, why, and what to check."""
+    logs.show_alarms()
 
 
 def main() -> None:
@@ -210,7 +212,6 @@ def worker(stage: Annotated[str, typer.Argument(help="features, risk, sink or la
     """Run one stage of the pipeline until told to stop; its supervisor restarts it after a crash."""
     from chillcast.pipeline.pipeline import wait_for_configured_broker  # noqa: PLC0415
     from chillcast.pipeline.stages import check_stage, create_worker  # noqa: PLC0415
-    from chillcast.terminal import logs  # noqa: PLC0415
     from streams.alarms import alarm  # noqa: PLC0415
     from streams.kafka.topics import Topics, create_topics  # noqa: PLC0415
 

@@ -13,6 +13,7 @@ from chillcast.pipeline.steering import steered
 from chillcast.settings import Settings
 from chillcast.terminal.keyboard import Keyboard
 from chillcast.terminal.reporter import Meter, Reporter
+from models.errors import UnavailableError
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import TimeSlice
 from simulators.replay.player import MAX, Open, Player, Steering
@@ -63,7 +64,8 @@ class GroupLag:
     """Whether the group that reads telemetry is more than 64 MiB behind; it is asked once a second.
 
     A group that never committed anything has no worker yet: nobody is waited for. One that did is waited for
-    also while no worker runs, so that a broker is not flooded behind the back of a crash.
+    also while no worker runs, so that a broker is not flooded behind the back of a crash. A broker that does
+    not answer is waited for.
     """
 
     def __init__(
@@ -76,17 +78,29 @@ class GroupLag:
     ) -> None:
         self._cluster, self._group, self._publisher, self._alarm = cluster, group, publisher, alarm
         self._clock, self._asked = clock, -_ASK_S
-        self._idle = False
+        self._idle = self._away = False
         self.lag = 0
 
     def __call__(self, _: int) -> bool:
         """Return whether to wait."""
         if self._clock() - self._asked >= _ASK_S:
             self._asked = self._clock()
+            self._ask()
+        return self._away or self.lag * self._publisher.mean_bytes > _AHEAD_BYTES
+
+    def _ask(self) -> None:
+        try:
             status = self._cluster.group(self._group)
-            self.lag = status.lag if status.committed else 0
-            self._warn(status.state in ("Empty", "Dead") and self.lag > 0)
-        return self.lag * self._publisher.mean_bytes > _AHEAD_BYTES
+        except UnavailableError as error:
+            if not self._away:
+                self._alarm(f"{error}; waiting for it")
+            self._away = True
+            return
+        if self._away:
+            self._alarm(f"Kafka broker {self._cluster.address} answers again; going on")
+        self._away = False
+        self.lag = status.lag if status.committed else 0
+        self._warn(status.state in ("Empty", "Dead") and self.lag > 0)
 
     def _warn(self, idle: bool) -> None:
         if idle and not self._idle:
@@ -176,7 +190,7 @@ def publish(settings: Settings, fleet: Fleet, playing: Playing, reporter: Report
     create_topics(connection, topics, partitions)
     with ExitStack() as stack:
         advance = stack.enter_context(reporter.step(playing.title))
-        publisher = stack.enter_context(Publisher(connection))
+        publisher = stack.enter_context(Publisher(connection, None, reporter.alarm))
         cluster = stack.enter_context(connected(connection))
         lag = GroupLag(cluster, topics.group("features"), publisher, reporter.alarm)
         keyboard = Keyboard(lambda: player.position_ms, playing.speed)

@@ -11,6 +11,20 @@ import msgspec
 from models.errors import ConfigError
 from streams.alarms import ALARM_LOGGER
 
+_CLIENTS = ("aiokafka", "kafka")
+
+
+def show_alarms() -> None:
+    """Send warnings and alarms to standard error as a terminal shows them; `configure` replaces this.
+
+    Kafka's clients are silent: while a broker is away they say a dozen lines a second, an alarm says one.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for name in _CLIENTS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
 
 def configure(level: str, form: str) -> None:
     """Send what is logged from ``level`` on to standard error, in ``form`` "text" or "json".
@@ -23,6 +37,17 @@ def configure(level: str, form: str) -> None:
     handler.setFormatter(_FORMS[form]())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
+    for name in _CLIENTS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+class PlainFormatter(logging.Formatter):
+    """The message alone; an alarm is ``ALARM …``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record as text."""
+        text = super().format(record)
+        return f"ALARM {text}" if record.name == ALARM_LOGGER else text
 
 
 class TextFormatter(logging.Formatter):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Coroutine, Sequence
+from concurrent.futures import CancelledError
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -32,8 +34,9 @@ class Feed:
     ) -> None:
         self.connection = connection
         self._places = [TopicPartition(topic, p) for topic in topics for p in range(partitions)]
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="feed", daemon=True)
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._loop = self._runner.get_loop()
+        self._thread = threading.Thread(target=self._fetch, name="feed", daemon=True)
         self._thread.start()
         try:
             self._consumer = self._run(self._started(from_start=from_start))
@@ -48,7 +51,8 @@ class Feed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._run(self._consumer.stop())
+            with contextlib.suppress(CancelledError):  # that of a fetch, while the broker is away
+                self._run(self._consumer.stop())
         finally:
             self._end()
 
@@ -76,7 +80,10 @@ class Feed:
         except KafkaError as error:
             raise UnavailableError(f"Kafka broker {self.connection}: not read: {error!r}") from error
 
+    def _fetch(self) -> None:
+        with self._runner:  # which ends what is left when the loop stops
+            self._loop.run_forever()
+
     def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.close()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from models.errors import UnavailableError
+from streams.alarms import alarm
 from streams.kafka.connection import Connection
 from streams.stage import Outgoing
 from streams.wire.validation import MAX_BYTES
@@ -19,6 +21,10 @@ from streams.wire.validation import MAX_BYTES
 _IN_FLIGHT_BYTES = 16 * 1024 * 1024
 _MESSAGE_BYTES = 512  # what a message costs the client beside its value
 _CLOSE_S = 5.0
+_PATIENCE_S = 10.0
+_FOR_EVER_MS = 2**31 - 1
+
+T = TypeVar("T")
 
 
 class Publisher:
@@ -26,15 +32,22 @@ class Publisher:
 
     kafka-python bounds no memory and shows a failure only in its future: here ``send`` waits while more than
     16 MiB are under way, and once a message could not be written within ``give_up_s`` every call raises
-    UnavailableError. The producer is idempotent, since otherwise a retry could overtake what came after.
+    UnavailableError. If that is None a broker that is away is waited for, with an alarm every ten seconds.
+    The producer is idempotent, since otherwise a retry could overtake, or double, what came after.
     """
 
-    def __init__(self, connection: Connection, give_up_s: float = 120.0) -> None:
-        self.connection, self.give_up_s = connection, give_up_s
+    def __init__(
+        self,
+        connection: Connection,
+        give_up_s: float | None = 120.0,
+        alarm: Callable[[str], None] = alarm,
+    ) -> None:
+        self.connection, self.give_up_s, self.alarm = connection, give_up_s, alarm
         self.sent = self.failed = self._bytes = 0
         self._under_way = 0
         self._changed = threading.Condition()
         self._failure: BaseException | None = None
+        patience_ms = int(1000 * (_PATIENCE_S if give_up_s is None else give_up_s))
         try:
             self._producer = KafkaProducer(
                 **connection.kafka_python(),
@@ -43,10 +56,10 @@ class Publisher:
                 linger_ms=20,
                 batch_size=262_144,
                 max_request_size=MAX_BYTES + 65_536,
-                bootstrap_timeout_ms=int(give_up_s * 1000),
-                max_block_ms=int(give_up_s * 1000),
-                request_timeout_ms=int(give_up_s * 500),
-                delivery_timeout_ms=int(give_up_s * 1000),
+                bootstrap_timeout_ms=patience_ms,
+                max_block_ms=patience_ms,
+                request_timeout_ms=30_000 if give_up_s is None else patience_ms // 2,
+                delivery_timeout_ms=_FOR_EVER_MS if give_up_s is None else patience_ms,
             )
         except KafkaError as error:
             raise self._unavailable(error) from error
@@ -74,8 +87,8 @@ class Publisher:
         self._reserve(size)
         headers = [("content-type", message.content_type.encode())]
         try:
-            future = self._producer.send(
-                message.topic, message.value, message.key or None, headers, partition
+            future = self._patiently(
+                self._producer.send, message.topic, message.value, message.key or None, headers, partition
             )
         except KafkaError as error:
             self._failed(size, error)
@@ -91,16 +104,33 @@ class Publisher:
     def flush(self) -> None:
         """Return when every message is written; raise UnavailableError where one was not."""
         try:
-            self._producer.flush(timeout=self.give_up_s + _CLOSE_S)
+            self._patiently(self._producer.flush, timeout=(self.give_up_s or _PATIENCE_S) + _CLOSE_S)
         except KafkaError as error:
             raise self._unavailable(error) from error
         self._raise_failure()
 
+    def _patiently(self, act: Callable[..., T], *args: Any, **options: Any) -> T:
+        """Do what raises in time if it cannot be done; do it again if patience has no end."""
+        while True:
+            try:
+                return act(*args, **options)
+            except KafkaTimeoutError as error:
+                if self.give_up_s is not None:
+                    raise
+                self._wait_on(error)
+
+    def _wait_on(self, error: object) -> None:
+        self.alarm(f"Kafka broker {self.connection} takes nothing ({error}); trying again")
+
     def _reserve(self, size: int) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._under_way < _IN_FLIGHT_BYTES or self._failure is not None)
+            while not self._changed.wait_for(self._has_room, _PATIENCE_S):
+                self._wait_on(f"{self._under_way} bytes are under way")
             self._raise_failure()
             self._under_way += size
+
+    def _has_room(self) -> bool:
+        return self._under_way < _IN_FLIGHT_BYTES or self._failure is not None
 
     def _written(self, size: int, _: Any) -> None:
         with self._changed:

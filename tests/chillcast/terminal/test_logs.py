@@ -13,8 +13,12 @@ from models.errors import ConfigError
 
 def said(code: str, form: str, level: str = "warning") -> list[str]:
     """Run ``code`` in a process that logs in ``form``; return what it wrote to standard error, by line."""
+    return written(f"logs.configure({level!r}, {form!r})\n{code}")
+
+
+def written(code: str) -> list[str]:
     imports = "import logging\nfrom chillcast.terminal import logs\nfrom streams.alarms import alarm"
-    program = f"{imports}\nlogs.configure({level!r}, {form!r})\n{code}"
+    program = f"{imports}\n{code}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == ""
     return done.stderr.splitlines()
@@ -94,6 +98,17 @@ def test_warnings_of_libraries_are_records_too() -> None:
 
 def test_configuring_again_says_nothing_twice() -> None:
     assert len(said("logs.configure('warning', 'json')\nlogging.error('once')", "json")) == 1
+
+
+def test_a_terminal_is_told_alarms_and_warnings_but_not_each_try_of_a_client() -> None:
+    says = "alarm('away'); logging.warning('old'); logging.getLogger('aiokafka.conn').error('no')"
+    assert written(f"logs.show_alarms()\n{says}") == ["ALARM away", "old"]
+
+
+def test_a_worker_logs_what_the_clients_say_too() -> None:
+    says = "logs.show_alarms()\nlogs.configure('warning', 'text')\nlogging.getLogger('kafka.net').error('no')"
+    (line,) = written(says)
+    assert line.endswith("ERROR kafka.net: no")
 
 
 def test_an_unknown_form_is_refused_by_name() -> None:
