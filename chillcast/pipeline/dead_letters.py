@@ -12,6 +12,7 @@ from chillcast.pipeline.letter_watch import kind_of
 from chillcast.pipeline.pipeline import wait_for_configured_broker
 from chillcast.settings import Settings
 from models.errors import ConfigError
+from streams.kafka.damage import DAMAGED
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics
@@ -36,8 +37,8 @@ class Letter:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all its bytes were kept, so that it can be sent again."""
-        return 0 < len(self.payload) < MAX_PAYLOAD_BYTES
+        """Whether all bytes of a message were kept, so that it can be sent again; a damaged batch is none."""
+        return self.content.content_type != DAMAGED and 0 < len(self.payload) < MAX_PAYLOAD_BYTES
 
 
 def read_letters(settings: Settings) -> list[Letter]:

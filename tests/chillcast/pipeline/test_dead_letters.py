@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from chillcast.pipeline.dead_letters import by_reason, look_into, read_letters, redrive
+from chillcast.pipeline.dead_letters import Letter, by_reason, look_into, read_letters, redrive
 from chillcast.settings import Settings, read_settings
 from models.errors import ConfigError
+from streams.kafka.damage import DAMAGED
 from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.publisher import Publisher
@@ -63,6 +64,14 @@ def test_letters_are_counted_by_reason_looked_into_and_sent_again_once_each(sett
 
     (again,) = asyncio.run(sent())
     assert (again.key, again.value, again.content_type) == (b"a", b"{}", "text/plain")
+
+
+@pytest.mark.parametrize(("content_type", "is_whole"), [("", True), (DAMAGED, False)])
+def test_a_batch_that_could_not_be_decoded_is_no_message_to_send_again(
+    content_type: str, *, is_whole: bool
+) -> None:
+    content = DeadLetter.of(Incoming("t-telemetry", 1, 5, b"a", b"{}", content_type), "why")
+    assert Letter(1, 0, content).is_whole == is_whole
 
 
 def test_a_place_without_a_letter_is_refused_by_name(settings: Settings) -> None:
