@@ -77,3 +77,17 @@ class StateError(ChillcastError):
 
 class UnavailableError(ChillcastError):
     """A broker, store or registry does not answer: it is retried with a visible alarm."""
+
+
+def shown(address: str) -> str:
+    """Return an address as people may see it: without the credentials before its host, and its query.
+
+    >>> shown("http://me:secret@influx:8086/?token=secret")
+    'http://influx:8086/'
+    >>> shown("sqlite:////home/me@work/mlflow.db")
+    'sqlite:////home/me@work/mlflow.db'
+    """
+    scheme, mark, rest = address.partition("://")
+    if not mark or rest.startswith("/"):
+        return address
+    return scheme + mark + rest.rpartition("@")[2].partition("?")[0]

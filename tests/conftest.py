@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from streams.kafka.embedded_broker import EmbeddedBroker
 from tests.support.influxd import Influx, serving
+from tests.support.small_disk import SmallDisk, mounted
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,12 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of one embedded broker for the whole run; every test uses topics of its own."""
     with EmbeddedBroker(tmp_path_factory.mktemp("broker") / "broker.log") as broker:
         yield broker.bootstrap
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk of 24 MB; where none can be mounted, the test is skipped with the reason."""
+    with mounted(tmp_path / "small", 24) as found:
+        if isinstance(found, str):
+            pytest.skip(found)
+        yield found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +16,7 @@ from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
-from models.errors import UnavailableError
+from models.errors import UnavailableError, shown
 from streams.stores.point_rules import problem_of
 from streams.stores.store import Flushed, Point, Rejection, Row, Value
 
@@ -22,11 +24,20 @@ _BATCH = 5_000
 _MILLISECONDS: Any = WritePrecision.MS
 _TIMEOUT_MS = 20_000
 _BAD_LINE = (400, 422)
+_FULL = "no space left on device"
+_MOST_WORDS = 500
 _ADVICE = {
     401: "check CHILLCAST_INFLUX_TOKEN",
     403: "the token may not write to, or read from, this bucket",
     404: "create the bucket and organisation, or correct their names",
 }
+# The key of a point may say anything, so that only the last words are surely the server's own.
+_EXPIRED = re.compile(
+    r"outside retention policy of duration (?P<kept>\S+).* at (?P<newest>\S+) dropped because it violates a "
+    r"Retention Policy Lower Bound at (?P<bound>\S+) dropped=\d+ for database: \S+ for retention policy: "
+    r"\S+$",
+    re.DOTALL,
+)
 _UNREADABLE = (FluxQueryException, FluxCsvParserException, ValueError, KeyError, IndexError)
 _LAST_MS = 9_223_286_400_000  # 2262-04-11: no later day has a time in InfluxDB
 _LATEST = """
@@ -43,7 +54,7 @@ class InfluxStore:
     """Points in one bucket. Same series and time overwrite and fields merge, by InfluxDB's own nature."""
 
     def __init__(self, url: str, token: str, org: str, bucket: str) -> None:
-        self.url, self.org, self.bucket = url, org, bucket
+        self.name, self.org, self.bucket = f"InfluxDB {shown(url)}", org, bucket
         self._waiting: list[Point] = []
         self._client = InfluxDBClient(url=url, token=token, org=org, timeout=_TIMEOUT_MS, enable_gzip=True)
         self._write_api = self._client.write_api(write_options=SYNCHRONOUS)
@@ -53,7 +64,7 @@ class InfluxStore:
         self._waiting += points
 
     def flush(self) -> Flushed:
-        """Write all that was added, in batches; a refused batch is halved until each point has its answer."""
+        """Write all that was added, in batches; in a refused one each point gets an answer of its own."""
         judged = [(point, problem_of(point)) for point in self._waiting]
         rejected = [Rejection(point, problem) for point, problem in judged if problem]
         good = [point for point, problem in judged if not problem]
@@ -91,13 +102,25 @@ class InfluxStore:
         except ApiException as error:
             if error.status not in _BAD_LINE:
                 raise self._unavailable(error) from error
-            if len(points) == 1:
-                return [Rejection(points[0], _answer(error))]
-            half = len(points) // 2
-            return self._write(points[:half]) + self._write(points[half:])
+            return self._answered(points, _words(error))
         except (HTTPError, OSError) as error:
             raise self._unavailable(error) from error
         return []
+
+    def _answered(self, points: Sequence[Point], words: str) -> list[Rejection]:
+        """Find out which points of a refused batch the server's words are about, and write the others.
+
+        What is too old is told by time: to halve would take two requests for each such point.
+        """
+        expiry = Expiry.told(words)
+        old = [point for point in points if expiry and point.time_ms <= expiry.newest_ms]
+        if expiry and old:
+            young = [point for point in points if point.time_ms > expiry.newest_ms]
+            return [Rejection(point, expiry.reason) for point in old] + (self._write(young) if young else [])
+        if len(points) == 1:
+            return [Rejection(points[0], _clipped(words))]
+        half = len(points) // 2
+        return self._write(points[:half]) + self._write(points[half:])
 
     def _query(self, flux: str, values: dict[str, Any]) -> list[Row]:
         """Return rows by time; one comes together from a record per field."""
@@ -111,15 +134,32 @@ class InfluxStore:
         except (ApiException, HTTPError, OSError) as error:
             raise self._unavailable(error) from error
         except _UNREADABLE as error:
-            text = f"InfluxDB {self.url} answers what cannot be read ({error})"
+            text = f"{self.name} answers what cannot be read ({error})"
             raise UnavailableError(text) from error
         return sorted(rows.values(), key=_order)
 
     def _unavailable(self, error: Exception) -> UnavailableError:
         if isinstance(error, ApiException) and error.status:
-            advice = _ADVICE.get(error.status, "the server is in trouble")
-            return UnavailableError(f"InfluxDB {self.url} answers {error.status}: {advice}")
-        return UnavailableError(f"InfluxDB {self.url} does not answer ({type(error).__name__})")
+            return UnavailableError(f"{self.name} answers {error.status}: {_advice(error)}")
+        return UnavailableError(f"{self.name} does not answer ({type(error).__name__})")
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """What a server says of points that are too old for its bucket: all up to ``newest_ms``, inclusive."""
+
+    newest_ms: int
+    reason: str
+
+    @classmethod
+    def told(cls, words: str) -> Expiry | None:
+        """Return what the words say, None where they are about something else."""
+        found = _EXPIRED.search(words)
+        if found is None:
+            return None
+        kept, newest, bound = found.group("kept", "newest", "bound")
+        reason = f"older than the bucket's retention of {kept}, which began at {bound[:19]}Z"
+        return cls(round(datetime.fromisoformat(newest).timestamp() * 1000), reason)
 
 
 def to_line(point: Point) -> str:
@@ -166,10 +206,23 @@ def _moment(time_ms: int) -> Any:
     return datetime.fromtimestamp(min(time_ms, _LAST_MS) / 1000, UTC)
 
 
-def _answer(error: ApiException) -> str:
-    """Return the server's own words, without its wrapping."""
+def _advice(error: ApiException) -> str:
+    words = _clipped(_words(error))
+    if _FULL in words:
+        return f"its disk is full, make room there ({words})"
+    return _ADVICE.get(error.status) or f"the server is in trouble ({words})"
+
+
+def _words(error: ApiException) -> str:
+    """Return the server's own words, without their wrapping."""
     text = str(error.body or error.reason)
     try:
-        return str(msgspec.json.decode(text)["message"])[:500]
+        return str(msgspec.json.decode(text)["message"])
     except (msgspec.DecodeError, KeyError, TypeError):
-        return text[:500]
+        return text
+
+
+def _clipped(words: str) -> str:
+    """Return words that are not too long; the end of an answer says as much as its beginning."""
+    half = _MOST_WORDS // 2
+    return words if len(words) <= _MOST_WORDS else f"{words[:half]} … {words[-half:]}"

@@ -28,12 +28,12 @@ class Influx:
     url: str
     token: str
 
-    def create_bucket(self, name: str) -> None:
-        """Create a bucket that keeps points of any age."""
+    def create_bucket(self, name: str, keeps_s: int = 0) -> None:
+        """Create a bucket that keeps points of any age, or of the last ``keeps_s`` seconds."""
         orgs = self.call("GET", f"/api/v2/orgs?org={ORG}")
-        self.call(
-            "POST", "/api/v2/buckets", {"orgID": orgs["orgs"][0]["id"], "name": name, "retentionRules": []}
-        )
+        rules = [{"type": "expire", "everySeconds": keeps_s}] if keeps_s else []
+        body = {"orgID": orgs["orgs"][0]["id"], "name": name, "retentionRules": rules}
+        self.call("POST", "/api/v2/buckets", body)
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, list[dict[str, str]]]:
         """Call the server's API."""
