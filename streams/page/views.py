@@ -99,10 +99,7 @@ def read_machine(
             for r in reader.history("scores", asset, start_ms, end_ms)
             if _number(r, risk) is not None and _number(r, "adapted") is not None
         ],
-        "events": [
-            (r.time_ms, r.tags.get("kind", ""), str(r.fields.get("code", "")))
-            for r in reader.history("events", asset, start_ms, end_ms + DAY_MS)
-        ],
+        "events": _events(reader.history("events", asset, start_ms, end_ms + DAY_MS)),
         "explanations": [
             (r.time_ms, _sensors(r)) for r in reader.history("explanations", asset, start_ms, end_ms)
         ],
@@ -135,6 +132,14 @@ def _believed(
     """Return the alerts that can be, and all of a machine that has never had a clock to be believed."""
     lost = {asset for asset, row in shown.items() if not time.allows(row.time_ms)}
     return [*possible, *(row for row in alerts if row.tags.get("asset", "") in lost)]
+
+
+def _events(rows: Iterable[Row]) -> list[tuple[int, str, str]]:
+    """Return time, kind and code of events; older points have the code as a field."""
+    found = (
+        (r.time_ms, r.tags.get("kind", ""), r.tags.get("code") or str(r.fields.get("code", ""))) for r in rows
+    )
+    return list(dict.fromkeys(found))
 
 
 def _machine(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import logging
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -22,17 +26,26 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
+_REFUSALS_EVERY_S = 60.0
+_LETTER_BYTES = 48 * 1024
 
 
 class SinkStage(Stateless):
     """Writes scores, alerts, drift signals and events as points.
 
     Nothing is acknowledged before the store has it: while the store does not answer, the stage waits and says
-    so. A point the store will never take becomes a dead letter.
+    so. Points the store will never take become dead letters, and an alarm says how many they are.
     """
 
-    def __init__(self, sink: Sink, topics: Topics, alarm: Callable[[str], None] = log.error) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        topics: Topics,
+        alarm: Callable[[str], None] = log.error,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.sink, self.topics, self.alarm = sink, topics, alarm
+        self._refusals = Refusals(alarm, clock)
         self._last: Incoming | None = None
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
@@ -55,7 +68,8 @@ class SinkStage(Stateless):
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:
-                return [self._dead(rejection) for rejection in flushed.rejected]
+                self._refusals.count(flushed.rejected)
+                return self._letters(flushed.rejected)
 
     def _points(self, message: Incoming) -> Sequence[Point]:
         if message.topic == self.topics.scores:
@@ -66,21 +80,47 @@ class SinkStage(Stateless):
         if message.topic == self.topics.alerts:
             return alert_points(messages.decode_json(message.value, Alert))
         if message.topic == self.topics.drift:
-            return [drift_point(messages.decode_json(message.value, Drift))]
+            return [drift_point(messages.decode_json(message.value, Drift), message.partition)]
         return [event_point(messages.decode_json(message.value, Event))]
 
-    def _dead(self, rejection: Rejection) -> Outgoing:
-        last = self._last
-        letter = DeadLetter(
-            reason=f"store refused a point: {rejection.reason}",
-            topic=last.topic if last else "",
-            partition=last.partition if last else 0,
-            offset=last.offset if last else 0,
-            key=rejection.point.tags.get("asset", ""),
-            content_type="",
-            payload=base64.b64encode(msgspec.json.encode(rejection.point)).decode(),
-        )
-        return messages.dead_letter(self.topics.dead_letters, letter)
+    def _letters(self, rejected: Sequence[Rejection]) -> list[Outgoing]:
+        """Return dead letters; one holds as many points, refused for one reason, as have room in it."""
+        last = self._last or Incoming("", 0, 0, None, None, "")
+        return [
+            messages.dead_letter(
+                self.topics.dead_letters,
+                DeadLetter(
+                    reason=f"store refused {len(points)} points: {reason}",
+                    topic=last.topic,
+                    partition=last.partition,
+                    offset=last.offset,
+                    key=points[0].tags.get("asset", ""),
+                    content_type="",
+                    payload=base64.b64encode(msgspec.json.encode(points)).decode(),
+                ),
+            )
+            for reason, same in itertools.groupby(rejected, attrgetter("reason"))
+            for points in _portions([rejection.point for rejection in same])
+        ]
+
+
+class Refusals:
+    """Raises an alarm for points that a store refused for good: at once, then at most once a minute."""
+
+    def __init__(self, alarm: Callable[[str], None], clock: Callable[[], float]) -> None:
+        self.alarm, self.clock = alarm, clock
+        self._refused = 0
+        self._reason = ""
+        self._quiet_until_s = -math.inf
+
+    def count(self, rejected: Sequence[Rejection]) -> None:
+        """Count what one flush was refused, and raise the alarm where one is due."""
+        if rejected:
+            self._refused += len(rejected)
+            self._reason = rejected[-1].reason
+        if self._refused and self.clock() >= self._quiet_until_s:
+            self.alarm(f"the store refused {self._refused} points, see the dead letters: {self._reason}")
+            self._refused, self._quiet_until_s = 0, self.clock() + _REFUSALS_EVERY_S
 
 
 def score_points(scores: Scores) -> Iterator[Point]:
@@ -122,23 +162,39 @@ def alert_points(alert: Alert) -> list[Point]:
     return [Point("alerts", tags, fields, alert.time_ms), explanation]
 
 
-def drift_point(drift: Drift) -> Point:
-    """Return a drift signal; what it is about are fields, since tags must stay few."""
-    fields: dict[str, float | str] = {
-        "value": float(drift.value),
-        "text": drift.text,
-        "asset": drift.asset,
-        "sensor": drift.sensor,
-    }
-    tags = {"detector": drift.detector}
-    if drift.sensor:
-        tags["sensor"] = drift.sensor
-    return Point("drift", tags, fields, drift.time_ms)
+def drift_point(drift: Drift, partition: int) -> Point:
+    """Return a drift signal; all that tells it from others of the same instant are tags.
+
+    What is about no single machine every partition says of its own machines.
+    """
+    tags = {"detector": drift.detector, "sensor": drift.sensor, "asset": drift.asset}
+    if not drift.asset:
+        tags["partition"] = str(partition)
+    said = {name: text for name, text in tags.items() if text}
+    return Point("drift", said, {"value": float(drift.value), "text": drift.text}, drift.time_ms)
 
 
 def event_point(event: Event) -> Point:
-    """Return an event of the machine's own log."""
-    return Point("events", {"asset": event.asset, "kind": event.kind}, {"code": event.code}, event.time_ms)
+    """Return an event of the machine's own log; several codes at one instant are several points."""
+    tags = {"asset": event.asset, "kind": event.kind}
+    if event.code:
+        tags["code"] = event.code
+    return Point("events", tags, {"count": 1.0}, event.time_ms)
+
+
+def _portions(points: Sequence[Point]) -> Iterator[Sequence[Point]]:
+    """Cut points into parts that a dead letter has room for, or of one point."""
+    part: list[Point] = []
+    size = 0
+    for point in points:
+        more = len(msgspec.json.encode(point))
+        if part and size + more > _LETTER_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(point)
+        size += more
+    if part:
+        yield part
 
 
 def _watermark_point(watermark: Watermark, partition: int) -> Point:

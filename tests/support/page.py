@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 
 from models.fleet.fleet import load_fleet
+from models.telemetry.samples import Event
+from streams.stages.sink import event_point
 from streams.stores.store import Point, Store
 
 FLEET = load_fleet(Path(__file__).parents[2] / "fleets" / "chiller.toml")
@@ -57,6 +59,6 @@ def fill(store: Store) -> None:
     store.add([alert("CH-0002", "open", 90), alert("CH-0001", "open", 95, "critical")])
     store.add([alert("CH-0003", "open", 10), alert("CH-0003", "closed", 20)])
     store.add([Point("explanations", {"asset": "CH-0002"}, {"sensors": SENSORS}, NEWEST_MS)])
-    trip = {"asset": "CH-0002", "kind": "shutdown"}
-    store.add([Point("events", trip, {"code": "high-bearing-temperature"}, START_MS + 50 * HOUR_MS)])
+    trip = Event(START_MS + 50 * HOUR_MS, "CH-0002", "shutdown", "high-bearing-temperature")
+    store.add([event_point(trip)])
     store.flush()

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event
 from streams.page.views import Overview, open_cases, read_machine, read_overview
+from streams.stages.sink import event_point
 from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Point, Row, Store
 from tests.support.page import FLEET, HOUR_MS, NEWEST_MS, START_MS, alert, fill, score
@@ -111,3 +113,12 @@ def test_a_case_that_closed_and_one_that_opened_at_the_same_time_is_open() -> No
     tags = {"asset": "a", "severity": "warning"}
     rows = [Row(5, {**tags, "stage": "open"}, {}), Row(5, {**tags, "stage": "closed"}, {})]
     assert set(open_cases(rows)) == {"a"}
+
+
+def test_events_that_came_together_are_all_shown_and_one_in_both_forms_once(store: Store) -> None:
+    ms = START_MS + 60 * HOUR_MS
+    add(store, *[event_point(Event(ms, "CH-0003", "shutdown", code)) for code in ("surge", "low-oil")])
+    add(store, Point("events", {"asset": "CH-0003", "kind": "shutdown"}, {"code": "surge"}, ms))
+    seen = overview(store)
+    shown = read_machine(store, FLEET, seen, seen.machines["CH-0003"], 90)
+    assert sorted(shown["events"]) == [(ms, "shutdown", "low-oil"), (ms, "shutdown", "surge")]

@@ -11,13 +11,15 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.errors import UnavailableError
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
 from streams.stage import Incoming, Outgoing
-from streams.stages.sink import SinkStage, drift_point, score_points
+from streams.stages.sink import SinkStage, drift_point, event_point, score_points
 from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Flushed, Point, Rejection, Sink
 from streams.wire import messages
@@ -126,20 +128,67 @@ def test_an_update_is_an_explanation_only() -> None:
     assert [p.measurement for p in sink.written] == ["explanations"]
 
 
-def test_what_drift_is_about_are_fields_and_only_sensors_are_tags() -> None:
-    """Assets are many; as tags of a rare signal they would make a series each."""
-    of_score = drift_point(Drift(detector="adwin", time_ms=NOON_MS, value=1.0, text="moved", asset="a"))
-    assert (of_score.tags, of_score.fields["asset"]) == ({"detector": "adwin"}, "a")
-    of_sensor = drift_point(Drift(detector="quality", time_ms=NOON_MS, value=0.5, text="half", sensor="s0"))
-    assert of_sensor.tags == {"detector": "quality", "sensor": "s0"}
+def drift(detector: str = "quality", asset: str = "", sensor: str = "") -> Drift:
+    return Drift(detector=detector, time_ms=NOON_MS, value=0.5, text="half", asset=asset, sensor=sensor)
 
 
-def test_events_are_points_by_their_kind() -> None:
+def test_what_drift_is_about_are_tags_and_nothing_else_is() -> None:
+    of_machine = drift_point(drift(detector="adwin", asset="a"), 1)
+    assert (of_machine.tags, of_machine.fields) == (
+        {"detector": "adwin", "asset": "a"},
+        {"value": 0.5, "text": "half"},
+    )
+    of_sensor = drift_point(drift(detector="stuck", asset="a", sensor="s0"), 1)
+    assert of_sensor.tags == {"detector": "stuck", "asset": "a", "sensor": "s0"}
+
+
+def test_what_drift_says_of_all_machines_it_says_of_those_of_a_partition() -> None:
+    assert drift_point(drift(sensor="s0"), 3).tags == {
+        "detector": "quality",
+        "sensor": "s0",
+        "partition": "3",
+    }
+
+
+def test_events_are_points_by_their_kind_and_code() -> None:
     sink, trip = FakeSink(), Event(NOON_MS, "a", "shutdown", "high-condenser-pressure")
     settled(SinkStage(sink, TOPICS), arrive(messages.event(TOPICS.events, trip)))
-    assert sink.written == [
-        Point("events", {"asset": "a", "kind": "shutdown"}, {"code": "high-condenser-pressure"}, NOON_MS)
-    ]
+    tags = {"asset": "a", "kind": "shutdown", "code": "high-condenser-pressure"}
+    assert sink.written == [Point("events", tags, {"count": 1.0}, NOON_MS)]
+    assert event_point(Event(NOON_MS, "a", "restart", "")).tags == {"asset": "a", "kind": "restart"}
+
+
+def place(point: Point) -> tuple[object, ...]:
+    """Return what two points must not share unless one is to replace the other."""
+    return point.measurement, tuple(sorted(point.tags.items())), point.time_ms
+
+
+WORDS = st.text('abc=, \\"', min_size=1, max_size=3)
+EVENTS = st.builds(Event, st.sampled_from([1, 2]), WORDS, WORDS, WORDS | st.just(""))
+DRIFTS = st.tuples(
+    st.builds(
+        Drift,
+        detector=WORDS,
+        time_ms=st.sampled_from([1, 2]),
+        value=st.just(1.0),
+        text=st.just(""),
+        asset=WORDS | st.just(""),
+        sensor=WORDS | st.just(""),
+    ),
+    st.sampled_from([0, 1]),
+)
+
+
+@given(EVENTS, EVENTS)
+def test_different_events_never_share_a_point(one: Event, other: Event) -> None:
+    assert (place(event_point(one)) == place(event_point(other))) == (one == other)
+
+
+@given(DRIFTS, DRIFTS)
+def test_different_signals_never_share_a_point(one: tuple[Drift, int], other: tuple[Drift, int]) -> None:
+    """A machine stays on its partition: which one that is adds nothing."""
+    same = one[0] == other[0] and (bool(one[0].asset) or one[1] == other[1])
+    assert (place(drift_point(*one)) == place(drift_point(*other))) == same
 
 
 def test_watermarks_of_a_day_overwrite_one_point_of_their_partition() -> None:
@@ -180,15 +229,52 @@ def test_after_an_outage_the_pauses_start_anew(pauses: list[float]) -> None:
     assert pauses == [1, 2, 4, 1]
 
 
+def points_of(letter: DeadLetter) -> list[Point]:
+    return msgspec.json.decode(base64.b64decode(letter.payload), type=list[Point])
+
+
 def test_a_point_the_store_refuses_becomes_a_dead_letter_and_the_others_are_kept() -> None:
     sink = FakeSink(refused="b")
     (out,) = settled(SinkStage(sink, TOPICS), SCORES)
     letter = messages.decode_json(out.value, DeadLetter)
     assert out.topic == "t.dead-letters"
-    assert letter.reason == "store refused a point: out of bounds"
+    assert letter.reason == "store refused 1 points: out of bounds"
     assert (letter.topic, letter.partition, letter.offset, letter.key) == ("t.scores", 1, 9, "b")
-    assert msgspec.json.decode(base64.b64decode(letter.payload), type=Point).tags == {"asset": "b"}
+    assert [p.tags for p in points_of(letter)] == [{"asset": "b"}]
     assert [p.tags["asset"] for p in sink.written] == ["a"]
+
+
+def test_points_refused_for_one_reason_share_letters_that_a_broker_takes() -> None:
+    sink = FakeSink(refused="b")
+    out = settled(SinkStage(sink, TOPICS), *[arrive(messages.scores(TOPICS.scores, scores(("b",))))] * 5_000)
+    letters = [messages.decode_json(o.value, DeadLetter) for o in out]
+    assert sum(len(points_of(letter)) for letter in letters) == 5_000
+    assert 1 < len(letters) < 50
+    assert max(len(o.value) for o in out) < 100_000
+
+
+def test_points_refused_for_good_are_an_alarm_and_at_most_one_a_minute() -> None:
+    alarms: list[str] = []
+    now_s = [0.0]
+    stage = SinkStage(FakeSink(refused="b"), TOPICS, alarms.append, lambda: now_s[0])
+    for at_s in (0.0, 1.0, 59.0, 60.0):
+        now_s[0] = at_s
+        settled(stage, SCORES, SCORES)
+    assert alarms == [
+        "the store refused 2 points, see the dead letters: out of bounds",
+        "the store refused 6 points, see the dead letters: out of bounds",
+    ]
+
+
+def test_what_was_refused_is_said_after_the_last_refusal_too() -> None:
+    alarms: list[str] = []
+    now_s, sink = [0.0], FakeSink(refused="b")
+    stage = SinkStage(sink, TOPICS, alarms.append, lambda: now_s[0])
+    settled(stage, SCORES)
+    settled(stage, SCORES)
+    sink.refused, now_s[0] = "", 60.0
+    settled(stage, SCORES)
+    assert len(alarms) == 2
 
 
 def test_a_score_that_is_no_number_is_refused_by_the_real_store(tmp_path: Path) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from streams.stores.store import Point, Store
+from models.telemetry.samples import Event
+from streams.kafka.topics import Topics
+from streams.stage import Incoming, Outgoing
+from streams.stages.sink import SinkStage
+from streams.stores.store import Point, Row, Store
+from streams.wire import messages
+from streams.wire.messages import Drift
 from tests.support.stores import STORES, opened
 
 HOUR_MS = 3_600_000
@@ -139,3 +146,69 @@ def test_a_store_that_tells_its_version_tells_another_after_each_flush(store: St
         assert len(set(told)) == 4
     else:
         assert set(told) == {None}
+
+
+TOPICS = Topics()
+
+
+def sunk(store: Store, *sent: tuple[int, Outgoing]) -> None:
+    """Let a sink write messages, each from the partition named before it."""
+    stage = SinkStage(store, TOPICS)
+    incoming = [
+        Incoming(out.topic, partition, i, out.key, out.value, out.content_type)
+        for i, (partition, out) in enumerate(sent)
+    ]
+    assert list(stage.process(incoming)) == []
+    assert list(asyncio.run(stage.flush())) == []
+
+
+def drift(detector: str, asset: str = "", sensor: str = "") -> Outgoing:
+    text = f"{detector} {asset} {sensor}"
+    signal = Drift(detector=detector, time_ms=NOW_MS, value=0.5, text=text, asset=asset, sensor=sensor)
+    return messages.drift(TOPICS.drift, signal)
+
+
+def test_machines_that_fall_silent_together_are_as_many_points(store: Store) -> None:
+    sunk(store, *[(i % 2, drift("silent", f"CH-{i}")) for i in range(6)])
+    assert {row.tags["asset"] for row in store.latest("drift")} == {f"CH-{i}" for i in range(6)}
+    (own,) = store.history("drift", "CH-3", NOW_MS, NOW_MS + 1)
+    assert own.fields == {"value": 0.5, "text": "silent CH-3 "}
+
+
+def test_sensors_that_die_together_are_as_many_points(store: Store) -> None:
+    sunk(store, *[(0, drift("missing", f"CH-{i}", f"flow_{j}")) for i in range(2) for j in range(5)])
+    found = {(row.tags["asset"], row.tags["sensor"]) for row in store.latest("drift")}
+    assert found == {(f"CH-{i}", f"flow_{j}") for i in range(2) for j in range(5)}
+
+
+def test_what_two_partitions_say_of_one_sensor_are_two_points(store: Store) -> None:
+    sunk(store, *[(partition, drift("quality", sensor="flow_1")) for partition in (0, 1)])
+    assert len(store.latest("drift")) == 2
+
+
+def test_two_codes_at_one_instant_are_two_events(store: Store) -> None:
+    codes = ("high-condenser-pressure", "low-oil-pressure", "")
+    sunk(
+        store,
+        *[(0, messages.event(TOPICS.events, Event(NOW_MS, "CH-1", "shutdown", code))) for code in codes],
+    )
+    rows = store.history("events", "CH-1", NOW_MS, NOW_MS + 1)
+    assert {row.tags.get("code", "") for row in rows} == set(codes)
+
+
+def test_what_is_written_twice_stays_one_point(store: Store) -> None:
+    sent = [
+        (0, drift("silent", "CH-1")),
+        (0, messages.event(TOPICS.events, Event(NOW_MS, "CH-1", "shutdown", "surge"))),
+    ]
+    sunk(store, *sent)
+    sunk(store, *sent)
+    assert [len(store.latest(name)) for name in ("drift", "events")] == [1, 1]
+
+
+def test_points_from_before_codes_were_tags_are_read_beside_new_ones(store: Store) -> None:
+    store.add([Point("events", {"asset": "CH-1", "kind": "shutdown"}, {"code": "surge"}, NOW_MS - 1)])
+    sunk(store, (0, messages.event(TOPICS.events, Event(NOW_MS, "CH-1", "shutdown", "surge"))))
+    old, new = store.history("events", "CH-1", 0, NOW_MS + 1)
+    assert old == Row(NOW_MS - 1, {"asset": "CH-1", "kind": "shutdown"}, {"code": "surge"})
+    assert new == Row(NOW_MS, {"asset": "CH-1", "kind": "shutdown", "code": "surge"}, {"count": 1.0})
