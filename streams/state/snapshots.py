@@ -1,15 +1,17 @@
 """Snapshots of a stage in a compacted topic, which can tell whether they are whole.
 
 One record per key of what a stage remembers, stamped with the offset of the input that it reflects; and one
-of the position, with a digest over all keys and stamps. A snapshot that is torn, that lacks a part, or of
-which a part was written by a worker that had lost its partition does not match its digest, and is not used.
+of the position, with a digest over all keys, stamps and contents, and over itself. A snapshot that is torn,
+that lacks a part, or of which a part was changed or was written by a worker that had lost its partition does
+not match its digest, and is not used.
 """
 
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -19,6 +21,7 @@ from streams.stage import Incoming, Outgoing, Stage
 STATE = "application/vnd.chillcast.state.v1+msgpack"
 POSITION = b"\x00position"
 _MODULUS = 1 << 64
+_FORM = "v2"  # of what the digest covers
 
 T = TypeVar("T")
 
@@ -31,7 +34,7 @@ class StateRecord(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
-    """The ``offset`` to process next, and the number of keys and digest of all stamps of the snapshot."""
+    """The ``offset`` to process next, and the number of keys and digest of all records of the snapshot."""
 
     offset: int
     identity: str
@@ -44,9 +47,10 @@ class Snapshots:
 
     def __init__(self, topic: str, identity: str) -> None:
         self.topic, self.identity = topic, identity
+        self._form = f"{_FORM} {identity}"
         self.position: Position | None = None
         self.nbytes = 0
-        self._stamps: dict[bytes, tuple[int, int]] = {}
+        self._stamps: dict[bytes, _Stamp] = {}
         self._digest = 0
         self._stale: frozenset[bytes] = frozenset()
 
@@ -63,12 +67,12 @@ class Snapshots:
         """
         for key, payload in delta:
             value = msgspec.msgpack.encode(StateRecord(offset, payload))
-            self._stamp(key, offset, len(value))
+            self._stamp(key, offset, value)
             yield Outgoing(self.topic, key, value, STATE)
         for key in sorted(self._stale - self._stamps.keys()):
             yield Outgoing(self.topic, key, b"", STATE)
         self._stale = frozenset()
-        self.position = Position(offset, self.identity, len(self._stamps), self._digest)
+        self.position = self._position(offset)
         yield Outgoing(self.topic, POSITION, msgspec.msgpack.encode(self.position), STATE)
 
     def read(self, message: Incoming, stage: Stage) -> None:
@@ -85,9 +89,9 @@ class Snapshots:
         if key == POSITION:
             self.position = _decoded(message, Position)
             return
-        record = _decoded(message, StateRecord)
-        if record.offset >= self._stamps.get(key, (-1, 0))[0]:
-            self._stamp(key, record.offset, len(message.value or b""))
+        record, stamp = _decoded(message, StateRecord), self._stamps.get(key)
+        if stamp is None or record.offset >= stamp.offset:
+            self._stamp(key, record.offset, message.value)
             stage.restore(key, record.payload)
 
     def verify(self) -> Position | None:
@@ -100,31 +104,44 @@ class Snapshots:
             return None
         if found is None:
             raise StateError(f"{self.topic}: {len(self._stamps)} keys, but no position")
-        if found.identity != self.identity:
-            raise StateError(f"{self.topic}: written as {found.identity!r}, this worker is {self.identity!r}")
-        if (found.keys, found.digest) != (len(self._stamps), self._digest):
+        if found.identity != self._form:
+            raise StateError(f"{self.topic}: written as {found.identity!r}, this worker is {self._form!r}")
+        if found != self._position(found.offset):
             raise StateError(
-                f"{self.topic}: the {len(self._stamps)} keys found are not the {found.keys} written"
+                f"{self.topic}: the {len(self._stamps)} records found are not the {found.keys} written"
             )
         return found
 
-    def _stamp(self, key: bytes, offset: int, size: int) -> None:
+    def _position(self, offset: int) -> Position:
+        """Return the position that belongs to the records so far."""
+        own = _hash(POSITION, offset, self._form.encode())
+        return Position(offset, self._form, len(self._stamps), (self._digest + own) % _MODULUS)
+
+    def _stamp(self, key: bytes, offset: int, value: bytes) -> None:
         self._drop(key)
-        self._stamps[key] = (offset, size)
-        self._digest = (self._digest + _hash(key, offset)) % _MODULUS
-        self.nbytes += size
+        stamp = self._stamps[key] = _Stamp(offset, len(value), _hash(key, offset, value))
+        self._digest = (self._digest + stamp.digest) % _MODULUS
+        self.nbytes += stamp.size
 
     def _drop(self, key: bytes) -> None:
-        offset, size = self._stamps.pop(key, (None, 0))
-        if offset is not None:
-            self._digest = (self._digest - _hash(key, offset)) % _MODULUS
-            self.nbytes -= size
+        stamp = self._stamps.pop(key, None)
+        if stamp is not None:
+            self._digest = (self._digest - stamp.digest) % _MODULUS
+            self.nbytes -= stamp.size
 
 
-def _hash(key: bytes, offset: int) -> int:
-    return int.from_bytes(
-        hashlib.blake2b(key + offset.to_bytes(8, "little"), digest_size=8).digest(), "little"
-    )
+class _Stamp(NamedTuple):
+    """What is kept of a record: the offset it reflects, its bytes, and the digest over both and its key."""
+
+    offset: int
+    size: int
+    digest: int
+
+
+def _hash(key: bytes, offset: int, content: bytes) -> int:
+    """Return 64 bits; of the content only a check sum, at 1.2 GB/s, since nobody forges a record."""
+    text = key + offset.to_bytes(8, "little") + zlib.crc32(content).to_bytes(4, "little")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
 
 def parsed(value: bytes, kind: type[T]) -> T:

@@ -8,13 +8,14 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import StateError
 from streams.stage import Incoming, Outgoing, StageCounts
-from streams.state.snapshots import POSITION, Snapshots
+from streams.state.snapshots import POSITION, Position, Snapshots, StateRecord
 from streams.worker.runner import Logs, Runner, catch_up, contiguous, open_runner, portions
 
 
@@ -180,6 +181,31 @@ def test_a_snapshot_that_lacks_a_part_is_not_believed_and_built_again(
     runner, stage, _ = opened(FakeLog(committed_at=9), first=9, state=records)
     assert (stage.seen, runner.position) == (list(range(9)), 9)
     assert "building it from the log again" in caplog.text
+
+
+def test_a_record_that_was_changed_under_the_same_offset_is_not_believed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    records = snapshot_at(6)
+    changed = msgspec.structs.replace(
+        msgspec.msgpack.decode(records[0].value, type=StateRecord), payload=b"[7]"
+    )
+    records[0] = Outgoing("state", records[0].key, msgspec.msgpack.encode(changed), "")
+    assert opened(FakeLog(committed_at=9), first=9, state=records)[1].seen == list(range(9))
+    assert "the 1 records found are not the 1 written; building it from the log again" in caplog.text
+
+
+def test_a_position_that_was_moved_is_not_believed() -> None:
+    records = snapshot_at(6)
+    moved = msgspec.structs.replace(msgspec.msgpack.decode(records[-1].value, type=Position), offset=7)
+    records[-1] = Outgoing("state", POSITION, msgspec.msgpack.encode(moved), "")
+    assert opened(FakeLog(committed_at=9), first=9, state=records)[1].seen == list(range(9))
+
+
+def test_what_a_zombie_writes_late_at_the_same_offset_is_not_believed() -> None:
+    records = snapshot_at(6)
+    late = next(iter(Snapshots("state", "sums").write([(b"seen", b"[7]")], 6)))
+    assert opened(FakeLog(committed_at=9), first=9, state=[*records, late])[1].seen == list(range(9))
 
 
 def test_a_lost_state_that_the_log_does_not_cover_is_refused_with_what_to_do() -> None:
