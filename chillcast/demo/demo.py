@@ -10,6 +10,7 @@ from itertools import chain
 import numpy as np
 
 from chillcast.models.learning import Remembering, enrol, expect, learn
+from chillcast.pipeline.home import at_work
 from chillcast.pipeline.live import Gathered
 from chillcast.pipeline.publishing import Playing
 from chillcast.pipeline.streaming import Source, stream
@@ -95,7 +96,17 @@ class DemoResult:
 def run_demo(
     settings: Settings, fleet: Fleet, scenario: Scenario, *, replay_days: int, reporter: Reporter
 ) -> DemoResult:
-    """Simulate, train on the first part, stream the rest, and judge the alerts by event."""
+    """Simulate, train on the first part, stream the rest, and judge the alerts by event.
+
+    Raises ConfigError where another command is at work in the same home.
+    """
+    with at_work(settings.home_path, "training", "streaming"):
+        return _run(settings, fleet, scenario, replay_days, reporter)
+
+
+def _run(
+    settings: Settings, fleet: Fleet, scenario: Scenario, replay_days: int, reporter: Reporter
+) -> DemoResult:
     started, plan = time.monotonic(), DemoSpan.of(scenario, replay_days)
     warm_ms = fleet.sampling.windows_s[-1] * 1000
     expectation = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)

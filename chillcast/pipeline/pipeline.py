@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from chillcast.pipeline.home import at_work
 from chillcast.pipeline.letter_watch import LetterWatch
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
@@ -44,9 +45,11 @@ def running(
 ) -> Iterator[Pipeline]:
     """Start a broker where none is configured, create the topics and run one worker per stage.
 
-    The fleet, as it is here, is handed to the workers in a file under the home folder.
+    The fleet, as it is here, is handed to the workers in a file under the home folder. Raises ConfigError
+    where another command runs workers in it.
     """
     with contextlib.ExitStack() as stack:
+        stack.enter_context(at_work(settings.home_path, "streaming"))
         embedded = not settings.broker
         settings = with_broker(settings, stack, reporter)
         topics = Topics(settings.topic_prefix)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from chillcast.models.learning import enrol, expect, learn
+from chillcast.pipeline.home import at_work
 from chillcast.pipeline.live import Gathered
 from chillcast.pipeline.publishing import Playing, publish
 from chillcast.pipeline.streaming import Source, stream
@@ -65,7 +66,15 @@ def parse_span(from_: str | None, until: str | None) -> Span:
 
 
 def replay_recording(settings: Settings, request: ReplayRequest, reporter: Reporter) -> dict[str, Any]:
-    """Run a recording through broker, workers, model and alerts; return what is to be said of it."""
+    """Run a recording through broker, workers, model and alerts; return what is to be said of it.
+
+    Raises ConfigError where another command is at work in the same home.
+    """
+    with at_work(settings.home_path, "training", "streaming"):
+        return _replay(settings, request, reporter)
+
+
+def _replay(settings: Settings, request: ReplayRequest, reporter: Reporter) -> dict[str, Any]:
     recorded = _read(request, reporter)
     fitted = _fitted(request, recorded, reporter)
     if fitted is not None:

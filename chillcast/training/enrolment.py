@@ -11,6 +11,7 @@ import msgspec
 
 from chillcast.models.learning import write
 from chillcast.models.modelling import Models
+from chillcast.pipeline.home import at_work
 from chillcast.pipeline.stages import feature_store
 from chillcast.settings import Settings
 from chillcast.terminal.plotting import keep_cache_under
@@ -54,8 +55,22 @@ def train_and_register(
     """Run a training, register what it made, and return what there is to say of it.
 
     Raises ModelError where it is to be ``promoted`` and the gate refuses it; it is registered all the same.
-    Raises UnavailableError, which says where the bundle lies, where the registry is away.
+    Raises UnavailableError, which says where the bundle lies, where the registry is away, and ConfigError
+    where another command learns in the same home.
     """
+    with at_work(settings.home_path, "training"):
+        return _enrolled(settings, config, reporter, promoted=promoted, trials=trials, processes=processes)
+
+
+def _enrolled(
+    settings: Settings,
+    config: TrainingConfig,
+    reporter: Reporter,
+    *,
+    promoted: bool,
+    trials: int,
+    processes: int | None,
+) -> dict[str, Any]:
     fleet = config.applied_to(load_fleet(settings.fleet_path), "training configuration")
     packing = Packing(settings.home_path / "run" / "segments.pack", processes or os.cpu_count() or 1)
     run = train(feature_store(settings, fleet), fleet, config, reporter, trials=trials, packing=packing)

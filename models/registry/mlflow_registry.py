@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from filelock import FileLock, Timeout
 
-from models.errors import ModelError, UnavailableError
+from models.errors import ModelError, UnavailableError, shown
 from models.registry.manifest import bundle_sha256, read_manifest
 from models.registry.promotion import CHAMPION, Promotion, Promotions, whoever
 from models.telemetry.samples import utc
 
 _LONGEST_TAG = 5000
+_OPENED_S = 120.0
+_SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ class Registry:
             fetched = Path(self._client.download_artifacts(record.run_id, "bundle", scratch))
         if bundle_sha256(fetched) != record.tags.get("sha256", ""):
             raise ModelError(
-                f"registry {self.uri}: not the bundle that was registered as version {record.version}"
+                f"registry {shown(self.uri)}: not the bundle that was registered as version {record.version}"
             )
         read_manifest(fetched)
         return fetched
@@ -210,16 +213,35 @@ def _client(uri: str) -> Any:
         raise ModelError(f"MLflow is not installed ({error}): pip install 'chillcast[registry]'") from error
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    with _available(uri):
+    with _available(uri), _alone(uri):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 @contextlib.contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Wait for other processes that open a database: MLflow makes its tables then, and two would collide."""
+    if not uri.startswith(_SQLITE):
+        yield
+        return
+    path = uri.removeprefix(_SQLITE).partition("?")[0]
+    try:
+        with FileLock(f"{path}.lock", timeout=_OPENED_S):
+            yield
+    except Timeout as error:
+        raise UnavailableError(
+            f"registry {uri}: another process holds {path}.lock since {_OPENED_S:g} s"
+        ) from error
+
+
+@contextlib.contextmanager
 def _available(uri: str) -> Iterator[None]:
-    """Turn whatever MLflow raises into an error that names the registry."""
+    """Turn whatever MLflow and the database below it raise into an error that names the registry."""
+    from alembic.util import CommandError  # noqa: PLC0415  (optional, and slow)
     from mlflow.exceptions import MlflowException  # noqa: PLC0415  (optional, and slow)
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  (optional, and slow)
 
     try:
         yield
-    except (MlflowException, OSError) as error:
-        raise UnavailableError(f"registry {uri}: {str(error).splitlines()[0]}") from error
+    except (MlflowException, SQLAlchemyError, CommandError, OSError) as error:
+        words = str(error).splitlines()[0].replace(uri, shown(uri))
+        raise UnavailableError(f"registry {shown(uri)}: {words}") from error

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import sqlite3
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +26,7 @@ PRINT = "f" * 16
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     home = tmp_path_factory.mktemp("registry")
-    return Registry(f"sqlite:///{home}/mlflow.db", home / "registry", home / "bundles")
+    return Registry(f"sqlite:///{home}/mlflow.db?timeout=0.1", home / "registry", home / "bundles")
 
 
 def promote(
@@ -124,3 +129,60 @@ def test_a_server_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pyt
         uri = f"http://127.0.0.1:{closed.getsockname()[1]}"
         with pytest.raises(UnavailableError, match=f"registry {uri}: "):
             Registry(uri, tmp_path / "r", tmp_path / "b").versions("toy")
+
+
+OPENS = """
+import sys
+from pathlib import Path
+from models.registry.mlflow_registry import Registry
+home = Path(sys.argv[1])
+print(Registry(f"sqlite:///{home}/mlflow.db", home / "registry", home / "bundles").versions("toy"))
+"""
+
+
+def test_processes_that_open_a_new_registry_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", OPENS, str(tmp_path)]
+    opening = [subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)]
+    said = [process.communicate()[0].decode() for process in opening]
+    assert [text.splitlines()[-1:] for text in said] == [["[]"]] * 2
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a database as another process would that writes to it for long."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def test_a_registry_that_another_process_has_locked_is_named(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db?timeout=0.1"
+    with locked(tmp_path / "mlflow.db"), pytest.raises(UnavailableError, match=r"mlflow\.db.*is locked$"):
+        Registry(uri, tmp_path / "r", tmp_path / "b")
+
+
+def test_a_registry_that_is_locked_while_it_is_written_loses_nothing(
+    registry: Registry, bundle: Path
+) -> None:
+    first = registry.register("locked", bundle)
+    with (
+        locked(registry.bundles.parent / "mlflow.db"),
+        pytest.raises(UnavailableError, match="database is locked"),
+    ):
+        promote(registry, "locked", first, "better", 5)
+    assert registry.promotions("locked").newest() is None
+    assert promote(registry, "locked", registry.register("locked", bundle), "better", 6).version == "2"
+    assert [v.version for v in registry.versions("locked")] == ["2", "1"]
+
+
+def test_a_damaged_registry_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"not a database, but long enough to be looked at" * 50)
+    with pytest.raises(UnavailableError, match=r"mlflow\.db: .*not a database"):
+        Registry(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "r", tmp_path / "b").versions("toy")
+
+
+def test_the_credentials_in_an_address_are_not_said(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError) as caught:
+        Registry("http://someone:planted@127.0.0.1:9", tmp_path / "r", tmp_path / "b").versions("toy")
+    assert "registry http://127.0.0.1:9" in str(caught.value)
+    assert "planted" not in str(caught.value)
