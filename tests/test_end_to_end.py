@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from chillcast.models.learning import create_registry
-from chillcast.pipeline.pipeline import running
+from chillcast.pipeline.pipeline import Pipeline, running
 from chillcast.pipeline.publishing import BackgroundReplay, Playing
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
@@ -36,9 +38,12 @@ from streams.kafka.live_reader import Feed
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import partition_of
 from streams.stage import Outgoing
+from streams.stores.sqlite import SqliteStore
+from streams.stores.store import Row
 from streams.wire import messages
 from streams.wire.messages import DeadLetter, Sample, Watermark
 from tests.support.collected import Final, collect
+from tests.support.small_disk import SmallDisk
 
 ROOT = Path(__file__).parent.parent
 
@@ -244,6 +249,47 @@ def test_the_alarm_of_a_running_worker_reaches_the_terminal(recorded: Recorded, 
             assert time.monotonic() < deadline, alarms
             pipeline.supervisor.watch()
             time.sleep(0.1)
+
+
+def test_a_home_on_a_full_disk_is_an_alarm_and_the_workers_go_on_when_there_is_room(
+    recorded: Recorded, small_disk: SmallDisk
+) -> None:
+    """The worker cannot say so itself: its log lies on the same disk."""
+    alarms: list[str] = []
+    settings = Settings(home=str(small_disk.folder / "home"))
+    deadline = time.monotonic() + 120
+    many = [Event(DAY_MS + i, f"Z{i % 50}", "shutdown", "x" * 100) for i in range(2_000)]
+    with running(settings, recorded.fleet, ["sink"], Alarms(alarms)) as pipeline:
+        with Publisher(pipeline.connection) as publisher:
+            publisher.send(0, messages.event(pipeline.topics.events, many[0]))
+            until(lambda: len(stored(settings, many)) == 1, pipeline, deadline)
+            small_disk.fill(leave_bytes=50_000)
+            for event in many[1:]:
+                publisher.send(0, messages.event(pipeline.topics.events, event))
+        until(lambda: any("MB are left on the disk" in text for text in alarms), pipeline, deadline)
+        time.sleep(3)
+        assert len(stored(settings, many)) < len(many)
+        small_disk.make_room()
+        until(lambda: len(stored(settings, many)) == len(many), pipeline, deadline)
+
+
+def stored(settings: Settings, events: Sequence[Event]) -> list[Row]:
+    """Return the events of the store, as a page would read them; none while it is not there."""
+    if not settings.store_path.exists():
+        return []
+    with contextlib.closing(SqliteStore(settings.store_path)) as store:
+        return [
+            row
+            for asset in {e.asset for e in events}
+            for row in store.history("events", asset, 0, 2 * DAY_MS)
+        ]
+
+
+def until(what: Callable[[], bool], pipeline: Pipeline, deadline: float) -> None:
+    while not what():
+        assert time.monotonic() < deadline
+        pipeline.supervisor.watch()
+        time.sleep(0.2)
 
 
 def scraped(port: int) -> dict[str, float]:

@@ -22,8 +22,10 @@ from models.features.expectation import identity_of
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, load_fleet
 from models.registry.manifest import champion, load_expectation, read_manifest
+from streams.stores.sqlite import SqliteStore
 
 _ANSWER_S = 5.0
+_LOOKED_AT_S = 20.0
 _UNREADABLE = "the fleet file is not readable"
 _WRITE_ADVICE = {
     401: "correct CHILLCAST_INFLUX_TOKEN",
@@ -99,9 +101,15 @@ def _store(settings: Settings) -> Finding:
     path = settings.store_path
     if not path.exists():
         return Finding("ok", "store", f"{path} comes into being with the first score")
-    with closing(create_store(settings)) as store:
+    with closing(SqliteStore(path)) as store:
         store.flush()
-    return Finding("ok", "store", f"{path} can be written")
+        whole = store.check(_LOOKED_AT_S)
+    seen = (
+        "it is whole"
+        if whole
+        else f"no damage was found in {_LOOKED_AT_S:g} s, which did not suffice for all"
+    )
+    return Finding("ok", "store", f"{path} can be written; {seen}")
 
 
 def _influx(settings: Settings) -> Finding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from streams.stores.store import Store
 
 log = logging.getLogger("chillcast")
+
+_LOOKED_AT_S = 10.0
 
 
 def create_worker(name: str, settings: Settings, producers: Producers = AIOKafkaProducer) -> Worker:
@@ -130,10 +133,21 @@ def _has_promotions(settings: Settings, topics: Topics) -> bool:
 def _sink(settings: Settings, _: Fleet, topics: Topics) -> _StageSpec:
     from streams.stages.sink import SinkStage  # noqa: PLC0415
 
+    _refuse_damage(settings)
+
     def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return SinkStage(create_store(settings), topics, alarm)
 
     return _StageSpec((topics.scores, topics.alerts, topics.drift, topics.events), open_stage)
+
+
+def _refuse_damage(settings: Settings) -> None:
+    """Raise UnavailableError where the embedded store is damaged: what is written may not be found again."""
+    from streams.stores.sqlite import SqliteStore  # noqa: PLC0415
+
+    with closing(create_store(settings)) as store:
+        if isinstance(store, SqliteStore):
+            store.check(_LOOKED_AT_S)
 
 
 def _landing(settings: Settings, fleet: Fleet, topics: Topics) -> _StageSpec:

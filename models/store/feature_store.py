@@ -246,10 +246,14 @@ def _write(path: Path, data: bytes) -> None:
     """Write a file that is durable, and whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:  # of a full disk: what is there of the file takes up room
+        partial.unlink(missing_ok=True)
+        raise
     partial.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     os.fsync(folder)

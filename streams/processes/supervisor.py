@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +19,8 @@ from streams.processes import children
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _HEALTHY_S = 60.0
+_ROOM_BYTES = 100_000_000
+_ROOM_EVERY_S = 60.0
 _ATTENTION = ("ALARM ", "chillcast: ")
 
 
@@ -63,7 +67,8 @@ class Supervisor:
     A worker has no reason to end by itself, so that one which does is restarted whatever its exit code: after
     half a second, then twice as long each time up to 30 s, and from the start again once it ran for a minute.
     What a worker writes goes to its log file; lines that ask for attention, ``ALARM …`` or ``chillcast: …``,
-    or a JSON object whose ``logger`` is `ALARM_LOGGER`, are passed on as alarms too.
+    or a JSON object whose ``logger`` is `ALARM_LOGGER`, are passed on as alarms too. So is a disk of the logs
+    with less than ``room_bytes`` left: on a full one no worker could say so.
     """
 
     def __init__(
@@ -74,10 +79,12 @@ class Supervisor:
         environment: Mapping[str, str] | None = None,
         alarm: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        room_bytes: int = _ROOM_BYTES,
     ) -> None:
         self.children = [Child(name, argv) for name, argv in commands.items()]
         self.log_folder, self.environment = log_folder, environment
-        self.alarm, self.clock = alarm, clock
+        self.alarm, self.clock, self.room_bytes = alarm, clock, room_bytes
+        self._room_due = -math.inf
 
     def __enter__(self) -> Supervisor:
         self.watch()
@@ -97,9 +104,8 @@ class Supervisor:
             if code is not None:
                 self._ended(child, code, now)
             if child.process is None and now >= child.due:
-                child.heard = self._written(child)
-                child.process = children.start(child.argv, self._log_file(child), self.environment)
-                child.started = now
+                self._start(child, now)
+        self._look_for_room(now)
 
     def run(self, stopping: Callable[[], bool], interval_s: float = 0.5) -> None:
         """Watch until ``stopping`` says so."""
@@ -120,6 +126,29 @@ class Supervisor:
         deadline = time.monotonic() + grace_s
         for child in running:
             self._stop(child, max(0.1, deadline - time.monotonic()), grace_s)
+
+    def _start(self, child: Child, now: float) -> None:
+        """Start a child; where even its log cannot be opened, try again after its pause."""
+        try:
+            child.heard = self._written(child)
+            child.process = children.start(child.argv, self._log_file(child), self.environment)
+            child.started = now
+        except OSError as error:
+            child.due = now + child.pause_s
+            self.alarm(f"worker {child.name} is not started: {error}; next try in {child.pause_s:g} s")
+            child.pause_s = min(2 * child.pause_s, _LONGEST_PAUSE_S)
+
+    def _look_for_room(self, now: float) -> None:
+        """Raise the alarm, at most once a minute, where the disk of the logs is nearly full."""
+        if now < self._room_due or not self.log_folder.is_dir():
+            return
+        free = shutil.disk_usage(self.log_folder).free
+        if free < self.room_bytes:
+            self._room_due = now + _ROOM_EVERY_S
+            self.alarm(
+                f"{free / 1e6:.0f} MB are left on the disk of {self.log_folder}: make room; workers that "
+                "find none wait, and their logs stay unwritten"
+            )
 
     def _listen(self, child: Child) -> None:
         """Pass on what a child has written since the last look, as far as it asks for attention."""

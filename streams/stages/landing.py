@@ -36,6 +36,7 @@ class LandingStage(Stateless):
     ) -> None:
         self.store, self.topics, self.lookup, self.alarm = store, topics, lookup, alarm
         self._schemas: dict[str, StoredSchema] = {}
+        self._undescribed: list[tuple[StoredSchema, Expectation | None]] = []
         self._windows: dict[str, list[Windows]] = {}
         self._events: list[Event] = []
         self._origin: Origin | None = None
@@ -79,19 +80,22 @@ class LandingStage(Stateless):
             self._windows.setdefault(fingerprint, []).append(record)
 
     def _schema(self, fingerprint: str) -> StoredSchema:
-        """Return what the windows of a fingerprint are, and keep it with them when they are first seen."""
+        """Return what the windows of a fingerprint are; when first seen, it is to be kept with them."""
         if fingerprint not in self._schemas:
             found = self.lookup(fingerprint)
             if found is None:
                 raise RecordError(f"fingerprint {fingerprint!r}: no promoted model has these features")
-            self.store.describe(*found)
             self._schemas[fingerprint] = found[0]
+            self._undescribed.append(found)
         return self._schemas[fingerprint]
 
     def _land(self) -> None:
         """Land what was kept, and forget each part once it is on the disk."""
         if self._origin is None:
             return
+        while self._undescribed:
+            self.store.describe(*self._undescribed[-1])
+            self._undescribed.pop()
         while self._windows:
             fingerprint = next(iter(self._windows))
             self.store.land(self._schemas[fingerprint], self._windows[fingerprint], self._origin)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from models.errors import ConfigError, UnavailableError
 from streams.stores.point_rules import problem_of
-from streams.stores.sqlite_reader import SqliteReader
+from streams.stores.sqlite_reader import FileIdentity, SqliteReader, identity
 from streams.stores.store import Flushed, Point, Rejection, Row, Value
 
 _BUSY_S = 30.0
+_LOOKED_AT_STEPS = 10_000  # of SQLite's machine, between two looks at the clock: some milliseconds
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS points (
     measurement TEXT NOT NULL,
@@ -32,18 +35,18 @@ ON CONFLICT DO UPDATE SET fields = json_patch(fields, excluded.fields)
 
 
 class SqliteStore:
-    """Points in one file. The same measurement, tags and time overwrite; fields merge, as in InfluxDB."""
+    """Points in one file. The same measurement, tags and time overwrite; fields merge, as in InfluxDB.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    If the file was moved away, or another is in its place, the next flush is to what lies at ``path`` then. A
+    lock that another process holds is waited for up to ``busy_s``.
+    """
+
+    def __init__(self, path: Path, busy_s: float = _BUSY_S) -> None:
+        self.path, self.busy_s = path, busy_s
         self._waiting: list[Point] = []
-        self._reader = SqliteReader(path, _BUSY_S)
+        self._reader = SqliteReader(path, busy_s)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(
-                path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None
-            )
-            self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+            self._open()
         except (OSError, sqlite3.Error) as error:
             raise ConfigError("store", "path", str(path), f"a writable SQLite database ({error})") from error
 
@@ -55,14 +58,14 @@ class SqliteStore:
         """Write all that was added in one transaction; points that cannot be stored are rejected."""
         judged = [(point, problem_of(point)) for point in self._waiting]
         rows = [_row(point) for point, problem in judged if not problem]
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany(_UPSERT, rows)
-            self._database.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise UnavailableError(f"store {self.path}: {error}") from error
+        with self._connected() as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+                database.executemany(_UPSERT, rows)
+                database.execute("COMMIT")
+            finally:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
         self._waiting = []
         return Flushed(len(rows), tuple(Rejection(point, problem) for point, problem in judged if problem))
 
@@ -78,10 +81,57 @@ class SqliteStore:
         """Return a text that is another after every commit of anybody."""
         return self._reader.version()
 
+    def check(self, within_s: float) -> bool:
+        """Look for damage, for ``within_s`` at most; return whether that was enough to look at everything.
+
+        Raises UnavailableError with what is damaged.
+        """
+        deadline = time.monotonic() + within_s
+        with self._connected() as database:
+            database.set_progress_handler(lambda: time.monotonic() > deadline, _LOOKED_AT_STEPS)
+            try:
+                found = [text for (text,) in database.execute("PRAGMA quick_check(1)")]
+            except sqlite3.OperationalError:
+                if time.monotonic() <= deadline:
+                    raise
+                return False
+            finally:
+                database.set_progress_handler(None, 0)
+        if found != ["ok"]:
+            raise self._damaged(" ".join(found))
+        return True
+
     def close(self) -> None:
         """Close the file; points that were not flushed are lost."""
         self._reader.close()
         self._database.close()
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection to what lies at the path now; what fails with it is an UnavailableError."""
+        try:
+            if self._opened is None or identity(self.path) != self._opened:
+                self._database.close()
+                self._open()
+            yield self._database
+        except (OSError, sqlite3.Error) as error:
+            if type(error) is sqlite3.DatabaseError:  # those that say more are of classes below it
+                raise self._damaged(str(error)) from error
+            raise UnavailableError(f"store {self.path}: {error}") from error
+
+    def _open(self) -> None:
+        self._opened: FileIdentity | None = None
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(
+            self.path, timeout=self.busy_s, check_same_thread=False, isolation_level=None
+        )
+        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+        self._opened = identity(self.path)
+
+    def _damaged(self, what: str) -> UnavailableError:
+        name = self.path.name
+        remedy = f"move {name}, {name}-wal and {name}-shm away together, and a new one is begun"
+        return UnavailableError(f"store {self.path}: damaged: {' '.join(what.split())}; {remedy}")
 
 
 def _row(point: Point) -> tuple[str, str, int, str, str]:

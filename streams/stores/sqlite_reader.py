@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ _HISTORY = """
 SELECT time_ms, series, fields FROM points
 WHERE measurement = ? AND asset = ? AND time_ms >= ? AND time_ms < ? ORDER BY time_ms, series
 """
-_FileIdentity = tuple[int, int]
+FileIdentity = tuple[int, int]
 
 
 class SqliteReader:
@@ -48,7 +49,7 @@ class SqliteReader:
         self.path, self.busy_s = path, busy_s
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
-        self._file: _FileIdentity | None = None
+        self._file: FileIdentity | None = None
 
     def latest(self, measurement: str, before_ms: int | None = None) -> Sequence[Row]:
         """Return the newest row of every series of ``measurement``, of those before ``before_ms``."""
@@ -89,22 +90,15 @@ class SqliteReader:
     def _opened(self) -> sqlite3.Connection | None:
         """Return the connection, None while there is nothing to connect to."""
         with self._lock:
-            file = self._identity()
+            file = identity(self.path)
+            if file is None and self._file is not None:
+                raise FileNotFoundError(errno.ENOENT, "No such file", str(self.path))
             if file is None or file != self._file:
                 self._database = None
             if file is not None and self._database is None:
                 self._database = self._connect()
             self._file = file if self._database else self._file
             return self._database
-
-    def _identity(self) -> _FileIdentity | None:
-        try:
-            found = self.path.stat()
-        except FileNotFoundError:
-            if self._file is not None:
-                raise
-            return None
-        return found.st_dev, found.st_ino
 
     def _connect(self) -> sqlite3.Connection | None:
         address = f"{self.path.resolve().as_uri()}?mode=ro"
@@ -113,3 +107,12 @@ class SqliteReader:
             return database
         database.close()
         return None
+
+
+def identity(path: Path) -> FileIdentity | None:
+    """Return which file lies at a path, None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

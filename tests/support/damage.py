@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from streams.stores.sqlite import SqliteStore
+from streams.stores.store import Point
+
+_PAGE_BYTES = 4096
+
 
 def locked(path: Path) -> sqlite3.Connection:
     """Hold the file for ourselves, as a repair or a copy does, until what is returned is closed."""
@@ -41,3 +46,19 @@ HARMS = [
     pytest.param(Path.unlink, "No such file", id="gone"),
     pytest.param(replaced, "not a database", id="replaced"),
 ]
+
+
+def damaged_store(path: Path) -> Path:
+    """Write a store of 10,000 points, and over a page in the midst of it, which few readers come by."""
+    store = SqliteStore(path)
+    store.add(
+        Point("scores", {"asset": f"CH-{i}"}, {"risk_7d": 0.1}, time_ms)
+        for i in range(50)
+        for time_ms in range(200)
+    )
+    store.flush()
+    store.close()
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2 // _PAGE_BYTES * _PAGE_BYTES)
+        file.write(b"\xa5" * _PAGE_BYTES)
+    return path

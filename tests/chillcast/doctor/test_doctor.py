@@ -22,8 +22,10 @@ from streams.kafka.embedded_broker import free_port
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
 from streams.stage import Incoming
+from streams.stores.sqlite import SqliteStore
 from streams.wire import messages
 from streams.wire.messages import Assignment, DeadLetter
+from tests.support.damage import damaged_store
 
 
 def found(settings: Settings) -> dict[str, Finding]:
@@ -53,6 +55,17 @@ def test_a_new_home_lacks_a_model_and_says_how_to_get_one(tmp_path: Path) -> Non
     assert findings["registry"].status == "warn"
     assert findings["store"].status == "ok"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_is_looked_at_for_damage(tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path))
+    SqliteStore(settings.store_path).close()
+    assert found(settings)["store"].detail.endswith("store.db can be written; it is whole")
+    damaged_store(settings.store_path)
+    store = found(settings)["store"]
+    assert store.status == "FAIL"
+    assert "store.db: damaged: " in store.detail
+    assert "move store.db, store.db-wal and store.db-shm away together" in store.detail
 
 
 def test_no_broker_is_a_warning_one_that_is_away_a_failure_that_skips_the_rest(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from chillcast.pipeline.stages import promotions_of
+from chillcast.pipeline.stages import create_worker, promotions_of
 from chillcast.settings import Settings
+from models.errors import UnavailableError
 from models.features.expectation import fit_expectation
 from models.registry.bundle import write_bundle
 from models.registry.promotion import CHAMPION, Promotion
+from tests.support.damage import damaged_store
 from tests.support.loaded_machines import machines, rows, slices
 from tests.support.toy_model import fleet, trained
 
@@ -59,3 +61,10 @@ def test_a_features_worker_with_an_expectation_imports_no_model_library(settings
 
 def test_an_import_of_a_model_library_is_found() -> None:
     assert "lightgbm" in heavy("import streams.champions.model_pool")
+
+
+def test_a_sink_refuses_a_damaged_store_and_says_what_to_do(tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path), broker="127.0.0.1:9")
+    damaged_store(settings.store_path)
+    with pytest.raises(UnavailableError, match=r"store\.db: damaged: .*; move store\.db, .* away together"):
+        create_worker("sink", settings)

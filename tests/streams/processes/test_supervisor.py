@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from streams.processes.supervisor import ChildStatus, Supervisor
+from tests.support.small_disk import SmallDisk
 
 Until = Callable[[Callable[[], bool]], None]
 IsRunning = Callable[[int], bool]
@@ -48,9 +49,13 @@ class Clock:
 class Run:
     """A supervisor under test, its clock and the alarms it gave."""
 
-    def __init__(self, commands: Mapping[str, Sequence[str]], folder: Path, until: Until) -> None:
+    def __init__(
+        self, commands: Mapping[str, Sequence[str]], folder: Path, until: Until, room_bytes: int = 0
+    ) -> None:
         self.clock, self.alarms, self.until = Clock(), list[str](), until
-        self.supervisor = Supervisor(commands, folder, alarm=self.alarms.append, clock=self.clock)
+        self.supervisor = Supervisor(
+            commands, folder, alarm=self.alarms.append, clock=self.clock, room_bytes=room_bytes
+        )
 
     def heard(self) -> int:
         """Watch once; return the number of alarms so far."""
@@ -239,3 +244,34 @@ def test_an_alarm_in_a_structured_log_is_passed_on_and_the_rest_is_not(tmp_path:
         until(lambda: run.heard() >= 2)
         run.supervisor.watch()
         assert run.alarms == ["worker sink: store away", "worker sink: two\nlines"]
+
+
+def test_a_disk_that_is_nearly_full_is_an_alarm_at_most_once_a_minute(
+    small_disk: SmallDisk, until: Until
+) -> None:
+    run = Run({"a": SLEEP}, small_disk.folder, until, room_bytes=4_000_000)
+    with run.supervisor:
+        assert run.alarms == []
+        small_disk.fill(leave_bytes=2_000_000)
+        for passed in (0, 59, 1):
+            run.clock.now += passed
+            run.supervisor.watch()
+        assert [f"2 MB are left on the disk of {small_disk.folder}" in text for text in run.alarms] == [
+            True
+        ] * 2
+        small_disk.make_room()
+        run.clock.now += 60
+        assert run.heard() == 2
+
+
+def test_a_worker_whose_log_cannot_be_opened_is_started_later(tmp_path: Path, until: Until) -> None:
+    (tmp_path / "logs").write_text("a file where the folder would be", encoding="utf-8")
+    run = Run({"a": SLEEP}, tmp_path / "logs", until)
+    with run.supervisor:
+        (alarm,) = run.alarms
+        assert alarm.startswith("worker a is not started: ")
+        assert alarm.endswith("next try in 0.5 s")
+        (tmp_path / "logs").unlink()
+        run.clock.now += 0.5
+        run.supervisor.watch()
+        assert run.pid("a")

@@ -17,6 +17,7 @@ from streams.stages.landing import LandingStage
 from streams.wire import messages
 from streams.wire.messages import DeadLetter, Watermark
 from tests.streams.stages.test_sink import pauses  # noqa: F401  (a fixture)
+from tests.support.small_disk import SmallDisk
 from tests.support.stored_windows import HOUR_MS, SCHEMA, windows
 
 TOPICS = Topics("t.")
@@ -107,3 +108,27 @@ def test_a_full_disk_is_waited_for_with_an_alarm(tmp_path: Path) -> None:
         a.endswith(f"nothing is lost, next try in {s} s") for a, s in zip(alarms, (1, 2), strict=True)
     ] == [True] * 2
     assert "No space left on device" in alarms[0]
+
+
+def test_a_disk_that_is_really_full_is_waited_for_and_left_clean(
+    small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alarms: list[str] = []
+    store = FeatureStore(small_disk.folder)
+    stage = LandingStage(store, TOPICS, lookup, alarms.append)
+    left: list[Path] = []
+
+    async def pause(_: float) -> None:
+        left.extend(small_disk.folder.rglob("*.partial"))
+        small_disk.make_room()
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    small_disk.fill()
+    event = arrive(5, messages.event(TOPICS.features, EVENT))
+    assert land(stage, of_windows(4, windows(list(range(1, 500)))), event) == []
+    (alarm,) = alarms
+    assert "No space left on device" in alarm
+    assert left == []
+    assert store.schema(SCHEMA.fingerprint) == SCHEMA
+    assert sum(len(store.read_windows(f, [])) for f in store.window_files(SCHEMA.fingerprint)) == 998
+    assert [e for f in store.event_files() for e in store.read_events(f)] == [EVENT]

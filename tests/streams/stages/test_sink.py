@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Flushed, Point, Rejection, Sink
 from streams.wire import messages
 from streams.wire.messages import Alert, DeadLetter, Drift, Scores, SensorReason, Watermark
+from tests.support.damage import damaged_store
+from tests.support.small_disk import SmallDisk
 
 TOPICS = Topics("t.")
 NOON_MS = 20_000 * DAY_MS + DAY_MS // 2
@@ -218,6 +221,70 @@ def test_a_store_that_does_not_answer_is_tried_again_with_an_alarm_and_nothing_i
     assert pauses == [1, 2, 4, 8, 16, 30, 30]
     assert alarms[0] == "store http://here: connection refused; nothing is lost, next try in 1 s"
     assert len(alarms) == 7
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Let pauses pass at once, and something happen in the first of them."""
+
+    def happens(what: Callable[[], object]) -> None:
+        acts = iter([what])
+
+        async def pause(_: float) -> None:
+            next(acts, int)()
+
+        monkeypatch.setattr(asyncio, "sleep", pause)
+
+    return happens
+
+
+Meanwhile = Callable[[Callable[[], object]], None]
+
+
+def test_a_store_that_another_process_has_locked_is_waited_for_with_an_alarm(
+    tmp_path: Path, meanwhile: Meanwhile
+) -> None:
+    store, other = SqliteStore(tmp_path / "store.db", busy_s=0.1), sqlite3.connect(tmp_path / "store.db")
+    other.execute("BEGIN IMMEDIATE")
+    meanwhile(other.rollback)
+    alarms: list[str] = []
+    assert settled(SinkStage(store, TOPICS, alarms.append), SCORES) == []
+    (alarm,) = alarms
+    assert alarm.endswith("store.db: database is locked; nothing is lost, next try in 1 s")
+    assert {row.tags["asset"] for row in store.latest("scores")} == {"a", "b"}
+
+
+def test_a_disk_that_is_full_is_waited_for_with_an_alarm(small_disk: SmallDisk, meanwhile: Meanwhile) -> None:
+    store = SqliteStore(small_disk.folder / "store.db")
+    many = [messages.scores(TOPICS.scores, scores(tuple(f"{i}-{j}" for j in range(50)))) for i in range(200)]
+    small_disk.fill(leave_bytes=100_000)
+    meanwhile(small_disk.make_room)
+    alarms: list[str] = []
+    assert settled(SinkStage(store, TOPICS, alarms.append), *map(arrive, many)) == []
+    (alarm,) = alarms
+    assert alarm.endswith("store.db: database or disk is full; nothing is lost, next try in 1 s")
+    assert len(store.latest("scores")) == 10_000
+    assert store.check(within_s=60.0)
+
+
+def test_a_damaged_store_is_an_alarm_and_its_successor_gets_every_point(
+    tmp_path: Path, meanwhile: Meanwhile
+) -> None:
+    path = damaged_store(tmp_path / "store.db")
+    store, away = SqliteStore(path), tmp_path / "away"
+    away.mkdir()
+    meanwhile(lambda: [file.rename(away / file.name) for file in tmp_path.glob("store.db*")])
+    alarms: list[str] = []
+    sent = [messages.scores(TOPICS.scores, scores(tuple(f"CH-{i}" for i in range(50))))]
+    stage = SinkStage(store, TOPICS, alarms.append)
+    store.add(
+        Point("scores", {"asset": f"CH-{i}"}, {"risk_7d": 0.2}, ms) for i in range(50) for ms in range(200)
+    )
+    assert settled(stage, *map(arrive, sent)) == []
+    (alarm,) = alarms
+    assert "store.db: damaged: database disk image is malformed; move store.db, " in alarm
+    assert store.check(within_s=60.0)
+    assert len(store.history("scores", "CH-7", 0, 10**15)) == 201
 
 
 def test_after_an_outage_the_pauses_start_anew(pauses: list[float]) -> None:

@@ -1,12 +1,25 @@
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from models.errors import ConfigError
+from models.errors import ConfigError, UnavailableError
 from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Point
+from tests.support.damage import damaged_store
+
+
+def score(asset: str, time_ms: int = 1) -> Point:
+    return Point("scores", {"asset": asset}, {"risk_7d": 0.1}, time_ms)
+
+
+def written(path: Path, *points: Point) -> SqliteStore:
+    store = SqliteStore(path, busy_s=0.1)
+    store.add(points)
+    store.flush()
+    return store
 
 
 def test_a_page_reads_while_a_worker_writes(tmp_path: Path) -> None:
@@ -29,3 +42,72 @@ def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(b"not a database, but long enough to be looked at" * 50)
     with pytest.raises(ConfigError, match=r"s\.db.*a writable SQLite database"):
         SqliteStore(path)
+
+
+def test_a_store_that_is_moved_away_is_begun_anew_and_keeps_what_it_has(tmp_path: Path) -> None:
+    path, away = tmp_path / "s.db", tmp_path / "away"
+    store = written(path, score("CH-1"))
+    away.mkdir()
+    for file in tmp_path.glob("s.db*"):
+        file.rename(away / file.name)
+    store.add([score("CH-2")])
+    store.flush()
+    assert [row.tags["asset"] for row in store.latest("scores")] == ["CH-2"]
+    assert [row.tags["asset"] for row in SqliteStore(path).latest("scores")] == ["CH-2"]
+    assert [row.tags["asset"] for row in SqliteStore(away / "s.db").latest("scores")] == ["CH-1"]
+
+
+def test_a_page_sees_the_store_that_lies_there_now(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    reader = written(path, score("CH-1"))
+    for file in tmp_path.glob("s.db*"):
+        file.unlink()
+    written(path, score("CH-2")).close()
+    assert [row.tags["asset"] for row in reader.latest("scores")] == ["CH-2"]
+
+
+def test_a_store_that_cannot_be_opened_anew_is_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "s.db"
+    store = written(path, score("CH-1"))
+    path.parent.rename(tmp_path / "away")
+    path.parent.write_text("a file where the folder was")
+    store.add([score("CH-2")])
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match=r"s\.db"):
+            store.flush()
+    path.parent.unlink()
+    assert store.flush().written == 1
+
+
+def test_a_whole_store_is_looked_at_as_far_as_time_allows(tmp_path: Path) -> None:
+    store = written(
+        tmp_path / "s.db", *[score(f"CH-{i}", time_ms) for i in range(50) for time_ms in range(200)]
+    )
+    assert store.check(within_s=60.0)
+    assert not store.check(within_s=0.0)
+    assert len(store.latest("scores")) == 50
+
+
+def test_a_damaged_store_is_found_out(tmp_path: Path) -> None:
+    store = SqliteStore(damaged_store(tmp_path / "s.db"))
+    with pytest.raises(UnavailableError, match=r"s\.db: damaged: .*move s\.db, s\.db-wal and s\.db-shm away"):
+        store.check(within_s=60.0)
+
+
+def test_a_row_that_is_no_point_is_named(tmp_path: Path) -> None:
+    store = written(tmp_path / "s.db", score("CH-1"))
+    with sqlite3.connect(tmp_path / "s.db") as database:
+        database.execute("UPDATE points SET fields = 'x{'")
+    with pytest.raises(UnavailableError, match=r"s\.db: damaged: a row is no point"):
+        store.latest("scores")
+
+
+def test_a_lock_of_another_process_is_waited_for_and_no_point_is_lost(tmp_path: Path) -> None:
+    store, other = written(tmp_path / "s.db"), sqlite3.connect(tmp_path / "s.db")
+    other.execute("BEGIN IMMEDIATE")
+    store.add([score("CH-1")])
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match=r"s\.db: database is locked"):
+            store.flush()
+    other.rollback()
+    assert store.flush().written == 1
