@@ -15,17 +15,26 @@ ROOT = Path(__file__).parents[1]
 
 
 def written() -> dict[str, tuple[set[str], set[str]]]:
-    """Return tags and fields by measurement, of one message of each kind."""
-    sink, drift = FakeSink(), Drift(detector="adwin", time_ms=1, value=1.0, text="moved", sensor="s0")
+    """Return all tags and fields by measurement, of messages of each kind."""
+    sink = FakeSink()
+    signals = [
+        Drift(detector="adwin", time_ms=1, value=1.0, text="moved", sensor="s0", asset=asset)
+        for asset in ("", "a")
+    ]
     sent = [
         messages.scores(TOPICS.scores, scores()),
         messages.watermark(TOPICS.scores, Watermark(1)),
         messages.alert(TOPICS.alerts, OPEN),
-        messages.drift(TOPICS.drift, drift),
-        messages.event(TOPICS.events, Event(1, "a", "shutdown")),
+        *[messages.drift(TOPICS.drift, signal) for signal in signals],
+        messages.event(TOPICS.events, Event(1, "a", "shutdown", "surge")),
     ]
     assert settled(SinkStage(sink, TOPICS), *map(arrive, sent)) == []
-    return {p.measurement: (set(p.tags), set(p.fields)) for p in sink.written}
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for point in sink.written:
+        tags, fields = found.setdefault(point.measurement, (set(), set()))
+        tags |= set(point.tags)
+        fields |= set(point.fields)
+    return found
 
 
 def documented() -> dict[str, tuple[str, str]]:
@@ -59,4 +68,4 @@ def test_every_detector_is_documented_and_no_other(page: str) -> None:
     said = set(re.findall(r"`([\w-]+)`", row))
     assert known - said == set()
     assert known >= {"adwin", "silent", "unit"}
-    assert said - known <= {"detector", "sensor", "drift", "value", "text", "asset"}
+    assert said - known <= {"detector", "sensor", "drift", "value", "text", "asset", "partition"}

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import itertools
 import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import attrgetter
 
 import msgspec
 
@@ -27,7 +24,6 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 _REFUSALS_EVERY_S = 60.0
-_LETTER_BYTES = 48 * 1024
 
 
 class SinkStage(Stateless):
@@ -46,16 +42,18 @@ class SinkStage(Stateless):
     ) -> None:
         self.sink, self.topics, self.alarm = sink, topics, alarm
         self._refusals = Refusals(alarm, clock)
-        self._last: Incoming | None = None
+        self._unanswered: list[tuple[Incoming, Sequence[Point]]] = []
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Hand the messages' points to the sink."""
         for message in received:
-            self._last = message
             try:
-                self.sink.add(self._points(message))
+                points = self._points(message)
             except RecordError as error:
                 yield messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, str(error)))
+            else:
+                self.sink.add(points)
+                self._unanswered.append((message, points))
 
     async def flush(self) -> Iterable[Outgoing]:
         """Return when the store has every point, with the dead letters of those it refused."""
@@ -84,24 +82,17 @@ class SinkStage(Stateless):
         return [event_point(messages.decode_json(message.value, Event))]
 
     def _letters(self, rejected: Sequence[Rejection]) -> list[Outgoing]:
-        """Return dead letters; one holds as many points, refused for one reason, as have room in it."""
-        last = self._last or Incoming("", 0, 0, None, None, "")
-        return [
-            messages.dead_letter(
-                self.topics.dead_letters,
-                DeadLetter(
-                    reason=f"store refused {len(points)} points: {reason}",
-                    topic=last.topic,
-                    partition=last.partition,
-                    offset=last.offset,
-                    key=points[0].tags.get("asset", ""),
-                    content_type="",
-                    payload=base64.b64encode(msgspec.json.encode(points)).decode(),
-                ),
-            )
-            for reason, same in itertools.groupby(rejected, attrgetter("reason"))
-            for points in _portions([rejection.point for rejection in same])
-        ]
+        """Return a dead letter for each message that the store refused points of."""
+        reasons = {id(rejection.point): rejection.reason for rejection in rejected}
+        sent, self._unanswered = self._unanswered, []
+        letters = []
+        for message, points in sent if rejected else ():
+            refused = [reasons[id(point)] for point in points if id(point) in reasons]
+            if refused:
+                why = "; ".join(dict.fromkeys(refused))
+                text = f"store refused {len(refused)} of {len(points)} points: {why}"
+                letters.append(messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, text)))
+        return letters
 
 
 class Refusals:
@@ -180,21 +171,6 @@ def event_point(event: Event) -> Point:
     if event.code:
         tags["code"] = event.code
     return Point("events", tags, {"count": 1.0}, event.time_ms)
-
-
-def _portions(points: Sequence[Point]) -> Iterator[Sequence[Point]]:
-    """Cut points into parts that a dead letter has room for, or of one point."""
-    part: list[Point] = []
-    size = 0
-    for point in points:
-        more = len(msgspec.json.encode(point))
-        if part and size + more > _LETTER_BYTES:
-            yield part
-            part, size = [], 0
-        part.append(point)
-        size += more
-    if part:
-        yield part
 
 
 def _watermark_point(watermark: Watermark, partition: int) -> Point:

@@ -296,28 +296,38 @@ def test_after_an_outage_the_pauses_start_anew(pauses: list[float]) -> None:
     assert pauses == [1, 2, 4, 1]
 
 
-def points_of(letter: DeadLetter) -> list[Point]:
-    return msgspec.json.decode(base64.b64decode(letter.payload), type=list[Point])
-
-
-def test_a_point_the_store_refuses_becomes_a_dead_letter_and_the_others_are_kept() -> None:
+def test_a_message_of_which_the_store_refuses_a_point_is_a_dead_letter_and_the_others_are_kept() -> None:
     sink = FakeSink(refused="b")
-    (out,) = settled(SinkStage(sink, TOPICS), SCORES)
+    (out,) = settled(SinkStage(sink, TOPICS), arrive(messages.watermark(TOPICS.scores, Watermark(5))), SCORES)
     letter = messages.decode_json(out.value, DeadLetter)
     assert out.topic == "t.dead-letters"
-    assert letter.reason == "store refused 1 points: out of bounds"
-    assert (letter.topic, letter.partition, letter.offset, letter.key) == ("t.scores", 1, 9, "b")
-    assert [p.tags for p in points_of(letter)] == [{"asset": "b"}]
-    assert [p.tags["asset"] for p in sink.written] == ["a"]
+    assert letter == DeadLetter.of(SCORES, "store refused 1 of 2 points: out of bounds")
+    assert [p.tags.get("asset") for p in sink.written] == [None, "a"]
 
 
-def test_points_refused_for_one_reason_share_letters_that_a_broker_takes() -> None:
+def test_a_dead_letter_that_is_sent_again_is_written_once_the_store_takes_it() -> None:
     sink = FakeSink(refused="b")
-    out = settled(SinkStage(sink, TOPICS), *[arrive(messages.scores(TOPICS.scores, scores(("b",))))] * 5_000)
-    letters = [messages.decode_json(o.value, DeadLetter) for o in out]
-    assert sum(len(points_of(letter)) for letter in letters) == 5_000
-    assert 1 < len(letters) < 50
-    assert max(len(o.value) for o in out) < 100_000
+    stage = SinkStage(sink, TOPICS)
+    (out,) = settled(stage, SCORES)
+    letter, sink.refused = messages.decode_json(out.value, DeadLetter), ""
+    again = Incoming(letter.topic, 1, 99, None, base64.b64decode(letter.payload), letter.content_type)
+    assert settled(stage, again) == []
+    assert [p.tags["asset"] for p in sink.written] == ["a", "a", "b"]
+
+
+def test_a_dead_letter_says_each_reason_once_and_the_next_batch_is_not_blamed() -> None:
+    @dataclass
+    class Strict(FakeSink):
+        def flush(self) -> Flushed:
+            taken, self.waiting = self.waiting, []
+            return Flushed(0, tuple(Rejection(p, f"no {p.tags['asset'][0]}") for p in taken))
+
+    stage = SinkStage(Strict(), TOPICS)
+    (out,) = settled(stage, arrive(messages.scores(TOPICS.scores, scores(("a1", "a2", "b1", "b2")))))
+    reason = messages.decode_json(out.value, DeadLetter).reason
+    assert reason == "store refused 4 of 4 points: no a; no b"
+    stage.sink = FakeSink()
+    assert settled(stage, SCORES) == []
 
 
 def test_points_refused_for_good_are_an_alarm_and_at_most_one_a_minute() -> None:
