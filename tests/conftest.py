@@ -30,7 +30,7 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """A disk of 24 MB; where none can be mounted, the test is skipped with the reason."""
+    """A disk of 24 MB; if none can be mounted, the test is skipped with the reason."""
     with mounted(tmp_path / "small", 24) as found:
         if isinstance(found, str):
             pytest.skip(found)

@@ -98,7 +98,7 @@ def run_demo(
 ) -> DemoResult:
     """Simulate, train on the first part, stream the rest, and judge the alerts by event.
 
-    Raises ConfigError where another command is at work in the same home.
+    Raises ConfigError if another command is at work in the same home.
     """
     with at_work(settings.home_path, "training", "streaming"):
         return _run(settings, fleet, scenario, replay_days, reporter)

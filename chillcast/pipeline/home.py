@@ -19,7 +19,7 @@ Work = Literal["streaming", "training"]
 def at_work(home: Path, *works: Work) -> Iterator[None]:
     """Have a home for oneself: for its workers and their files (streaming), or for what is learnt (training).
 
-    A process may do so again. Raises ConfigError, with the number of the other process, where one is at work
+    A process may do so again. Raises ConfigError, with the number of the other process, if one is at work
     already; what it holds is free again when it ends, however it ends.
     """
     with contextlib.ExitStack() as stack:

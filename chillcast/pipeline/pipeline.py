@@ -46,7 +46,7 @@ def running(
     """Start a broker where none is configured, create the topics and run one worker per stage.
 
     The fleet, as it is here, is handed to the workers in a file under the home folder. Raises ConfigError
-    where another command runs workers in it.
+    if another command runs workers in it.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(at_work(settings.home_path, "streaming"))

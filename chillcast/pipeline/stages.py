@@ -142,7 +142,7 @@ def _sink(settings: Settings, _: Fleet, topics: Topics) -> _StageSpec:
 
 
 def _refuse_damage(settings: Settings) -> None:
-    """Raise UnavailableError where the embedded store is damaged: what is written may not be found again."""
+    """Raise UnavailableError if the embedded store is damaged: what is written may not be found again."""
     from streams.stores.sqlite import SqliteStore  # noqa: PLC0415
 
     with closing(create_store(settings)) as store:

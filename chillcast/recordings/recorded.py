@@ -68,7 +68,7 @@ def parse_span(from_: str | None, until: str | None) -> Span:
 def replay_recording(settings: Settings, request: ReplayRequest, reporter: Reporter) -> dict[str, Any]:
     """Run a recording through broker, workers, model and alerts; return what is to be said of it.
 
-    Raises ConfigError where another command is at work in the same home.
+    Raises ConfigError if another command is at work in the same home.
     """
     with at_work(settings.home_path, "training", "streaming"):
         return _replay(settings, request, reporter)

@@ -55,8 +55,8 @@ def train_and_register(
     """Run a training, register what it made, and return what there is to say of it.
 
     Raises ModelError where it is to be ``promoted`` and the gate refuses it; it is registered all the same.
-    Raises UnavailableError, which says where the bundle lies, where the registry is away, and ConfigError
-    where another command learns in the same home.
+    Raises UnavailableError, which says where the bundle lies, if the registry is away, and ConfigError
+    if another command learns in the same home.
     """
     with at_work(settings.home_path, "training"):
         return _enrolled(settings, config, reporter, promoted=promoted, trials=trials, processes=processes)

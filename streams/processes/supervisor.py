@@ -128,7 +128,7 @@ class Supervisor:
             self._stop(child, max(0.1, deadline - time.monotonic()), grace_s)
 
     def _start(self, child: Child, now: float) -> None:
-        """Start a child; where even its log cannot be opened, try again after its pause."""
+        """Start a child; if even its log cannot be opened, try again after its pause."""
         try:
             child.heard = self._written(child)
             child.process = children.start(child.argv, self._log_file(child), self.environment)
@@ -139,7 +139,7 @@ class Supervisor:
             child.pause_s = min(2 * child.pause_s, _LONGEST_PAUSE_S)
 
     def _look_for_room(self, now: float) -> None:
-        """Raise the alarm, at most once a minute, where the disk of the logs is nearly full."""
+        """Raise the alarm, at most once a minute, if the disk of the logs is nearly full."""
         if now < self._room_due or not self.log_folder.is_dir():
             return
         free = shutil.disk_usage(self.log_folder).free

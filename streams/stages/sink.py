@@ -105,7 +105,7 @@ class Refusals:
         self._quiet_until_s = -math.inf
 
     def count(self, rejected: Sequence[Rejection]) -> None:
-        """Count what one flush was refused, and raise the alarm where one is due."""
+        """Count what one flush was refused, and raise the alarm if one is due."""
         if rejected:
             self._refused += len(rejected)
             self._reason = rejected[-1].reason

@@ -153,7 +153,7 @@ class Expiry:
 
     @classmethod
     def told(cls, words: str) -> Expiry | None:
-        """Return what the words say, None where they are about something else."""
+        """Return what the words say, None if they are about something else."""
         found = _EXPIRED.search(words)
         if found is None:
             return None
