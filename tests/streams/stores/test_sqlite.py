@@ -94,14 +94,6 @@ def test_a_damaged_store_is_found_out(tmp_path: Path) -> None:
         store.check(within_s=60.0)
 
 
-def test_a_row_that_is_no_point_is_named(tmp_path: Path) -> None:
-    store = written(tmp_path / "s.db", score("CH-1"))
-    with sqlite3.connect(tmp_path / "s.db") as database:
-        database.execute("UPDATE points SET fields = 'x{'")
-    with pytest.raises(UnavailableError, match=r"s\.db: damaged: a row is no point"):
-        store.latest("scores")
-
-
 def test_a_lock_of_another_process_is_waited_for_and_no_point_is_lost(tmp_path: Path) -> None:
     store, other = written(tmp_path / "s.db"), sqlite3.connect(tmp_path / "s.db")
     other.execute("BEGIN IMMEDIATE")
