@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 EMBEDDED := "not influx and not kafka and not faults"
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench notebook simulator-report keys lock clean
+.PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench notebook simulator-report keys house lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -79,6 +79,9 @@ simulator-report: setup ## simulate a year and write docs/simulator-report.md wi
 
 keys: setup ## write what every key of a fleet file and every setting is into docs/fleets.md and docs/settings.md
 	@exec env PYTHONPATH=. $(BIN)/python scripts/key_tables.py
+
+house: setup ## draw docs/images/house.svg from the imports
+	@exec $(BIN)/python scripts/house.py
 
 lock: setup ## resolve the locks; pins stay where they can, UPGRADE=--upgrade moves them all
 	@$(UV_COMPILE) --all-extras pyproject.toml requirements/build.in -o $(LOCK)
