@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chillcast.pipeline.publishing import GroupLag, Playing, publish
-from chillcast.pipeline.steering import tell
+from chillcast.pipeline.steering import send_control
 from chillcast.recordings.capturing import record
 from chillcast.recordings.recorded import ReplayRequest as Recording
 from chillcast.recordings.recorded import publish_recording
@@ -134,7 +134,7 @@ def check_steering(broker: str, prefix: str) -> None:
     def told(command: str, value: str | None, answer: str) -> None:
         while not any(answer in text for text in reporter.said):
             assert time.monotonic() < deadline, reporter.said
-            tell(mine, command, value)
+            send_control(mine, command, value)
             time.sleep(0.3)
 
     told("pause", None, "paused at 1970-01-02")
@@ -161,7 +161,7 @@ def test_the_control_topic_steers_a_running_replay(broker: str) -> None:
 )
 def test_a_command_that_makes_no_sense_is_refused(command: str, value: str | None, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        tell(settings("127.0.0.1:9", ""), command, value)
+        send_control(settings("127.0.0.1:9", ""), command, value)
 
 
 class Behind(Cluster):

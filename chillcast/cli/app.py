@@ -307,10 +307,10 @@ def control(
     broker: Broker = None,
 ) -> None:
     """Tell every replay that runs on a Kafka what to do."""
-    from chillcast.pipeline.steering import tell  # noqa: PLC0415
+    from chillcast.pipeline.steering import send_control  # noqa: PLC0415
 
     settings = read_settings(home=home, broker=broker)
-    tell(settings, command, value)
+    send_control(settings, command, value)
     typer.echo(f"{' '.join(filter(None, (command, value)))}: sent to every replay on {settings.broker}")
 
 

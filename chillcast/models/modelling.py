@@ -200,12 +200,12 @@ class Models:
         promotion = msgspec.structs.replace(before[0], number=self.promotions.next_number, **changes)
         self.promotions.claim(promotion)
         self.promotions.enforce(CHAMPION)
-        said = self._announced(promotion)
+        announced = self._announced(promotion)
         try:
             self.registry.mark(promotion)
         except UnavailableError as error:
-            return {**said, "registry": f"not told: {error}"}
-        return said
+            return {**announced, "registry": f"not told: {error}"}
+        return announced
 
     def history(self) -> list[dict[str, Any]]:
         """Return every promotion, oldest first, and from which offsets it scored, where a broker knows."""
@@ -263,8 +263,8 @@ class Models:
     def _objections(self, version: str, *, override: bool) -> str:
         """Return what speaks against a version; each verdict stays with it as a tag of its own."""
         verdict = self.gate(version)
-        said = msgspec.json.encode(verdict).decode()
-        self.registry.tag(self.fleet.name, version, f"gate.{_now_ms()}", said)
+        announced = msgspec.json.encode(verdict).decode()
+        self.registry.tag(self.fleet.name, version, f"gate.{_now_ms()}", announced)
         if verdict.passed or override:
             return verdict.objections
         raise ModelError(

@@ -23,7 +23,7 @@ Key = tuple[str, int]
 
 
 @dataclass
-class Said:
+class ShadowScores:
     """One risk a day and machine, by both; the outcomes; and how far each partition has come."""
 
     horizon: int
@@ -53,23 +53,23 @@ class Said:
         end_ms = np.array([end for _, end in both], np.int64)
         until_ms = min(self.reached_ms.values()) if len(self.reached_ms) == partitions else 0
         rows, label = matured(names, asset, end_ms, self.events, horizon_d, until_ms)
-        risks = [np.array([said[key] for key in both])[rows] for said in (self.challenger, self.champion)]
+        risks = [np.array([scores[key] for key in both])[rows] for scores in (self.challenger, self.champion)]
         return pair(asset[rows], label, *risks)
 
 
 async def judge_shadow(settings: Settings, fleet: Fleet, version: str) -> Pairing:
     """Return how a challenger fares, as far back as the topics reach; what cannot be read is passed over."""
-    topics, said = Topics(settings.topic_prefix), Said(fleet.horizon)
+    topics, scores = Topics(settings.topic_prefix), ShadowScores(fleet.horizon)
     async for message in _messages(settings, topics.shadow):
-        said.take(message, said.challenger, version)
+        scores.take(message, scores.challenger, version)
     async for message in _messages(settings, topics.scores):
-        said.take(message, said.champion, None)
+        scores.take(message, scores.champion, None)
     async for message in _messages(settings, topics.events):
         try:
-            said.events.append(messages.decode_json(message.value, Event))
+            scores.events.append(messages.decode_json(message.value, Event))
         except RecordError:
             continue
-    return said.judged(fleet.alerting.horizon_d, settings.partitions)
+    return scores.judged(fleet.alerting.horizon_d, settings.partitions)
 
 
 async def _messages(settings: Settings, topic: str) -> AsyncIterator[Incoming]:

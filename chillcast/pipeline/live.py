@@ -24,7 +24,7 @@ from streams.wire.messages import Alert, DeadLetter, Drift, Scores, Watermark
 class Gathered:
     """All that was read so far; ``last`` holds the newest scores of each partition.
 
-    `on_dead_letter` is called for each new reason; `on_alert`, by `tell`, for each case that opened or
+    `on_dead_letter` is called for each new reason; `on_alert`, by `report_due`, for each case that opened or
     closed, in order of event time. A case of a machine that is far behind the others comes too late for that.
     """
 
@@ -39,7 +39,7 @@ class Gathered:
     windows: int = 0
     last: dict[int, Scores] = field(default_factory=dict)
     _reasons: set[str] = field(default_factory=set)
-    _untold: list[tuple[int, str, int, Alert]] = field(default_factory=list)
+    _unreported: list[tuple[int, str, int, Alert]] = field(default_factory=list)
     _settled_ms: int = 0
     _watermark_ms: dict[int, int] = field(default_factory=dict)
     _ended: set[int] = field(default_factory=set)
@@ -65,14 +65,14 @@ class Gathered:
         else:
             self._progress(message)
 
-    def tell(self, *, all_told: bool = False) -> None:
+    def report_due(self, *, all_due: bool = False) -> None:
         """Tell the cases up to the watermark of all partitions, as it was when this was last called.
 
         Alerts and watermarks come on different topics: of what was read since, some may still be to come.
         """
-        until_ms = math.inf if all_told else self._settled_ms
-        while self._untold and self._untold[0][0] <= until_ms:
-            self.on_alert(heapq.heappop(self._untold)[-1])
+        until_ms = math.inf if all_due else self._settled_ms
+        while self._unreported and self._unreported[0][0] <= until_ms:
+            self.on_alert(heapq.heappop(self._unreported)[-1])
         self._settled_ms = self.watermark_ms
 
     def columns(self) -> tuple[list[str], Int64, Int64, Float64, Float64]:
@@ -105,7 +105,7 @@ class Gathered:
 
     def _alert(self, alert: Alert) -> None:
         if alert.stage != "update":
-            heapq.heappush(self._untold, (alert.time_ms, alert.asset, len(self.alerts), alert))
+            heapq.heappush(self._unreported, (alert.time_ms, alert.asset, len(self.alerts), alert))
             self.alerts.append(alert)
 
     def _progress(self, message: Incoming) -> None:
@@ -129,9 +129,9 @@ def follow(feed: Feed, gathered: Gathered, tick: Callable[[], None], timeout_s: 
     while (received := feed.poll(timeout_s)) or not gathered.ended:
         for message in received:
             gathered.take(message)
-        gathered.tell()
+        gathered.report_due()
         tick()
-    gathered.tell(all_told=True)
+    gathered.report_due(all_due=True)
 
 
 def await_sink(reader: Reader, gathered: Gathered, tick: Callable[[], None], give_up_s: float = 60.0) -> bool:

@@ -134,8 +134,8 @@ class BackgroundReplay:
         self._stopping = threading.Event()
         self._failure: Exception | None = None
         self._stack = ExitStack()
-        say = reporter.line if reporter else lambda _: None
-        steering = Steering(playing.speed, self._commands, self._ahead, say, self._ahead.began)
+        report = reporter.line if reporter else lambda _: None
+        steering = Steering(playing.speed, self._commands, self._ahead, report, self._ahead.began)
         self.player = Player(playing.open_at, steering)
         self._thread = threading.Thread(target=self._run, name="replay", daemon=True)
 

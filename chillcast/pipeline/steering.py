@@ -45,7 +45,7 @@ def _received(feed: Feed, reporter: Reporter) -> list[Control]:
     return found
 
 
-def tell(settings: Settings, command: str, value: str | None) -> None:
+def send_control(settings: Settings, command: str, value: str | None) -> None:
     """Send a command to the replays that run on the configured broker.
 
     Raises ConfigError where it makes no sense.

@@ -81,14 +81,14 @@ def _replay(settings: Settings, request: ReplayRequest, reporter: Reporter) -> d
         enrol(fitted, request.fleet, settings, source=request.path.name, seed=request.seed, reporter=reporter)
     source = _source(request, recorded)
     gathered = stream(settings, request.fleet, source, reporter, scored=fitted is not None)
-    said = _about(recorded.quality, request)
+    about = _about(recorded.quality, request)
     streamed = {"dead_letters": len(gathered.dead_letters), "quality": quality_of(gathered)}
     if fitted is None:
-        return {**said, **streamed}
+        return {**about, **streamed}
     names, asset, end_ms, risk, _ = gathered.columns()
     series = RiskSeries(names, asset, end_ms, risk[:, request.fleet.horizon])
     opened = sum(a.stage == "open" for a in gathered.alerts)
-    return {**_judged(request, recorded, series), **said, "alerts_published": opened, **streamed}
+    return {**_judged(request, recorded, series), **about, "alerts_published": opened, **streamed}
 
 
 def publish_recording(settings: Settings, request: ReplayRequest, reporter: Reporter) -> dict[str, Any]:
@@ -114,14 +114,14 @@ def publish_recording(settings: Settings, request: ReplayRequest, reporter: Repo
 def backtest_recording(request: ReplayRequest, reporter: Reporter) -> dict[str, Any]:
     """Do the same offline, through the same kernel."""
     recorded = _read(request, reporter)
-    said = _about(recorded.quality, request)
+    about = _about(recorded.quality, request)
     fitted = _fitted(request, recorded, reporter)
     if fitted is None:
-        return said
+        return about
     with reporter.step("scoring offline"):
         history = History(request.fleet, recorded.slices(), fitted.expectation)
         series = _series(history, lambda features: fitted.model.score(features)[:, request.fleet.horizon])
-    return {**_judged(request, recorded, series), **said}
+    return {**_judged(request, recorded, series), **about}
 
 
 def _read(request: ReplayRequest, reporter: Reporter) -> Playable:

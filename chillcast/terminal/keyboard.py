@@ -49,7 +49,7 @@ class Keyboard:
         if not self.listens or not select.select([self._stream], [], [], 0)[0]:
             return []
         typed = os.read(self._stream.fileno(), 64).decode(errors="ignore")
-        return [told for key in _keys(typed) if (told := self._meaning(key)) is not None]
+        return [control for key in _keys(typed) if (control := self._meaning(key)) is not None]
 
     def _meaning(self, key: str) -> Control | None:
         if key in (_LEFT, _RIGHT):

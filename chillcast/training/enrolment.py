@@ -86,10 +86,10 @@ def _enrolled(
     reporter.line(f"report: {documents / 'report.html'}")
     if promoted:
         models.promote(version, reason=f"trained on dataset {run.dataset.digest[:16]}")
-    return {"version": version, "bundle_sha256": bundle_sha256(bundle), **said(run)}
+    return {"version": version, "bundle_sha256": bundle_sha256(bundle), **described(run)}
 
 
-def said(run: TrainingRun) -> dict[str, Any]:
+def described(run: TrainingRun) -> dict[str, Any]:
     """Return a run's figures: the model's, each baseline's, those of machines that were held out."""
     return {
         "dataset": run.dataset.digest,

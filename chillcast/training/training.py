@@ -132,7 +132,7 @@ def train(
 
 
 def _search(trials: int, seed: int, reporter: Reporter) -> Search | None:
-    return functools.partial(tune, trials=trials, seed=seed, say=reporter.line) if trials else None
+    return functools.partial(tune, trials=trials, seed=seed, report=reporter.line) if trials else None
 
 
 def _dataset(store: FeatureStore, fleet: Fleet, config: TrainingConfig) -> Dataset:
@@ -220,9 +220,9 @@ def _see(
                 rows = np.flatnonzero(within(wait_ms, fleet.alerting.horizon_d))
                 hints.add(codes[rows], part.end_ms[rows], fitted.model.causes.score(part.values[rows]))
     asset, end_ms, risk = risks.columns()
-    told, alone = risk[:, 0], risk[:, 1]
+    scored, alone = risk[:, 0], risk[:, 1]
     values, now, named = sensors.columns()[2], levels.columns()[2], _hints(fitted, hints)
-    return _Seen(history.assets, asset, end_ms, told, alone, values, now, history.events, named)
+    return _Seen(history.assets, asset, end_ms, scored, alone, values, now, history.events, named)
 
 
 def _hints(fitted: Fitted, kept: Replayed) -> Hints | None:

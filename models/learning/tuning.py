@@ -14,7 +14,7 @@ _PATIENCE = 20
 
 
 def tune(
-    examples: Examples, start_ms: int, split_ms: int, *, trials: int, seed: int, say: Callable[[str], None]
+    examples: Examples, start_ms: int, split_ms: int, *, trials: int, seed: int, report: Callable[[str], None]
 ) -> Training:
     """Try parameters by a tree-structured Parzen estimator; return those with the lowest log-loss.
 
@@ -37,13 +37,13 @@ def tune(
         found = float(booster.best_score["valid_0"]["binary_logloss"])
         what = "as given" if trial.number == 0 else trial.params
         trees = f"{booster.best_iteration} trees"
-        say(f"trial {trial.number + 1} of {trials}: log-loss {found:.5f}, {trees}, {what}")
+        report(f"trial {trial.number + 1} of {trials}: log-loss {found:.5f}, {trees}, {what}")
         return found
 
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     study.optimize(loss, n_trials=trials)
     best = study.best_trial
-    say(f"trial {best.number + 1} of {trials} is best, log-loss {best.value:.5f}")
+    report(f"trial {best.number + 1} of {trials} is best, log-loss {best.value:.5f}")
     return given if best.number == 0 else _with(given, best.params)
 
 

@@ -111,7 +111,7 @@ def champion(folder: Path) -> tuple[str, Path]:
     return promotion.version, promoted_bundle(folder, promotion.version, promotion.sha256)
 
 
-def last_good(promotions: Promotions, cry: Callable[[str], None]) -> Expectation | None:
+def last_good(promotions: Promotions, raise_alarm: Callable[[str], None]) -> Expectation | None:
     """Return the expectation of the newest champion whose bundle is whole; each that is not is an alarm.
 
     Raises ModelError where there is none.
@@ -121,7 +121,7 @@ def last_good(promotions: Promotions, cry: Callable[[str], None]) -> Expectation
             folder = promoted_bundle(promotions.folder, promotion.version, promotion.sha256)
             return load_expectation(folder)
         except ModelError as error:
-            cry(f"champion {promotion.version} is of no use: {error}; an earlier one stays")
+            raise_alarm(f"champion {promotion.version} is of no use: {error}; an earlier one stays")
     raise ModelError(f"{promotions.folder}: no champion that can be used: train and promote a model")
 
 

@@ -73,13 +73,13 @@ class Steering:
     """What steers a player.
 
     ``commands`` returns what it was told since the last call, ``is_ahead`` whether a batch that ends at some
-    event time is too far ahead of who listens, ``say`` is told what was done.
+    event time is too far ahead of who listens, ``report`` is told what was done.
     """
 
     speed: float = MAX
     commands: Callable[[], Sequence[Control]] = tuple
     is_ahead: Callable[[int], bool] = lambda _: False
-    say: Callable[[str], None] = lambda _: None
+    report: Callable[[str], None] = lambda _: None
     began: Callable[[int], None] = lambda _: None
 
 
@@ -168,18 +168,18 @@ class Player:
         for command in self.steering.commands():
             self._do(command, end_ms)
 
-    def _do(self, told: Control, end_ms: int) -> None:
-        say, at = self.steering.say, utc(end_ms)
-        if told.command == "stop":
+    def _do(self, control: Control, end_ms: int) -> None:
+        report, at = self.steering.report, utc(end_ms)
+        if control.command == "stop":
             raise _StopError
-        if told.command == "seek" and told.time is not None:
-            time_ms = parse_time(told.time)
-            say(f"from {at} to {utc(time_ms)}")
+        if control.command == "seek" and control.time is not None:
+            time_ms = parse_time(control.time)
+            report(f"from {at} to {utc(time_ms)}")
             raise _SeekError(time_ms)
-        if told.command == "speed" and told.speed is not None:
-            self.speed = told.speed or MAX
+        if control.command == "speed" and control.speed is not None:
+            self.speed = control.speed or MAX
             self._anchor(end_ms)
-            say(f"speed {'max' if self.speed == MAX else f'{self.speed:g}'} from {at}")
-        elif told.command in ("pause", "resume"):
-            self._paused = told.command == "pause"
-            say(f"{'paused at' if self._paused else 'going on from'} {at}")
+            report(f"speed {'max' if self.speed == MAX else f'{self.speed:g}'} from {at}")
+        elif control.command in ("pause", "resume"):
+            self._paused = control.command == "pause"
+            report(f"{'paused at' if self._paused else 'going on from'} {at}")

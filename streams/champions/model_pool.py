@@ -71,17 +71,17 @@ class PromotedModels:
         promotions: Promotions,
         fleet: Fleet,
         *,
-        cry: Callable[[str], None] = alarm,
+        raise_alarm: Callable[[str], None] = alarm,
         clock: Callable[[], float] = time.monotonic,
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         self.recent = Recent(memory_bytes)
-        self.promotions, self.fleet, self.cry, self.clock = promotions, fleet, cry, clock
+        self.promotions, self.fleet, self.raise_alarm, self.clock = promotions, fleet, raise_alarm, clock
         self._loaded: dict[tuple[str, str], Candidate] = {}
         self._ready: dict[Role, Candidate] = {}
         self._refused: dict[Role, tuple[Promotion, float]] = {}
         self._loading = threading.Lock()
-        expectation = last_good(promotions, cry)
+        expectation = last_good(promotions, raise_alarm)
         self.schema = FeatureSchema(fleet, identity_of(expectation))
         for promotion in promotions.candidates():
             self.consider(promotion)
@@ -100,7 +100,7 @@ class PromotedModels:
         except ModelError as error:
             now = self._ready.get(assignment.role)
             place = f"version {now.version} takes its place" if now else "nothing takes its place"
-            self.cry(
+            self.raise_alarm(
                 f"{assignment.role} {assignment.version}, which scored before, is of no use: {error}; {place}"
             )
             return now
@@ -119,7 +119,7 @@ class PromotedModels:
         except ModelError as error:
             self._refused[role] = (promotion, self.clock() + _AGAIN_S)
             stays = f"version {now.version} stays" if now else "nobody has the role yet"
-            self.cry(f"{role} {promotion.version} was promoted and is refused: {error}; {stays}")
+            self.raise_alarm(f"{role} {promotion.version} was promoted and is refused: {error}; {stays}")
         else:
             log.warning("%s %s is ready", role, promotion.version)
 

@@ -41,7 +41,7 @@ class Watch:
             try:
                 self._hear(self.pool.promotions.newest(role))
             except ModelError as error:
-                self.pool.cry(str(error))
+                self.pool.raise_alarm(str(error))
             if role in self._heard:
                 self.pool.consider(self._heard[role])
 
@@ -80,7 +80,7 @@ class Watch:
                 try:
                     found.append(messages.decode_json(message.value, Promotion))
                 except RecordError as error:
-                    self.pool.cry(f"{message.topic} offset {message.offset}: {error}")
+                    self.pool.raise_alarm(f"{message.topic} offset {message.offset}: {error}")
         return found
 
 

@@ -163,9 +163,9 @@ class Supervisor:
         whole = new[: new.rfind(b"\n") + 1]
         child.heard += len(whole)
         for line in whole.decode("utf-8", "replace").splitlines():
-            cry = _attention(line)
-            if cry is not None:
-                self.alarm(f"worker {child.name}: {cry}")
+            attention = _attention(line)
+            if attention is not None:
+                self.alarm(f"worker {child.name}: {attention}")
 
     def _written(self, child: Child) -> int:
         path = self._log_file(child)

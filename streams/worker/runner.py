@@ -195,12 +195,12 @@ async def _loaded(
 async def _load(state: PartitionedLog, snapshots: Snapshots, stage: Stage, partition: int) -> None:
     """Read all snapshots, saying now and then how far that has come."""
     begin, end = await state.begin(partition), await state.end(partition)
-    said = time.monotonic()
+    reported = time.monotonic()
     async for messages in state.read(partition, begin, end):
         for message in messages:
             snapshots.read(message, stage)
-        if messages and time.monotonic() - said > _PROGRESS_S:
-            said = time.monotonic()
+        if messages and time.monotonic() - reported > _PROGRESS_S:
+            reported = time.monotonic()
             share = (messages[-1].offset - begin) / max(end - begin, 1)
             log.warning("partition %d: state %.0f %% loaded", partition, 100 * share)
 

@@ -73,7 +73,7 @@ def test_opened_and_closed_cases_are_told_and_daily_updates_are_not() -> None:
     gathered = Gathered(TOPICS, 1, told.append)
     for stage in ("open", "update", "closed"):
         gathered.take(arrive(messages.alert(TOPICS.alerts, msgspec.structs.replace(OPEN, stage=stage))))
-    gathered.tell(all_told=True)
+    gathered.report_due(all_due=True)
     assert [a.stage for a in told] == ["open", "closed"]
     assert gathered.alerts == told
 

@@ -30,9 +30,9 @@ def days(store: FeatureStore) -> list[int]:
 
 
 def test_what_lies_before_a_date_is_deleted_and_its_folders_with_it(store: FeatureStore) -> None:
-    said = prune(store, DAY_MS + 1, force=False)
-    assert (said["files"], said["datasets_lost"]) == (2, [])
-    assert said["bytes"] > 0
+    described = prune(store, DAY_MS + 1, force=False)
+    assert (described["files"], described["datasets_lost"]) == (2, [])
+    assert described["bytes"] > 0
     assert days(store) == [1, 2]
     assert store.event_files() == []
     assert len(list(store.folder.glob("**/day=*"))) == 2

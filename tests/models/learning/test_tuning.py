@@ -30,7 +30,7 @@ def slow() -> Fleet:
 def tuned(said: list[str], *, trials: int = 4, seed: int = 7, late: bool = True) -> Fitted:
     split_ms = int(0.75 * UNTIL * DAY_MS)
     events = [e for e in EVENTS if late or e.time_ms < split_ms + DAY_MS]
-    search = functools.partial(tune, trials=trials, seed=seed, say=said.append)
+    search = functools.partial(tune, trials=trials, seed=seed, report=said.append)
     history = History(slow(), slices(events))
     return fit(
         slow(), history, start_ms=0, until_ms=UNTIL * DAY_MS, seed=seed, progress=ignore, search=search

@@ -42,7 +42,7 @@ class Home:
 
     def pool(self) -> PromotedModels:
         return PromotedModels(
-            self.promotions, self.toy.fleet, cry=self.alarms.append, clock=lambda: self.now_s
+            self.promotions, self.toy.fleet, raise_alarm=self.alarms.append, clock=lambda: self.now_s
         )
 
     def write(self, version: str, model: RiskModel | ModelSet) -> Path:
@@ -176,7 +176,7 @@ def test_a_version_that_scored_before_is_given_and_where_it_is_lost_the_present_
 def test_a_set_follows_a_single_model_and_its_members_share_the_memory_of_the_worker(
     home: Home, toy: Trained
 ) -> None:
-    pool = PromotedModels(home.promotions, toy.fleet, cry=home.alarms.append, memory_bytes=1)
+    pool = PromotedModels(home.promotions, toy.fleet, raise_alarm=home.alarms.append, memory_bytes=1)
     for version, offset in (("2", 0.0), ("3", 0.5)):
         member = replace(toy.model, offset=offset)
         home.write(version, divided(toy.model, member, home.folder / "run" / version))
