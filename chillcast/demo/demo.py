@@ -38,7 +38,7 @@ class DemoSpan:
     end_ms: int
 
     @classmethod
-    def of(cls, scenario: Scenario, replay_days: int) -> DemoSpan:
+    def of_scenario(cls, scenario: Scenario, replay_days: int) -> DemoSpan:
         """Split a scenario's days into history and replay."""
         start_ms, end_ms = scenario.range_ms
         return cls(scenario.assets, start_ms, end_ms - replay_days * DAY_MS, end_ms)
@@ -107,7 +107,7 @@ def run_demo(
 def _run(
     settings: Settings, fleet: Fleet, scenario: Scenario, replay_days: int, reporter: Reporter
 ) -> DemoResult:
-    started, plan = time.monotonic(), DemoSpan.of(scenario, replay_days)
+    started, plan = time.monotonic(), DemoSpan.of_scenario(scenario, replay_days)
     warm_ms = fleet.sampling.windows_s[-1] * 1000
     expectation = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
     simulation = Simulation(scenario, fleet)

@@ -88,7 +88,7 @@ class Severity:
     faults: Float64
     scale: Float64
 
-    def of(self, key: str) -> Float64:
+    def developed(self, key: str) -> Float64:
         """Return the severity of one kind, shape (T, A)."""
         return np.asarray(self.faults[_INDEX[key]], np.float64)
 
@@ -99,13 +99,13 @@ class Severity:
     def wear(self) -> Wear:
         """Return where these faults act on the refrigerant cycle."""
         return Wear(
-            fouling=3.6 * self.of("fouling") + self.scale,
-            charge_lost=0.55 * self.of("leak"),
-            excess_oil=0.68 * self.of("excess_oil"),
-            condenser_flow_lost=0.5 * np.minimum(self.of("strainer"), 1.2),
-            evaporator_flow_lost=0.5 * np.minimum(self.of("evaporator_flow"), 1.2),
-            overcharge=0.4 * np.minimum(self.of("overcharge"), 1.0),
-            air=0.15 * self.of("air"),
+            fouling=3.6 * self.developed("fouling") + self.scale,
+            charge_lost=0.55 * self.developed("leak"),
+            excess_oil=0.68 * self.developed("excess_oil"),
+            condenser_flow_lost=0.5 * np.minimum(self.developed("strainer"), 1.2),
+            evaporator_flow_lost=0.5 * np.minimum(self.developed("evaporator_flow"), 1.2),
+            overcharge=0.4 * np.minimum(self.developed("overcharge"), 1.0),
+            air=0.15 * self.developed("air"),
         )
 
 

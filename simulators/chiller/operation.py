@@ -57,7 +57,7 @@ def operate(machines: Machines, duty: Duty) -> Operation:
     """
     demand = duty.demand.load
     wear = duty.severity.wear()
-    tower_k = 20.0 * np.minimum(duty.severity.of("tower"), 1.0)
+    tower_k = 20.0 * np.minimum(duty.severity.developed("tower"), 1.0)
     state = _balance(machines, demand, demand, duty.air.wet_bulb_c + tower_k, wear)
     limited = _overrides(machines, state) * duty.demand.wanted
     rows = np.nonzero(limited)
@@ -157,7 +157,7 @@ def _charge(state: Steady, wear: Wear) -> Rows:
 
 def _oil(machines: Machines, duty: Duty, state: Steady, wear: Wear) -> Rows:
     """Return oil and bearings: warm oil is thin, and a worn bearing warms it."""
-    of, motor = duty.severity.of, state.motor_load
+    of, motor = duty.severity.developed, state.motor_load
     sump = machines.sump_c + 5.0 * (motor - 0.7) + 0.15 * (_room_c(duty.air) - 20.0)
     sump = sump + 8.0 * wear.excess_oil + 3.0 * of("bearing")
     pumped = (1.0 - 0.55 * of("oil_filter")) * (1.0 - 0.5 * wear.excess_oil)
@@ -171,7 +171,7 @@ def _oil(machines: Machines, duty: Duty, state: Steady, wear: Wear) -> Rows:
 
 def _motor(machines: Machines, duty: Duty, state: Steady) -> Rows:
     """Return motor and drive: a winding's heat goes with the square of the current, a drive's with it."""
-    of, motor, room = duty.severity.of, state.motor_load, _room_c(duty.air)
+    of, motor, room = duty.severity.developed, state.motor_load, _room_c(duty.air)
     sound = machines.winding_k * motor**2
     excess = 2.8 * of("winding") * sound
     return {
@@ -187,7 +187,7 @@ def _compressor(machines: Machines, duty: Duty, state: Steady) -> Rows:
     """Return vanes, speed, and the surges that come when the head lies beyond the surge line."""
     load, head = state.load, state.head
     speed = np.clip(0.3 + 0.45 * np.sqrt(np.maximum(head, 0.0)) + 0.25 * load, 0.5, 1.0)
-    line = machines.surge_head * (1.0 - 0.22 * duty.severity.of("surge_line"))
+    line = machines.surge_head * (1.0 - 0.22 * duty.severity.developed("surge_line"))
     margin = head - line * (0.95 + 0.55 * load)
     return {
         Channel.VANE: np.clip(80.0 * load**1.2 * (0.6 + 0.4 * head), 5.0, 100.0),

@@ -64,7 +64,7 @@ class Sequencer:
         """Return the order in which machines of a plant are called for, 0 for the lead; plants differ."""
         plants = self._plants
         lead = day // _ROTATION_D + np.arange(len(plants.size))
-        return np.asarray((plants.place - lead[plants.of]) % plants.size[plants.of], np.int64)
+        return np.asarray((plants.place - lead[plants.plant_of]) % plants.size[plants.plant_of], np.int64)
 
 
 @compiled

@@ -93,10 +93,10 @@ class Group:
         self._number, self._scenario, self._clock = number, scenario, scenario.clock
         self._plants = plants = draw_plants(site, SIZE, scenario.climates)
         self._models = draw_models(build, len(plants.size))
-        models = tuple(self._models[p] for p in plants.of)
-        self._machines = machines = draw_machines(build, models, plants.of, plants.coldest_condenser_c)
+        models = tuple(self._models[p] for p in plants.plant_of)
+        self._machines = machines = draw_machines(build, models, plants.plant_of, plants.coldest_condenser_c)
         self._weather = Weather(scenario.climates, plants.climate, regional, air)
-        capacity_kw: Float64 = np.bincount(plants.of, machines.capacity_kw).astype(np.float64)
+        capacity_kw: Float64 = np.bincount(plants.plant_of, machines.capacity_kw).astype(np.float64)
         self._buildings = Buildings(use, plants.building, capacity_kw, plants.size)
         self._sequencer = Sequencer(plants, machines.capacity_kw, self._clock)
         self._policy = policy = scenario.maintenance
@@ -132,7 +132,7 @@ class Group:
                 "building": BUILDINGS[plants.building[p]].name,
                 "climate": climates[plants.climate[p]].name,
             }
-            for a, p in enumerate(plants.of[: self._shown].tolist())
+            for a, p in enumerate(plants.plant_of[: self._shown].tolist())
         }
 
     def day(self, day: int) -> tuple[Float32, list[Event]]:
@@ -165,14 +165,14 @@ class Group:
         free = ~self._controller.locked_out(day)
         log = self._crew(day, free, severity, changes)
         demand = self._sequencer.day(day, load_kw, free)
-        return _DayPlan(load_kw, free, Duty(air.take(plants.of), demand, severity)), log
+        return _DayPlan(load_kw, free, Duty(air.take(plants.plant_of), demand, severity)), log
 
     def _take_over(self, trip: Trip, day: int, plan: _DayPlan, operation: Operation) -> None:
         """Plan the rest of the day anew for the plant of a machine that has shut down."""
         after = slice(trip.step + 1, None)
         plan.free[trip.step + 1 : trip.back_step, trip.column] = False
         demand = self._sequencer.day(day, plan.load_kw, plan.free)
-        plant = np.flatnonzero(self._plants.of == self._plants.of[trip.column])
+        plant = np.flatnonzero(self._plants.plant_of == self._plants.plant_of[trip.column])
         plan.duty.demand.load[after, plant] = demand.load[after, plant]
         plan.duty.demand.wanted[after, plant] = demand.wanted[after, plant]
         again = operate(self._machines.take(plant), plan.duty.take(plant))
@@ -204,7 +204,7 @@ class Group:
         """Find what caused a shutdown, note it, and mend everything that may have had a part in it."""
         asset = self._names[trip.column]
         suspects = () if trip.is_sudden else _SUSPECTS[trip.code]
-        size = {key: float(severity.of(key)[trip.step, trip.column]) for key in suspects}
+        size = {key: float(severity.developed(key)[trip.step, trip.column]) for key in suspects}
         worst = max(size, key=lambda key: size[key], default="")
         cause = worst if worst and size[worst] >= _IMPLICATED else ""
         self._truth.shutdowns.append(ShutdownRecord(asset, trip.time_ms, trip.code, cause, trip.is_sudden))

@@ -42,7 +42,7 @@ class Reading:
         """Which machines ran, shape (T, A)."""
         return self.done.running
 
-    def of(self, channel: Channel) -> Float64:
+    def quantity(self, channel: Channel) -> Float64:
         """Return one channel, shape (T, A)."""
         return np.asarray(self.done.channels[:, channel], np.float64)
 
@@ -72,15 +72,15 @@ def _state(key: str, read: Callable[[Reading], Flags | Int8 | Float64]) -> Publi
 
 
 def _channel(channel: Channel) -> Read:
-    return lambda r: r.of(channel)
+    return lambda r: r.quantity(channel)
 
 
 def _difference(high: Channel, low: Channel) -> Read:
-    return lambda r: r.of(high) - r.of(low)
+    return lambda r: r.quantity(high) - r.quantity(low)
 
 
 def _pressure(channel: Channel) -> Read:
-    return lambda r: refrigerant_of(r.machines.refrigerant).pressure_bar(r.of(channel))
+    return lambda r: refrigerant_of(r.machines.refrigerant).pressure_bar(r.quantity(channel))
 
 
 def _of_machine(values: Callable[[Machines], Float64]) -> Read:
@@ -88,24 +88,24 @@ def _of_machine(values: Callable[[Machines], Float64]) -> Read:
 
 
 def _chilled_flow(r: Reading) -> Float64:
-    return r.machines.stream_evaporator / WATER_KJ * r.of(Channel.CHILLED_FLOW)
+    return r.machines.stream_evaporator / WATER_KJ * r.quantity(Channel.CHILLED_FLOW)
 
 
 def _condenser_flow(r: Reading) -> Float64:
-    return r.machines.stream_condenser / WATER_KJ * r.of(Channel.CONDENSER_FLOW)
+    return r.machines.stream_condenser / WATER_KJ * r.quantity(Channel.CONDENSER_FLOW)
 
 
 def _suction(r: Reading) -> Float64:
-    return r.of(Channel.EVAPORATING) + 0.8
+    return r.quantity(Channel.EVAPORATING) + 0.8
 
 
 def _oil_pump(r: Reading) -> Float64:
     """Return the pressure after the oil pump: the sump stands at evaporator pressure."""
-    return _pressure(Channel.EVAPORATING)(r) + r.of(Channel.OIL_PRESSURE)
+    return _pressure(Channel.EVAPORATING)(r) + r.quantity(Channel.OIL_PRESSURE)
 
 
 def _thrust_oil(r: Reading) -> Float64:
-    return 0.6 * r.of(Channel.BEARING) + 0.4 * r.of(Channel.SUMP)
+    return 0.6 * r.quantity(Channel.BEARING) + 0.4 * r.quantity(Channel.SUMP)
 
 
 def _winding(phase: int) -> Read:
@@ -113,26 +113,28 @@ def _winding(phase: int) -> Read:
 
     def read(r: Reading) -> Float64:
         cooler = r.machines.hot_phase != phase
-        return np.asarray(r.of(Channel.WINDING) - cooler * r.of(Channel.WINDING_SPREAD), np.float64)
+        return np.asarray(
+            r.quantity(Channel.WINDING) - cooler * r.quantity(Channel.WINDING_SPREAD), np.float64
+        )
 
     return read
 
 
 def _current(r: Reading) -> Float64:
-    return r.machines.full_load_a * r.of(Channel.MOTOR_LOAD) / 100.0
+    return r.machines.full_load_a * r.quantity(Channel.MOTOR_LOAD) / 100.0
 
 
 def _supply(r: Reading) -> Float64:
-    return SUPPLY_V * (1.0 - 0.015 * r.of(Channel.MOTOR_LOAD) / 100.0)
+    return SUPPLY_V * (1.0 - 0.015 * r.quantity(Channel.MOTOR_LOAD) / 100.0)
 
 
 def _power_factor(r: Reading) -> Float64:
-    motor = r.of(Channel.MOTOR_LOAD) / 100.0
+    motor = r.quantity(Channel.MOTOR_LOAD) / 100.0
     return np.where(r.machines.has_drive, 0.96, 0.90 - 0.30 * (1.0 - np.minimum(motor, 1.0)) ** 2) * r.running
 
 
 def _proven(channel: Channel) -> Callable[[Reading], Flags]:
-    return lambda r: r.of(channel) > _FLOW_PROVEN
+    return lambda r: r.quantity(channel) > _FLOW_PROVEN
 
 
 def _mode(r: Reading) -> Float64:
@@ -183,7 +185,7 @@ POINTS = (
     PublishedPoint("thrust_position", _channel(Channel.THRUST), 0.01, resolution=0.01, wander=4.0),
     PublishedPoint("oil_sump_temp", _channel(Channel.SUMP), 0.3, wander=4.0),
     PublishedPoint(
-        "oil_feed_temp", lambda r: r.of(Channel.SUMP) - _FEED_COOLER_K * r.running, 0.3, wander=4.0
+        "oil_feed_temp", lambda r: r.quantity(Channel.SUMP) - _FEED_COOLER_K * r.running, 0.3, wander=4.0
     ),
     PublishedPoint("oil_pump_pressure", _oil_pump, relative=0.01, resolution=0.01),
     PublishedPoint(

@@ -22,12 +22,12 @@ _COLDEST_CONDENSER_C = (18.3, 27.0)
 class Plants:
     """``P`` plants with ``A`` machines in all, those of one plant next to each other.
 
-    ``of`` (A,) is the plant of a machine and ``place`` (A,) its number there, from 0. ``size``, ``building``
-    and ``climate`` (P,) are the number of machines, and indices into ``BUILDINGS`` and a scenario's climates;
-    ``coldest_condenser_c`` (P,) is the least that the towers cool their water to.
+    ``plant_of`` (A,) is the plant of a machine and ``place`` (A,) its number there, from 0. ``size``,
+    ``building`` and ``climate`` (P,) are the number of machines, and indices into ``BUILDINGS`` and a
+    scenario's climates; ``coldest_condenser_c`` (P,) is the least that the towers cool their water to.
     """
 
-    of: Int64
+    plant_of: Int64
     place: Int64
     size: Int64
     building: Int64
@@ -46,11 +46,11 @@ def draw_plants(rng: np.random.Generator, assets: int, climates: Sequence[Climat
     ends = np.cumsum(sizes)
     count = int(np.searchsorted(ends, assets)) + 1
     size = np.diff(np.minimum(ends[:count], assets), prepend=0)
-    of = np.repeat(np.arange(count), size)
+    plant_of = np.repeat(np.arange(count), size)
     weight = np.array([c.share for c in climates])
     return Plants(
-        of=of,
-        place=np.arange(assets) - (np.cumsum(size) - size)[of],
+        plant_of=plant_of,
+        place=np.arange(assets) - (np.cumsum(size) - size)[plant_of],
         size=size,
         building=rng.choice(len(BUILDINGS), count, p=[b.share for b in BUILDINGS]),
         climate=rng.choice(len(climates), count, p=weight / weight.sum()),

@@ -51,7 +51,7 @@ class Candidate:
 class ModelPool(Protocol):
     """What a stage asks for models."""
 
-    def of(self, assignment: Assignment) -> Candidate | None:
+    def candidate(self, assignment: Assignment) -> Candidate | None:
         """Return the version of an assignment; where it is lost, who has the role now."""
 
     def ready(self, role: Role) -> Candidate | None:
@@ -93,7 +93,7 @@ class PromotedModels:
         """Return who is to have a role from the next batch on."""
         return self._ready.get(role)
 
-    def of(self, assignment: Assignment) -> Candidate | None:
+    def candidate(self, assignment: Assignment) -> Candidate | None:
         """Return the version of an assignment; where it is lost, say so and return who has the role now."""
         try:
             return self._load(assignment.version, assignment.sha256)

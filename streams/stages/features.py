@@ -307,7 +307,7 @@ class FeatureStage:
         return messages.drift(self.topics.drift, drift)
 
     def _dead(self, message: Incoming, reason: str) -> Outgoing:
-        return messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, reason))
+        return messages.dead_letter(self.topics.dead_letters, DeadLetter.from_message(message, reason))
 
     def _common(self) -> _PartitionState:
         return _PartitionState(

@@ -48,7 +48,9 @@ class LandingStage(Stateless):
             try:
                 self._keep(message)
             except RecordError as error:
-                yield messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, str(error)))
+                yield messages.dead_letter(
+                    self.topics.dead_letters, DeadLetter.from_message(message, str(error))
+                )
 
     async def flush(self) -> Iterable[Outgoing]:
         """Return when all that was kept is on the disk."""

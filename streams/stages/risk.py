@@ -156,12 +156,12 @@ class RiskStage:
             self._install(assignment)
         rival = self.schedule.at(offset, CHALLENGER)
         if rival != self._rival:
-            self._rival, self._challenger = rival, self.pool.of(rival) if rival else None
+            self._rival, self._challenger = rival, self.pool.candidate(rival) if rival else None
 
     def _install(self, assignment: Assignment | None) -> None:
         """Make another version the champion; what was learnt of the last one's scores is of no use to it."""
         self.assignment = assignment
-        found = self.pool.of(assignment) if assignment else self.pool.ready(CHAMPION)
+        found = self.pool.candidate(assignment) if assignment else self.pool.ready(CHAMPION)
         named = assignment or found
         if named is not None:
             self._belong(named)
@@ -186,7 +186,9 @@ class RiskStage:
         try:
             record = self._decoded(message)
         except RecordError as error:
-            return [messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, str(error)))]
+            return [
+                messages.dead_letter(self.topics.dead_letters, DeadLetter.from_message(message, str(error)))
+            ]
         if isinstance(record, Windows):
             return self._score(record)
         return self._happened(record) if isinstance(record, Event) else self._pass(record)

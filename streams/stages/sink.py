@@ -50,7 +50,9 @@ class SinkStage(Stateless):
             try:
                 points = self._points(message)
             except RecordError as error:
-                yield messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, str(error)))
+                yield messages.dead_letter(
+                    self.topics.dead_letters, DeadLetter.from_message(message, str(error))
+                )
             else:
                 self.sink.add(points)
                 self._unanswered.append((message, points))
@@ -91,7 +93,9 @@ class SinkStage(Stateless):
             if refused:
                 why = "; ".join(dict.fromkeys(refused))
                 text = f"store refused {len(refused)} of {len(points)} points: {why}"
-                letters.append(messages.dead_letter(self.topics.dead_letters, DeadLetter.of(message, text)))
+                letters.append(
+                    messages.dead_letter(self.topics.dead_letters, DeadLetter.from_message(message, text))
+                )
         return letters
 
 

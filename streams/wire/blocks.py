@@ -34,7 +34,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     arrived_ms: int | None = None
 
 
-def of(samples: Samples, schema: str, arrived_ms: int | None = None) -> Block:
+def to_block(samples: Samples, schema: str, arrived_ms: int | None = None) -> Block:
     """Return the block of at least one row."""
     return Block(
         schema=schema,

@@ -169,7 +169,7 @@ class DeadLetter(_Message, frozen=True):
     payload: str
 
     @classmethod
-    def of(cls, message: Incoming, reason: str) -> DeadLetter:
+    def from_message(cls, message: Incoming, reason: str) -> DeadLetter:
         """Make the dead letter of a message; the payload is cut at 64 kB."""
         return cls(
             reason=checks.clip(reason, 2000),
@@ -262,7 +262,7 @@ def sample(topic: str, record: Sample) -> Outgoing:
 
 def block(topic: str, samples: Samples, schema: str, arrived_ms: int | None = None) -> Outgoing:
     """Encode at least one row, of one or several assets, and when they came as the source counts time."""
-    data = msgspec.msgpack.encode(blocks.of(samples, schema, arrived_ms))
+    data = msgspec.msgpack.encode(blocks.to_block(samples, schema, arrived_ms))
     return Outgoing(topic, samples.assets[0].encode(), data, BLOCK)
 
 

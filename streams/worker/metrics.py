@@ -75,7 +75,7 @@ class Metrics:
         self.stage, self.topic, self.clock = stage, topic, clock
         self.families = families or Families()
 
-    def of(self, topic: str) -> Metrics:
+    def of_topic(self, topic: str) -> Metrics:
         """Return the metrics of another source topic, in the same registry."""
         return Metrics(self.stage, topic, clock=self.clock, families=self.families)
 

@@ -85,7 +85,7 @@ class Runner:
         if not new:
             return []
         out = list(self.stage.process([m for m in new if not m.damage]))
-        out += [dead_letter(self.dead_letters, DeadLetter.of(m, m.damage)) for m in new if m.damage]
+        out += [dead_letter(self.dead_letters, DeadLetter.from_message(m, m.damage)) for m in new if m.damage]
         self.position = new[-1].offset + 1
         return out
 

@@ -125,7 +125,7 @@ class Lane:
 
     def __init__(self, worker: Worker, source: str) -> None:
         self.worker, self.source = worker, source
-        self.metrics = worker.metrics.of(source)
+        self.metrics = worker.metrics.of_topic(source)
         self.runners: dict[int, Runner] = {}
         self.generation = -1
         self._saves = SaveSchedule(worker.options.state_interval_s)

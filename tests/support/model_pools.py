@@ -33,7 +33,7 @@ class Held:
         self.promoted[role] = found
         return found
 
-    def of(self, assignment: Assignment) -> Candidate | None:
+    def candidate(self, assignment: Assignment) -> Candidate | None:
         return self.known.get(assignment.version, self.promoted.get(assignment.role))
 
     def ready(self, role: Role) -> Candidate | None:

@@ -128,7 +128,7 @@ def test_dead_letters_of_the_day_are_counted_and_the_last_one_told(bootstrap: st
     assert found(settings)["dead letters"].status == "ok"
     with Publisher(Connection(bootstrap)) as publisher:
         for offset in (3, 4):
-            letter = DeadLetter.of(Incoming(topics.telemetry, 1, offset, b"a", b"x", ""), "no good")
+            letter = DeadLetter.from_message(Incoming(topics.telemetry, 1, offset, b"a", b"x", ""), "no good")
             publisher.send(1, messages.dead_letter(topics.dead_letters, letter))
     finding = found(settings)["dead letters"]
     assert finding.status == "warn"

@@ -34,7 +34,7 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
                 (6, bytes(MAX_PAYLOAD_BYTES), "asset 'c': unknown"),
                 (7, b"{", "not JSON"),
             ):
-                content = DeadLetter.of(
+                content = DeadLetter.from_message(
                     Incoming(TOPICS.telemetry, 1, offset, b"a", value, "text/plain"), reason
                 )
                 publisher.send(1, messages.dead_letter(TOPICS.dead_letters, content))
@@ -70,7 +70,7 @@ def test_letters_are_counted_by_reason_looked_into_and_sent_again_once_each(sett
 def test_a_batch_that_could_not_be_decoded_is_no_message_to_send_again(
     content_type: str, *, is_whole: bool
 ) -> None:
-    content = DeadLetter.of(Incoming("t-telemetry", 1, 5, b"a", b"{}", content_type), "why")
+    content = DeadLetter.from_message(Incoming("t-telemetry", 1, 5, b"a", b"{}", content_type), "why")
     assert Letter(1, 0, content).is_whole == is_whole
 
 

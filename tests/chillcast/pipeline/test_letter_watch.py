@@ -7,7 +7,7 @@ from streams.wire.messages import DeadLetter
 
 
 def letter(reason: str) -> Incoming:
-    content = DeadLetter.of(Incoming("telemetry", 1, 7, b"a", b"x", ""), reason)
+    content = DeadLetter.from_message(Incoming("telemetry", 1, 7, b"a", b"x", ""), reason)
     out = messages.dead_letter("dead-letters", content)
     return Incoming(out.topic, 1, 0, out.key, out.value, out.content_type)
 

@@ -104,7 +104,7 @@ def test_cases_of_several_partitions_are_told_in_order_of_event_time() -> None:
 
 def test_drift_and_dead_letters_are_kept(gathered: Gathered) -> None:
     drift = Drift(detector="adwin", time_ms=1, value=1.0, text="moved")
-    letter = DeadLetter.of(Incoming("t.telemetry", 0, 3, b"a", b"x", ""), "no good")
+    letter = DeadLetter.from_message(Incoming("t.telemetry", 0, 3, b"a", b"x", ""), "no good")
     gathered.take(arrive(messages.drift(TOPICS.drift, drift)))
     gathered.take(arrive(messages.dead_letter(TOPICS.dead_letters, letter)))
     assert (gathered.drift, gathered.dead_letters) == ([drift], [letter])
@@ -114,7 +114,7 @@ def test_the_first_dead_letter_of_each_reason_is_told() -> None:
     told: list[str] = []
     gathered = Gathered(TOPICS, 1, on_dead_letter=told.append)
     for reason in ("no good", "no good", "worse"):
-        letter = DeadLetter.of(Incoming("t.telemetry", 0, 3, b"a", b"x", ""), reason)
+        letter = DeadLetter.from_message(Incoming("t.telemetry", 0, 3, b"a", b"x", ""), reason)
         gathered.take(arrive(messages.dead_letter(TOPICS.dead_letters, letter)))
     assert told == ["dead letter from t.telemetry/0: no good", "dead letter from t.telemetry/0: worse"]
     assert len(gathered.dead_letters) == 3

@@ -54,7 +54,7 @@ def test_what_wears_by_use_stands_still_while_the_machine_does(kind: Gradual) ->
     for day in range(20):
         faults.advance(CLOCK, day, np.ones(30))
     severity, _ = faults.advance(CLOCK, 20, np.zeros(30))
-    grown = severity.of(kind.key)[-1] - severity.of(kind.key)[0]
+    grown = severity.developed(kind.key)[-1] - severity.developed(kind.key)[0]
     assert (grown.max() > 0) != kind.by_use
 
 
@@ -62,7 +62,7 @@ def test_a_fault_that_was_far_on_before_the_first_day_is_not_there() -> None:
     faults = faults_of(6, {"strainer": 12.0}, 300)
     severity, changes = faults.advance(CLOCK, 0, np.ones(300))
     assert 0 < len(changes) < 150
-    assert severity.of("strainer")[0].max() < 0.5
+    assert severity.developed("strainer")[0].max() < 0.5
 
 
 def test_air_gets_only_into_machines_below_its_pressure() -> None:

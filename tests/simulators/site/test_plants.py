@@ -20,7 +20,7 @@ def test_every_machine_has_a_plant_and_a_place_in_it(seed: int, assets: int) -> 
     assert plants.size.sum() == assets
     assert (plants.size > 0).all()
     for plant, (first, end) in enumerate(zip(plants.first, plants.first[1:], strict=False)):
-        assert (plants.of[first:end] == plant).all()
+        assert (plants.plant_of[first:end] == plant).all()
         assert plants.place[first:end].tolist() == list(range(end - first))
 
 

@@ -164,10 +164,10 @@ def test_a_version_that_scored_before_is_given_and_where_it_is_lost_the_present_
     second = home.promote("2")
     pool = home.pool()
     earlier = Assignment(role=CHAMPION, version="1", sha256=bundle_sha256(home.folder / "1"), offset=3)
-    found = pool.of(earlier)
+    found = pool.candidate(earlier)
     assert found is not None
     assert found.version == "1"
-    lost = pool.of(Assignment(role=CHAMPION, version="0", sha256="0", offset=1))
+    lost = pool.candidate(Assignment(role=CHAMPION, version="0", sha256="0", offset=1))
     assert lost is not None
     assert lost.is_of(second)
     assert "champion 0, which scored before, is of no use" in home.alarms[0]

@@ -301,7 +301,7 @@ def test_a_message_of_which_the_store_refuses_a_point_is_a_dead_letter_and_the_o
     (out,) = settled(SinkStage(sink, TOPICS), arrive(messages.watermark(TOPICS.scores, Watermark(5))), SCORES)
     letter = messages.decode_json(out.value, DeadLetter)
     assert out.topic == "t.dead-letters"
-    assert letter == DeadLetter.of(SCORES, "store refused 1 of 2 points: out of bounds")
+    assert letter == DeadLetter.from_message(SCORES, "store refused 1 of 2 points: out of bounds")
     assert [p.tags.get("asset") for p in sink.written] == [None, "a"]
 
 

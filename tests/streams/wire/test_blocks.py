@@ -30,7 +30,7 @@ def samples_of(names: tuple[str, ...], asset: list[int]) -> Samples:
 
 
 def block_with(**changes: Any) -> blocks.Block:
-    whole = blocks.of(samples_of(("CH-0001", "CH-0002"), [0, 1, 0]), FLEET.schema)
+    whole = blocks.to_block(samples_of(("CH-0001", "CH-0002"), [0, 1, 0]), FLEET.schema)
     return msgspec.structs.replace(whole, **changes)
 
 
@@ -48,7 +48,7 @@ def any_frames(draw: st.DrawFn) -> Samples:
 
 @given(any_frames())
 def test_what_goes_into_a_block_comes_out_again(samples: Samples) -> None:
-    found, problems = blocks.to_frames(blocks.of(samples, FLEET.schema), FLEET)
+    found, problems = blocks.to_frames(blocks.to_block(samples, FLEET.schema), FLEET)
     assert problems == ()
     assert [found.assets[i] for i in found.asset] == [samples.assets[i] for i in samples.asset]
     np.testing.assert_array_equal(found.time_ms, samples.time_ms)
@@ -56,13 +56,13 @@ def test_what_goes_into_a_block_comes_out_again(samples: Samples) -> None:
 
 
 def test_an_asset_that_no_row_is_of_is_left_out() -> None:
-    block = blocks.of(samples_of(("CH-0001", "CH-0002", "CH-0003"), [2, 0, 2]), FLEET.schema)
+    block = blocks.to_block(samples_of(("CH-0001", "CH-0002", "CH-0003"), [2, 0, 2]), FLEET.schema)
     found, _ = blocks.to_frames(block, FLEET)
     assert (found.assets, found.asset.tolist()) == (("CH-0001", "CH-0003"), [1, 0, 1])
 
 
 def test_a_block_of_one_asset_needs_no_indices() -> None:
-    block = blocks.of(samples_of(("CH-0001",), [0, 0]), FLEET.schema)
+    block = blocks.to_block(samples_of(("CH-0001",), [0, 0]), FLEET.schema)
     assert block.asset is None
     assert blocks.to_frames(block, FLEET)[0].asset.tolist() == [0, 0]
 
@@ -76,7 +76,7 @@ def test_regular_times_may_be_a_start_and_a_step() -> None:
 def test_infinite_values_are_missing_and_counted() -> None:
     samples = samples_of(("CH-0001",), [0])
     samples.values[0, 1:3] = np.inf, -np.inf
-    found, problems = blocks.to_frames(blocks.of(samples, FLEET.schema), FLEET)
+    found, problems = blocks.to_frames(blocks.to_block(samples, FLEET.schema), FLEET)
     assert problems == ("values: 2 infinite, taken as missing",)
     assert np.isnan(found.values[0, 1:3]).all()
     assert found.values[0, 3] == 3.0

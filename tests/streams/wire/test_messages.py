@@ -246,7 +246,9 @@ def test_a_field_of_a_newer_sender_does_no_harm() -> None:
 
 
 def test_a_dead_letter_says_where_its_message_stood_and_carries_its_bytes() -> None:
-    letter = DeadLetter.of(Incoming("telemetry", 3, 41, b"CH-0001", b"\xff{", "text/plain"), "not JSON")
+    letter = DeadLetter.from_message(
+        Incoming("telemetry", 3, 41, b"CH-0001", b"\xff{", "text/plain"), "not JSON"
+    )
     message = messages.dead_letter("dead-letters", letter)
     found = messages.decode_json(message.value, DeadLetter)
     assert found == letter
@@ -256,7 +258,7 @@ def test_a_dead_letter_says_where_its_message_stood_and_carries_its_bytes() -> N
 
 def test_a_dead_letter_fits_a_broker_whatever_was_sent() -> None:
     big = b"\xff" * 5_000_000
-    letter = DeadLetter.of(Incoming("telemetry", 0, 0, big, big, "x" * 5_000_000), "y" * 5_000_000)
+    letter = DeadLetter.from_message(Incoming("telemetry", 0, 0, big, big, "x" * 5_000_000), "y" * 5_000_000)
     message = messages.dead_letter("dead-letters", letter)
     assert base64.b64decode(letter.payload) == big[: 64 * 1024]
     assert len(message.value) < 100_000

@@ -80,7 +80,7 @@ def test_the_time_of_a_commit_is_measured(served: Served) -> None:
 def test_the_lag_of_each_partition_and_topic_is_its_own(served: Served) -> None:
     served.metrics.set_lag(0, 7)
     served.metrics.set_lag(1, 0)
-    served.metrics.of("events").set_lag(0, 9)
+    served.metrics.of_topic("events").set_lag(0, 9)
     assert served.value("lag_messages", topic="telemetry", partition="0") == 7
     assert served.value("lag_messages", partition="1") == 0
     assert served.value("lag_messages", topic="events", partition="0") == 9
