@@ -161,9 +161,11 @@ def test_an_open_case_is_explained_again_once_a_day(toy: Trained, stage: RiskSta
     assert len({a.case for a in found}) == 1
 
 
-def test_a_case_closes_when_its_risk_has_gone(toy: Trained, stage: RiskStage) -> None:
+def test_a_case_closes_when_its_risk_has_gone_for_two_days(toy: Trained, stage: RiskStage) -> None:
     feed(stage, *days_of(toy, [1, 2, 3], s0=2.5))
-    (closed,) = alerts(feed(stage, *days_of(toy, [4])))
+    found = alerts(feed(stage, *days_of(toy, range(4, 4 + 48))))
+    assert {one.stage for one in found} <= {"update"}
+    (closed,) = alerts(feed(stage, *days_of(toy, [4 + 48])))
     assert (closed.stage, closed.reason, closed.opened_ms) == ("closed", "cleared", START_MS + 3 * HOUR_MS)
     assert stage.cases == {}
 

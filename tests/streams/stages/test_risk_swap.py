@@ -89,11 +89,12 @@ def test_an_open_case_survives_a_change_of_champion_and_is_held_to_the_new_thres
     pool = Held()
     pool.promote("1", models["1"])
     stage = opened(toy, pool)
-    hot = [at(i, m) for i, m in enumerate(days_of(toy, [1, 2, 3, 4], s0=2.5))]
+    hot = [at(i, m) for i, m in enumerate(days_of(toy, range(1, 4 + 49), s0=2.5))]
     (opening,) = alerts(list(stage.process(hot[:3])))
     pool.promote("3", models["3"])
     stage.before_batch(3, seen=False)
-    (closing,) = alerts(list(stage.process(hot[3:])))
+    closing = alerts(list(stage.process(hot[3:])))[-1]
+    assert closing.stage == "closed"
     assert (closing.case, closing.model, closing.threshold) == (opening.case, "3", 2.0)
 
 
