@@ -22,8 +22,8 @@ from streams.wire.messages import Assignment
 class Schedule:
     """The assignments of one partition.
 
-    >>> schedule = Schedule([Tenure(role="champion", version="1", sha256="a", offset=10)])
-    >>> schedule.add(Tenure(role="champion", version="2", sha256="b", offset=20))
+    >>> schedule = Schedule([Assignment(role="champion", version="1", sha256="a", offset=10)])
+    >>> schedule.add(Assignment(role="champion", version="2", sha256="b", offset=20))
     >>> [schedule.at(offset, "champion").version for offset in (5, 19, 20)]
     ['1', '1', '2']
     """
