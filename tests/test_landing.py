@@ -115,8 +115,8 @@ def test_a_dataset_is_named_shown_and_compared(backfilled: Path) -> None:
         found: dict[str, object] = json.loads(done.stdout)
         return found
 
-    whole = said("show", "--from", "2020-03-01", "--until", "2020-03-27")
-    half = said("show", "--from", "2020-03-01", "--until", "2020-03-14")
+    whole = said("define", "--from", "2020-03-01", "--until", "2020-03-27")
+    half = said("define", "--from", "2020-03-01", "--until", "2020-03-14")
     assert whole["assets"] == 400
     assert whole["days_without_windows"] == 0
     assert whole["outcomes_by_code"] == {"failure": whole["outcomes"]}
@@ -130,10 +130,10 @@ def test_a_dataset_is_named_shown_and_compared(backfilled: Path) -> None:
     assert len(found["files_only_in_second"]) > 13  # type: ignore[arg-type]
 
 
-def test_a_dataset_without_name_or_range_is_refused(backfilled: Path) -> None:
+def test_a_dataset_that_is_not_named_is_a_mistake_of_usage(backfilled: Path) -> None:
     done = chillcast("data", "show", "--fleet", FLEET, home=backfilled)
-    assert done.returncode == 1
-    assert "a dataset's digest, or --from and --until" in done.stderr
+    assert done.returncode == 2
+    assert "DIGEST" in done.stderr
 
 
 def test_a_backfill_that_needs_to_know_what_is_normal_says_so(tmp_path: Path) -> None:
