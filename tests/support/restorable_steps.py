@@ -94,6 +94,40 @@ def crowd(seed: int, hours: int) -> list[Incoming]:
     return out
 
 
+def waited(seed: int, days: int) -> list[Step]:
+    """Windows of three machines, some late; outcomes, and watermarks that let labels mature."""
+    rng, out = np.random.default_rng(seed), list[Step]()
+    for day in range(days):
+        for asset in "abc":
+            if rng.random() < 0.6:
+                log_odds = float(rng.choice([-4.0, -1.5, 0.1]))
+                out.append(("observe", asset, day - int(rng.choice([0, 0, 2, 10])), log_odds))
+            if rng.random() < 0.1:
+                out.append(("event", asset, day - int(rng.choice([0, 0, 3]))))
+        if rng.random() < 0.5:
+            out.append(("mature", day - int(rng.integers(0, 3))))
+        if rng.random() < 0.02:
+            out.append(("clear",))
+    return out
+
+
+def decided(seed: int, days: int) -> list[Step]:
+    """Risks of three machines every six hours, high for days and low for days; outcomes, and watermarks."""
+    rng, out, level = np.random.default_rng(seed), list[Step](), dict.fromkeys("abc", 0.0)
+    for step in range(days * 4):
+        end_ms = step * 6 * HOUR_MS
+        for asset in "abc":
+            if rng.random() < 0.15:
+                level[asset] = float(rng.choice([0.0, 0.3, 0.9]))
+            if rng.random() < 0.8:
+                out.append(("observe", asset, end_ms, level[asset]))
+            if rng.random() < 0.05:
+                out.append(("event", asset, end_ms + 1))
+        if rng.random() < 0.5:
+            out.append(("advance", end_ms - 6 * HOUR_MS * int(rng.integers(0, 3))))
+    return out
+
+
 def daily(seed: int, days: int) -> list[Step]:
     """Scores of two machines, one of which changes its level now and then."""
     rng, level, out = np.random.default_rng(seed), 0.0, list[Step]()
@@ -107,27 +141,8 @@ def daily(seed: int, days: int) -> list[Step]:
     return out
 
 
-ASSETS, TIMES = st.sampled_from("abc"), st.integers(0, 40)
+TIMES = st.integers(0, 40)
 LESSONS = st.lists(st.tuples(st.floats(-21, 21), st.sampled_from([None, False, True])), max_size=40)
-WAITING = st.lists(
-    st.one_of(
-        st.tuples(st.just("observe"), ASSETS, TIMES, st.sampled_from([-4.0, -1.5, 0.1])),
-        st.tuples(st.just("event"), ASSETS, TIMES),
-        st.tuples(st.just("mature"), TIMES),
-        st.tuples(st.just("clear")),
-    ),
-    max_size=60,
-)
-DECIDED = st.lists(
-    st.one_of(
-        st.tuples(
-            st.just("observe"), ASSETS, TIMES.map((6 * HOUR_MS).__mul__), st.sampled_from([0.0, 0.3, 0.9])
-        ),
-        st.tuples(st.just("event"), ASSETS, TIMES.map((6 * HOUR_MS).__mul__)),
-        st.tuples(st.just("advance"), TIMES.map((6 * HOUR_MS).__mul__)),
-    ),
-    max_size=60,
-)
 SEEDS, HOURS = st.integers(0, 2**31), st.integers(5, 60)
 HYSTERESIS = Alerting(horizon_d=7.0, raise_count=2, of=3, clear_ratio=0.5, cooldown_d=1.0)
 SHARE = Alerting(horizon_d=7.0, daily_share=0.5)

@@ -32,22 +32,22 @@ from tests.streams.stages.test_stage_state import TOPICS as FEATURE_TOPICS
 from tests.streams.stages.test_stage_state import named, telemetry
 from tests.support.model_pools import Held
 from tests.support.restorable_steps import (
-    DECIDED,
     HOURS,
     HYSTERESIS,
     LESSONS,
     SEEDS,
     SHARE,
     TIMES,
-    WAITING,
     Promoted,
     Step,
     crowd,
     crowded,
     daily,
+    decided,
     machines,
     scored,
     versions,
+    waited,
 )
 
 
@@ -250,13 +250,15 @@ def by_asset(make: Callable[[], object], form: Any) -> Callable[[], World]:
     return lambda: Simple(lambda: ByAsset(make(), form))
 
 
+DAYS = st.integers(3, 40)
+
 RESTORABLES = (
     Restorable("online risk", (OnlineRisk,), lambda: Simple(Learner), LESSONS),
     Restorable(
         "pending labels",
         (Pending,),
         by_asset(lambda: Pending(7), Waiting),
-        WAITING,
+        st.builds(waited, SEEDS, DAYS),
         by_asset=True,
     ),
     Restorable(
@@ -270,11 +272,15 @@ RESTORABLES = (
         "hysteresis",
         (HysteresisPolicy,),
         by_asset(lambda: HysteresisPolicy(HYSTERESIS, 0.4), Remembered),
-        DECIDED,
+        st.builds(decided, SEEDS, DAYS),
         by_asset=True,
     ),
     Restorable(
-        "share", (SharePolicy,), by_asset(lambda: SharePolicy(SHARE), Remembered), DECIDED, by_asset=True
+        "share",
+        (SharePolicy,),
+        by_asset(lambda: SharePolicy(SHARE), Remembered),
+        st.builds(decided, SEEDS, DAYS),
+        by_asset=True,
     ),
     Restorable(
         "fleet watermark",

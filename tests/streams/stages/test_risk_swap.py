@@ -115,6 +115,26 @@ def test_what_was_learnt_of_a_champion_is_not_held_against_its_successor(
     assert len(stage.pending) == 0
 
 
+def test_what_was_forgotten_with_a_champion_is_not_known_after_a_restart(
+    toy: Trained, models: dict[str, RiskModel]
+) -> None:
+    """Also of a machine that is silent since: it waits for no label, and had shown its detector a score."""
+    pool = Held()
+    pool.promote("1", models["1"])
+    stage = opened(toy, pool)
+    assigned = assignments_of(stage.before_batch(0, seen=False))
+    list(stage.process([at(0, window(toy, 0, {"b": toy.vector()})), at(1, watermark(8 * 24))]))
+    topic = list(Snapshots("s", stage.identity).write(stage.delta(), 2))
+    stage, snapshots = reopened(toy, pool, assigned, topic)
+    assert len(stage.drift.remember("b")) == 1
+    pool.promote("2", models["2"])
+    assigned += assignments_of(stage.before_batch(2, seen=False))
+    list(stage.process([at(2, window(toy, 9 * 24, {"a": toy.vector()}))]))
+    topic += snapshots.write(stage.delta(), 3)
+    successor, _ = reopened(toy, pool, assigned, topic)
+    assert successor.drift.remember("b") == stage.drift.remember("b") == []
+
+
 def test_what_was_learnt_of_a_champion_that_is_lost_is_not_held_against_its_successor(
     toy: Trained, models: dict[str, RiskModel]
 ) -> None:
