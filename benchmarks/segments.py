@@ -30,7 +30,9 @@ from models.registry.mlflow_registry import Registry
 from models.risk.hazard import RiskModel
 from models.risk.model_set import ModelSet
 from models.risk.pack import Recent
-from models.telemetry.labels import DAY_MS
+from models.telemetry.event_log import EventLog
+from models.telemetry.labels import DAY_MS, Labels
+from models.telemetry.window_keys import WindowKeys
 
 MACHINES, WINDOWS, FEATURES, OUTCOMES = 18_000, 500, 40, 6
 STEP_MS, SPAN_MS = DAY_MS // 2, WINDOWS * (DAY_MS // 2)
@@ -56,13 +58,14 @@ def made_up(machines: int) -> Examples:
         FeatureSchema(fleet),
         np.arange(FEATURES),
         features,
-        np.tile(end_ms, machines),
-        waits.ravel(),
-        np.full(count, SPAN_MS),
+        WindowKeys(
+            tuple(f"CH-{i:06d}" for i in range(machines)),
+            np.repeat(np.arange(machines, dtype=np.int32), WINDOWS),
+            np.tile(end_ms, machines),
+        ),
+        Labels(np.tile(end_ms, machines), waits.ravel(), np.full(count, SPAN_MS)),
         np.full(count, -1),
-        (),
-        tuple(f"CH-{i:06d}" for i in range(machines)),
-        np.repeat(np.arange(machines, dtype=np.int32), WINDOWS),
+        EventLog(),
     )
 
 

@@ -29,7 +29,7 @@ from chillcast.terminal.reporter import Reporter
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, load_fleet
-from models.learning.fitting import History
+from models.learning.history import History
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from simulators.recordings.recording import Recorded, read_recording

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-import numpy as np
-
 from chillcast.models.learning import Remembering, enrol, expect, learn
 from chillcast.pipeline.home import at_work
 from chillcast.pipeline.live import Gathered
@@ -16,11 +14,14 @@ from chillcast.pipeline.publishing import Playing
 from chillcast.pipeline.streaming import Source, stream
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
-from models.evaluation.events import EventReport, evaluate_cases, log_loss
+from models.evaluation.events import EventReport, evaluate_cases
+from models.evaluation.metrics import log_loss
 from models.fleet.fleet import Fleet
-from models.learning.fitting import History
+from models.learning.history import History
+from models.learning.plan import TrainingPlan
 from models.risk.wording import sentence
-from models.telemetry.labels import DAY_MS, YEAR_MS, known, time_to_next, within
+from models.telemetry.event_log import EventLog
+from models.telemetry.labels import DAY_MS, YEAR_MS, label
 from models.telemetry.samples import Event, TimeSlice, utc
 from simulators.fleet.scenario import Scenario
 from simulators.fleet.simulation import Simulation
@@ -113,14 +114,8 @@ def _run(
     simulation = Simulation(scenario, fleet)
     slices = Remembering(simulation.delivered(), warm_ms)
     history = History(fleet, slices, expectation)
-    fitted = learn(
-        fleet,
-        history,
-        start_ms=plan.start_ms,
-        until_ms=plan.until_ms,
-        seed=scenario.seed,
-        reporter=reporter,
-    )
+    training = TrainingPlan(fleet=fleet, start_ms=plan.start_ms, until_ms=plan.until_ms, seed=scenario.seed)
+    fitted = learn(training, history, reporter)
     version = enrol(fitted, fleet, settings, source=scenario.name, seed=scenario.seed, reporter=reporter)
     events: list[Event] = []
     rest = _noting(chain(list(slices.kept), slices.slices), events)
@@ -165,7 +160,7 @@ def _judge(
     cases = [(a.asset, a.opened_ms) for a in gathered.alerts if a.stage == "open"]
     return evaluate_cases(
         cases,
-        events,
+        EventLog(events),
         horizon_d=fleet.alerting.horizon_d,
         start_ms=plan.until_ms,
         end_ms=plan.end_ms,
@@ -175,11 +170,10 @@ def _judge(
 
 def compare_online(fleet: Fleet, gathered: Gathered, events: list[Event], plan: DemoSpan) -> dict[str, float]:
     """Return the log-loss of the champion and of the online layer over the windows whose label is known."""
-    names, asset, end_ms, risk, adapted = gathered.columns()
-    horizon_d = fleet.alerting.horizon_d
-    judged = (end_ms >= plan.until_ms) & known(end_ms, horizon_d, plan.end_ms)
-    wait_ms = time_to_next(names, asset[judged].astype(np.int32), end_ms[judged], events)
-    label = within(wait_ms, horizon_d)
-    champion = log_loss(risk[judged, fleet.horizon], label)
-    online = log_loss(adapted[judged], label)
+    scores, horizon_d = gathered.columns(), fleet.alerting.horizon_d
+    labels = label(scores, EventLog(events), plan.end_ms)
+    judged = (scores.end_ms >= plan.until_ms) & labels.known(horizon_d)
+    followed = labels.follows(horizon_d)[judged]
+    champion = log_loss(scores.risk[judged, fleet.horizon], followed)
+    online = log_loss(scores.adapted[judged], followed)
     return {} if champion is None or online is None else {"champion": champion, "online": online}

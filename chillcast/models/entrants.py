@@ -15,13 +15,14 @@ from models.alerting.policy import RiskSeries
 from models.errors import ModelError
 from models.evaluation.backtest import Backtest, BacktestResult, figures
 from models.fleet.fleet import Fleet
-from models.learning.fitting import Replayed
+from models.learning.history import Kept
 from models.registry.bundle import load_bundle
 from models.registry.gate import Evidence
 from models.registry.manifest import PACK, Manifest, read_manifest
 from models.risk.model_set import ModelSet
 from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of
 from models.store.feature_store import FeatureStore, StoredFile
+from models.telemetry.event_log import EventLog
 from models.telemetry.labels import DAY_MS
 
 _TIMED_ROWS = 1000
@@ -90,19 +91,19 @@ def judge_again(
         _check(entrant, dataset.fingerprint, fleet)
     by = of.manifest.lineage.get("segments_by", "model")
     history = _later(store, fleet, dataset, span_ms[0], entrants)
-    risks = Replayed(history.assets)
+    kept = Kept()
     for part in history.until(span_ms[1]):
         scores = [e.models.score(part.assets, part.asset, part.values)[:, fleet.horizon] for e in entrants]
-        risks.add(history.codes(part), part.end_ms, np.stack(scores, axis=1))
+        kept.add(history.keys(part), np.stack(scores, axis=1))
     backtest = Backtest(
         fleet.alerting,
-        history.all_events,
+        EventLog(history.all_events),
         earlier_ms=(span_ms[0], span_ms[0]),
         later_ms=span_ms,
         segment_of=inventory_of(store, dataset).segments_by(by),
     )
-    asset, end_ms, risk = risks.columns()
-    series = [RiskSeries(history.assets, asset, end_ms, risk[:, i]) for i in range(len(entrants))]
+    keys, risk = kept.table()
+    series = [RiskSeries(*keys.columns, risk[:, i]) for i in range(len(entrants))]
     return [_judged(backtest, *both) for both in zip(entrants, series, strict=True)]
 
 

@@ -13,8 +13,9 @@ from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
 from models.features.expectation import Expectation, fit_expectation
 from models.fleet.fleet import Fleet
-from models.learning.fitting import Chosen, Fitted, Search, WindowSource, fit, nobody
-from models.learning.segments import Division
+from models.learning.fitting import Fitted, fit
+from models.learning.history import WindowSource
+from models.learning.plan import TrainingPlan
 from models.registry.bundle import write_bundle
 from models.registry.mlflow_registry import Registry
 from models.registry.promotion import Promotion, whoever
@@ -47,32 +48,11 @@ def expect(
         return fit_expectation(fleet, takewhile(lambda part: part.end_ms <= until_ms, slices))
 
 
-def learn(
-    fleet: Fleet,
-    history: WindowSource,
-    *,
-    start_ms: int,
-    until_ms: int,
-    seed: int,
-    reporter: Reporter,
-    held_out: Chosen = nobody,
-    search: Search | None = None,
-    division: Division | None = None,
-) -> Fitted:
-    """Fit a model on [start, until), showing how far it is."""
-    days = (until_ms - start_ms) / DAY_MS
+def learn(plan: TrainingPlan, history: WindowSource, reporter: Reporter) -> Fitted:
+    """Fit a model as planned, showing how far it is."""
+    days = (plan.until_ms - plan.start_ms) / DAY_MS
     with reporter.step(f"learning from {days:.0f} days") as advance:
-        return fit(
-            fleet,
-            history,
-            start_ms=start_ms,
-            until_ms=until_ms,
-            seed=seed,
-            progress=lambda step, share: advance(share, step),
-            held_out=held_out,
-            search=search,
-            division=division,
-        )
+        return fit(plan, history, lambda step, share: advance(share, step))
 
 
 def enrol(

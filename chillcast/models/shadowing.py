@@ -11,8 +11,10 @@ from chillcast.settings import Settings
 from models.errors import RecordError
 from models.evaluation.comparison import Pairing, matured, pair
 from models.fleet.fleet import Fleet
+from models.telemetry.event_log import EventLog
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
+from models.telemetry.window_keys import WindowKeys
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.topics import Topics
 from streams.stage import Incoming
@@ -49,10 +51,10 @@ class ShadowScores:
         both = sorted(self.challenger.keys() & self.champion.keys())
         names = sorted({name for name, _ in both})
         index = {name: i for i, name in enumerate(names)}
-        asset = np.array([index[name] for name, _ in both], np.int64)
-        end_ms = np.array([end for _, end in both], np.int64)
+        asset = np.array([index[name] for name, _ in both], np.int32)
+        keys = WindowKeys(names, asset, np.array([end for _, end in both], np.int64))
         until_ms = min(self.reached_ms.values()) if len(self.reached_ms) == partitions else 0
-        rows, label = matured(names, asset, end_ms, self.events, horizon_d, until_ms)
+        rows, label = matured(keys, EventLog(self.events), horizon_d, until_ms)
         risks = [np.array([scores[key] for key in both])[rows] for scores in (self.challenger, self.champion)]
         return pair(asset[rows], label, *risks)
 

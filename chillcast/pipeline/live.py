@@ -11,13 +11,22 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.errors import ModelError
-from models.telemetry.samples import Float64, Int64
+from models.telemetry.samples import Float64
+from models.telemetry.window_keys import WindowKeys
 from streams.kafka.live_reader import Feed
 from streams.kafka.topics import Topics
 from streams.stage import Incoming
 from streams.stores.store import Reader
 from streams.wire import messages
 from streams.wire.messages import Alert, DeadLetter, Drift, Scores, Watermark
+
+
+@dataclass(frozen=True, slots=True)
+class GatheredScores(WindowKeys):
+    """Risks (n, H) of windows, and the online-adapted risks (n,)."""
+
+    risk: Float64
+    adapted: Float64
 
 
 @dataclass
@@ -75,17 +84,14 @@ class Gathered:
             self.on_alert(heapq.heappop(self._unreported)[-1])
         self._settled_ms = self.watermark_ms
 
-    def columns(self) -> tuple[list[str], Int64, Int64, Float64, Float64]:
-        """Return asset names, asset codes (n,), window ends (n,), risks (n, H) and adapted risks (n,).
-
-        Of a window that came more than once, the last revision stays.
-        """
+    def columns(self) -> GatheredScores:
+        """Return all scores; of a window that came more than once, the last revision stays."""
         if not self.scores:
             letters = f"{len(self.dead_letters)} dead letters" if self.dead_letters else "see the logs"
             raise ModelError(f"no score came out of the running workers: {letters}")
         names = sorted({name for s in self.scores for name in s.assets})
         index = {name: i for i, name in enumerate(names)}
-        tables = [np.array([index[name] for name in s.assets], np.int64) for s in self.scores]
+        tables = [np.array([index[name] for name in s.assets], np.int32) for s in self.scores]
         asset = np.concatenate([t[s.asset] for t, s in zip(tables, self.scores, strict=True)])
         end_ms = np.concatenate([s.end_ms for s in self.scores])
         revision = np.concatenate([s.revision for s in self.scores])
@@ -94,7 +100,7 @@ class Gathered:
         kept = order[last]
         risk = np.concatenate([s.risk for s in self.scores])
         adapted = np.concatenate([s.adapted for s in self.scores])
-        return names, asset[kept], end_ms[kept], risk[kept], adapted[kept]
+        return GatheredScores(names, asset[kept], end_ms[kept], risk[kept], adapted[kept])
 
     def _dead_letter(self, letter: DeadLetter) -> None:
         """Keep a dead letter, and say the first of each reason."""

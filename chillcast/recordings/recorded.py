@@ -24,8 +24,11 @@ from models.alerting.policy import RiskSeries
 from models.errors import ConfigError, RecordingError
 from models.evaluation.events import BudgetReport, evaluate_budget
 from models.fleet.fleet import Fleet
-from models.learning.fitting import Fitted, History
-from models.telemetry.samples import Float64, Int64, TimeSlice
+from models.learning.fitting import Fitted
+from models.learning.history import History, Kept
+from models.learning.plan import TrainingPlan
+from models.telemetry.event_log import EventLog
+from models.telemetry.samples import Float64, TimeSlice
 from simulators.dirt.dirt import CLEAN, Dirt
 from simulators.recordings.recording import RecordingQuality
 from simulators.replay.playable import EVER, Playable, Span, open_recording
@@ -85,8 +88,8 @@ def _replay(settings: Settings, request: ReplayRequest, reporter: Reporter) -> d
     streamed = {"dead_letters": len(gathered.dead_letters), "quality": quality_of(gathered)}
     if fitted is None:
         return {**about, **streamed}
-    names, asset, end_ms, risk, _ = gathered.columns()
-    series = RiskSeries(names, asset, end_ms, risk[:, request.fleet.horizon])
+    scores = gathered.columns()
+    series = RiskSeries(*scores.columns, scores.risk[:, request.fleet.horizon])
     opened = sum(a.stage == "open" for a in gathered.alerts)
     return {**_judged(request, recorded, series), **about, "alerts_published": opened, **streamed}
 
@@ -154,9 +157,8 @@ def _fitted(request: ReplayRequest, recorded: Playable, reporter: Reporter) -> F
     expectation = expect(fleet, recorded.slices(), until_ms, reporter)
     before = takewhile(lambda part: part.end_ms <= until_ms, _cut(recorded, until_ms))
     history = History(fleet, before, expectation)
-    return learn(
-        fleet, history, start_ms=quality.from_ms, until_ms=until_ms, seed=request.seed, reporter=reporter
-    )
+    plan = TrainingPlan(fleet=fleet, start_ms=quality.from_ms, until_ms=until_ms, seed=request.seed)
+    return learn(plan, history, reporter)
 
 
 def _cut(recorded: Playable, until_ms: int) -> Iterable[TimeSlice]:
@@ -194,7 +196,7 @@ def _evaluated(request: ReplayRequest, recorded: Playable, series: RiskSeries) -
     fleet, until_ms = request.fleet, request.until_ms or 0
     return evaluate_budget(
         series,
-        recorded.events,
+        EventLog(recorded.events),
         share=_share(fleet),
         horizon_d=fleet.alerting.horizon_d,
         start_ms=until_ms,
@@ -204,12 +206,11 @@ def _evaluated(request: ReplayRequest, recorded: Playable, series: RiskSeries) -
 
 def _series(history: History, score: Callable[[Any], Float64]) -> RiskSeries:
     """Run a whole history through the kernel and score its windows."""
-    end_ms = 1 << 62
-    parts: list[tuple[Int64, Int64, Float64]] = []
+    kept, end_ms = Kept(), 1 << 62
     for windows in history.until(end_ms):
-        parts.append((history.codes(windows).astype(np.int64), windows.end_ms, score(windows.values)))
-    asset, ends, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return RiskSeries(history.assets, asset, ends, scores)
+        kept.add(history.keys(windows), score(windows.values))
+    keys, scores = kept.table()
+    return RiskSeries(*keys.columns, scores)
 
 
 def _rule_of(fleet: Fleet) -> Callable[[Any], Float64]:

@@ -21,11 +21,12 @@ from models.errors import ConfigError, ModelError
 from models.features.expectation import Expectation
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import Inventory, read_inventory
-from models.learning.fitting import History
+from models.learning.history import History
 from models.registry.manifest import champion, load_expectation
 from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select, verify
 from models.store.feature_store import FeatureStore, Origin, stored_schema
-from models.telemetry.labels import DAY_MS, outcomes
+from models.telemetry.event_log import EventLog
+from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import TimeSlice, utc
 from simulators.fleet.scenario import load_scenario
 from simulators.fleet.simulation import Simulation
@@ -165,12 +166,12 @@ def describe(store: FeatureStore, fleet: Fleet, dataset: Dataset) -> dict[str, A
     windows, missing, values = 0, 0, 0
     days: list[int] = []
     for part in history.until(dataset.until_ms):
-        history.codes(part)
+        history.keys(part)
         windows += len(part)
         chosen = part.values[:, history.wanted]
         missing, values = missing + int(np.isnan(chosen).sum()), values + chosen.size
         days.append(int(part.end_ms[0] - 1) // DAY_MS)
-    happened = [e.code or e.kind for e in outcomes(history.events)]
+    happened = [e.code or e.kind for e in EventLog(history.events).outcomes]
     return {
         **_named(dataset),
         "assets": len(history.assets),

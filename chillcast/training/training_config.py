@@ -14,7 +14,6 @@ from pydantic import Field
 from models.errors import ConfigError
 from models.fleet.config import read_table, read_toml, table
 from models.fleet.fleet import Fleet, Training
-from models.learning.fitting import split_of
 from models.learning.segments import Segments
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -93,10 +92,6 @@ class TrainingConfig:
         """Return whether a machine is held out: by a hash of seed and name, so that new ones move no old."""
         number = int.from_bytes(hashlib.sha256(f"{self.seed} {asset}".encode()).digest()[:4], "big")
         return number < self.split.held_out_share * 2**32
-
-    def split_ms(self, fleet: Fleet) -> int:
-        """Return where the training slice ends and calibration begins."""
-        return split_of(fleet, self.from_ms, self.test_ms)
 
     def applied_to(self, fleet: Fleet, source: str) -> Fleet:
         """Return the fleet with this run's training parameters."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from river import linear_model, optim
 
-from models.telemetry.labels import follows
+from models.telemetry.event_log import follows
 
 _RATE = 0.02
 _SCALE = 4.0

@@ -13,8 +13,10 @@ import msgspec
 import numpy as np
 
 from models.fleet.fleet import Alerting
-from models.telemetry.labels import DAY_MS, YEAR_MS, follows, outcome_times, outcomes
-from models.telemetry.samples import Event, Float64, Int32, Int64
+from models.telemetry.event_log import EventLog
+from models.telemetry.labels import DAY_MS, YEAR_MS
+from models.telemetry.samples import Float64
+from models.telemetry.window_keys import WindowKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,18 +241,15 @@ def _shut(state: _HysteresisState, time_ms: int, cooldown_d: float) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class RiskSeries:
-    """Risks (n,) at window ends (n,) of assets, whose number (n,) counts in ``assets``."""
+class RiskSeries(WindowKeys):
+    """Risks (n,) of windows."""
 
-    assets: Sequence[str]
-    asset: Int32 | Int64
-    end_ms: Int64
     risk: Float64
 
 
-def open_cases(policy: Policy, series: RiskSeries, events: Sequence[Event]) -> list[Decision]:
+def open_cases(policy: Policy, series: RiskSeries, log: EventLog) -> list[Decision]:
     """Run a policy over risks and outcomes in order of time; return the cases it opened."""
-    happened = deque(outcomes(events))
+    happened = deque(log.outcomes)
     decided: list[Decision] = []
     for i in np.lexsort((series.asset, series.end_ms)).tolist():
         end_ms = int(series.end_ms[i])
@@ -262,7 +261,7 @@ def open_cases(policy: Policy, series: RiskSeries, events: Sequence[Event]) -> l
     return [d for d in decided if d.stage == "open"]
 
 
-def learn_threshold(alerting: Alerting, series: RiskSeries, events: Sequence[Event]) -> float:
+def learn_threshold(alerting: Alerting, series: RiskSeries, log: EventLog) -> float:
     """Return the lowest threshold that keeps to the budget of false alarms on the given risks.
 
     The policy itself is run at quantiles of the risk, halving the span of those that may be the lowest: a
@@ -273,8 +272,8 @@ def learn_threshold(alerting: Alerting, series: RiskSeries, events: Sequence[Eve
     thresholds = np.quantile(series.risk, 1 - _SHARES).tolist()
 
     def keeps(threshold: float) -> bool:
-        cases = open_cases(HysteresisPolicy(alerting, threshold), series, events)
-        false = false_cases(cases, events, alerting.horizon_d)
+        cases = open_cases(HysteresisPolicy(alerting, threshold), series, log)
+        false = false_cases(cases, log, alerting.horizon_d)
         return len(false) / years <= alerting.false_alarms_per_asset_year
 
     lowest = bisect_left(thresholds, True, key=keeps)
@@ -285,7 +284,7 @@ def learn_threshold(alerting: Alerting, series: RiskSeries, events: Sequence[Eve
 _SHARES = np.geomspace(0.2, 0.001, 40)
 
 
-def false_cases(cases: Sequence[Decision], events: Sequence[Event], horizon_d: float) -> list[Decision]:
+def false_cases(cases: Sequence[Decision], log: EventLog, horizon_d: float) -> list[Decision]:
     """Return the cases after which no outcome of their asset followed within the horizon."""
-    times = outcome_times(events)
-    return [c for c in cases if not follows(times[c.asset], c.time_ms, horizon_d * DAY_MS)]
+    horizon_ms = horizon_d * DAY_MS
+    return [c for c in cases if not log.outcomes.follows(c.asset, c.time_ms, horizon_ms)]

@@ -10,27 +10,12 @@ import msgspec
 import numpy as np
 
 from models.alerting.policy import RiskSeries, create_policy, learn_threshold, open_cases
-from models.evaluation.events import (
-    EventReport,
-    average_precision,
-    brier,
-    evaluate_cases,
-    flagged,
-    log_loss,
-    roc_auc,
-)
+from models.evaluation.events import EventReport, evaluate_cases, flagged
+from models.evaluation.metrics import average_precision, brier, log_loss, roc_auc
 from models.fleet.fleet import Alerting
 from models.fleet.inventory import FLEET
-from models.telemetry.labels import (
-    DAY_MS,
-    YEAR_MS,
-    Bools,
-    follows,
-    known,
-    outcome_times,
-    time_to_next,
-    within,
-)
+from models.telemetry.event_log import EventLog
+from models.telemetry.labels import DAY_MS, YEAR_MS, Bools, label
 from models.telemetry.samples import Event, Float64
 
 WEEK_MS = 7 * DAY_MS
@@ -95,7 +80,7 @@ class Backtest:
     """
 
     alerting: Alerting
-    events: Sequence[Event]
+    log: EventLog
     earlier_ms: tuple[int, int]
     later_ms: tuple[int, int]
     top_k: int = 10
@@ -111,12 +96,13 @@ class Backtest:
         threshold: float | None = None,
     ) -> BacktestResult:
         """Judge risks of windows in order of time; a ``threshold`` that was learnt already is kept."""
-        tested = between(series, self.later_ms)
+        tested = series.between(*self.later_ms)
         threshold = self._threshold(series) if threshold is None else threshold
         report, cases, false = self._alerts(tested, threshold)
-        label, seen = self._labels(tested)
-        risk, label = tested.risk[seen], label[seen]
-        at_budget = self._alerts(tested, self._at_budget(tested))[0] if len(tested.risk) else report
+        labels = label(tested, self.log, self.later_ms[1])
+        seen = labels.known(self.alerting.horizon_d)
+        risk, followed = tested.risk[seen], labels.follows(self.alerting.horizon_d)[seen]
+        at_budget = self._alerts(tested, self._at_budget(tested))[0] if len(tested) else report
         return BacktestResult(
             name=name,
             text=text,
@@ -136,22 +122,22 @@ class Backtest:
             top_k_precision=self._top_k(tested),
             by_cause=_by(report, self._judged(), lambda e: e.code or e.kind),
             by_segment=_by(report, self._judged(), lambda e: self.segment_of(e.asset)),
-            roc_auc=roc_auc(risk, label),
-            average_precision=average_precision(risk, label),
-            brier=brier(risk, label) if is_probability else None,
-            log_loss=log_loss(risk, label) if is_probability else None,
-            calibration=_calibration(risk, label) if is_probability else (),
+            roc_auc=roc_auc(risk, followed),
+            average_precision=average_precision(risk, followed),
+            brier=brier(risk, followed) if is_probability else None,
+            log_loss=log_loss(risk, followed) if is_probability else None,
+            calibration=_calibration(risk, followed) if is_probability else (),
         )
 
     def _threshold(self, series: RiskSeries) -> float:
-        earlier = between(series, self.earlier_ms)
-        if self.alerting.daily_share or not len(earlier.risk):
+        earlier = series.between(*self.earlier_ms)
+        if self.alerting.daily_share or not len(earlier):
             return 0.0
-        known_by = [e for e in self.events if e.time_ms <= self.earlier_ms[1]]
+        known_by = EventLog(e for e in self.log if e.time_ms <= self.earlier_ms[1])
         return learn_threshold(self.alerting, earlier, known_by)
 
     def _at_budget(self, tested: RiskSeries) -> float:
-        return 0.0 if self.alerting.daily_share else learn_threshold(self.alerting, tested, self.events)
+        return 0.0 if self.alerting.daily_share else learn_threshold(self.alerting, tested, self.log)
 
     def _alerts(
         self, tested: RiskSeries, threshold: float
@@ -160,7 +146,7 @@ class Backtest:
 
         With a daily share whoever is flagged on a day is alerted, while a case is opened once.
         """
-        opened = open_cases(create_policy(self.alerting, threshold), tested, self.events)
+        opened = open_cases(create_policy(self.alerting, threshold), tested, self.log)
         cases = [(c.asset, c.time_ms) for c in opened]
         report = self._report(tested, cases)
         horizon_ms = self.alerting.horizon_d * DAY_MS
@@ -175,54 +161,30 @@ class Backtest:
         years = len(np.unique(tested.asset)) * (end_ms - start_ms) / YEAR_MS
         return evaluate_cases(
             cases,
-            self.events,
+            self.log,
             horizon_d=self.alerting.horizon_d,
             start_ms=start_ms,
             end_ms=end_ms,
             asset_years=years,
         )
 
-    def _judged(self) -> list[Event]:
-        start_ms, end_ms = self.later_ms
-        return [e for e in self.events if start_ms < e.time_ms <= end_ms]
-
-    def _labels(self, tested: RiskSeries) -> tuple[Bools, Bools]:
-        """Return whether an outcome follows within the horizon, and whether that is known."""
-        horizon_d = self.alerting.horizon_d
-        wait_ms = time_to_next(tested.assets, tested.asset.astype(np.int32), tested.end_ms, self.events)
-        return within(wait_ms, horizon_d), known(tested.end_ms, horizon_d, self.later_ms[1])
+    def _judged(self) -> EventLog:
+        return self.log.outcomes.between(*self.later_ms)
 
     def _prevented(self, false: Sequence[tuple[str, int]]) -> int:
-        work: dict[str, list[int]] = {}
-        for event in self.events:
-            if event.kind == "maintenance":
-                work.setdefault(event.asset, []).append(event.time_ms)
-        horizon_ms = self.alerting.horizon_d * DAY_MS
-        return sum(follows(work.get(asset, []), time_ms, horizon_ms) for asset, time_ms in false)
+        work, horizon_ms = self.log.only("maintenance"), self.alerting.horizon_d * DAY_MS
+        return sum(work.follows(asset, time_ms, horizon_ms) for asset, time_ms in false)
 
     def _top_k(self, tested: RiskSeries) -> float | None:
         """Return the share of the ``top_k`` machines at the start of each week that stop within it."""
-        times, hits, looked_at = outcome_times(self.events), 0, 0
+        hits, looked_at = 0, 0
         for week_ms in range(self.later_ms[0] + DAY_MS, self.later_ms[1] - WEEK_MS + 1, WEEK_MS):
-            newest = between(tested, (week_ms - DAY_MS + 1, week_ms + 1))
+            newest = tested.between(week_ms - DAY_MS + 1, week_ms + 1)
             latest = {int(a): float(r) for a, r in zip(newest.asset, newest.risk, strict=True)}
             ranked = sorted(latest, key=lambda a: (-latest[a], tested.assets[a]))[: self.top_k]
-            hits += sum(follows(times.get(tested.assets[a], []), week_ms, WEEK_MS) for a in ranked)
+            hits += sum(self.log.outcomes.follows(tested.assets[a], week_ms, WEEK_MS) for a in ranked)
             looked_at += len(ranked)
         return _share(hits, looked_at)
-
-
-def between(series: RiskSeries, span_ms: tuple[int, int]) -> RiskSeries:
-    """Return the risks of the windows that end in [from, until)."""
-    rows = (series.end_ms >= span_ms[0]) & (series.end_ms < span_ms[1])
-    return RiskSeries(series.assets, series.asset[rows], series.end_ms[rows], series.risk[rows])
-
-
-def of_assets(series: RiskSeries, chosen: Callable[[str], bool]) -> RiskSeries:
-    """Return the risks of some machines."""
-    mask = np.array([chosen(name) for name in series.assets], bool)
-    rows = mask[series.asset]
-    return RiskSeries(series.assets, series.asset[rows], series.end_ms[rows], series.risk[rows])
 
 
 def figures(judgements: Sequence[BacktestResult]) -> dict[str, float]:
@@ -264,17 +226,14 @@ def metric_name(segment: str) -> str:
     return re.sub(r"[^\w .:-]", "_", segment)
 
 
-def _by(
-    report: EventReport, events: Sequence[Event], name: Callable[[Event], str]
-) -> dict[str, AlertedCount]:
+def _by(report: EventReport, judged: EventLog, name: Callable[[Event], str]) -> dict[str, AlertedCount]:
     """Count the outcomes, and those alerted among them, by a name."""
     missed = set(report.missed)
     counts: dict[str, list[int]] = {}
-    for event in events:
-        if event.kind == "shutdown":
-            tally = counts.setdefault(name(event), [0, 0])
-            tally[0] += 1
-            tally[1] += event not in missed
+    for event in judged:
+        tally = counts.setdefault(name(event), [0, 0])
+        tally[0] += 1
+        tally[1] += event not in missed
     return {key: AlertedCount(*counts[key]) for key in sorted(counts)}
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.evaluation.events import roc_auc
+from models.evaluation.metrics import roc_auc
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
-from models.telemetry.labels import DAY_MS, OUTCOME, Bools
-from models.telemetry.samples import Event, Float32, Float64, Int32, Int64
+from models.telemetry.event_log import OUTCOME, EventLog
+from models.telemetry.labels import DAY_MS, Bools
+from models.telemetry.samples import Float32, Float64
+from models.telemetry.window_keys import WindowKeys
 
 _BINS = 10
 _DAY_S = 86_400
@@ -19,7 +20,7 @@ _RENEWED = (OUTCOME, "restart", "maintenance")
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(WindowKeys):
     """What baselines look at: ``n`` windows, in order of time, and each sensor's mean over a day (n, S).
 
     ``newest`` (n, S) are the means of the shortest window, NaN unless the machine ran all through it.
@@ -27,9 +28,6 @@ class Watched:
     (n,): within the training slice, and known by its end.
     """
 
-    assets: Sequence[str]
-    asset: Int32
-    end_ms: Int64
     sensors: Float32
     newest: Float32
     label: Bools
@@ -67,13 +65,13 @@ def while_running(fleet: Fleet, newest: Float32) -> Float32:
     return np.where(ran[:, None], newest[:, :-1], np.float32(np.nan))
 
 
-def baselines(fleet: Fleet, watched: Watched, events: Sequence[Event], seed: int) -> list[Baseline]:
+def baselines(fleet: Fleet, watched: Watched, log: EventLog, seed: int) -> list[Baseline]:
     """Return every baseline's scores of the same windows; what they learn, they learn where it is taught."""
     return [
         best_sensor(fleet, watched),
         rules(fleet, watched),
-        age(watched, events),
-        Baseline("random", "a coin for each window", np.random.default_rng(seed).random(len(watched.end_ms))),
+        age(watched, log),
+        Baseline("random", "a coin for each window", np.random.default_rng(seed).random(len(watched))),
     ]
 
 
@@ -113,12 +111,12 @@ def rules(fleet: Fleet, watched: Watched) -> Baseline:
     )
 
 
-def age(watched: Watched, events: Sequence[Event]) -> Baseline:
+def age(watched: Watched, log: EventLog) -> Baseline:
     """Take the share of taught windows of the same age that an outcome followed, in tenths of the ages.
 
     Age counts from the machine's last shutdown, restart or maintenance, else from when it was first seen.
     """
-    days = _age_days(watched, events)
+    days = _age_days(watched, log)
     taught = days[watched.taught]
     edges = np.quantile(taught, np.linspace(0, 1, _BINS + 1)[1:-1]) if len(taught) else np.zeros(_BINS - 1)
     counts = np.bincount(np.searchsorted(edges, taught), minlength=_BINS)
@@ -128,18 +126,13 @@ def age(watched: Watched, events: Sequence[Event]) -> Baseline:
     return Baseline("age", "days since the last stop or work", score)
 
 
-def _age_days(watched: Watched, events: Sequence[Event]) -> Float64:
-    out = np.empty(len(watched.end_ms))
-    renewed: dict[str, list[int]] = {}
-    for event in sorted(events):
-        if event.kind in _RENEWED:
-            renewed.setdefault(event.asset, []).append(event.time_ms)
-    for code, name in enumerate(watched.assets):
-        rows = np.flatnonzero(watched.asset == code)
-        if len(rows):
-            ends = watched.end_ms[rows]
-            since = np.array([ends.min(), *(t for t in renewed.get(name, []) if t > ends.min())])
-            out[rows] = (ends - since[np.searchsorted(since, ends, side="right") - 1]) / DAY_MS
+def _age_days(keys: WindowKeys, log: EventLog) -> Float64:
+    first_ms = np.full(len(keys.assets), np.iinfo(np.int64).max)
+    np.minimum.at(first_ms, keys.asset, keys.end_ms)
+    since_ms, renewed = first_ms[keys.asset], log.only(*_RENEWED)
+    last = renewed.last_until(keys)
+    since_ms = np.where(last < 0, since_ms, np.maximum(since_ms, np.append(renewed.time_ms, 0)[last]))
+    out: Float64 = (keys.end_ms - since_ms) / DAY_MS
     return out
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from models.risk.causes import cross_entropy, numbers_of
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Event, Float64, Int32, Int64
+from models.telemetry.samples import Event, Float64, Int64
+from models.telemetry.window_keys import WindowKeys
 
 Moment = tuple[Event, int]
 
@@ -39,14 +40,11 @@ class Naming(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
-    """Probabilities (n, K) of the ``codes`` at windows of assets, whose number (n,) counts in ``assets``."""
+class Hints(WindowKeys):
+    """Probabilities (n, K) of the ``codes`` at windows."""
 
-    codes: tuple[str, ...]
-    assets: Sequence[str]
-    asset: Int32
-    end_ms: Int64
     probability: Float64
+    codes: tuple[str, ...]
 
     def before(self, event: Event, at_ms: int, reach_ms: float) -> int | None:
         """Return the newest window of the event's asset in (event − reach, at]; None where there is none."""

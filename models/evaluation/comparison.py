@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 import numpy as np
 
-from models.telemetry.labels import known, time_to_next, within
-from models.telemetry.samples import Event, Float64, Int64
+from models.telemetry.event_log import EventLog
+from models.telemetry.labels import label
+from models.telemetry.samples import Float64, Int32, Int64
+from models.telemetry.window_keys import WindowKeys
 
 Word = Literal["better", "worse", "undecided"]
 
@@ -32,22 +33,21 @@ class Pairing(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None
 
 
-def matured(
-    assets: Sequence[str],
-    asset: Int64,
-    end_ms: Int64,
-    events: Sequence[Event],
-    horizon_d: float,
-    until_ms: int,
-) -> tuple[Int64, Float64]:
+def matured(keys: WindowKeys, log: EventLog, horizon_d: float, until_ms: int) -> tuple[Int64, Float64]:
     """Return the rows (m,) whose label is known by ``until_ms``, and these labels (m,), 0 or 1."""
-    wait_ms = time_to_next(assets, asset.astype(np.int32), end_ms, events)
-    rows = np.flatnonzero(known(end_ms, horizon_d, until_ms))
-    return rows, within(wait_ms[rows], horizon_d).astype(np.float64)
+    labels = label(keys, log, until_ms)
+    rows = np.flatnonzero(labels.known(horizon_d))
+    return rows, labels.follows(horizon_d)[rows].astype(np.float64)
 
 
 def pair(
-    asset: Int64, label: Float64, challenger: Float64, champion: Float64, *, draws: int = 2000, seed: int = 1
+    asset: Int32 | Int64,
+    label: Float64,
+    challenger: Float64,
+    champion: Float64,
+    *,
+    draws: int = 2000,
+    seed: int = 1,
 ) -> Pairing:
     """Compare two risks (n,) of the same windows by their mean log-loss.
 

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from models.alerting.policy import RiskSeries, highest
-from models.telemetry.labels import (
-    DAY_MS,
-    Bools,
-    follows,
-    known,
-    outcome_times,
-    outcomes,
-    time_to_next,
-    within,
-)
-from models.telemetry.samples import Event, Float64
+from models.evaluation.metrics import average_precision, roc_auc
+from models.telemetry.event_log import EventLog
+from models.telemetry.labels import DAY_MS, label
+from models.telemetry.samples import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +56,7 @@ class EventReport:
 
 def evaluate_cases(
     cases: Sequence[tuple[str, int]],
-    events: Sequence[Event],
+    log: EventLog,
     *,
     horizon_d: float,
     start_ms: int,
@@ -77,7 +70,7 @@ def evaluate_cases(
     false alarm, unless the horizon reaches beyond ``end_ms``: then nobody knows.
     """
     horizon_ms = int(horizon_d * DAY_MS)
-    judged = [e for e in outcomes(events) if start_ms < e.time_ms <= end_ms]
+    judged = log.outcomes.between(start_ms, end_ms)
     opened: dict[str, list[int]] = defaultdict(list)
     for asset, opened_ms in sorted(cases):
         opened[asset].append(opened_ms)
@@ -89,8 +82,7 @@ def evaluate_cases(
         else:
             missed.append(event)
     settled = [case for case in cases if start_ms <= case[1] <= end_ms - horizon_ms]
-    times = outcome_times(judged)
-    false = tuple(case for case in settled if not follows(times[case[0]], case[1], horizon_ms))
+    false = tuple(case for case in settled if not judged.follows(*case, horizon_ms))
     return EventReport(tuple(announced), false, asset_years, tuple(missed))
 
 
@@ -108,7 +100,7 @@ class BudgetReport:
 
 def evaluate_budget(
     series: RiskSeries,
-    events: Sequence[Event],
+    log: EventLog,
     *,
     share: float,
     horizon_d: float,
@@ -121,22 +113,21 @@ def evaluate_budget(
     row-wise figures are over the windows whose whole horizon was observed, since keeping only the outcomes of
     the others would flatter; NaN scores rank last.
     """
-    tested = (series.end_ms >= start_ms) & (series.end_ms < end_ms)
-    score = np.nan_to_num(series.risk[tested], nan=-np.inf)
-    series = RiskSeries(series.assets, series.asset[tested], series.end_ms[tested], score)
+    series = series.between(start_ms, end_ms)
+    series = replace(series, risk=np.nan_to_num(series.risk, nan=-np.inf))
     cases = flagged(series, share)
     report = evaluate_cases(
-        cases, events, horizon_d=horizon_d, start_ms=start_ms, end_ms=end_ms, asset_years=0.0
+        cases, log, horizon_d=horizon_d, start_ms=start_ms, end_ms=end_ms, asset_years=0.0
     )
-    wait_ms = time_to_next(series.assets, series.asset.astype(np.int32), series.end_ms, events)
-    label = within(wait_ms, horizon_d)
-    judged = known(series.end_ms, horizon_d, end_ms)
+    labels = label(series, log, end_ms)
+    judged = labels.known(horizon_d)
+    score, followed = series.risk[judged], labels.follows(horizon_d)[judged]
     return BudgetReport(
         report.shutdowns,
         report.alerted,
         report.lead_days_median,
-        roc_auc(score[judged], label[judged]),
-        average_precision(score[judged], label[judged]),
+        roc_auc(score, followed),
+        average_precision(score, followed),
         len(np.unique(series.end_ms)),
     )
 
@@ -150,47 +141,3 @@ def flagged(series: RiskSeries, share: float) -> list[tuple[str, int]]:
         cohort = {series.assets[a]: s for a, s in zip(numbers, scores, strict=True)}
         out += [(name, end) for name in highest(cohort, share)]
     return out
-
-
-def roc_auc(score: Float64, label: Bools) -> float | None:
-    """Return the area under the ROC curve, ties counting half; None where one class is absent.
-
-    >>> roc_auc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, False, True, True]))
-    0.875
-    """
-    positives, negatives = int(label.sum()), int((~label).sum())
-    if not positives or not negatives:
-        return None
-    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    mean_rank = np.cumsum(counts) - (counts - 1) / 2
-    rank_sum = float(mean_rank[inverse][label].sum())
-    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
-
-
-def average_precision(score: Float64, label: Bools) -> float | None:
-    """Return the mean precision over the positives, equal scores taken at once; None without positives.
-
-    >>> average_precision(np.array([0.9, 0.8, 0.1]), np.array([True, False, True]))
-    0.8333333333333333
-    """
-    if not label.any():
-        return None
-    order = np.argsort(-score, kind="stable")
-    ranked, hits = score[order], np.cumsum(label[order])
-    # Compared, not subtracted: scores that rank last are -inf, and their difference is no number.
-    last = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
-    recall_steps = np.diff(hits[last], prepend=0) / hits[-1]
-    return float((recall_steps * hits[last] / (last + 1)).sum())
-
-
-def log_loss(probability: Float64, label: Bools) -> float | None:
-    """Return the mean negative log-likelihood, None over nothing."""
-    if not len(label):
-        return None
-    p = np.clip(probability, 1e-9, 1 - 1e-9)
-    return float(-np.where(label, np.log(p), np.log1p(-p)).mean())
-
-
-def brier(probability: Float64, label: Bools) -> float | None:
-    """Return the mean squared error of the probabilities, None over nothing."""
-    return float(((probability - label) ** 2).mean()) if len(label) else None

@@ -37,26 +37,22 @@ from models.features.steps import (
 )
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Float32, Int32, Int64, Samples, limits
+from models.telemetry.window_keys import WindowKeys
 
 _FIRST_CAPACITY = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
-    """Features of ``n`` windows: ``values`` (n, F) of the window that ends, exclusive, at ``end_ms`` (n,).
+class Windows(WindowKeys):
+    """Features ``values`` (n, F) of ``n`` windows.
 
-    ``asset`` (n,) indexes into ``assets``. A window that late samples corrected comes again with a higher
-    ``revision`` (n,).
+    A window that late samples corrected comes again with a higher ``revision`` (n,).
     """
 
     assets: tuple[str, ...]
     asset: Int32
-    end_ms: Int64
     revision: Int32
     values: Float32
-
-    def __len__(self) -> int:
-        return len(self.asset)
 
 
 @dataclass(slots=True)

@@ -125,14 +125,14 @@ def train_segments(
     """
     corrects = division.segments.start == "fleet"
     start = crossed(examples, training, seed, span_ms) if corrects else None
-    labelled = _Labelled.of(examples, examples.at_risk(*span_ms), start)
+    labelled = _Labelled.from_examples(examples, examples.at_risk(*span_ms), start)
     found = _judged(division, labelled)
     chosen = [name for name, (segment, _) in found.items() if not segment.why]
     settled = division.segments.applied_to(training)
     tasks = (labelled.task(found[name][1], settled, seed) for name in chosen)
     done = zip(chosen, _run(tasks, division.processes), strict=True)
     pack = write_pack(division.pack, _reported(done, len(chosen), progress))
-    machines = sorted({*labelled.assets, *division.inventory.machines})
+    machines = sorted({*examples.keys.assets, *division.inventory.machines})
     index = Index(
         levels=division.segments.levels,
         members=dict(pack.entries),
@@ -159,26 +159,22 @@ class _Labelled:
     failures: Int64
 
     @classmethod
-    def of(cls, examples: Examples, rows: HazardRows, start: Float64 | None) -> _Labelled:
-        machines = len(examples.assets)
-        asset = examples.asset[rows.row]
+    def from_examples(cls, examples: Examples, rows: HazardRows, start: Float64 | None) -> _Labelled:
+        keys, machines = examples.keys, len(examples.keys.assets)
+        asset = keys.asset[rows.row]
         order = np.lexsort((rows.interval, rows.row, asset))
-        rows = HazardRows(rows.row[order], rows.interval[order], rows.outcome[order])
+        rows = rows.take(order)
         windows = np.unique(rows.row)
         ended = np.unique(rows.row[rows.outcome])
-        moments = np.stack([examples.asset[ended], examples.end_ms[ended] + examples.wait_ms[ended]])
+        moments = np.stack([keys.asset[ended], keys.end_ms[ended] + examples.labels.wait_ms[ended]])
         return cls(
             examples,
             rows,
             start,
             np.searchsorted(asset[order], np.arange(machines + 1)),
-            np.bincount(examples.asset[windows], minlength=machines),
+            np.bincount(keys.asset[windows], minlength=machines),
             np.bincount(np.unique(moments, axis=1)[0], minlength=machines),
         )
-
-    @property
-    def assets(self) -> Sequence[str]:
-        return self.examples.assets
 
     def task(self, machines: Sequence[int], training: Training, seed: int) -> Task:
         """Return what is to be learnt of some machines; its windows keep their order."""
@@ -197,12 +193,12 @@ def crossed(examples: Examples, training: Training, seed: int, span_ms: tuple[in
     is too sure, and would leave nothing to correct (Chernozhukov et al. 2018, cross-fitting).
     """
     rows = examples.at_risk(*span_ms)
-    half = np.array([zlib.crc32(name.encode()) % 2 for name in examples.assets])[examples.asset]
+    half = np.array([zlib.crc32(name.encode()) % 2 for name in examples.keys.assets])[examples.keys.asset]
     out = np.empty((len(examples.features), len(examples.fleet.horizons_d)))
     for own in (0, 1):
         taught = np.flatnonzero(half[rows.row] != own)
-        other = HazardRows(rows.row[taught], rows.interval[taught], rows.outcome[taught])
-        model, mine = examples.fit(other, training, seed), np.flatnonzero(half == own)
+        model = examples.fit(rows.take(taught), training, seed)
+        mine = np.flatnonzero(half == own)
         picked = examples.features[mine]
         for j in range(out.shape[1]):
             out[mine, j] = model.log_hazard(picked, j)
@@ -215,7 +211,7 @@ def _judged(division: Division, labelled: _Labelled) -> dict[str, tuple[Segment,
     found = {}
     for level in division.segments.levels:
         members: defaultdict[str, list[int]] = defaultdict(list)
-        for code, asset in enumerate(labelled.assets):
+        for code, asset in enumerate(labelled.examples.keys.assets):
             name = division.inventory.segment(asset, level)
             if name is not None:
                 members[name].append(code)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,8 +13,10 @@ from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, Training
 from models.risk.causes import CauseModel, classes, train_causes
 from models.risk.hazard import RiskModel, train
-from models.telemetry.labels import DAY_MS, HazardRows, hazard_rows, known, within
-from models.telemetry.samples import Event, Float32, Int32, Int64
+from models.telemetry.event_log import EventLog
+from models.telemetry.labels import DAY_MS, HazardRows, Labels, hazard_rows
+from models.telemetry.samples import Float32, Int64
+from models.telemetry.window_keys import WindowKeys
 
 _INNER_SHARE = 0.2
 
@@ -24,27 +25,22 @@ _INNER_SHARE = 0.2
 class Examples:
     """Windows of the training slice: ``features`` (n, C) in ``columns`` of the vector, and what followed.
 
-    ``wait_ms`` (n,) to the next outcome, the ``outcome``-th of ``outcomes`` (n,), -1 where there is none;
-    ``observed_ms`` (n,) up to when the machine was left to itself; ``asset`` (n,) its number in ``assets``.
+    ``outcome`` (n,) is the number, in ``outcomes``, of the first one that follows, -1 if none does.
     """
 
     fleet: Fleet
     schema: FeatureSchema
     columns: Int64
     features: Float32
-    end_ms: Int64
-    wait_ms: Int64
-    observed_ms: Int64
+    keys: WindowKeys
+    labels: Labels
     outcome: Int64
-    outcomes: Sequence[Event]
-    assets: Sequence[str]
-    asset: Int32
+    outcomes: EventLog
 
     def at_risk(self, from_ms: int, until_ms: int) -> HazardRows:
         """Return the at-risk rows of the windows that end in (from, until], as known at ``until_ms``."""
-        inside = np.flatnonzero((self.end_ms > from_ms) & (self.end_ms <= until_ms))
-        observed_ms = np.minimum(self.observed_ms[inside], until_ms)
-        rows = hazard_rows(self.wait_ms[inside], self.end_ms[inside], self.fleet.horizons_d, observed_ms)
+        inside = np.flatnonzero((self.keys.end_ms > from_ms) & (self.keys.end_ms <= until_ms))
+        rows = hazard_rows(self.labels.take(inside).as_of(until_ms), self.fleet.horizons_d)
         return replace(rows, row=inside[rows.row])
 
     def fit(
@@ -65,9 +61,8 @@ class Examples:
 
     def followed(self, until_ms: int) -> Int64:
         """Return the windows before an outcome, within the alerting horizon, as known at ``until_ms``."""
-        horizon_d = self.fleet.alerting.horizon_d
-        seen = known(self.end_ms, horizon_d, np.minimum(self.observed_ms, until_ms))
-        return np.flatnonzero(seen & within(self.wait_ms, horizon_d))
+        horizon_d, labels = self.fleet.alerting.horizon_d, self.labels.as_of(until_ms)
+        return np.flatnonzero(labels.known(horizon_d) & labels.follows(horizon_d))
 
     def causes(self, until_ms: int) -> Counter[str]:
         """Count the outcomes that windows announce, as known at ``until_ms``, by the controller's word."""
@@ -92,7 +87,7 @@ class Examples:
     @property
     def digest(self) -> str:
         """The SHA-256 of features, times and labels."""
-        parts = (self.features, self.end_ms, self.wait_ms, self.observed_ms)
+        parts = (self.features, self.keys.end_ms, self.labels.wait_ms, self.labels.observed_ms)
         codes = "\n".join(self.outcomes[i].code if i >= 0 else "" for i in self.outcome.tolist())
         return hashlib.sha256(b"".join(part.tobytes() for part in parts) + codes.encode()).hexdigest()
 

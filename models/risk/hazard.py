@@ -14,7 +14,7 @@ from models.fleet.fleet import Training
 from models.risk.booster import FIXED
 from models.risk.calibration import PlattScaling, fit_platt_scaling, sigmoid
 from models.risk.causes import CauseModel
-from models.telemetry.labels import HazardRows, known, within
+from models.telemetry.labels import HazardRows, Labels
 from models.telemetry.samples import Float32, Float64, Int64
 
 _FEWEST_OUTCOMES = 5
@@ -162,14 +162,12 @@ def train(
     return RiskModel(booster, tuple(names), fingerprint, tuple(horizons_d), columns, offset)
 
 
-def calibrate(
-    model: RiskModel, risks: Float64, wait_ms: Int64, end_ms: Int64, until_ms: int | Int64
-) -> RiskModel:
+def calibrate(model: RiskModel, risks: Float64, labels: Labels) -> RiskModel:
     """Fit one line per horizon on the (n, H) uncalibrated risks of a later slice, where labels are known."""
     lines = []
     for j, horizon_d in enumerate(model.horizons_d):
-        seen = known(end_ms, horizon_d, until_ms)
-        lines.append(fit_platt_scaling(risks[seen, j], within(wait_ms[seen], horizon_d)))
+        seen = labels.known(horizon_d)
+        lines.append(fit_platt_scaling(risks[seen, j], labels.follows(horizon_d)[seen]))
     return replace(model, lines=tuple(lines))
 
 

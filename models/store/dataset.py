@@ -21,6 +21,7 @@ from models.fleet.inventory import NOTHING, Inventory
 from models.store.feature_store import FeatureStore, StoredFile, file_sha256
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Int32, Int64, utc
+from models.telemetry.window_keys import WindowKeys
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -166,13 +167,14 @@ class StoredHistory:
                 yield windows
         self._learn_events(end_ms)
 
-    def codes(self, windows: Windows) -> Int32:
-        """Return the number of each window's asset, the same throughout this history."""
+    def keys(self, windows: Windows) -> WindowKeys:
+        """Return the keys of windows, each asset with the same number throughout this history."""
         for name in windows.assets:
             if name not in self._index:
                 self._index[name] = len(self.assets)
                 self.assets.append(name)
-        return np.array([self._index[name] for name in windows.assets], np.int32)[windows.asset]
+        table = np.array([self._index[name] for name in windows.assets], np.int32)
+        return WindowKeys(self.assets, table[windows.asset], windows.end_ms)
 
     @property
     def all_events(self) -> list[Event]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.evaluation.events import EventReport, evaluate_cases
+from models.telemetry.event_log import EventLog
 from models.telemetry.labels import DAY_MS, Bools
 from models.telemetry.samples import Float32
 from simulators.validation.survey import Survey
@@ -90,7 +91,7 @@ def judge(seen: Survey, alarm: Bools, horizon_d: float) -> EventReport:
                 cases.append((name, end_ms))
     return evaluate_cases(
         cases,
-        seen.events,
+        EventLog(seen.events),
         horizon_d=horizon_d,
         start_ms=seen.start_ms,
         end_ms=int(seen.end_ms[-1]),

@@ -25,7 +25,8 @@ from models.registry.promotion import CHALLENGER, CHAMPION
 from models.risk.calibration import log_odds, sigmoid
 from models.risk.explain import Explainer, Explanation, Reason
 from models.risk.model_set import level_of
-from models.telemetry.labels import DAY_MS, OUTCOME
+from models.telemetry.event_log import OUTCOME
+from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Float32, Float64
 from streams.champions.assignments import Schedule
 from streams.champions.model_pool import ROLES, Candidate, ModelPool

@@ -29,7 +29,7 @@ from chillcast.settings import Settings
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, parse_fleet
-from models.learning.fitting import History
+from models.learning.history import History
 from models.telemetry.samples import Samples, TimeSlice
 from simulators.replay.replay import replay
 from streams.kafka.connection import Connection

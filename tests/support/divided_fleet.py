@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.fleet.inventory import Inventory
-from models.learning.fitting import Fitted, History, fit
+from models.learning.fitting import Fitted
 from models.learning.segments import Division, Segments
-from models.telemetry.labels import DAY_MS
-from tests.support.rising_fleet import ASSETS, EVENTS, UNTIL, fleet, ignore, slices
+from tests.support.rising_fleet import ASSETS, EVENTS, fitted, fleet, slices
 
 PLATES = {a: {"model": "X" if i < 10 else "Y", "site": f"s{i % 4}"} for i, a in enumerate(ASSETS[:18])}
 INVENTORY = Inventory({**PLATES, "a77": {"model": "X"}})
@@ -18,12 +17,5 @@ BY_MODEL = Segments(by="model", minimum_instances=100, minimum_failures=10, roun
 def divided(
     folder: Path, segments: Segments = BY_MODEL, processes: int = 1, inventory: Inventory = INVENTORY
 ) -> Fitted:
-    return fit(
-        fleet(),
-        History(fleet(), slices(EVENTS)),
-        start_ms=0,
-        until_ms=UNTIL * DAY_MS,
-        seed=7,
-        progress=ignore,
-        division=Division(segments, inventory, folder / "run.pack", processes),
-    )
+    division = Division(segments, inventory, folder / "run.pack", processes)
+    return fitted(slices(EVENTS), fleet(), division=division)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from models.fleet.fleet import Alerting, Fleet, Sampling, Training
-from models.learning.fitting import Fitted, History, fit
+from models.learning.fitting import Fitted, fit
+from models.learning.history import History
+from models.learning.plan import TrainingPlan
 from models.registry.bundle import write_bundle
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Samples, TimeSlice
@@ -63,9 +66,13 @@ def slices(events: list[Event], rise: float = 10.0) -> list[TimeSlice]:
     return out
 
 
-def fitted(parts: list[TimeSlice], toy: Fleet, until: int = UNTIL, seed: int = 7) -> Fitted:
-    history = History(toy, parts)
-    return fit(toy, history, start_ms=0, until_ms=until * DAY_MS, seed=seed, progress=ignore)
+def plan(toy: Fleet | None = None, **changes: Any) -> TrainingPlan:
+    """Return the plan to learn from all days up to ``UNTIL``."""
+    return replace(TrainingPlan(fleet=toy or fleet(), start_ms=0, until_ms=UNTIL * DAY_MS, seed=7), **changes)
+
+
+def fitted(parts: list[TimeSlice], toy: Fleet, **changes: Any) -> Fitted:
+    return fit(plan(toy, **changes), History(toy, parts), ignore)
 
 
 def written(found: Fitted, folder: Path) -> dict[str, bytes]:

@@ -123,18 +123,19 @@ def test_the_first_dead_letter_of_each_reason_is_told() -> None:
 def test_columns_join_messages_whatever_order_their_machines_have(gathered: Gathered) -> None:
     gathered.take(score([("b", 2, 0, 0.2), ("a", 1, 0, 0.1)]))
     gathered.take(score([("a", 2, 0, 0.3), ("b", 1, 0, 0.4)]))
-    names, asset, end_ms, risk, adapted = gathered.columns()
-    rows = list(zip(asset.tolist(), (end_ms // HOUR_MS).tolist(), risk[:, 0].tolist(), strict=True))
-    assert names == ["a", "b"]
+    found = gathered.columns()
+    hours, risk = (found.end_ms // HOUR_MS).tolist(), found.risk[:, 0]
+    rows = list(zip(found.asset.tolist(), hours, risk.tolist(), strict=True))
+    assert found.assets == ["a", "b"]
     assert rows == [(0, 1, 0.1), (0, 2, 0.3), (1, 1, 0.4), (1, 2, 0.2)]
-    np.testing.assert_array_equal(adapted, risk[:, 0] / 2)
+    np.testing.assert_array_equal(found.adapted, risk / 2)
 
 
 def test_of_a_corrected_window_the_last_revision_stays_also_where_it_came_first(gathered: Gathered) -> None:
     gathered.take(score([("a", 1, 2, 0.9), ("a", 2, 0, 0.5)]))
     gathered.take(score([("a", 1, 0, 0.1), ("a", 1, 1, 0.2)]))
-    _, _, end_ms, risk, _ = gathered.columns()
-    assert (end_ms.tolist(), risk[:, 0].tolist()) == ([HOUR_MS, 2 * HOUR_MS], [0.9, 0.5])
+    found = gathered.columns()
+    assert (found.end_ms.tolist(), found.risk[:, 0].tolist()) == ([HOUR_MS, 2 * HOUR_MS], [0.9, 0.5])
 
 
 @dataclass

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.adaptation.online import OnlineRisk, Pending
-from models.evaluation.events import log_loss
+from models.evaluation.metrics import log_loss
 from models.risk.calibration import sigmoid
 from models.telemetry.labels import DAY_MS
 

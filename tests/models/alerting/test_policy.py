@@ -16,6 +16,7 @@ from models.alerting.policy import (
     open_cases,
 )
 from models.fleet.fleet import Alerting
+from models.telemetry.event_log import EventLog
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 
@@ -124,25 +125,30 @@ def test_an_outcome_forgets_the_risks_before_it() -> None:
 
 
 def test_events_that_are_no_outcome_close_nothing_in_a_replay() -> None:
-    series = RiskSeries(["a"], np.zeros(6, int), np.arange(6) * HOUR_MS, np.full(6, 0.9))
+    series = RiskSeries(["a"], np.zeros(6, np.int32), np.arange(6) * HOUR_MS, np.full(6, 0.9))
     events = [Event(3 * HOUR_MS + 1, "a", kind) for kind in ("cycling", "maintenance")]
-    (case,) = open_cases(hysteresis(), series, events)
+    (case,) = open_cases(hysteresis(), series, EventLog(events))
     assert (case.asset, case.time_ms) == ("a", 2 * HOUR_MS)
 
 
 def test_a_case_is_false_unless_an_outcome_of_its_machine_follows_within_the_horizon() -> None:
-    series = RiskSeries(["a", "b"], np.repeat([0, 1], 4), np.tile(np.arange(4) * HOUR_MS, 2), np.full(8, 0.9))
-    cases = open_cases(hysteresis(), series, [])
+    series = RiskSeries(
+        ["a", "b"],
+        np.repeat(np.arange(2, dtype=np.int32), 4),
+        np.tile(np.arange(4) * HOUR_MS, 2),
+        np.full(8, 0.9),
+    )
+    cases = open_cases(hysteresis(), series, EventLog())
     edge = Event(2 * HOUR_MS + 7 * DAY_MS, "a", "shutdown")
-    assert [c.asset for c in false_cases(cases, [edge], 7.0)] == ["b"]
+    assert [c.asset for c in false_cases(cases, EventLog([edge]), 7.0)] == ["b"]
     beyond = Event(edge.time_ms + 1, "a", "shutdown")
-    assert [c.asset for c in false_cases(cases, [beyond], 7.0)] == ["a", "b"]
+    assert [c.asset for c in false_cases(cases, EventLog([beyond]), 7.0)] == ["a", "b"]
 
 
 def test_a_budget_that_no_threshold_meets_gives_the_highest_risk() -> None:
     none = Alerting(horizon_d=7.0, false_alarms_per_asset_year=1e-9, raise_count=1, of=1)
-    series = RiskSeries(["a"], np.zeros(50, int), np.arange(50) * HOUR_MS, np.linspace(0, 0.6, 50))
-    assert learn_threshold(none, series, []) == 0.6
+    series = RiskSeries(["a"], np.zeros(50, np.int32), np.arange(50) * HOUR_MS, np.linspace(0, 0.6, 50))
+    assert learn_threshold(none, series, EventLog()) == 0.6
 
 
 def test_the_lowest_threshold_is_taken_that_just_keeps_to_the_budget() -> None:
@@ -151,34 +157,33 @@ def test_the_lowest_threshold_is_taken_that_just_keeps_to_the_budget() -> None:
     risk = np.zeros(year_h + 1)
     for start, level in ((1000, 0.5), (3000, 0.7), (5000, 0.9)):
         risk[start : start + 40] = level
-    series = RiskSeries(["a"], np.zeros(year_h + 1, int), np.arange(year_h + 1) * HOUR_MS, risk)
+    series = RiskSeries(["a"], np.zeros(year_h + 1, np.int32), np.arange(year_h + 1) * HOUR_MS, risk)
     two = Alerting(horizon_d=7.0, raise_count=1, of=1, false_alarms_per_asset_year=2.0)
-    found = learn_threshold(two, series, [])
+    found = learn_threshold(two, series, EventLog())
     assert 0.5 < found <= 0.7
-    assert len(open_cases(HysteresisPolicy(two, found), series, [])) == 2
+    assert len(open_cases(HysteresisPolicy(two, found), series, EventLog())) == 2
 
 
 def test_a_replay_takes_windows_and_outcomes_of_all_machines_in_order_of_time() -> None:
     """Machine by machine, the outcome of b would be taken before its windows, and cost it its case."""
-    series = RiskSeries(
-        ["a", "b"], np.repeat([0, 1], 8), np.tile(np.arange(8) * HOUR_MS, 2), np.full(16, 0.9)
-    )
-    outcome = Event(5 * HOUR_MS + 1, "b", "shutdown")
-    assert [(c.asset, c.time_ms) for c in open_cases(hysteresis(), series, [outcome])] == [
+    asset, end_ms = np.repeat(np.arange(2, dtype=np.int32), 8), np.tile(np.arange(8) * HOUR_MS, 2)
+    series = RiskSeries(["a", "b"], asset, end_ms, np.full(16, 0.9))
+    outcome = EventLog([Event(5 * HOUR_MS + 1, "b", "shutdown")])
+    assert [(c.asset, c.time_ms) for c in open_cases(hysteresis(), series, outcome)] == [
         ("a", 2 * HOUR_MS),
         ("b", 2 * HOUR_MS),
     ]
 
 
 def test_an_outcome_at_the_end_of_a_window_comes_after_it_in_a_replay() -> None:
-    series = RiskSeries(["a"], np.zeros(3, int), np.arange(3) * HOUR_MS, np.full(3, 0.9))
-    (case,) = open_cases(hysteresis(), series, [Event(2 * HOUR_MS, "a", "shutdown")])
+    series = RiskSeries(["a"], np.zeros(3, np.int32), np.arange(3) * HOUR_MS, np.full(3, 0.9))
+    (case,) = open_cases(hysteresis(), series, EventLog([Event(2 * HOUR_MS, "a", "shutdown")]))
     assert case.time_ms == 2 * HOUR_MS
 
 
 def test_a_replay_decides_the_last_cohort_too() -> None:
-    series = RiskSeries(["a", "b"], np.array([0, 1]), np.full(2, DAY_MS), np.array([0.1, 0.9]))
-    (case,) = open_cases(SharePolicy(Alerting(horizon_d=7.0, daily_share=0.5)), series, [])
+    series = RiskSeries(["a", "b"], np.arange(2, dtype=np.int32), np.full(2, DAY_MS), np.array([0.1, 0.9]))
+    (case,) = open_cases(SharePolicy(Alerting(horizon_d=7.0, daily_share=0.5)), series, EventLog())
     assert (case.asset, case.time_ms) == ("b", DAY_MS)
 
 
@@ -281,10 +286,10 @@ def test_the_fleet_file_chooses_the_policy() -> None:
 def test_a_learnt_threshold_keeps_to_the_budget_on_its_own_slice(seed: int) -> None:
     rng = np.random.default_rng(seed)
     assets, hours = [f"a{i}" for i in range(8)], 24 * 60
-    asset = np.repeat(np.arange(8), hours)
+    asset = np.repeat(np.arange(8, dtype=np.int32), hours)
     end_ms = np.tile(np.arange(hours) * HOUR_MS, 8)
     series = RiskSeries(assets, asset, end_ms, rng.beta(1, 8, 8 * hours))
-    events = [Event(int(rng.integers(0, hours)) * HOUR_MS, "a1", "shutdown")]
+    events = EventLog([Event(int(rng.integers(0, hours)) * HOUR_MS, "a1", "shutdown")])
     threshold = learn_threshold(HYSTERESIS, series, events)
     cases = open_cases(HysteresisPolicy(HYSTERESIS, threshold), series, events)
     years = 8 * (hours - 1) * HOUR_MS / (365.25 * DAY_MS)

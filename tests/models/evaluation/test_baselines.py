@@ -17,6 +17,7 @@ from models.evaluation.baselines import (
 )
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Rule, Running, Training, load_fleet
+from models.telemetry.event_log import EventLog
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from tests.support.toy_fleet import fleet_of
@@ -72,13 +73,13 @@ def test_age_counts_from_the_last_stop_or_work() -> None:
     given = watched()
     given.label[:] = (np.arange(400) % 100) > 80
     work = [Event(day * DAY_MS, "a", "maintenance") for day in (101, 201, 301)]
-    score = age(given, work).score
+    score = age(given, EventLog(work)).score
     assert score[90] > score[10]
     assert score[390] > score[310]
 
 
 def test_every_baseline_scores_every_window_and_the_same_again() -> None:
-    first, second = (baselines(fleet_of(), watched(), [], 3) for _ in range(2))
+    first, second = (baselines(fleet_of(), watched(), EventLog(), 3) for _ in range(2))
     assert [b.name for b in first] == ["best sensor", "rules", "age", "random"]
     for one, other in zip(first, second, strict=True):
         assert np.isfinite(one.score).all()

@@ -15,11 +15,11 @@ EVENTS = [
 ]
 SAID = {(0, 8): (0.2, 0.7, 0.1), (0, 9): (0.6, 0.1, 0.3), (1, 19): (0.3, 0.5, 0.2), (1, 29): (0.1, 0.1, 0.8)}
 HINTS = Hints(
-    CODES,
     ["a", "b"],
-    np.array([a for a, _ in SAID]),
+    np.array([a for a, _ in SAID], np.int32),
     np.array([day for _, day in SAID]) * DAY_MS,
     np.array(list(SAID.values())),
+    CODES,
 )
 TAUGHT = {"ice": 6, "oil": 3, "rust": 1}
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from models.evaluation.comparison import matured, pair
+from models.telemetry.event_log import EventLog
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Float64, Int64
+from models.telemetry.window_keys import WindowKeys
 
 
 def fleet(seed: int, assets: int = 300, days: int = 8) -> tuple[Int64, Float64, Float64]:
@@ -48,6 +50,6 @@ def test_nothing_at_all_is_undecided() -> None:
 
 def test_a_label_counts_from_the_moment_its_horizon_has_passed() -> None:
     end_ms = np.array([1, 2, 3]) * DAY_MS
-    events = [Event(2 * DAY_MS + 1, "a", "shutdown")]
-    rows, label = matured(("a",), np.zeros(3, np.int64), end_ms, events, 1.0, 3 * DAY_MS)
+    log = EventLog([Event(2 * DAY_MS + 1, "a", "shutdown")])
+    rows, label = matured(WindowKeys(("a",), np.zeros(3, np.int32), end_ms), log, 1.0, 3 * DAY_MS)
     assert (rows.tolist(), label.tolist()) == ([0, 1], [0.0, 1.0])

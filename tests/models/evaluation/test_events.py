@@ -2,24 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from models.alerting.policy import RiskSeries
-from models.evaluation.events import (
-    BudgetReport,
-    EventReport,
-    average_precision,
-    brier,
-    evaluate_budget,
-    evaluate_cases,
-    log_loss,
-    roc_auc,
-)
+from models.evaluation.events import BudgetReport, EventReport, evaluate_budget, evaluate_cases
+from models.telemetry.event_log import EventLog
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
-
-SCORES = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40)
 
 
 def trip(asset: str, day: float) -> Event:
@@ -29,7 +17,7 @@ def trip(asset: str, day: float) -> Event:
 def judge(cases: list[tuple[str, float]], events: list[Event], end_d: float = 100.0) -> EventReport:
     return evaluate_cases(
         [(a, int(d * DAY_MS)) for a, d in cases],
-        events,
+        EventLog(events),
         horizon_d=7.0,
         start_ms=0,
         end_ms=int(end_d * DAY_MS),
@@ -74,35 +62,16 @@ def test_without_alerts_there_is_no_median_lead() -> None:
     assert judge([], [trip("a", 9)]).lead_days_median is None
 
 
-@given(SCORES)
-def test_the_area_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[int, bool]]) -> None:
-    score, label = np.array([float(s) for s, _ in rows]), np.array([y for _, y in rows])
-    pairs = [(p > n) + 0.5 * (p == n) for p in score[label] for n in score[~label]]
-    assert roc_auc(score, label) == (pytest.approx(np.mean(pairs)) if pairs else None)
-
-
-@given(SCORES)
-def test_average_precision_is_the_area_under_its_steps(rows: list[tuple[int, bool]]) -> None:
-    score, label = np.array([float(s) for s, _ in rows]), np.array([y for _, y in rows])
-    area, before = 0.0, 0.0
-    for level in sorted(set(score), reverse=True):
-        flagged = score >= level
-        recall = label[flagged].sum() / max(label.sum(), 1)
-        area += (recall - before) * label[flagged].mean()
-        before = recall
-    assert average_precision(score, label) == (pytest.approx(area) if label.any() else None)
-
-
 def fleet(days: int, assets: int = 10) -> RiskSeries:
     """Every day the machine with the highest number has the highest score."""
     end_ms = np.repeat(np.arange(days) * DAY_MS, assets)
-    asset = np.tile(np.arange(assets), days)
+    asset = np.tile(np.arange(assets, dtype=np.int32), days)
     return RiskSeries([f"a{i}" for i in range(assets)], asset, end_ms, asset.astype(float))
 
 
 def budget(series: RiskSeries, events: list[Event], end_d: int) -> BudgetReport:
     return evaluate_budget(
-        series, events, share=0.1, horizon_d=7.0, start_ms=2 * DAY_MS, end_ms=end_d * DAY_MS
+        series, EventLog(events), share=0.1, horizon_d=7.0, start_ms=2 * DAY_MS, end_ms=end_d * DAY_MS
     )
 
 
@@ -117,7 +86,7 @@ def test_days_before_the_test_flag_nothing() -> None:
 
 def test_equal_scores_are_flagged_by_name() -> None:
     series = fleet(20)
-    level = RiskSeries(series.assets, series.asset, series.end_ms, np.zeros(len(series.risk)))
+    level = RiskSeries(*series.columns, np.zeros(len(series.risk)))
     assert budget(level, [trip("a0", 10), trip("a9", 10)], 20).alerted == 1
 
 
@@ -131,32 +100,16 @@ def test_windows_whose_horizon_was_not_observed_do_not_count_row_by_row() -> Non
     """Near the end only the failures would be known, not the machines that survive."""
     series, trips = fleet(20), [trip("a9", 12), trip("a2", 19)]
     unseen = series.end_ms > 13 * DAY_MS
-    turned = RiskSeries(series.assets, series.asset, series.end_ms, np.where(unseen, 0.0, series.risk))
+    turned = RiskSeries(*series.columns, np.where(unseen, 0.0, series.risk))
     as_found, changed = budget(series, trips, 20), budget(turned, trips, 20)
     assert (as_found.roc_auc, as_found.average_precision) == (changed.roc_auc, changed.average_precision)
-    level = RiskSeries(series.assets, series.asset, series.end_ms, np.where(unseen, series.risk, 0.0))
+    level = RiskSeries(*series.columns, np.where(unseen, series.risk, 0.0))
     assert budget(level, trips, 20).roc_auc == 0.5
 
 
 def test_without_failures_there_is_no_area() -> None:
     report = budget(fleet(20), [], 20)
     assert (report.failures, report.roc_auc, report.average_precision) == (0, None, None)
-
-
-def test_missing_scores_are_one_tie_at_the_bottom() -> None:
-    """In whatever order their rows stand."""
-    label = np.array([True, False, False, False])
-    for order in (label, label[::-1]):
-        assert average_precision(np.full(4, -np.inf), order) == 0.25
-        assert roc_auc(np.full(4, -np.inf), order) == 0.5
-
-
-def test_losses_of_certain_and_wrong_forecasts() -> None:
-    y = np.array([True, False])
-    assert brier(np.array([1.0, 0.0]), y) == 0.0
-    assert brier(np.array([0.0, 1.0]), y) == 1.0
-    assert log_loss(np.array([0.5, 0.5]), y) == pytest.approx(np.log(2))
-    assert log_loss(np.empty(0), np.empty(0, bool)) is None
 
 
 def test_a_case_whose_horizon_ends_with_the_span_is_judged() -> None:
@@ -169,10 +122,6 @@ def test_the_lead_that_is_told_is_the_median() -> None:
 
 
 def test_a_window_that_ends_with_the_span_is_not_tested() -> None:
-    series = RiskSeries(["a"], np.zeros(3, int), np.arange(3) * DAY_MS, np.zeros(3))
-    report = evaluate_budget(series, [], share=0.5, horizon_d=1.0, start_ms=0, end_ms=2 * DAY_MS)
+    series = RiskSeries(["a"], np.zeros(3, np.int32), np.arange(3) * DAY_MS, np.zeros(3))
+    report = evaluate_budget(series, EventLog(), share=0.5, horizon_d=1.0, start_ms=0, end_ms=2 * DAY_MS)
     assert report.days_tested == 2
-
-
-def test_a_probability_of_nought_that_came_true_costs_much_but_not_without_end() -> None:
-    assert log_loss(np.array([0.0]), np.array([True])) == pytest.approx(9 * np.log(10))

@@ -9,11 +9,13 @@ import pytest
 
 from models.alerting.policy import HysteresisPolicy, RiskSeries, false_cases, open_cases
 from models.errors import ModelError
-from models.evaluation.events import roc_auc
+from models.evaluation.metrics import roc_auc
 from models.fleet.fleet import Fleet
-from models.learning.fitting import Fitted, History, fit
+from models.learning.fitting import Fitted, fit
+from models.learning.history import History, Kept
 from models.registry.bundle import load_bundle
-from models.telemetry.labels import DAY_MS, YEAR_MS, time_to_next, within
+from models.telemetry.event_log import EventLog
+from models.telemetry.labels import DAY_MS, YEAR_MS, Labels, label
 from models.telemetry.samples import Event, TimeSlice
 from tests.support.rising_fleet import (
     ASSETS,
@@ -23,7 +25,7 @@ from tests.support.rising_fleet import (
     UNTIL,
     fitted,
     fleet,
-    ignore,
+    plan,
     slices,
     written,
 )
@@ -37,15 +39,13 @@ def learnt() -> Fitted:
 def test_a_sensor_that_announces_shutdowns_ranks_windows_never_seen(learnt: Fitted) -> None:
     history = History(fleet(), slices(EVENTS))
     windows = [w for w in history.until(DAYS * DAY_MS) if w.end_ms[0] > UNTIL * DAY_MS]
-    asset = np.concatenate([history.codes(w) for w in windows])
-    end_ms = np.concatenate([w.end_ms for w in windows])
-    risk = learnt.model.score(np.concatenate([w.values for w in windows]))[:, 1]
-    label = within(time_to_next(history.assets, asset, end_ms, EVENTS), 3.0)
-    seen = end_ms <= (DAYS - 3) * DAY_MS
-    area = roc_auc(risk[seen], label[seen])
+    risk = np.concatenate([learnt.model.score(w.values)[:, 1] for w in windows])
+    labels = [label(w, EventLog(EVENTS), DAYS * DAY_MS) for w in windows]
+    followed, seen = (np.concatenate([f(x, 3.0) for x in labels]) for f in (Labels.follows, Labels.known))
+    area = roc_auc(risk[seen], followed[seen])
     assert area is not None
     assert area > 0.8
-    assert risk[seen].mean() == pytest.approx(label[seen].mean(), rel=0.3)
+    assert risk[seen].mean() == pytest.approx(followed[seen].mean(), rel=0.3)
 
 
 def test_noise_alone_ranks_nothing() -> None:
@@ -60,16 +60,14 @@ def test_calibration_and_figures_of_the_later_slice_come_along(learnt: Fitted) -
 
 def false_alarms_a_year(learnt: Fitted, threshold: float) -> float:
     """Return the false alarms per asset-year of a threshold on the later slice, after the embargo."""
-    history, from_ms, until_ms = (
-        History(fleet(), slices(EVENTS)),
-        int(0.75 * UNTIL + 1) * DAY_MS,
-        UNTIL * DAY_MS,
-    )
-    windows = [w for w in history.until(until_ms) if w.end_ms[0] > from_ms]
-    asset = np.concatenate([history.codes(w) for w in windows])
-    risk = learnt.model.score(np.concatenate([w.values for w in windows]))[:, 1]
-    series = RiskSeries(history.assets, asset, np.concatenate([w.end_ms for w in windows]), risk)
-    seen = [e for e in EVENTS if e.time_ms <= until_ms]
+    history, kept = History(fleet(), slices(EVENTS)), Kept()
+    from_ms, until_ms = int(0.75 * UNTIL + 1) * DAY_MS, UNTIL * DAY_MS
+    for windows in history.until(until_ms):
+        if windows.end_ms[0] > from_ms:
+            kept.add(history.keys(windows), windows.values)
+    keys, values = kept.table()
+    series = RiskSeries(*keys.columns, learnt.model.score(values)[:, 1])
+    seen = EventLog(e for e in EVENTS if e.time_ms <= until_ms)
     cases = open_cases(HysteresisPolicy(fleet().alerting, threshold), series, seen)
     years = len(ASSETS) * (until_ms - from_ms) / YEAR_MS
     return len(false_cases(cases, seen, fleet().alerting.horizon_d)) / years
@@ -155,14 +153,7 @@ def test_without_a_later_slice_the_model_keeps_its_own_probabilities() -> None:
 def test_progress_rises_to_the_end_of_the_range() -> None:
     seen: list[tuple[str, float]] = []
     history = History(fleet(), slices(EVENTS))
-    fit(
-        fleet(),
-        history,
-        start_ms=0,
-        until_ms=UNTIL * DAY_MS,
-        seed=7,
-        progress=lambda step, share: seen.append((step, share)),
-    )
+    fit(plan(), history, lambda step, share: seen.append((step, share)))
     shares = [share for _, share in seen]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -203,16 +194,7 @@ def test_held_out_machines_change_nothing(learnt: Fitted, tmp_path: Path) -> Non
     held_out = frozenset(ASSETS[:5])
     found = []
     for name, events in (("a", EVENTS), ("b", [e for e in EVENTS if e.asset not in held_out])):
-        history = History(fleet(), slices(events))
-        made = fit(
-            fleet(),
-            history,
-            start_ms=0,
-            until_ms=UNTIL * DAY_MS,
-            seed=7,
-            progress=ignore,
-            held_out=held_out.__contains__,
-        )
+        made = fitted(slices(events), fleet(), held_out=held_out.__contains__)
         found.append(written(made, tmp_path / name))
     assert found[0] == found[1] != written(learnt, tmp_path / "learnt")
 

@@ -10,16 +10,27 @@ import pytest
 from models.errors import ConfigError
 from models.fleet.fleet import Training
 from models.fleet.inventory import FLEET, Inventory
-from models.learning.fitting import Fitted, History, _KnownHistory, fit, nobody
+from models.learning.fitting import Fitted, KnownHistory, fit
+from models.learning.history import History
 from models.learning.segments import Division, Segments, crossed
 from models.registry.bundle import load_bundle, read_index
 from models.registry.manifest import bundle_sha256
 from models.risk.hazard import RiskModel
 from models.risk.model_set import Segment, summary
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from tests.support.divided_fleet import BY_MODEL, INVENTORY, PLATES, divided
-from tests.support.rising_fleet import ASSETS, EVENTS, TRIPS, UNTIL, fleet, ignore, slices, written
+from tests.support.rising_fleet import (
+    ASSETS,
+    EVENTS,
+    TRIPS,
+    UNTIL,
+    fitted,
+    fleet,
+    ignore,
+    plan,
+    slices,
+    written,
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +53,7 @@ def test_a_machine_that_only_the_inventory_knows_has_its_segments_model_and_a_st
 
 
 def test_the_fleets_model_is_the_same_with_segments_as_without(learnt: Fitted) -> None:
-    history = History(fleet(), slices(EVENTS))
-    alone = fit(fleet(), history, start_ms=0, until_ms=UNTIL * DAY_MS, seed=7, progress=ignore)
+    alone = fitted(slices(EVENTS), fleet())
     assert learnt.model.booster.model_to_string() == alone.model.booster.model_to_string()
     assert learnt.model.lines == alone.model.lines
     assert learnt.dataset_sha256 == alone.dataset_sha256
@@ -55,15 +65,7 @@ def test_a_segments_model_is_that_of_a_fleet_of_its_machines_alone(tmp_path: Pat
     mine = {a for a, known in PLATES.items() if known["model"] == "X"}
     toy = fleet()
     settled = BY_MODEL.applied_to(toy.training)
-    found = fit(
-        replace(toy, training=settled),
-        History(toy, slices(EVENTS)),
-        start_ms=0,
-        until_ms=UNTIL * DAY_MS,
-        seed=7,
-        progress=ignore,
-        held_out=lambda name: name not in mine,
-    )
+    found = fitted(slices(EVENTS), replace(toy, training=settled), held_out=lambda name: name not in mine)
     assert own.booster.model_to_string() == found.model.booster.model_to_string()
     assert (own.offset, own.base) == (found.model.offset, None)
 
@@ -87,15 +89,7 @@ def test_a_segment_that_differs_from_the_fleet_is_corrected(tmp_path: Path) -> N
     for part in parts:
         rows = part.samples.asset >= 10
         part.samples.values[rows, 0] = rng.permutation(part.samples.values[rows, 0])
-    models = fit(
-        fleet(),
-        History(fleet(), parts),
-        start_ms=0,
-        until_ms=UNTIL * DAY_MS,
-        seed=7,
-        progress=ignore,
-        division=Division(BY_MODEL, INVENTORY, tmp_path / "p"),
-    ).models
+    models = fitted(parts, fleet(), division=Division(BY_MODEL, INVENTORY, tmp_path / "p")).models
     hot = np.full((1, len(models.fleet.feature_names)), 30.0, np.float32)
     one = np.zeros(1, np.int32)
     x, y, unknown = (float(models.uncalibrated((name,), one, hot)[0, 1]) for name in ("a00", "a10", "a19"))
@@ -104,13 +98,13 @@ def test_a_segment_that_differs_from_the_fleet_is_corrected(tmp_path: Path) -> N
 
 def test_what_a_correction_starts_from_has_not_seen_its_machine(learnt: Fitted) -> None:
     """The log-odds of a machine stay what they are whatever became of it."""
-    toy, history = fleet(), History(fleet(), slices(EVENTS))
-    past = _KnownHistory(toy, history, nobody)
-    split_ms = int(0.75 * UNTIL * DAY_MS)
-    examples = past.examples(past.gather(split_ms, lambda *_: None), split_ms)
-    asset = examples.asset == 3
-    changed = replace(examples, wait_ms=np.where(asset, np.iinfo(np.int64).max, examples.wait_ms))
-    before, after = (crossed(e, toy.training, 7, (0, split_ms)) for e in (examples, changed))
+    toy, wanted = fleet(), plan()
+    past = KnownHistory(wanted, History(toy, slices(EVENTS)), ignore)
+    examples = past.examples(past.gather())
+    asset, labels = examples.keys.asset == 3, examples.labels
+    never = replace(labels, wait_ms=np.where(asset, np.iinfo(np.int64).max, labels.wait_ms))
+    changed = replace(examples, labels=never)
+    before, after = (crossed(e, toy.training, 7, (0, wanted.split_ms)) for e in (examples, changed))
     assert before[asset].tobytes() == after[asset].tobytes()
     assert before[~asset].tobytes() != after[~asset].tobytes()
 
@@ -240,15 +234,8 @@ def test_parameters_of_segments_replace_the_fleets_one_by_one() -> None:
 
 def test_progress_counts_the_segments(tmp_path: Path) -> None:
     seen: list[tuple[str, float]] = []
-    fit(
-        fleet(),
-        History(fleet(), slices(EVENTS)),
-        start_ms=0,
-        until_ms=UNTIL * DAY_MS,
-        seed=7,
-        progress=lambda step, share: seen.append((step, share)),
-        division=Division(BY_MODEL, INVENTORY, tmp_path / "p"),
-    )
+    wanted = plan(division=Division(BY_MODEL, INVENTORY, tmp_path / "p"))
+    fit(wanted, History(fleet(), slices(EVENTS)), lambda step, share: seen.append((step, share)))
     steps = list(dict.fromkeys(step for step, _ in seen))
     assert steps == ["features", "1 of 2 segments", "2 of 2 segments", "calibration"]
     shares = [share for _, share in seen]
@@ -257,16 +244,9 @@ def test_progress_counts_the_segments(tmp_path: Path) -> None:
 
 def test_an_outcome_that_only_a_held_out_machine_had_teaches_no_segment(tmp_path: Path) -> None:
     def counted(events: list[Event]) -> tuple[Segment, ...]:
-        return fit(
-            fleet(),
-            History(fleet(), slices(events)),
-            start_ms=0,
-            until_ms=UNTIL * DAY_MS,
-            seed=7,
-            progress=ignore,
-            held_out=lambda name: name == "a03",
-            division=Division(BY_MODEL, INVENTORY, tmp_path / "p"),
-        ).models.index.segments
+        division = Division(BY_MODEL, INVENTORY, tmp_path / "p")
+        found = fitted(slices(events), fleet(), held_out=lambda name: name == "a03", division=division)
+        return found.models.index.segments
 
     assert counted(EVENTS) == counted([e for e in EVENTS if e.asset != "a03"])
 

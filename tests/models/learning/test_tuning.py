@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from models.fleet.fleet import Fleet, Training
-from models.learning.fitting import Fitted, History, fit
+from models.learning.fitting import Fitted
 from models.learning.training_set import Examples
 from models.learning.tuning import tune
 from models.telemetry.labels import DAY_MS
-from tests.support.rising_fleet import EVENTS, UNTIL, fitted, fleet, ignore, slices
+from tests.support.rising_fleet import EVENTS, UNTIL, fitted, fleet, slices
 
 _RANGES = {
     "learning_rate": (0.01, 0.2),
@@ -31,10 +31,7 @@ def tuned(said: list[str], *, trials: int = 4, seed: int = 7, late: bool = True)
     split_ms = int(0.75 * UNTIL * DAY_MS)
     events = [e for e in EVENTS if late or e.time_ms < split_ms + DAY_MS]
     search = functools.partial(tune, trials=trials, seed=seed, report=said.append)
-    history = History(slow(), slices(events))
-    return fit(
-        slow(), history, start_ms=0, until_ms=UNTIL * DAY_MS, seed=seed, progress=ignore, search=search
-    )
+    return fitted(slices(events), slow(), seed=seed, search=search)
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +82,7 @@ def test_a_search_is_judged_where_early_stopping_is() -> None:
         seen.append((start_ms, split_ms))
         return replace(examples.fleet.training, rounds=5)
 
-    history = History(fleet(), slices(EVENTS))
-    until_ms = UNTIL * DAY_MS
-    made = fit(fleet(), history, start_ms=0, until_ms=until_ms, seed=7, progress=ignore, search=note)
-    assert seen == [(0, int(0.75 * until_ms))]
+    made = fitted(slices(EVENTS), fleet(), search=note)
+    assert seen == [(0, int(0.75 * UNTIL * DAY_MS))]
     assert made.training.rounds == 5
     assert made.model.booster.num_trees() == 5 < fitted(slices(EVENTS), fleet()).model.booster.num_trees()

@@ -6,8 +6,8 @@ import pytest
 from models.errors import ModelError
 from models.fleet.fleet import Training
 from models.risk.hazard import calibrate, restore, train
-from models.telemetry.labels import DAY_MS, HazardRows
-from tests.support.hazard_model import HORIZONS, NAMES, UNTIL_MS, fitted, history
+from models.telemetry.labels import HazardRows
+from tests.support.hazard_model import HORIZONS, NAMES, fitted, history
 
 
 def test_risks_rise_along_the_horizons_and_lie_between_0_and_1() -> None:
@@ -17,22 +17,22 @@ def test_risks_rise_along_the_horizons_and_lie_between_0_and_1() -> None:
 
 
 def test_the_mean_risk_equals_the_observed_share_on_unseen_windows() -> None:
-    features, wait_ms, _ = history(3)
+    features, labels = history(3)
     risks = fitted().score(features)
     for j, horizon in enumerate(HORIZONS):
-        assert risks[:, j].mean() == pytest.approx((wait_ms <= horizon * DAY_MS).mean(), rel=0.25)
+        assert risks[:, j].mean() == pytest.approx(labels.follows(horizon).mean(), rel=0.25)
 
 
 def test_thinning_the_negatives_does_not_bias_the_risk() -> None:
-    features, wait_ms, _ = history(4)
+    features, labels = history(4)
     risks = fitted(per_positive=3).score(features)
-    assert risks[:, -1].mean() == pytest.approx((wait_ms <= 7 * DAY_MS).mean(), rel=0.25)
+    assert risks[:, -1].mean() == pytest.approx(labels.follows(7.0).mean(), rel=0.25)
 
 
 def test_a_restored_model_scores_bit_for_bit_the_same() -> None:
     model = fitted()
-    features, wait_ms, end_ms = history(5)
-    model = calibrate(model, model.uncalibrated(features), wait_ms, end_ms, UNTIL_MS)
+    features, labels = history(5)
+    model = calibrate(model, model.uncalibrated(features), labels)
     again = restore(
         model.booster.model_to_string(),
         parameters=model.parameters(),

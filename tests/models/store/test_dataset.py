@@ -11,12 +11,13 @@ from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import Inventory
-from models.learning.fitting import History
+from models.learning.fitting import fit
+from models.learning.history import History
 from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select, verify
 from models.store.feature_store import FeatureStore, Origin, stored_schema
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
-from tests.support.rising_fleet import DAYS, EVENTS, UNTIL, fitted, fleet, slices, written
+from tests.support.rising_fleet import DAYS, EVENTS, fitted, fleet, ignore, plan, slices, written
 
 END_MS = DAYS * DAY_MS
 
@@ -78,12 +79,10 @@ def test_features_that_are_not_wanted_are_not_read(store: FeatureStore) -> None:
 def test_training_from_the_store_gives_a_model_and_the_same_again(
     store: FeatureStore, tmp_path: Path
 ) -> None:
-    from models.learning.fitting import fit  # noqa: PLC0415
-
     found = []
     for name in ("a", "b"):
         history = StoredHistory(store, whole(store), fleet())
-        made = fit(fleet(), history, start_ms=0, until_ms=UNTIL * DAY_MS, seed=7, progress=lambda *_: None)
+        made = fit(plan(), history, ignore)
         found.append(written(made, tmp_path / name))
     assert found[0] == found[1]
     assert made.metrics["calibration_roc_auc"] == pytest.approx(
