@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.features.panes import compiled
+from models.features.compiling import compiled
 from models.telemetry.labels import Bools
 from models.telemetry.samples import Float32, Int32, Int64
 

@@ -9,48 +9,17 @@ A pane is ``n`` (C,) with ``stats`` (4, C): mean, sum of squared deviations, min
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
 
+from models.features.compiling import compiled
 from models.telemetry.samples import Float32, Float64
-
-Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 
 MEAN, M2, MIN, MAX = range(4)
 STATS = 4
 B_MEAN, B_M2, B_MIN, B_MAX, B_CROSS, B_N, B_TIME, B_SPREAD = range(8)
 BLOCK = 8
-
-
-def forget_stale(folder: Path) -> None:
-    """Delete the compiled functions in ``folder/__pycache__`` that are older than any source in ``folder``.
-
-    Numba compiles again where the source of a function changed, but not where that of one it calls did.
-    """
-    changed = max(source.stat().st_mtime for source in folder.glob("*.py"))
-    for index in folder.glob("__pycache__/*.nbi"):
-        with contextlib.suppress(OSError):  # another process was faster, or may not be written
-            if index.stat().st_mtime < changed:
-                index.unlink()
-
-
-forget_stale(Path(__file__).parent)
-
-
-def compiled(function: Compiled) -> Compiled:
-    """Compile a function at its first call; later processes load it from the cache on disk.
-
-    Where neither the package's folder nor the user's can be written, every process compiles for itself.
-    """
-    try:
-        return cast(Compiled, numba.njit(cache=True, error_model="numpy")(function))
-    except RuntimeError:
-        return cast(Compiled, numba.njit(error_model="numpy")(function))
 
 
 @compiled

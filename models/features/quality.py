@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.features.compiling import compiled
 from models.features.kernel import KernelState, Windows
-from models.features.panes import MAX, MEAN, MIN, compiled
+from models.features.panes import MAX, MEAN, MIN
 from models.features.state import NEVER, KernelLayout, Memory
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Float32, Float64, Int64, Samples, limits

@@ -9,9 +9,10 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from models.errors import ModelError
+from models.features.compiling import compiled
 from models.features.expectation import has_nearest, residual_sensors
 from models.features.fingerprint import fingerprint
-from models.features.panes import B_CROSS, B_M2, B_MAX, B_MEAN, B_MIN, B_N, B_SPREAD, compiled
+from models.features.panes import B_CROSS, B_M2, B_MAX, B_MEAN, B_MIN, B_N, B_SPREAD
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Float32, Float64, Int64
 

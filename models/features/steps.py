@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.features.compiling import compiled
 from models.features.panes import (
     BLOCK,
     clear_block,
     clear_pane,
-    compiled,
     fold,
     slope_within,
     summarise,

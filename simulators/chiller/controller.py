@@ -12,7 +12,7 @@ from math import ceil
 
 import numpy as np
 
-from models.features.panes import compiled
+from models.features.compiling import compiled
 from models.telemetry.samples import Float64, Int64
 from simulators.chiller.channels import Channel, lags
 from simulators.chiller.faults import SUDDEN, Flags, Int8

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import ConfigError
-from models.features.panes import compiled
+from models.features.compiling import compiled
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Float32
 from simulators.instruments.points import POINTS, Reading

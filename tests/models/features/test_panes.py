@@ -1,23 +1,10 @@
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.features.panes import M2, MAX, MEAN, MIN, STATS, forget_stale, summarise
-
-
-def test_compiled_functions_older_than_any_source_are_forgotten(tmp_path: Path) -> None:
-    cache = tmp_path / "__pycache__"
-    cache.mkdir()
-    for path, seconds in ((cache / "old.nbi", 1), (tmp_path / "a.py", 2), (cache / "new.nbi", 3)):
-        path.touch()
-        os.utime(path, (seconds, seconds))
-    forget_stale(tmp_path)
-    assert [path.name for path in cache.iterdir()] == ["new.nbi"]
+from models.features.panes import M2, MAX, MEAN, MIN, STATS, summarise
 
 
 @settings(deadline=None)  # it is compiled first
