@@ -12,11 +12,10 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from benchmarks.load import FLEET
 from chillcast.settings import Settings
 from models.features.kernel import Kernel, Windows
+from models.fleet.config import table_json
 from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.kafka.log_reader import KafkaLog
@@ -64,7 +63,7 @@ class Site:
         create_topics(connection, self.topics, partitions)
         self.folder.mkdir()
         fleet = self.folder / "fleet.json"
-        fleet.write_bytes(msgspec.json.encode(FLEET))
+        fleet.write_bytes(table_json(FLEET))
         self.settings = Settings(
             home=str(self.folder),
             fleet=str(fleet),

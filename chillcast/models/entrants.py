@@ -39,7 +39,7 @@ class Entrant:
     models: ModelSet
 
     @classmethod
-    def of(cls, version: str, folder: Path) -> Entrant:
+    def load(cls, version: str, folder: Path) -> Entrant:
         """Load a version's bundle; ModelError where it is of no use."""
         manifest = read_manifest(folder)
         return cls(version, folder, manifest, load_bundle(folder, manifest.fingerprint))
@@ -78,18 +78,19 @@ def on_one_slice(
 
 
 def judge_again(
-    store: FeatureStore, fleet: Fleet, of: Entrant, entrants: Sequence[Entrant]
+    store: FeatureStore, fleet: Fleet, judged: Entrant, entrants: Sequence[Entrant]
 ) -> list[BacktestResult]:
-    """Judge versions, each with its own threshold, on the slice that one ``of`` them was judged on.
+    """Judge versions, each with its own threshold, on the slice that one of them was ``judged`` on.
 
     Raises ModelError where the slice is not known or gone, or where a version has other features or horizons.
     """
-    if not of.slice:
-        raise ModelError(f"version {of.version} does not say on which days it was judged")
-    dataset, span_ms = Catalogue(store).find(of.manifest.lineage.get("dataset", "")), days_of(of.slice)
+    if not judged.slice:
+        raise ModelError(f"version {judged.version} does not say on which days it was judged")
+    span_ms = days_of(judged.slice)
+    dataset = Catalogue(store).find(judged.manifest.lineage.get("dataset", ""))
     for entrant in entrants:
         _check(entrant, dataset.fingerprint, fleet)
-    by = of.manifest.lineage.get("segments_by", "model")
+    by = judged.manifest.lineage.get("segments_by", "model")
     history = _later(store, fleet, dataset, span_ms[0], entrants)
     kept = Kept()
     for part in history.until(span_ms[1]):

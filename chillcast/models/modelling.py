@@ -117,14 +117,14 @@ class Models:
         champion = self.promotions.newest()
         limits = msgspec.structs.replace(DEFAULT, segment_shutdowns=self.settings.gate_segment_shutdowns)
         with self._bundle(version) as folder:
-            newcomer = Entrant.of(version, folder)
+            newcomer = Entrant.load(version, folder)
             if champion is None:
                 has_rules = bool(self.fleet.rules or self.fleet.training.rule)
                 return judge_first(newcomer.evidence(), limits, has_rules=has_rules)
             if champion.version == version:
                 return judge(newcomer.evidence(), None, limits)
             return self._held_against(
-                Entrant.of(champion.version, self._promoted(champion)), newcomer, limits
+                Entrant.load(champion.version, self._promoted(champion)), newcomer, limits
             )
 
     def _held_against(self, champion: Entrant, newcomer: Entrant, limits: Limits) -> Verdict:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from models.errors import ModelError
+from models.fleet.config import table_json
 from models.fleet.fleet import Fleet
 from models.registry.manifest import bundle_sha256
 from models.registry.promotion import Promotion, Promotions
@@ -56,7 +57,7 @@ def write_context(out: Path, fleet: Fleet, bundle: Path, promotion: Promotion) -
     for name in _FILES:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, out / name)
-    (out / "fleet.json").write_bytes(msgspec.json.encode(fleet))
+    (out / "fleet.json").write_bytes(table_json(fleet))
     (out / "Dockerfile").write_text(DOCKERFILE, encoding="utf-8")
     _write_bundles(Promotions(out / "bundles" / fleet.name), bundle, promotion)
     return out

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from chillcast.pipeline.home import at_work
 from chillcast.pipeline.letter_watch import LetterWatch
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
+from models.fleet.config import table_json
 from models.fleet.fleet import Fleet
 from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import EmbeddedBroker
@@ -106,5 +105,5 @@ def worker_command(stage: str) -> list[str]:
 def _hand_over(fleet: Fleet, home: Path) -> Path:
     path = home / "run" / "fleet.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.encode(fleet))
+    path.write_bytes(table_json(fleet))
     return path

@@ -82,7 +82,7 @@ class _HysteresisState:
 
 
 class HysteresisPolicy:
-    """Opens when ``raise_count`` of the last ``of`` risks reach the threshold; closes well below it.
+    """Opens when ``raise_count`` of the last ``raise_among`` risks reach the threshold; closes well below it.
 
     A dip does not close a case: every risk of the last ``clear_d`` days has to lie below ``clear_ratio`` of
     the threshold. After an outcome the machine is left alone for ``cooldown_d``.
@@ -92,7 +92,7 @@ class HysteresisPolicy:
         self.alerting, self.threshold = alerting, threshold
         self.changed: set[str] = set()
         self._assets: dict[str, _HysteresisState] = defaultdict(
-            lambda: _HysteresisState(deque(maxlen=alerting.of))
+            lambda: _HysteresisState(deque(maxlen=alerting.raise_among))
         )
 
     def observe(self, asset: str, end_ms: int, risk: float) -> list[Decision]:
@@ -132,7 +132,7 @@ class HysteresisPolicy:
 
     def restore(self, asset: str, remembered: Remembered) -> None:
         """Remember it again."""
-        above = deque(remembered.above, maxlen=self.alerting.of)
+        above = deque(remembered.above, maxlen=self.alerting.raise_among)
         self._assets[asset] = _HysteresisState(
             above, remembered.opened_ms, remembered.quiet_until_ms, remembered.calm_since_ms
         )

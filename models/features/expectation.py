@@ -1,8 +1,8 @@
-"""What each sensor should read at the present load and weather, and by how much it differs.
+"""The expectation: what each sensor should read at the present load and weather.
 
-Raw values mostly show the weather. A residual is the value minus what the fleet shows under the same drivers
-(a quadratic surface, fitted by ridge regression), minus the machine's own offset from the fleet, in standard
-deviations. It says nothing while the machine stands.
+The field calls it a normal behaviour model. Raw values mostly show the weather. A residual is the value minus
+what the fleet shows under the same drivers (a quadratic surface, fitted by ridge regression), minus the
+machine's own offset from the fleet, in standard deviations. It says nothing while the machine stands.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     offsets: dict[str, tuple[float, ...]]
 
 
-class Residuals:
-    """Applies an expectation to samples of one fleet."""
+class AppliedExpectation:
+    """An expectation, ready to turn samples of one fleet into residuals."""
 
     def __init__(self, fleet: Fleet, expectation: Expectation) -> None:
         if expectation.sensors != residual_sensors(fleet):
@@ -59,7 +59,7 @@ class Residuals:
         self._none = np.zeros(len(expectation.sensors), np.float32)
         self._levels = _Levels(fleet) if has_nearest(fleet) else None
 
-    def of(self, assets: Sequence[str], asset: Int32, values: Float32) -> Float32:
+    def residuals(self, assets: Sequence[str], asset: Int32, values: Float32) -> Float32:
         """Return (n, R) residuals of (n, S) values, NaN while standing or where a driver is missing.
 
         Where the fleet has rules, a last column says how near any sensor is to its trip. Each row is computed

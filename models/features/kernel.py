@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.features.expectation import Expectation, Residuals, identity_of
+from models.features.expectation import AppliedExpectation, Expectation, identity_of
 from models.features.schema import FeatureSchema
 from models.features.state import (
     Emitted,
@@ -151,7 +151,7 @@ class Kernel:
         self, fleet: Fleet, expectation: Expectation | None = None, emit_s: int | None = None
     ) -> None:
         """``emit_s``: emit only windows whose end is a multiple of it; training needs no more."""
-        self.residuals = Residuals(fleet, expectation) if expectation else None
+        self.expectation = AppliedExpectation(fleet, expectation) if expectation else None
         self.schema = FeatureSchema(fleet, identity_of(expectation))
         self.sensors = len(fleet.sensors)
         none = np.empty(0, np.int64)
@@ -183,9 +183,9 @@ class Kernel:
         return self._take(state, pane_samples, order, tally), tally
 
     def _add_residuals(self, samples: Samples, values: Float32) -> None:
-        if self.residuals is not None:
+        if self.expectation is not None:
             own = values[:, : self.sensors]
-            values[:, self.sensors :] = self.residuals.of(samples.assets, samples.asset, own)
+            values[:, self.sensors :] = self.expectation.residuals(samples.assets, samples.asset, own)
 
     def _take(self, state: KernelState, samples: PaneSamples, order: Int64, tally: KernelCounts) -> Windows:
         plan, memory = self.plan, state.memory

@@ -81,6 +81,11 @@ def read_table(raw: Any, kind: type[T], source: str, within: str = "") -> T:
         raise
 
 
+def table_json(given: object) -> bytes:
+    """Return a table as JSON that `read_table` reads again, under the names of the file."""
+    return TypeAdapter(type(given)).dump_json(given, by_alias=True)
+
+
 def refuse(found: Sequence[ConfigError], cause: Exception | None = None) -> None:
     """Raise the fault that was found, or all of them as one error; return if there is none."""
     if found:

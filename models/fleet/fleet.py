@@ -166,14 +166,14 @@ class Alerting:
     """When a case is opened.
 
     A case opens when the risk over ``horizon_d`` was at or above the threshold in ``raise_count`` of the last
-    ``of`` windows; it closes once the risk stayed below ``clear_ratio`` of the threshold for ``clear_d``, or
-    with the outcome, after which none opens for ``cooldown_d``. It closes, too, when the horizon has passed;
-    a risk that is still as high opens another.
+    ``raise_among`` windows, ``of`` in the file; it closes once the risk stayed below ``clear_ratio`` of the
+    threshold for ``clear_d``, or with the outcome, after which none opens for ``cooldown_d``. It closes, too,
+    when the horizon has passed; a risk that is still as high opens another.
     """
 
     horizon_d: Annotated[PositiveNumber, means("the horizon that is alerted on, one of `horizons_d`")]
     raise_count: Annotated[Positive, means("a case opens when so many risks reach the threshold")] = 3
-    of: Annotated[Positive, means("out of the last so many")] = 4
+    raise_among: Annotated[Positive, Field(alias="of"), means("out of the last so many")] = 4
     clear_ratio: Annotated[
         Share, means("it closes once the risk stayed below this share of the threshold")
     ] = 0.5
@@ -367,18 +367,18 @@ def _check(fleet: Fleet, source: str) -> None:
 
 
 def _rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
-    keys, sampling = fleet.keys, fleet.sampling
+    keys, sampling, alerting = fleet.keys, fleet.sampling, fleet.alerting
     first = {key: i for i, key in reversed(list(enumerate(keys)))}
     hop = sampling.hop_s
     rules: list[tuple[str, object, bool, str]] = [
         ("sampling.hop_s", hop, hop % sampling.period_s == 0, "a multiple of sampling.period_s"),
         (
             "alerting.horizon_d",
-            fleet.alerting.horizon_d,
-            fleet.alerting.horizon_d in fleet.horizons_d,
+            alerting.horizon_d,
+            alerting.horizon_d in fleet.horizons_d,
             f"one of horizons_d {list(fleet.horizons_d)}",
         ),
-        ("alerting.of", fleet.alerting.of, fleet.alerting.of >= fleet.alerting.raise_count, ">= raise_count"),
+        ("alerting.of", alerting.raise_among, alerting.raise_among >= alerting.raise_count, ">= raise_count"),
     ]
     rules += [
         (f"sampling.windows_s[{i}]", w, w % hop == 0, "a multiple of sampling.hop_s")

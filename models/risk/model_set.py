@@ -85,7 +85,7 @@ class ModelSet:
         routes = self.index.routes
         return tuple(routes.get(name, FLEET) for name in assets)
 
-    def of(self, asset: str) -> RiskModel:
+    def model_for(self, asset: str) -> RiskModel:
         """Return the model that scores a machine."""
         return self.member(self.index.routes.get(asset, FLEET))
 

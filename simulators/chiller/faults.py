@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.telemetry.samples import Float64, Int64
-from simulators.chiller.instrument_faults import OF_SENSORS
+from simulators.chiller.instrument_faults import INSTRUMENT_FAULT_KINDS
 from simulators.chiller.physics import Wear
 from simulators.clock import YEAR_D, Clock
 
@@ -73,7 +73,7 @@ SUDDEN = (
     Sudden("drive", "drive-fault"),
     Sudden("power", "power-loss"),
 )
-KINDS = (*(k.key for k in GRADUAL), *(k.key for k in SUDDEN), *(k.key for k in OF_SENSORS))
+KINDS = (*(k.key for k in GRADUAL), *(k.key for k in SUDDEN), *(k.key for k in INSTRUMENT_FAULT_KINDS))
 _BY_USE = np.array([k.by_use for k in GRADUAL])[:, None]
 _INDEX = {kind.key: i for i, kind in enumerate(GRADUAL)}
 

@@ -21,18 +21,18 @@ _DRIFT_D = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class OfSensor:
+class InstrumentFaultKind:
     """A kind of fault of one instrument, found after ``mean_d`` days in the mean (exponential; judgement)."""
 
     key: str
     mean_d: float
 
 
-OF_SENSORS = (
-    OfSensor("sensor_bias", 45.0),
-    OfSensor("sensor_drift", 60.0),
-    OfSensor("sensor_stuck", 10.0),
-    OfSensor("sensor_dropout", 1.0),
+INSTRUMENT_FAULT_KINDS = (
+    InstrumentFaultKind("sensor_bias", 45.0),
+    InstrumentFaultKind("sensor_drift", 60.0),
+    InstrumentFaultKind("sensor_stuck", 10.0),
+    InstrumentFaultKind("sensor_dropout", 1.0),
 )
 
 
@@ -80,7 +80,7 @@ class InstrumentFaults:
     def _begun(self, day: int) -> list[_InstrumentFault]:
         """Draw the faults that begin on a day; the number of draws depends on nothing but the rates."""
         rng, out = self._rng, list[_InstrumentFault]()
-        for kind in OF_SENSORS if len(self._fallible) else ():
+        for kind in INSTRUMENT_FAULT_KINDS if len(self._fallible) else ():
             for _ in range(rng.poisson(self._rates.get(kind.key, 0.0) * len(self._assets) / YEAR_D)):
                 column, sensor = int(rng.integers(len(self._assets))), int(rng.choice(self._fallible))
                 begin_d, lasts_d = day + rng.random(), kind.mean_d * rng.standard_exponential()

@@ -342,7 +342,7 @@ class RiskStage:
 
     def _why(self, asset: str) -> Explanation:
         newest, (champion, explainer) = self.latest[asset], self._seated()
-        return explainer.explain(newest.vector, newest.risks, model=champion.models.of(asset))
+        return explainer.explain(newest.vector, newest.risks, model=champion.models.model_for(asset))
 
     def _alert(self, case: Case, time_ms: int, stage: str, reason: str, why: Explanation) -> Outgoing:
         alert = Alert(

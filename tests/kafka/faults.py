@@ -21,13 +21,13 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from kafka import KafkaAdminClient
 
 from chillcast.settings import Settings
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
+from models.fleet.config import table_json
 from models.fleet.fleet import Fleet, parse_fleet
 from models.learning.history import History
 from models.telemetry.samples import Samples, TimeSlice
@@ -87,7 +87,7 @@ class Run:
         self.topics = Topics(f"run{time.time_ns()}-")
         self.fleet = fleet()
         self.home.mkdir(parents=True, exist_ok=True)
-        (self.home / "fleet.json").write_bytes(msgspec.json.encode(self.fleet))
+        (self.home / "fleet.json").write_bytes(table_json(self.fleet))
         self.fault_file = self.home / "fault"
         self.stack = ExitStack()
         self.thread = threading.Thread(target=self._publish, daemon=True)

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from kafka.admin import (
     ACL,
@@ -28,6 +27,7 @@ from pydantic import SecretStr
 from chillcast.doctor.broker_checks import broker_findings
 from chillcast.settings import Settings
 from models.errors import ChillcastError
+from models.fleet.config import table_json
 from streams.kafka.connection import Connection, Security
 from streams.kafka.live_reader import Feed
 from streams.kafka.log_reader import KafkaLog
@@ -131,7 +131,7 @@ def rights(principal: str, prefix: str, *, without: str = "") -> list[ACL]:
 
 def granted(secured: Connection, prefix: str, home: Path, *, without: str = "") -> Settings:
     """Grant a worker of its own what the page lists, and return its settings."""
-    (home / "fleet.json").write_bytes(msgspec.json.encode(fleet()))
+    (home / "fleet.json").write_bytes(table_json(fleet()))
     with admin_client(secured) as admin:
         admin.create_acls(rights(WORKER, prefix, without=without))
     return Settings(

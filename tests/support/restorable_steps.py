@@ -144,5 +144,5 @@ def daily(seed: int, days: int) -> list[Step]:
 TIMES = st.integers(0, 40)
 LESSONS = st.lists(st.tuples(st.floats(-21, 21), st.sampled_from([None, False, True])), max_size=40)
 SEEDS, HOURS = st.integers(0, 2**31), st.integers(5, 60)
-HYSTERESIS = Alerting(horizon_d=7.0, raise_count=2, of=3, clear_ratio=0.5, cooldown_d=1.0)
+HYSTERESIS = Alerting(horizon_d=7.0, raise_count=2, raise_among=3, clear_ratio=0.5, cooldown_d=1.0)
 SHARE = Alerting(horizon_d=7.0, daily_share=0.5)

@@ -9,13 +9,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
 from chillcast.models.modelling import Models
 from chillcast.settings import Settings
 from models.errors import ModelError
+from models.fleet.config import table_json
 from models.registry.bundle import write_bundle
 from models.registry.promotion import CHALLENGER, CHAMPION, Promotion
 from models.risk.hazard import RiskModel
@@ -44,7 +44,7 @@ def toy() -> Trained:
 
 @pytest.fixture
 def models(toy: Trained, tmp_path: Path) -> Models:
-    (tmp_path / "fleet.json").write_bytes(msgspec.json.encode(toy.fleet))
+    (tmp_path / "fleet.json").write_bytes(table_json(toy.fleet))
     return Models(Settings(home=str(tmp_path), fleet=str(tmp_path / "fleet.json")), toy.fleet)
 
 

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from chillcast.pipeline.stages import create_worker, promotions_of
 from chillcast.settings import Settings
 from models.errors import UnavailableError
 from models.features.expectation import fit_expectation
+from models.fleet.config import table_json
 from models.registry.bundle import write_bundle
 from models.registry.promotion import CHAMPION, Promotion
 from tests.support.damage import damaged_store
@@ -26,7 +26,7 @@ from chillcast import settings
 from chillcast.cli import app as cli
 from chillcast.pipeline import stages
 worker = stages.create_worker("features", settings.read_settings())
-assert worker.open_stage("telemetry", 0, ()).kernel.residuals is not None
+assert worker.open_stage("telemetry", 0, ()).kernel.expectation is not None
 """
 
 
@@ -44,7 +44,7 @@ def heavy(code: str, environment: Mapping[str, str] | None = None) -> list[str]:
 def settings(tmp_path: Path, bootstrap: str) -> Settings:
     """Settings of a fleet whose champion came with an expectation."""
     owner = machines()
-    (tmp_path / "fleet.json").write_bytes(msgspec.json.encode(owner))
+    (tmp_path / "fleet.json").write_bytes(table_json(owner))
     found = Settings(home=str(tmp_path), fleet=str(tmp_path / "fleet.json"), broker=bootstrap)
     promotions, expectation = promotions_of(found, owner), fit_expectation(owner, slices(rows(2000)))
     sha256 = write_bundle(

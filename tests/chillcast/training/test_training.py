@@ -122,7 +122,7 @@ def test_a_retraining_is_held_against_the_champion_on_its_own_later_days(setting
 def test_judged_again_a_version_has_the_figures_of_its_training(settings: Settings) -> None:
     fleet = load_fleet(settings.fleet_path)
     made(settings, CONFIG)
-    entrant = Entrant.of("1", settings.home_path / "run" / "bundle")
+    entrant = Entrant.load("1", settings.home_path / "run" / "bundle")
     (again,) = judge_again(feature_store(settings, fleet), fleet, entrant, [entrant])
     trained = {n: v for n, v in entrant.manifest.metrics.items() if n.startswith("model_")}
     assert len(trained) >= 8

@@ -21,7 +21,9 @@ from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 
 HOUR_MS = 3_600_000
-HYSTERESIS = Alerting(horizon_d=7.0, raise_count=3, of=4, clear_ratio=0.5, clear_d=0.25, cooldown_d=2.0)
+HYSTERESIS = Alerting(
+    horizon_d=7.0, raise_count=3, raise_among=4, clear_ratio=0.5, clear_d=0.25, cooldown_d=2.0
+)
 SHARE = Alerting(horizon_d=7.0, daily_share=0.1)
 
 
@@ -146,7 +148,7 @@ def test_a_case_is_false_unless_an_outcome_of_its_machine_follows_within_the_hor
 
 
 def test_a_budget_that_no_threshold_meets_gives_the_highest_risk() -> None:
-    none = Alerting(horizon_d=7.0, false_alarms_per_asset_year=1e-9, raise_count=1, of=1)
+    none = Alerting(horizon_d=7.0, false_alarms_per_asset_year=1e-9, raise_count=1, raise_among=1)
     series = RiskSeries(["a"], np.zeros(50, np.int32), np.arange(50) * HOUR_MS, np.linspace(0, 0.6, 50))
     assert learn_threshold(none, series, EventLog()) == 0.6
 
@@ -158,7 +160,7 @@ def test_the_lowest_threshold_is_taken_that_just_keeps_to_the_budget() -> None:
     for start, level in ((1000, 0.5), (3000, 0.7), (5000, 0.9)):
         risk[start : start + 40] = level
     series = RiskSeries(["a"], np.zeros(year_h + 1, np.int32), np.arange(year_h + 1) * HOUR_MS, risk)
-    two = Alerting(horizon_d=7.0, raise_count=1, of=1, false_alarms_per_asset_year=2.0)
+    two = Alerting(horizon_d=7.0, raise_count=1, raise_among=1, false_alarms_per_asset_year=2.0)
     found = learn_threshold(two, series, EventLog())
     assert 0.5 < found <= 0.7
     assert len(open_cases(HysteresisPolicy(two, found), series, EventLog())) == 2

@@ -11,7 +11,9 @@ from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 
 ASSETS = ["a", "b", "c", "d"]
-ALERTING = Alerting(horizon_d=7.0, raise_count=1, of=1, cooldown_d=7.0, false_alarms_per_asset_year=4.0)
+ALERTING = Alerting(
+    horizon_d=7.0, raise_count=1, raise_among=1, cooldown_d=7.0, false_alarms_per_asset_year=4.0
+)
 EVENTS = EventLog(
     [Event(20 * DAY_MS + 1, "a", "shutdown", "surge"), Event(80 * DAY_MS + 1, "b", "shutdown", "oil")]
 )

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from models.errors import ModelError
 from models.features.expectation import (
+    AppliedExpectation,
     Expectation,
-    Residuals,
     fit_expectation,
     identity_of,
     is_running,
@@ -44,7 +44,7 @@ def test_a_known_surface_and_the_offsets_of_machines_are_recovered(fitted: Expec
 
 def test_residuals_of_healthy_machines_are_standard_normal_on_unseen_samples(fitted: Expectation) -> None:
     unseen = rows(3000, seed=2)
-    residual = Residuals(machines(), fitted).of(NAMES, unseen.asset, unseen.values)
+    residual = AppliedExpectation(machines(), fitted).residuals(NAMES, unseen.asset, unseen.values)
     assert abs(residual.mean()) < 0.1
     assert residual.std() == pytest.approx(1.0, abs=0.05)
 
@@ -52,16 +52,16 @@ def test_residuals_of_healthy_machines_are_standard_normal_on_unseen_samples(fit
 def test_a_fault_shows_in_standard_deviations_whatever_load_and_weather(fitted: Expectation) -> None:
     unseen = rows(300, seed=3, noise=0.0)
     unseen.values[:, 2] += 4 * NOISE
-    residual = Residuals(machines(), fitted).of(NAMES, unseen.asset, unseen.values)
+    residual = AppliedExpectation(machines(), fitted).residuals(NAMES, unseen.asset, unseen.values)
     np.testing.assert_allclose(residual, 4.0, atol=0.5)
 
 
 @given(chosen=st.lists(st.integers(0, 99), min_size=1, max_size=60))
 @settings(max_examples=50, deadline=None)
 def test_the_bits_of_a_row_do_not_depend_on_its_batch(fitted: Expectation, chosen: list[int]) -> None:
-    all_rows, applied = rows(100, seed=4), Residuals(machines(), fitted)
-    whole = applied.of(NAMES, all_rows.asset, all_rows.values)
-    batch = applied.of(NAMES, all_rows.asset[chosen], all_rows.values[chosen])
+    all_rows, applied = rows(100, seed=4), AppliedExpectation(machines(), fitted)
+    whole = applied.residuals(NAMES, all_rows.asset, all_rows.values)
+    batch = applied.residuals(NAMES, all_rows.asset[chosen], all_rows.values[chosen])
     assert batch.tobytes() == whole[chosen].tobytes()
 
 
@@ -70,7 +70,7 @@ def test_a_standing_machine_and_a_missing_driver_give_no_residual(fitted: Expect
     found.values[0, 3] = 5.0
     found.values[1, 3] = np.nan
     found.values[2, 0] = np.nan
-    residual = Residuals(machines(), fitted).of(NAMES, found.asset, found.values)
+    residual = AppliedExpectation(machines(), fitted).residuals(NAMES, found.asset, found.values)
     assert np.isnan(residual[:, 0]).tolist() == [True, True, True, False]
 
 
@@ -82,16 +82,19 @@ def test_with_rules_a_last_column_says_how_near_any_sensor_is_to_its_trip(fitted
         [[50, 20, 550, 50], [12, 20, 500, 50], [50, 20, np.nan, 50], [50, 20, 550, 1]], np.float32
     )
     asset = np.zeros(len(given), np.int32)
-    found = Residuals(watched, fitted).of(NAMES, asset, given)
+    found = AppliedExpectation(watched, fitted).residuals(NAMES, asset, given)
     assert found[:, -1].tolist() == [0.5, pytest.approx(0.8), -3.0, pytest.approx(np.nan, nan_ok=True)]
-    assert found[:, :-1].tobytes() == Residuals(machines(), fitted).of(NAMES, asset, given).tobytes()
+    assert (
+        found[:, :-1].tobytes()
+        == AppliedExpectation(machines(), fitted).residuals(NAMES, asset, given).tobytes()
+    )
 
 
 def test_a_machine_that_was_never_seen_has_no_offset(fitted: Expectation) -> None:
     found = rows(50, seed=6, noise=0.0)
-    residual = Residuals(machines(), fitted)
-    known = residual.of(("a",), np.zeros(50, np.int32), found.values)
-    unknown = residual.of(("stranger",), np.zeros(50, np.int32), found.values)
+    applied = AppliedExpectation(machines(), fitted)
+    known = applied.residuals(("a",), np.zeros(50, np.int32), found.values)
+    unknown = applied.residuals(("stranger",), np.zeros(50, np.int32), found.values)
     np.testing.assert_allclose(unknown - known, fitted.offsets["a"][0] / fitted.sigma[0], rtol=1e-3)
 
 
@@ -153,7 +156,7 @@ def test_the_basis_holds_every_product_of_two_once() -> None:
 def test_an_expectation_of_other_sensors_is_refused(fitted: Expectation) -> None:
     other = msgspec.structs.replace(fitted, sensors=("amps",))
     with pytest.raises(ModelError, match="fleet toy has"):
-        Residuals(machines(), other)
+        AppliedExpectation(machines(), other)
 
 
 def test_json_brings_back_the_same_expectation(fitted: Expectation) -> None:
@@ -174,6 +177,6 @@ def test_a_kernel_with_an_expectation_puts_the_residuals_of_its_samples_into_its
     state = kernel.start()
     kernel.step(state, samples)
     windows, _ = kernel.close(state, HOP_MS)
-    residual = Residuals(machines(), fitted).of(NAMES, found.asset, found.values)
+    residual = AppliedExpectation(machines(), fitted).residuals(NAMES, found.asset, found.values)
     mean = kernel.schema.index("head_residual", kernel.schema.windows[0], "mean")
     assert windows.values[0, mean] == residual[0, 0]

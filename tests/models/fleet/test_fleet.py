@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from models.errors import ConfigError
+from models.fleet.config import table_json
 from models.fleet.fleet import Fleet, load_fleet, parse_fleet
 
 FLEETS = sorted((Path(__file__).parents[3] / "fleets").glob("*.toml"))
@@ -44,7 +44,7 @@ def test_a_shipped_fleet_is_named_after_its_file_and_survives_the_hand_over_to_a
 ) -> None:
     fleet = load_fleet(path)
     handed = tmp_path / "fleet.json"
-    handed.write_bytes(msgspec.json.encode(fleet))
+    handed.write_bytes(table_json(fleet))
     assert fleet.name == path.stem
     assert load_fleet(handed) == fleet
 

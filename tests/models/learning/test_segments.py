@@ -61,7 +61,7 @@ def test_the_fleets_model_is_the_same_with_segments_as_without(learnt: Fitted) -
 
 def test_a_segments_model_is_that_of_a_fleet_of_its_machines_alone(tmp_path: Path) -> None:
     """Nothing of other segments is in it, where it starts from nothing."""
-    own = divided(tmp_path, replace(BY_MODEL, start="nothing")).models.of("a00")
+    own = divided(tmp_path, replace(BY_MODEL, start="nothing")).models.model_for("a00")
     mine = {a for a, known in PLATES.items() if known["model"] == "X"}
     toy = fleet()
     settled = BY_MODEL.applied_to(toy.training)
@@ -71,7 +71,7 @@ def test_a_segments_model_is_that_of_a_fleet_of_its_machines_alone(tmp_path: Pat
 
 
 def test_a_segments_model_corrects_the_fleets_and_is_explained_with_it(learnt: Fitted) -> None:
-    model = learnt.models.of("a00")
+    model = learnt.models.model_for("a00")
     assert (model.base, model.offset) == (learnt.model, 0.0)
     picked = np.full((3, len(model.columns)), [[18.0], [20.0], [30.0]], np.float32)
     own = replace(model, base=None)
@@ -204,8 +204,8 @@ def test_a_loaded_set_scores_bit_for_bit_the_same_however_the_windows_are_cut(
 
 def test_a_level_has_its_own_calibration_and_the_threshold_is_that_of_the_set(learnt: Fitted) -> None:
     assert set(learnt.models.index.lines) == {"model"}
-    lines = learnt.models.of("a00").lines
-    assert lines == learnt.models.of("a10").lines
+    lines = learnt.models.model_for("a00").lines
+    assert lines == learnt.models.model_for("a10").lines
     assert len(lines) == 2
     assert lines != learnt.model.lines
     assert 0 < learnt.model.threshold < 1
@@ -252,7 +252,7 @@ def test_an_outcome_that_only_a_held_out_machine_had_teaches_no_segment(tmp_path
 
 
 def test_members_are_models_like_any_other(learnt: Fitted) -> None:
-    model = learnt.models.of("a00")
+    model = learnt.models.model_for("a00")
     assert isinstance(model, RiskModel)
     row = np.full((1, len(model.feature_names)), 20.0, np.float32)
     assert model.contributions(row, 1).shape == row.shape

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.telemetry.samples import Float32
-from simulators.chiller.instrument_faults import OF_SENSORS, InstrumentFaults
+from simulators.chiller.instrument_faults import INSTRUMENT_FAULT_KINDS, InstrumentFaults
 from simulators.clock import Clock
 from simulators.truth import FaultRecord, Truth
 
@@ -27,7 +27,7 @@ def run(kind: str) -> tuple[Float32, Float32, list[FaultRecord]]:
     return stacked[0], stacked[1], truth.faults
 
 
-@pytest.mark.parametrize("kind", [k.key for k in OF_SENSORS])
+@pytest.mark.parametrize("kind", [k.key for k in INSTRUMENT_FAULT_KINDS])
 def test_only_noisy_readings_change_and_only_while_the_truth_says_so(
     kind: str,
 ) -> None:
