@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from models.evaluation.metrics import log_losses
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import label
 from models.telemetry.samples import Float64, Int32, Int64
@@ -59,7 +60,7 @@ def pair(
     >>> pair(asset, label, 0.2 + 0.4 * label, np.full(1000, 0.3)).verdict
     'better'
     """
-    new, old = _log_loss(label, challenger), _log_loss(label, champion)
+    new, old = (log_losses(risk, label > 0) for risk in (challenger, champion))
     names, code = np.unique(asset, return_inverse=True)
     found = len(names) >= 2 and 0 < label.sum() < len(label)
     low, high = _interval(code, new - old, draws, seed) if found else (None, None)
@@ -88,9 +89,3 @@ def _word(low: float | None, high: float | None) -> Word:
     if low is None or high is None or low <= 0 <= high:
         return "undecided"
     return "better" if high < 0 else "worse"
-
-
-def _log_loss(label: Float64, risk: Float64) -> Float64:
-    risk = np.clip(risk, 1e-9, 1 - 1e-9)
-    out: Float64 = -(label * np.log(risk) + (1 - label) * np.log1p(-risk))
-    return out

@@ -39,12 +39,16 @@ def average_precision(score: Float64, label: Bools) -> float | None:
     return float((recall_steps * hits[last] / (last + 1)).sum())
 
 
+def log_losses(probability: Float64, label: Bools) -> Float64:
+    """Return (n,) negative log-likelihoods, finite also where a certain forecast was wrong."""
+    p = np.clip(probability, 1e-9, 1 - 1e-9)
+    out: Float64 = -np.where(label, np.log(p), np.log1p(-p))
+    return out
+
+
 def log_loss(probability: Float64, label: Bools) -> float | None:
     """Return the mean negative log-likelihood, None over nothing."""
-    if not len(label):
-        return None
-    p = np.clip(probability, 1e-9, 1 - 1e-9)
-    return float(-np.where(label, np.log(p), np.log1p(-p)).mean())
+    return float(log_losses(probability, label).mean()) if len(label) else None
 
 
 def brier(probability: Float64, label: Bools) -> float | None:

@@ -5,24 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, log_expit, logit
 
 from models.telemetry.labels import Bools
 from models.telemetry.samples import Float64
 
-_STEPS = 50
 _FLATTEST = 0.05
+_PRECISE = {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 1000}
+_LEAST = 1e-9  # a probability below this, or as near to 1, is taken to be it
 
 
 def log_odds(probability: Float64) -> Float64:
     """Return the log-odds, finite also at 0 and 1."""
-    p = np.clip(probability, 1e-9, 1 - 1e-9)
-    out: Float64 = np.log(p) - np.log1p(-p)
-    return out
-
-
-def sigmoid(logit: Float64) -> Float64:
-    """Return the probability of log-odds."""
-    out: Float64 = 1.0 / (1.0 + np.exp(-np.clip(logit, -35, 35)))
+    out: Float64 = logit(np.clip(probability, _LEAST, 1 - _LEAST))
     return out
 
 
@@ -39,46 +35,36 @@ class PlattScaling:
 
     def apply(self, probability: Float64) -> Float64:
         """Return calibrated probabilities of the same shape."""
-        return sigmoid(self.intercept + self.slope * log_odds(probability))
+        out: Float64 = expit(self.intercept + self.slope * log_odds(probability))
+        return out
 
 
 def fit_platt_scaling(probability: Float64, outcome: Bools, prior: float = 1.0) -> PlattScaling:
-    """Fit a `PlattScaling` by penalised maximum likelihood (Newton's method).
+    """Fit a `PlattScaling` by penalised maximum likelihood.
 
     The penalty pulls towards the identity with the weight of ``prior`` observations, so that a slice with few
     outcomes moves little; the slope stays above 0.05, since calibration must not turn the ranking round.
     """
     if not len(outcome) or not outcome.any():
         return PlattScaling()
-    logit = log_odds(probability)
-    ones = np.ones(len(logit))
-    penalty = prior * np.array([float(np.var(logit)) + 1e-6, 1.0])
-    slope, intercept = _fit(np.stack([logit, ones], axis=1), outcome, penalty, np.array([1.0, 0.0]))
-    if slope < _FLATTEST:
-        (intercept,) = _fit(ones[:, None], outcome, penalty[1:], np.zeros(1), _FLATTEST * logit)
-        slope = _FLATTEST
-    return PlattScaling(float(slope), float(intercept))
+    x = log_odds(probability)
+    centre = float(x.mean())
+    narrow = prior * (float(np.var(x)) + 1e-6)
 
+    def loss(at: Float64) -> tuple[float, list[float]]:
+        """Return the penalised loss at a slope and at the log-odds of the middle, and its gradient.
 
-def _fit(
-    x: Float64, outcome: Bools, penalty: Float64, start: Float64, offset: Float64 | float = 0.0
-) -> Float64:
-    """Return the weights (d,) of (n, d) columns, pulled towards ``start``, beside a fixed ``offset``."""
+        The middle, not an intercept: if risks hardly differ, that and the slope are exchangeable.
+        """
+        slope, middle = at.tolist()
+        intercept, stated = middle - slope * centre, middle + slope * (x - centre)
+        excess = expit(stated) - outcome
+        likelihood = log_expit(np.where(outcome, stated, -stated)).sum()
+        charge = (narrow * (slope - 1) ** 2 + prior * intercept**2) / 2
+        by_slope = (excess * (x - centre)).sum() + narrow * (slope - 1) - prior * intercept * centre
+        return float(charge - likelihood), [by_slope, excess.sum() + prior * intercept]
 
-    def loss(at: Float64) -> float:
-        logit, away = x @ at + offset, at - start
-        return float(np.logaddexp(0.0, np.where(outcome, -logit, logit)).sum() + away @ (penalty * away) / 2)
-
-    weights = start
-    for _ in range(_STEPS):
-        p = sigmoid(x @ weights + offset)
-        gradient = x.T @ (p - outcome) + penalty * (weights - start)
-        hessian = (x * (p * (1 - p))[:, None]).T @ x + np.diag(penalty)
-        step, before = np.linalg.solve(hessian, gradient), loss(weights)
-        # Risks that hardly differ make slope and intercept exchangeable, and a full step may go astray.
-        while float(np.abs(step).max()) > 1e-8 and loss(weights - step) > before:
-            step = step / 2
-        weights = weights - step
-        if float(np.abs(step).max()) < 1e-8:
-            break
-    return weights
+    bounds = [(_FLATTEST, None), (None, None)]
+    found = minimize(loss, [1.0, centre], jac=True, bounds=bounds, method="L-BFGS-B", options=_PRECISE)
+    slope, middle = found.x.tolist()
+    return PlattScaling(slope, middle - slope * centre)

@@ -9,13 +9,15 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 
 from models.risk.booster import FIXED
 from models.telemetry.samples import Float32, Float64, Int64
 
 OTHER = "other"
 _FEWEST_CAUSES = 2
-_TEMPERATURES = np.geomspace(0.5, 8.0, 33)
+_TEMPERATURES = (0.5, 8.0)
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,12 @@ class CauseModel:
         raw, number = raw[number >= 0], number[number >= 0]
         if not len(raw):
             return self
-        losses = [cross_entropy(temperature_scaled(raw, float(t)), number) for t in _TEMPERATURES]
-        return replace(self, temperature=float(_TEMPERATURES[int(np.argmin(losses))]))
+        found = minimize_scalar(
+            lambda t: cross_entropy(temperature_scaled(raw, t), number),
+            bounds=_TEMPERATURES,
+            method="bounded",
+        )
+        return replace(self, temperature=float(found.x))
 
 
 def temperature_scaled(raw: Float64, temperature: float) -> Float64:
@@ -62,9 +68,7 @@ def temperature_scaled(raw: Float64, temperature: float) -> Float64:
     >>> temperature_scaled(np.array([[0.0, np.log(3.0)]]), 1.0).round(2).tolist()
     [[0.25, 0.75]]
     """
-    scaled = raw / temperature
-    weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    out: Float64 = weights / weights.sum(axis=1, keepdims=True)
+    out: Float64 = softmax(raw / temperature, axis=1)
     return out
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+from scipy.special import expit
 
 from models.errors import ModelError
 from models.fleet.fleet import Training
 from models.risk.booster import FIXED
-from models.risk.calibration import PlattScaling, fit_platt_scaling, sigmoid
+from models.risk.calibration import PlattScaling, fit_platt_scaling
 from models.risk.causes import CauseModel
 from models.telemetry.labels import HazardRows, Labels
 from models.telemetry.samples import Float32, Float64, Int64
@@ -86,11 +87,12 @@ class RiskModel:
         if self.spread_d:
             raw = np.asarray(self.booster.predict(picked, raw_score=True, num_threads=1))
             share = np.array(self.horizons_d) / self.spread_d
-            return 1.0 - (1.0 - sigmoid(raw + self.offset))[:, None] ** share
+            spread: Float64 = 1.0 - (1.0 - expit(raw + self.offset))[:, None] ** share
+            return spread
         survival = np.ones(len(picked))
         out = np.empty((len(picked), len(self.horizons_d)))
         for j in range(len(self.horizons_d)):
-            survival = survival * (1.0 - sigmoid(self.log_hazard(picked, j)))
+            survival = survival * (1.0 - expit(self.log_hazard(picked, j)))
             out[:, j] = 1.0 - survival
         return out
 

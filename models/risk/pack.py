@@ -6,12 +6,12 @@ import hashlib
 import os
 import threading
 import zlib
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import lightgbm as lgb
 import msgspec
+from cachetools import LRUCache
 
 from models.errors import ModelError
 
@@ -35,27 +35,26 @@ class Recent:
     """The boosters that were used last, up to ``most_bytes`` of estimated memory, and always the newest."""
 
     def __init__(self, most_bytes: int) -> None:
-        self.most_bytes, self.nbytes = most_bytes, 0
-        self._held: OrderedDict[str, tuple[lgb.Booster, int]] = OrderedDict()
+        self._held: LRUCache[str, tuple[lgb.Booster, int]] = LRUCache(most_bytes, lambda held: held[1])
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._held)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of estimated memory of what is held; one that is larger than the room fills it."""
+        return int(self._held.currsize)
+
     def booster(self, pack: Pack, name: str) -> lgb.Booster:
         """Return a booster of a pack, loaded where it is not held."""
         key = pack.entries[name].sha256
         with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-                return self._held[key][0]
-            text = pack.text(name)
-            found, size = lgb.Booster(model_str=text), _PER_CHARACTER * len(text)
-            self._held[key] = found, size
-            self.nbytes += size
-            while self.nbytes > self.most_bytes and len(self._held) > 1:
-                self.nbytes -= self._held.popitem(last=False)[1][1]
-            return found
+            if key not in self._held:
+                text = pack.text(name)
+                size = min(_PER_CHARACTER * len(text), int(self._held.maxsize))
+                self._held[key] = lgb.Booster(model_str=text), size
+            return self._held[key][0]
 
 
 class Pack:

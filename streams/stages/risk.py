@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
+from scipy.special import expit
 
 from models.adaptation.drift import DriftSignal, ScoreDrift
 from models.adaptation.online import OnlineRisk, Pending
@@ -22,7 +23,7 @@ from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.registry.promotion import CHALLENGER, CHAMPION
-from models.risk.calibration import log_odds, sigmoid
+from models.risk.calibration import log_odds
 from models.risk.explain import Explainer, Explanation, Reason
 from models.risk.model_set import level_of
 from models.telemetry.event_log import OUTCOME
@@ -384,7 +385,7 @@ def _finite(value: float) -> float | None:
 
 
 def _drift(signal: DriftSignal) -> Drift:
-    before, after = sigmoid(np.array([signal.before, signal.after])).tolist()
+    before, after = expit(np.array([signal.before, signal.after])).tolist()
     return Drift(
         detector="adwin",
         time_ms=signal.time_ms,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import expit
 
 from models.adaptation.online import OnlineRisk, Pending
 from models.evaluation.metrics import log_loss
-from models.risk.calibration import sigmoid
 from models.telemetry.labels import DAY_MS
 
 
@@ -15,13 +15,13 @@ def follow(shift: float, n: int = 12_000) -> tuple[float, float]:
     """Return the log-loss, over the later half, of the adapted and of the champion's risk."""
     rng = np.random.default_rng(5)
     logit = rng.normal(-4, 1.5, n)
-    label = rng.random(n) < sigmoid(logit + shift)
+    label = rng.random(n) < expit(logit + shift)
     layer, adapted = OnlineRisk(), np.empty(n)
     for i in range(n):
         adapted[i] = layer.score(float(logit[i]))
         layer.learn(float(logit[i]), bool(label[i]))
     later = slice(n // 2, n)
-    own, champion = log_loss(adapted[later], label[later]), log_loss(sigmoid(logit[later]), label[later])
+    own, champion = log_loss(adapted[later], label[later]), log_loss(expit(logit[later]), label[later])
     assert own is not None
     assert champion is not None
     return own, champion
@@ -29,7 +29,7 @@ def follow(shift: float, n: int = 12_000) -> tuple[float, float]:
 
 @pytest.mark.parametrize("log_odds", [-40.0, -3.0, 0.0, 2.0])
 def test_before_the_first_label_it_is_the_champion(log_odds: float) -> None:
-    assert OnlineRisk().score(log_odds) == pytest.approx(float(sigmoid(np.array([log_odds]))[0]))
+    assert OnlineRisk().score(log_odds) == pytest.approx(float(expit(np.array([log_odds]))[0]))
 
 
 @pytest.mark.parametrize("shift", [2.0, -2.0])

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from models.risk.causes import OTHER, classes, cross_entropy, numbers_of
+from models.risk.causes import OTHER, classes, cross_entropy, numbers_of, temperature_scaled
 from models.telemetry.samples import Float32
 from tests.support.toy_causes import CODES, oil_and_ice, trained_causes
 
@@ -42,6 +42,10 @@ def test_trees_that_were_too_sure_are_cooled_on_later_windows() -> None:
     scores = [m.score(vectors(features)) for m in (cooled, model)]
     assert cross_entropy(scores[0], number) < cross_entropy(scores[1], number)
     assert (scores[0].argmax(axis=1) == scores[1].argmax(axis=1)).all()
+    for other in (0.98, 1.02):
+        assert cross_entropy(scores[0], number) < cross_entropy(
+            temperature_scaled(raw, other * cooled.temperature), number
+        )
 
 
 def test_without_a_later_window_nothing_is_cooled() -> None:
