@@ -133,7 +133,7 @@ def test_a_dataset_is_named_shown_and_compared(backfilled: Path) -> None:
 def test_a_dataset_that_is_not_named_is_a_mistake_of_usage(backfilled: Path) -> None:
     done = chillcast("data", "show", "--fleet", FLEET, home=backfilled)
     assert done.returncode == 2
-    assert "DIGEST" in done.stderr
+    assert "Missing argument 'digest'" in done.stderr
 
 
 def test_a_backfill_that_needs_to_know_what_is_normal_says_so(tmp_path: Path) -> None:
