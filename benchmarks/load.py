@@ -9,9 +9,9 @@ import numpy as np
 
 from models.fleet.fleet import Fleet, parse_fleet
 from models.telemetry.samples import Samples
+from streams.records import Sample
 from streams.stage import Outgoing
-from streams.wire import messages
-from streams.wire.messages import Sample
+from streams.wire import codec
 
 SENSORS, HOUR_MS = 70, 3_600_000
 START_MS = 1_700_000_000_000 // HOUR_MS * HOUR_MS
@@ -73,7 +73,7 @@ def _cut(samples: Samples, rows: int, together: int) -> Iterator[Outgoing]:
         at = slice(rows * first, rows * (first + together))
         names, asset = samples.assets[first : first + together], samples.asset[at] - first
         part = Samples(names, asset.astype(np.int32), samples.time_ms[at], samples.values[at])
-        yield messages.block("telemetry", part, FLEET.schema)
+        yield codec.block("telemetry", part, FLEET.schema)
 
 
 def samples(assets: int, count: int, first_minute: int = 0) -> Iterator[Outgoing]:
@@ -81,4 +81,4 @@ def samples(assets: int, count: int, first_minute: int = 0) -> Iterator[Outgoing
     values: dict[str, float | None] = {s.key: 20.125 + i for i, s in enumerate(FLEET.sensors)}
     for i in range(count):
         name, minute = f"u{i % assets}", first_minute + i // assets
-        yield messages.sample("telemetry", Sample(asset=name, time=START_MS + minute * 60_000, values=values))
+        yield codec.sample("telemetry", Sample(asset=name, time=START_MS + minute * 60_000, values=values))

@@ -23,7 +23,7 @@ from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics, partition_of
 from streams.processes import children
 from streams.stage import Outgoing
-from streams.wire import messages
+from streams.wire import codec
 from tests.support.kafkad import KafkaServer, NotHereError
 
 WORKER = ("-m", "chillcast", "worker", "features")
@@ -158,7 +158,7 @@ def _processor_s(pid: int) -> float:
 async def _follow(log: KafkaLog, partition: int, end_ms: int, seen: dict[str, float]) -> None:
     async for some in log.read(partition, 0, 1 << 62):
         for message in some:
-            record = messages.decode_features(message.value, message.content_type, FINGERPRINT)
+            record = codec.decode_features(message.value, message.content_type, FINGERPRINT)
             if isinstance(record, Windows):
                 for i in record.asset[record.end_ms == end_ms].tolist():
                     seen.setdefault(record.assets[i], time.time())

@@ -10,10 +10,10 @@ import pytest
 from influxdb_client.client.influxdb_client import InfluxDBClient
 
 from models.telemetry.samples import Event
+from streams.records import Drift
 from streams.stages.sink import drift_point, event_point
 from streams.stores.influx import InfluxStore
 from streams.stores.store import Point
-from streams.wire.messages import Drift
 from tests.support.influxd import ORG, Influx
 
 ROOT = Path(__file__).parent.parent

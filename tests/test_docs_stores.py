@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from models.telemetry.samples import Event
+from streams.records import Drift, Watermark
 from streams.stages.sink import SinkStage
-from streams.wire import messages
-from streams.wire.messages import Drift, Watermark
+from streams.wire import codec
 from tests.streams.stages.test_sink import OPEN, TOPICS, FakeSink, arrive, scores, settled
 
 ROOT = Path(__file__).parents[1]
@@ -22,11 +22,11 @@ def written() -> dict[str, tuple[set[str], set[str]]]:
         for asset in ("", "a")
     ]
     sent = [
-        messages.scores(TOPICS.scores, scores()),
-        messages.watermark(TOPICS.scores, Watermark(1)),
-        messages.alert(TOPICS.alerts, OPEN),
-        *[messages.drift(TOPICS.drift, signal) for signal in signals],
-        messages.event(TOPICS.events, Event(1, "a", "shutdown", "surge")),
+        codec.scores(TOPICS.scores, scores()),
+        codec.watermark(TOPICS.scores, Watermark(1)),
+        codec.alert(TOPICS.alerts, OPEN),
+        *[codec.drift(TOPICS.drift, signal) for signal in signals],
+        codec.event(TOPICS.events, Event(1, "a", "shutdown", "surge")),
     ]
     assert settled(SinkStage(sink, TOPICS), *map(arrive, sent)) == []
     found: dict[str, tuple[set[str], set[str]]] = {}

@@ -8,32 +8,35 @@ import pytest
 
 from models.fleet.fleet import load_fleet
 from models.registry.promotion import Promotion
+from models.risk.explanation import Cause, Reason
 from models.telemetry.samples import Event
 from streams.kafka.topics import NAMES, STATES
+from streams.records import Alert, Assignment, Control, DeadLetter, Drift, Sample, Watermark
 from streams.state.snapshots import STATE, Position, StateRecord
-from streams.wire import messages
+from streams.wire import codec
 from streams.wire import validation as checks
 from streams.wire.blocks import Block
+from streams.wire.window_blocks import ScoreBlock, WindowBlock
 from tests.support.collected import decoded
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
 FLEET = load_fleet(ROOT / "fleets" / "chiller.toml")
 RECORDS: list[tuple[str, tuple[str, ...]]] = [
-    (messages.SAMPLE, messages.Sample.__struct_fields__),
-    (messages.BLOCK, Block.__struct_fields__),
-    (messages.EVENT, tuple(f.name for f in dataclasses.fields(Event))),
-    (messages.WATERMARK, messages.Watermark.__struct_fields__),
-    (messages.WINDOWS, messages.WindowBlock.__struct_fields__),
-    (messages.SCORES, messages.ScoreBlock.__struct_fields__),
-    (messages.ALERT, messages.Alert.__struct_fields__),
-    (messages.ALERT, messages.SensorReason.__struct_fields__),
-    (messages.ALERT, messages.ProbableCause.__struct_fields__),
-    (messages.DRIFT, messages.Drift.__struct_fields__),
-    (messages.DEAD_LETTER, messages.DeadLetter.__struct_fields__),
-    (messages.PROMOTION, Promotion.__struct_fields__),
-    (messages.ASSIGNMENT, messages.Assignment.__struct_fields__),
-    (messages.CONTROL, messages.Control.__struct_fields__),
+    (codec.SAMPLE, Sample.__struct_fields__),
+    (codec.BLOCK, Block.__struct_fields__),
+    (codec.EVENT, tuple(f.name for f in dataclasses.fields(Event))),
+    (codec.WATERMARK, Watermark.__struct_fields__),
+    (codec.WINDOWS, WindowBlock.__struct_fields__),
+    (codec.SCORES, ScoreBlock.__struct_fields__),
+    (codec.ALERT, Alert.__struct_fields__),
+    (codec.ALERT, tuple(f.name for f in dataclasses.fields(Reason))),
+    (codec.ALERT, tuple(f.name for f in dataclasses.fields(Cause))),
+    (codec.DRIFT, Drift.__struct_fields__),
+    (codec.DEAD_LETTER, DeadLetter.__struct_fields__),
+    (codec.PROMOTION, Promotion.__struct_fields__),
+    (codec.ASSIGNMENT, Assignment.__struct_fields__),
+    (codec.CONTROL, Control.__struct_fields__),
     (STATE, Position.__struct_fields__),
     (STATE, StateRecord.__struct_fields__),
 ]
@@ -57,12 +60,12 @@ def test_every_field_of_every_message_is_described(content_type: str, fields: tu
 
 
 def test_no_codec_lacks_a_section() -> None:
-    codecs = {v for v in vars(messages).values() if isinstance(v, str) and v.startswith("application/")}
+    codecs = {v for v in vars(codec).values() if isinstance(v, str) and v.startswith("application/")}
     assert {content_type for content_type, _ in RECORDS} == codecs | {STATE}
     assert [c for c in codecs if not section(c)] == []
 
 
-@pytest.mark.parametrize("content_type", [messages.SAMPLE, messages.EVENT, messages.WATERMARK])
+@pytest.mark.parametrize("content_type", [codec.SAMPLE, codec.EVENT, codec.WATERMARK])
 def test_the_examples_are_understood(content_type: str) -> None:
     example = re.search(r"```json\n(.*?)```", section(content_type), re.S)
     assert example

@@ -37,11 +37,11 @@ from streams.kafka.embedded_broker import free_port
 from streams.kafka.live_reader import Feed
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import partition_of
+from streams.records import DeadLetter, Sample, Watermark
 from streams.stage import Outgoing
 from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Row
-from streams.wire import messages
-from streams.wire.messages import DeadLetter, Sample, Watermark
+from streams.wire import codec
 from tests.support.collected import Final, collect
 from tests.support.small_disk import SmallDisk
 
@@ -169,9 +169,9 @@ class Stream:
     def read(self) -> None:
         for message in self.feed.poll(0.1):
             if message.topic.endswith("dead-letters"):
-                self.letters.append(messages.decode_json(message.value, DeadLetter))
+                self.letters.append(codec.decode_json(message.value, DeadLetter))
                 continue
-            record = messages.decode_features(message.value, message.content_type, self.fingerprint)
+            record = codec.decode_features(message.value, message.content_type, self.fingerprint)
             if isinstance(record, Windows):
                 collect(self.windows, record)
             elif isinstance(record, Watermark):
@@ -244,7 +244,7 @@ def test_the_alarm_of_a_running_worker_reaches_the_terminal(recorded: Recorded, 
     deadline = time.monotonic() + 60
     with running(settings, recorded.fleet, ["sink"], Alarms(alarms)) as pipeline:
         with Publisher(pipeline.connection) as publisher:
-            publisher.send(0, messages.event(pipeline.topics.events, Event(DAY_MS, "Z1", "shutdown")))
+            publisher.send(0, codec.event(pipeline.topics.events, Event(DAY_MS, "Z1", "shutdown")))
         while not any("worker sink" in text and "nothing is lost" in text for text in alarms):
             assert time.monotonic() < deadline, alarms
             pipeline.supervisor.watch()
@@ -261,11 +261,11 @@ def test_a_home_on_a_full_disk_is_an_alarm_and_the_workers_go_on_when_there_is_r
     many = [Event(DAY_MS + i, f"Z{i % 50}", "shutdown", "x" * 100) for i in range(2_000)]
     with running(settings, recorded.fleet, ["sink"], Alarms(alarms)) as pipeline:
         with Publisher(pipeline.connection) as publisher:
-            publisher.send(0, messages.event(pipeline.topics.events, many[0]))
+            publisher.send(0, codec.event(pipeline.topics.events, many[0]))
             until(lambda: len(stored(settings, many)) == 1, pipeline, deadline)
             small_disk.fill(leave_bytes=50_000)
             for event in many[1:]:
-                publisher.send(0, messages.event(pipeline.topics.events, event))
+                publisher.send(0, codec.event(pipeline.topics.events, event))
         until(lambda: any("MB are left on the disk" in text for text in alarms), pipeline, deadline)
         time.sleep(3)
         assert len(stored(settings, many)) < len(many)
@@ -313,7 +313,7 @@ def test_a_running_worker_tells_prometheus_what_it_has_done(recorded: Recorded, 
             for i, name in enumerate(recorded.samples.assets[:50]):
                 value = Sample(asset=name, time=(20_000 + i // 25) * DAY_MS, values={"smart_5": 1.0})
                 home = partition_of(name, pipeline.partitions)
-                publisher.send(home, messages.sample(pipeline.topics.telemetry, value))
+                publisher.send(home, codec.sample(pipeline.topics.telemetry, value))
             publisher.send(0, Outgoing(pipeline.topics.telemetry, b"x", b"\xff", ""))
         while (found := scraped(port)).get("chillcast_messages_total", 0) < 51:
             assert time.monotonic() < deadline, found

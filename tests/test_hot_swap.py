@@ -23,9 +23,9 @@ from models.risk.model_set import ModelSet
 from streams.champions.assignments import Schedule
 from streams.kafka.live_reader import Feed
 from streams.kafka.publisher import Publisher
+from streams.records import Assignment, Scores
 from streams.stage import Outgoing
-from streams.wire import messages
-from streams.wire.messages import Assignment, Scores
+from streams.wire import codec
 from tests.support.model_pools import divided
 from tests.support.toy_model import Trained, fleet, trained
 from tests.test_end_to_end import Alarms
@@ -92,14 +92,14 @@ class Heard:
     def read(self, feed: Feed) -> None:
         for message in feed.poll(0.1):
             place = (message.partition, message.offset)
-            if message.content_type == messages.ASSIGNMENT:
-                self.assignments[message.partition].append(messages.decode_json(message.value, Assignment))
-            elif message.content_type == messages.WINDOWS:
-                record = messages.decode_features(message.value, message.content_type, self.fingerprint)
+            if message.content_type == codec.ASSIGNMENT:
+                self.assignments[message.partition].append(codec.decode_json(message.value, Assignment))
+            elif message.content_type == codec.WINDOWS:
+                record = codec.decode_features(message.value, message.content_type, self.fingerprint)
                 assert isinstance(record, Windows)
                 self.offsets[record.assets[0], int(record.end_ms[0])] = place
-            elif message.content_type == messages.SCORES:
-                scores = messages.decode_scores(message.value, message.content_type)
+            elif message.content_type == codec.SCORES:
+                scores = codec.decode_scores(message.value, message.content_type)
                 assert isinstance(scores, Scores)
                 key = (scores.assets[0], int(scores.end_ms[0]))
                 self.scored[key].add((scores.model, scores.risk.tobytes()))
@@ -118,7 +118,7 @@ def window(toy: Trained, topic: str, asset: str, hour: int) -> Outgoing:
         np.zeros(1, np.int32),
         vector[None, :],
     )
-    return messages.windows(topic, record, slice(None), toy.schema.fingerprint)
+    return codec.windows(topic, record, slice(None), toy.schema.fingerprint)
 
 
 def check_swaps(toy: Trained, settings: Settings) -> None:
@@ -152,7 +152,7 @@ def check_swaps(toy: Trained, settings: Settings) -> None:
             desk.point_at("2", -1.0)
             stream(lambda: "2" in heard.versions())
             kill()
-            publisher.send(0, messages.promotion(topics.promotions, desk.claim("3", 1.0)))
+            publisher.send(0, codec.promotion(topics.promotions, desk.claim("3", 1.0)))
             stream(lambda: any(version == "3" and asset == "a" for version, asset, _ in heard.members))
             kill()
             desk.point_at("4", 0.5)

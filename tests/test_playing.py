@@ -31,8 +31,9 @@ from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.kafka.live_reader import Feed
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics
+from streams.records import Watermark
 from streams.stage import Incoming
-from streams.wire.messages import WATERMARK, Watermark, decode_json
+from streams.wire.codec import WATERMARK, decode_json
 from tests.simulators.dirt.test_dirt import FLEET as TOY
 from tests.simulators.dirt.test_dirt import clean
 from tests.test_end_to_end import chillcast, drives

@@ -26,7 +26,7 @@ from models.telemetry.samples import Event, TimeSlice, utc
 from simulators.fleet.scenario import Scenario
 from simulators.fleet.simulation import Simulation
 from simulators.truth import FaultRecord, ShutdownRecord
-from streams.wire.messages import Alert
+from streams.records import Alert
 
 
 @dataclass(frozen=True, slots=True)

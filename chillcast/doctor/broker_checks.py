@@ -20,8 +20,9 @@ from streams.kafka.cluster import Cluster, connected
 from streams.kafka.damage import DAMAGED
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.topics import Topics, wait_for_broker
-from streams.wire import messages
-from streams.wire.messages import DEAD_LETTER, DeadLetter
+from streams.records import DeadLetter
+from streams.wire import codec
+from streams.wire.codec import DEAD_LETTER
 from streams.worker.commit import EXACTLY_ONCE, commits_of
 
 _MUCH = 10_000
@@ -182,7 +183,7 @@ async def _letters(subject: Subject, spans: Mapping[int, tuple[int, int]]) -> li
         found = [m for p, span in spans.items() async for part in log.read(p, *span) for m in part]
     finally:
         await log.stop()
-    return [messages.decode_json(m.value, DeadLetter) for m in found if m.content_type == DEAD_LETTER]
+    return [codec.decode_json(m.value, DeadLetter) for m in found if m.content_type == DEAD_LETTER]
 
 
 def _lag(stage: str) -> Callable[[Subject], Finding]:

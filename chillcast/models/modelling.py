@@ -36,7 +36,8 @@ from streams.champions.assignments import read_assignments
 from streams.kafka.cluster import connected
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics
-from streams.wire import messages
+from streams.records import Assignment
+from streams.wire import codec
 
 _ANSWER_S = 10.0
 
@@ -293,7 +294,7 @@ class Models:
         try:
             if self.settings.broker and self._has(topic):
                 with Publisher(self.settings.connection, _ANSWER_S) as publisher:
-                    publisher.send(0, messages.promotion(topic, promotion))
+                    publisher.send(0, codec.promotion(topic, promotion))
                 heard = f"on topic {topic}"
         except UnavailableError as error:
             heard = f"by the pointer file; {error}"
@@ -312,7 +313,7 @@ class Models:
         with connected(self.settings.connection) as cluster:
             return bool(cluster.partitions([topic]))
 
-    def _assignments(self) -> dict[int, list[messages.Assignment]]:
+    def _assignments(self) -> dict[int, list[Assignment]]:
         topic = Topics(self.settings.topic_prefix).promotions
         if not self.settings.broker or not self._has(topic):
             return {}

@@ -17,9 +17,9 @@ from models.telemetry.samples import Event
 from models.telemetry.window_keys import WindowKeys
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.topics import Topics
+from streams.records import Scores, Watermark
 from streams.stage import Incoming
-from streams.wire import messages
-from streams.wire.messages import Scores, Watermark
+from streams.wire import codec
 
 Key = tuple[str, int]
 
@@ -36,7 +36,7 @@ class ShadowScores:
 
     def take(self, message: Incoming, into: dict[Key, float], version: str | None) -> None:
         """Take in a message of `scores` or `shadow`; of several revisions of a window the last stays."""
-        record = messages.decode_scores(message.value, message.content_type)
+        record = codec.decode_scores(message.value, message.content_type)
         if isinstance(record, Watermark):
             self.reached_ms[message.partition] = record.time_ms
         elif version in (None, record.model):
@@ -68,7 +68,7 @@ async def judge_shadow(settings: Settings, fleet: Fleet, version: str) -> Pairin
         scores.take(message, scores.champion, None)
     async for message in _messages(settings, topics.events):
         try:
-            scores.events.append(messages.decode_json(message.value, Event))
+            scores.events.append(codec.decode_json(message.value, Event))
         except RecordError:
             continue
     return scores.judged(fleet.alerting.horizon_d, settings.partitions)

@@ -16,8 +16,9 @@ from streams.kafka.damage import DAMAGED
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics
+from streams.records import DeadLetter
 from streams.stage import Outgoing
-from streams.wire.messages import DEAD_LETTER, MAX_PAYLOAD_BYTES, DeadLetter, decode_json
+from streams.wire.codec import DEAD_LETTER, MAX_PAYLOAD_BYTES, decode_json
 
 _EXAMPLE = 120
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from streams.records import DeadLetter
 from streams.stage import Incoming
-from streams.wire.messages import DEAD_LETTER, DeadLetter, decode_json
+from streams.wire.codec import DEAD_LETTER, decode_json
 
 _EVERY_S = 60.0
 _MOST_KINDS = 200

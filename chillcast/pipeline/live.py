@@ -15,10 +15,10 @@ from models.telemetry.samples import Float64
 from models.telemetry.window_keys import WindowKeys
 from streams.kafka.live_reader import Feed
 from streams.kafka.topics import Topics
+from streams.records import Alert, DeadLetter, Drift, Scores, Watermark
 from streams.stage import Incoming
 from streams.stores.store import Reader
-from streams.wire import messages
-from streams.wire.messages import Alert, DeadLetter, Drift, Scores, Watermark
+from streams.wire import codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ class Gathered:
     def take(self, message: Incoming) -> None:
         """Take in one message of any of the topics."""
         if message.topic == self.topics.alerts:
-            self._alert(messages.decode_json(message.value, Alert))
+            self._alert(codec.decode_json(message.value, Alert))
         elif message.topic == self.topics.drift:
-            self.drift.append(messages.decode_json(message.value, Drift))
+            self.drift.append(codec.decode_json(message.value, Drift))
         elif message.topic == self.topics.dead_letters:
-            self._dead_letter(messages.decode_json(message.value, DeadLetter))
+            self._dead_letter(codec.decode_json(message.value, DeadLetter))
         else:
             self._progress(message)
 
@@ -116,17 +116,17 @@ class Gathered:
 
     def _progress(self, message: Incoming) -> None:
         """Take scores, or, from the features topic, only their number and the watermarks."""
-        if message.content_type == messages.SCORES:
-            record = messages.decode_scores(message.value, message.content_type)
+        if message.content_type == codec.SCORES:
+            record = codec.decode_scores(message.value, message.content_type)
             if isinstance(record, Scores):
                 self.scores.append(record)
                 self.last[message.partition] = record
-        elif message.content_type == messages.WATERMARK:
-            watermark = messages.decode_json(message.value, Watermark)
+        elif message.content_type == codec.WATERMARK:
+            watermark = codec.decode_json(message.value, Watermark)
             self._watermark_ms[message.partition] = watermark.time_ms
             if watermark.end:
                 self._ended.add(message.partition)
-        elif message.content_type == messages.WINDOWS:
+        elif message.content_type == codec.WINDOWS:
             self.windows += 1
 
 

@@ -21,7 +21,7 @@ from streams.kafka.cluster import Cluster, connected
 from streams.kafka.connection import Connection
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
-from streams.wire.messages import Control
+from streams.records import Control
 
 _AHEAD_ROWS = 100_000
 _AHEAD_BYTES = 64 * 1024 * 1024

@@ -16,7 +16,8 @@ from streams.kafka.connection import Connection
 from streams.kafka.live_reader import Feed
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics
-from streams.wire.messages import Control, control, parsed_control
+from streams.records import Control
+from streams.wire.codec import control, parsed_control
 from streams.wire.validation import parse_time
 
 Commands = Callable[[], list[Control]]

@@ -17,7 +17,7 @@ from models.fleet.fleet import Fleet
 from models.registry.manifest import champion
 from models.telemetry.samples import utc
 from streams.kafka.live_reader import Feed
-from streams.wire.messages import Alert
+from streams.records import Alert
 
 
 @dataclass(frozen=True, slots=True)

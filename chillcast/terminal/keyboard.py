@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from models.telemetry.labels import DAY_MS
-from streams.wire.messages import Control
+from streams.records import Control
 
 HELP = "space pauses and resumes, ← → seek a day, - + halve and double the speed, m is max, q stops"
 _LEFT, _RIGHT = "\x1b[D", "\x1b[C"

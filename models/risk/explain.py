@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,50 +12,13 @@ from models.features.expectation import Expectation
 from models.features.schema import FeatureSchema, window_name
 from models.fleet.fleet import Advice, Fleet
 from models.risk.causes import OTHER
+from models.risk.explanation import Cause, Explanation, Reason
 from models.risk.hazard import RiskModel
 from models.risk.wording import alike, percent, said, span, subject, usually
 from models.telemetry.samples import Float32, Float64
 
 _CRITICAL_RISK = 0.5
 _CRITICAL_DAYS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One sensor behind a risk: its recent mean against what the machine itself would show, in its unit.
-
-    ``contribution`` is in log-odds; ``value`` and ``baseline`` are NaN where the sensor said nothing.
-    ``label`` is what both are said of, ``said`` and ``usual`` are their words; no usual one, no words.
-    """
-
-    key: str
-    label: str
-    unit: str
-    value: float
-    baseline: float
-    contribution: float
-    said: str
-    usual: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What the controller may name, and how probable that is should the outcome come."""
-
-    code: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What a case says beside its number; no ``causes`` where the model has not learnt any."""
-
-    text: str
-    severity: str
-    fault: str
-    check: str
-    reasons: tuple[Reason, ...]
-    causes: tuple[Cause, ...] = ()
 
 
 class Explainer:
@@ -103,7 +65,8 @@ class Explainer:
             value, usual = self._against_usual(sensor.key, vector)
             if strength > 0 and not alike(sensor, value, usual):
                 words = said(sensor, value, self._span), usually(sensor, usual)
-                yield Reason(sensor.key, subject(sensor), sensor.unit, value, usual, strength, *words)
+                numbers = _known(value), _known(usual), strength
+                yield Reason(sensor.key, subject(sensor), sensor.unit, *numbers, *words)
 
     def _causes(self, vector: Float32, top: int) -> tuple[Cause, ...]:
         """Return the ``top`` most probable causes, most first."""
@@ -153,6 +116,10 @@ class Explainer:
         if math.isnan(usual):
             usual = float(vector[self.schema.index(key, self._baseline, "mean")])
         return value, usual
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _by(causes: tuple[Cause, ...]) -> str:

@@ -12,11 +12,12 @@ from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Int64, Samples, TimeSlice, join
 from simulators.recordings.archive import RecordingManifest
 from simulators.recordings.archiver import Archiver
+from streams.records import Watermark
 from streams.stage import Incoming
 from streams.wire import blocks
 from streams.wire import validation as checks
 from streams.wire.blocks import Block
-from streams.wire.messages import BLOCK, Watermark
+from streams.wire.codec import BLOCK
 from streams.wire.telemetry import decode_telemetry
 
 _FLUSH_ROWS = 65_536

@@ -13,8 +13,8 @@ from models.errors import ConfigError
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import TimeSlice, utc
 from simulators.replay.replay import end, replay
+from streams.records import Control
 from streams.stage import Outgoing
-from streams.wire.messages import Control
 from streams.wire.validation import parse_time
 
 MAX = math.inf

@@ -15,9 +15,9 @@ from models.errors import ConfigError
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Event, Samples, TimeSlice
 from streams.kafka.topics import partition_of
+from streams.records import Watermark
 from streams.stage import Outgoing
-from streams.wire import messages
-from streams.wire.messages import Watermark
+from streams.wire import codec
 from streams.wire.validation import CUT_BYTES
 
 
@@ -64,11 +64,11 @@ def to_messages(batch: ReplayBatch, fleet: Fleet, telemetry: str) -> Iterator[Ou
     rows = max(1, CUT_BYTES // (4 * len(fleet.sensors) + 16))
     for start in range(0, len(batch.samples), rows):
         part = batch.samples[start : start + rows]
-        yield messages.block(telemetry, part, fleet.schema, batch.start_ms)
+        yield codec.block(telemetry, part, fleet.schema, batch.start_ms)
     for event in batch.events:
-        yield messages.event(telemetry, event)
+        yield codec.event(telemetry, event)
     if batch.end_ms % (fleet.sampling.hop_s * 1000) == 0:
-        yield messages.watermark(telemetry, Watermark(batch.end_ms))
+        yield codec.watermark(telemetry, Watermark(batch.end_ms))
 
 
 def replay(
@@ -99,7 +99,7 @@ def replay(
 def end(partitions: int, telemetry: str, end_ms: int, send: Callable[[int, Outgoing], None]) -> None:
     """Tell every partition that nothing will follow."""
     for partition in range(partitions):
-        send(partition, messages.watermark(telemetry, Watermark(end_ms, end=True)))
+        send(partition, codec.watermark(telemetry, Watermark(end_ms, end=True)))
 
 
 def _sorted(part: TimeSlice, partitions: int, batch_ms: int) -> tuple[Samples, list[int]]:

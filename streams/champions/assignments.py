@@ -14,9 +14,9 @@ from models.registry.promotion import CHAMPION, Role
 from streams.alarms import alarm
 from streams.kafka.connection import Connection
 from streams.kafka.log_reader import KafkaLog
+from streams.records import Assignment
 from streams.stage import Incoming
-from streams.wire import messages
-from streams.wire.messages import Assignment
+from streams.wire import codec
 
 
 class Schedule:
@@ -52,9 +52,9 @@ class Schedule:
 def recorded(received: Iterable[Incoming]) -> Iterator[Assignment]:
     """Yield the assignments among messages; what should be one and cannot be read is an alarm."""
     for message in received:
-        if message.content_type == messages.ASSIGNMENT:
+        if message.content_type == codec.ASSIGNMENT:
             try:
-                yield messages.decode_json(message.value, Assignment)
+                yield codec.decode_json(message.value, Assignment)
             except RecordError as error:
                 alarm(f"{message.topic}/{message.partition} offset {message.offset}: {error}")
 

@@ -19,7 +19,7 @@ from models.registry.promotion import CHALLENGER, CHAMPION, Promotion, Promotion
 from models.risk.model_set import MEMORY_BYTES, ModelSet
 from models.risk.pack import Recent
 from streams.alarms import alarm
-from streams.wire.messages import Assignment
+from streams.records import Assignment
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from models.registry.promotion import Promotion, Role
 from streams.champions.model_pool import ROLES, PromotedModels
 from streams.kafka.connection import Connection
 from streams.kafka.live_reader import Feed
-from streams.wire import messages
+from streams.wire import codec
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +76,9 @@ class Watch:
         """Return the promotions that came; what is none is an alarm."""
         found = []
         for message in feed.poll(_LOOK_S):
-            if message.content_type == messages.PROMOTION:
+            if message.content_type == codec.PROMOTION:
                 try:
-                    found.append(messages.decode_json(message.value, Promotion))
+                    found.append(codec.decode_json(message.value, Promotion))
                 except RecordError as error:
                     self.pool.raise_alarm(f"{message.topic} offset {message.offset}: {error}")
         return found

@@ -12,7 +12,7 @@ from models.fleet.fleet import Fleet
 from models.telemetry.labels import Bools
 from models.telemetry.samples import Event, Int64, Samples
 from streams.alarms import alarm
-from streams.wire.messages import Watermark
+from streams.records import Watermark
 from streams.wire.validation import clip
 
 EARLIEST_MS = 946_684_800_000  # the year 2000: what lies before it is seconds, or an unset clock

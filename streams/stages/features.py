@@ -18,12 +18,12 @@ from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Int64, Samples
 from streams.kafka.topics import Topics, partition_of
+from streams.records import Drift, Watermark
 from streams.stage import Incoming, Outgoing, StageCounts
 from streams.stages.admission import Admission
 from streams.stages.step_batch import Part, StepBatch
 from streams.state.snapshots import parsed
-from streams.wire import messages
-from streams.wire.messages import DeadLetter, Drift, Watermark
+from streams.wire import codec
 from streams.wire.telemetry import Decoded, decode_telemetry
 from streams.wire.validation import CUT_BYTES
 
@@ -176,8 +176,8 @@ class FeatureStage:
             return
         yield from self._flush()
         if isinstance(record, Event):
-            yield messages.event(self.topics.events, record)
-            yield messages.event(self.topics.features, record)
+            yield codec.event(self.topics.events, record)
+            yield codec.event(self.topics.features, record)
         else:
             yield from self._close(record)
 
@@ -242,7 +242,7 @@ class FeatureStage:
         yield from self._silences(watermark.time_ms)
         if watermark.end or watermark.time_ms // DAY_MS > self._reported_ms // DAY_MS:
             yield from self._totals(watermark.time_ms)
-        yield messages.watermark(self.topics.features, watermark)
+        yield codec.watermark(self.topics.features, watermark)
 
     def _closed(self, windows: Windows, tally: KernelCounts) -> Iterator[Outgoing]:
         self.tally.add(tally)
@@ -256,7 +256,7 @@ class FeatureStage:
         rows = max(1, CUT_BYTES // (4 * len(self.kernel.schema)))
         for start in range(0, len(windows), rows):
             part = slice(start, start + rows)
-            yield messages.windows(self.topics.features, windows, part, self.kernel.schema.fingerprint)
+            yield codec.windows(self.topics.features, windows, part, self.kernel.schema.fingerprint)
 
     def _silences(self, time_ms: int) -> Iterator[Outgoing]:
         """Report the assets that the fleet has left behind."""
@@ -304,10 +304,10 @@ class FeatureStage:
         )
 
     def _drift(self, drift: Drift) -> Outgoing:
-        return messages.drift(self.topics.drift, drift)
+        return codec.drift(self.topics.drift, drift)
 
     def _dead(self, message: Incoming, reason: str) -> Outgoing:
-        return messages.dead_letter(self.topics.dead_letters, DeadLetter.from_message(message, reason))
+        return codec.dead_letter(self.topics.dead_letters, codec.letter(message, reason))
 
     def _common(self) -> _PartitionState:
         return _PartitionState(

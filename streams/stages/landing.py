@@ -13,8 +13,7 @@ from models.store.feature_store import FeatureStore, Origin, StoredSchema
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
 from streams.stage import Incoming, Outgoing, Stateless
-from streams.wire import messages
-from streams.wire.messages import DeadLetter
+from streams.wire import codec
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +47,7 @@ class LandingStage(Stateless):
             try:
                 self._keep(message)
             except RecordError as error:
-                yield messages.dead_letter(
-                    self.topics.dead_letters, DeadLetter.from_message(message, str(error))
-                )
+                yield codec.dead_letter(self.topics.dead_letters, codec.letter(message, str(error)))
 
     async def flush(self) -> Iterable[Outgoing]:
         """Return when all that was kept is on the disk."""
@@ -72,7 +69,7 @@ class LandingStage(Stateless):
         self._origin = Origin(f"{message.topic}-{message.partition}", first, message.offset)
 
     def _keep(self, message: Incoming) -> None:
-        fingerprint, record = messages.decode_any_features(message.value, message.content_type)
+        fingerprint, record = codec.decode_any_features(message.value, message.content_type)
         if isinstance(record, Event):
             self._events.append(record)
         elif isinstance(record, Windows):

@@ -24,7 +24,8 @@ from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.registry.promotion import CHALLENGER, CHAMPION
 from models.risk.calibration import log_odds
-from models.risk.explain import Explainer, Explanation, Reason
+from models.risk.explain import Explainer
+from models.risk.explanation import Explanation
 from models.risk.model_set import level_of
 from models.telemetry.event_log import OUTCOME
 from models.telemetry.labels import DAY_MS
@@ -32,19 +33,10 @@ from models.telemetry.samples import Event, Float32, Float64
 from streams.champions.assignments import Schedule
 from streams.champions.model_pool import ROLES, Candidate, ModelPool
 from streams.kafka.topics import Topics
+from streams.records import Alert, Assignment, Drift, Scores, Watermark
 from streams.stage import Incoming, Outgoing, StageCounts
 from streams.state.snapshots import parsed
-from streams.wire import messages
-from streams.wire.messages import (
-    Alert,
-    Assignment,
-    DeadLetter,
-    Drift,
-    ProbableCause,
-    Scores,
-    SensorReason,
-    Watermark,
-)
+from streams.wire import codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +135,7 @@ class RiskStage:
             if ready is not None and not fixed and (now is None or not ready.is_of(now)):
                 begun.append(ready.begins(role, offset))
                 self.schedule.add(begun[-1])
-        return [messages.assignment(self.topics.promotions, one) for one in begun] if self.records else []
+        return [codec.assignment(self.topics.promotions, one) for one in begun] if self.records else []
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Yield the scores of each message's windows, and what they lead to."""
@@ -188,15 +180,13 @@ class RiskStage:
         try:
             record = self._decoded(message)
         except RecordError as error:
-            return [
-                messages.dead_letter(self.topics.dead_letters, DeadLetter.from_message(message, str(error)))
-            ]
+            return [codec.dead_letter(self.topics.dead_letters, codec.letter(message, str(error)))]
         if isinstance(record, Windows):
             return self._score(record)
         return self._happened(record) if isinstance(record, Event) else self._pass(record)
 
     def _decoded(self, message: Incoming) -> Windows | Event | Watermark:
-        record = messages.decode_features(message.value, message.content_type, self.schema.fingerprint)
+        record = codec.decode_features(message.value, message.content_type, self.schema.fingerprint)
         features = len(self.schema)
         if isinstance(record, Windows) and record.values.shape[1] != features:
             raise RecordError(f"values: {record.values.shape[1]} features a window: expected {features}")
@@ -279,7 +269,7 @@ class RiskStage:
         adapted = np.array([self.online.score(x) for x in logits.tolist()])
         keys = (windows.assets, windows.asset, windows.end_ms, windows.revision)
         record = Scores(self.champion.version, self.fleet.horizons_d, *keys, risks, adapted, scored_by)
-        yield messages.scores(self.topics.scores, record)
+        yield codec.scores(self.topics.scores, record)
         yield from self._shadow(windows)
         for i in np.flatnonzero(windows.revision == 0).tolist():
             asset = windows.assets[windows.asset[i]]
@@ -294,7 +284,7 @@ class RiskStage:
         keys = (windows.assets, windows.asset, windows.end_ms, windows.revision)
         scored_by = rival.models.scored_by(windows.assets)
         record = Scores(rival.version, self.fleet.horizons_d, *keys, risks, risks[:, self.horizon], scored_by)
-        yield messages.scores(self.topics.shadow, record)
+        yield codec.scores(self.topics.shadow, record)
 
     def _follow(self, asset: str, newest: _Latest) -> Iterator[Outgoing]:
         """Let policy, drift detector and online layer see one new window."""
@@ -311,7 +301,7 @@ class RiskStage:
         self.pending.observe(asset, newest.end_ms, logit)
         signal = self.drift.update(asset, newest.end_ms, logit)
         if signal is not None:
-            yield messages.drift(self.topics.drift, _drift(signal))
+            yield codec.drift(self.topics.drift, _drift(signal))
         case = self.cases.get(asset)
         if case is not None:
             yield self._alert(case, newest.end_ms, "update", "", self._why(asset))
@@ -327,7 +317,7 @@ class RiskStage:
             self.online.learn(matured.log_odds, matured.label)
         self.watermark_ms = max(self.watermark_ms, watermark.time_ms)
         yield from self._decided(self.policy.advance(watermark.time_ms))
-        yield messages.watermark(self.topics.scores, watermark)
+        yield codec.watermark(self.topics.scores, watermark)
 
     def _decided(self, decisions: Iterable[Decision]) -> Iterator[Outgoing]:
         for decision in decisions:
@@ -359,29 +349,12 @@ class RiskStage:
             text=why.text,
             fault=why.fault,
             check=why.check,
-            sensors=[_sensor(r) for r in why.reasons],
+            sensors=list(why.reasons),
             model=self.champion.version,
             reason=reason,
-            causes=[ProbableCause(code=c.code, probability=c.probability) for c in why.causes],
+            causes=list(why.causes),
         )
-        return messages.alert(self.topics.alerts, alert)
-
-
-def _sensor(reason: Reason) -> SensorReason:
-    return SensorReason(
-        key=reason.key,
-        label=reason.label,
-        unit=reason.unit,
-        value=_finite(reason.value),
-        baseline=_finite(reason.baseline),
-        contribution=reason.contribution,
-        said=reason.said,
-        usual=reason.usual,
-    )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+        return codec.alert(self.topics.alerts, alert)
 
 
 def _drift(signal: DriftSignal) -> Drift:

@@ -14,10 +14,10 @@ from models.errors import RecordError, UnavailableError
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
+from streams.records import Alert, Drift, Scores, Watermark
 from streams.stage import Incoming, Outgoing, Stateless
 from streams.stores.store import Point, Rejection, Sink
-from streams.wire import messages
-from streams.wire.messages import Alert, DeadLetter, Drift, Scores, Watermark
+from streams.wire import codec
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,7 @@ class SinkStage(Stateless):
             try:
                 points = self._points(message)
             except RecordError as error:
-                yield messages.dead_letter(
-                    self.topics.dead_letters, DeadLetter.from_message(message, str(error))
-                )
+                yield codec.dead_letter(self.topics.dead_letters, codec.letter(message, str(error)))
             else:
                 self.sink.add(points)
                 self._unanswered.append((message, points))
@@ -73,15 +71,15 @@ class SinkStage(Stateless):
 
     def _points(self, message: Incoming) -> Sequence[Point]:
         if message.topic == self.topics.scores:
-            record = messages.decode_scores(message.value, message.content_type)
+            record = codec.decode_scores(message.value, message.content_type)
             if isinstance(record, Watermark):
                 return [_watermark_point(record, message.partition)]
             return list(score_points(record))
         if message.topic == self.topics.alerts:
-            return alert_points(messages.decode_json(message.value, Alert))
+            return alert_points(codec.decode_json(message.value, Alert))
         if message.topic == self.topics.drift:
-            return [drift_point(messages.decode_json(message.value, Drift), message.partition)]
-        return [event_point(messages.decode_json(message.value, Event))]
+            return [drift_point(codec.decode_json(message.value, Drift), message.partition)]
+        return [event_point(codec.decode_json(message.value, Event))]
 
     def _letters(self, rejected: Sequence[Rejection]) -> list[Outgoing]:
         """Return a dead letter for each message that the store refused points of."""
@@ -93,9 +91,7 @@ class SinkStage(Stateless):
             if refused:
                 why = "; ".join(dict.fromkeys(refused))
                 text = f"store refused {len(refused)} of {len(points)} points: {why}"
-                letters.append(
-                    messages.dead_letter(self.topics.dead_letters, DeadLetter.from_message(message, text))
-                )
+                letters.append(codec.dead_letter(self.topics.dead_letters, codec.letter(message, text)))
         return letters
 
 

@@ -16,11 +16,12 @@ import numpy as np
 from models.errors import RecordError
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Event, Samples
+from streams.records import Sample, Watermark
 from streams.stage import Incoming
-from streams.wire import blocks, messages
+from streams.wire import blocks, codec
 from streams.wire import validation as checks
 from streams.wire.blocks import Block
-from streams.wire.messages import BLOCK, EVENT, SAMPLE, WATERMARK, Sample, Watermark
+from streams.wire.codec import BLOCK, EVENT, SAMPLE, WATERMARK
 
 _MAX_PROBLEMS = 16
 _FIRST = np.zeros(1, np.int32)
@@ -66,12 +67,12 @@ def _one(data: bytes, content_type: str, fleet: Fleet) -> Decoded | _Row:
     if content_type == BLOCK:
         return Decoded(*blocks.to_frames(checks.from_msgpack(data, Block), fleet))
     if content_type == EVENT:
-        record = messages.parsed_event(data)
+        record = codec.parsed_event(data)
         checks.known_asset(record.asset, fleet)
         return Decoded(record)
     if content_type == WATERMARK:
-        return Decoded(messages.parsed_watermark(data))
-    raise messages.unexpected(content_type, SAMPLE, BLOCK, EVENT, WATERMARK)
+        return Decoded(codec.parsed_watermark(data))
+    raise codec.unexpected(content_type, SAMPLE, BLOCK, EVENT, WATERMARK)
 
 
 def _plain_row(data: bytes, fleet: Fleet) -> _Row | None:

@@ -13,7 +13,7 @@ from models.errors import StateError
 from streams.alarms import alarm
 from streams.stage import Incoming, Outgoing, Stage
 from streams.state.snapshots import Position, Snapshots
-from streams.wire.messages import DeadLetter, dead_letter
+from streams.wire.codec import dead_letter, letter
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Runner:
         if not new:
             return []
         out = list(self.stage.process([m for m in new if not m.damage]))
-        out += [dead_letter(self.dead_letters, DeadLetter.from_message(m, m.damage)) for m in new if m.damage]
+        out += [dead_letter(self.dead_letters, letter(m, m.damage)) for m in new if m.damage]
         self.position = new[-1].offset + 1
         return out
 

@@ -25,7 +25,7 @@ from streams.kafka.connection import Connection
 from streams.kafka.log_reader import KafkaLog, incoming
 from streams.stage import Incoming, Outgoing, Stage
 from streams.state.snapshot_schedule import SaveSchedule
-from streams.wire.messages import DEAD_LETTER
+from streams.wire.codec import DEAD_LETTER
 from streams.wire.validation import MAX_BYTES
 from streams.worker.commit import CommitBatch, Committer, LostPartitionError, client_id
 from streams.worker.faust_consumer import QuietMonitor, SteadyConsumer, UncommittingConsumer

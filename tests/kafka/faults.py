@@ -39,9 +39,9 @@ from streams.kafka.log_reader import KafkaLog
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
 from streams.processes.supervisor import Supervisor
+from streams.records import Watermark
 from streams.stage import Outgoing
-from streams.wire import messages
-from streams.wire.messages import Watermark
+from streams.wire import codec
 from tests.support.collected import Final, collect
 from tests.support.kafkad import KafkaServer, NotHereError
 
@@ -192,7 +192,7 @@ def judge(run: Run, fault: str, expected: Final, supervisor: Supervisor) -> Outc
         while len(ended) < PARTITIONS and time.monotonic() < deadline:
             supervisor.watch()
             for message in feed.poll(0.2):
-                record = messages.decode_features(message.value, message.content_type, fingerprint)
+                record = codec.decode_features(message.value, message.content_type, fingerprint)
                 if isinstance(record, Windows):
                     collect(found, record)
                     count(record, seen)

@@ -18,9 +18,9 @@ from streams.kafka.connection import Connection
 from streams.kafka.live_reader import Feed
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.topics import Topics, create_topics
+from streams.records import DeadLetter
 from streams.stage import Incoming
-from streams.wire import messages
-from streams.wire.messages import DeadLetter
+from streams.wire import codec
 from tests.test_end_to_end import ROOT
 
 pytestmark = pytest.mark.kafka
@@ -67,7 +67,7 @@ def test_a_worker_is_given_committed_messages_only(kafka: Connection, topics: To
     worker = subprocess.Popen(command, env={**os.environ, **settings.environment()}, cwd=ROOT)
     try:
         with Feed(kafka, (topics.dead_letters,), 1, from_start=True) as feed:
-            letters = [messages.decode_json(m.value, DeadLetter) for m in read(feed, len(KEPT))]
+            letters = [codec.decode_json(m.value, DeadLetter) for m in read(feed, len(KEPT))]
     finally:
         worker.terminate()
         worker.wait(30)

@@ -18,9 +18,9 @@ from streams.kafka.live_reader import Feed
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
+from streams.records import DeadLetter
 from streams.stage import Incoming, Outgoing
-from streams.wire import messages
-from streams.wire.messages import DeadLetter
+from streams.wire import codec
 from tests.kafka.batches import CODECS, by_hand, overwrite, segment, stored, write
 from tests.kafka.faults import PARTITIONS, Outcome, Run, golden, judge
 from tests.support.kafkad import KafkaServer
@@ -68,7 +68,7 @@ def dead_letters(run: Run) -> list[DeadLetter]:
             found = [m for p in range(PARTITIONS) for m in await log.all(p)]
         finally:
             await log.stop()
-        return [messages.decode_json(m.value, DeadLetter) for m in found]
+        return [codec.decode_json(m.value, DeadLetter) for m in found]
 
     return asyncio.run(letters())
 

@@ -17,8 +17,8 @@ import pytest
 from streams.kafka.connection import Connection
 from streams.kafka.live_reader import Feed
 from streams.kafka.topics import Topics
-from streams.wire import messages
-from streams.wire.messages import Scores
+from streams.records import Scores
+from streams.wire import codec
 from tests.test_end_to_end import ROOT, chillcast, drives
 
 pytestmark = pytest.mark.kafka
@@ -51,7 +51,7 @@ class Reading:
 
     def read(self) -> None:
         for message in self.feed.poll(0.2):
-            record = messages.decode_scores(message.value, message.content_type)
+            record = codec.decode_scores(message.value, message.content_type)
             if isinstance(record, Scores):
                 names = [record.assets[i] for i in record.asset]
                 self.seen.update(zip(names, record.end_ms.tolist(), record.revision.tolist(), strict=True))

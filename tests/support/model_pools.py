@@ -10,7 +10,7 @@ from models.risk.hazard import RiskModel
 from models.risk.model_set import Index, ModelSet
 from models.risk.pack import packed, write_pack
 from streams.champions.model_pool import Candidate
-from streams.wire.messages import Assignment
+from streams.records import Assignment
 
 
 def divided(fleet: RiskModel, member: RiskModel, path: Path, machine: str = "a") -> ModelSet:

@@ -14,9 +14,9 @@ from models.fleet.fleet import Alerting, Fleet
 from models.registry.promotion import CHALLENGER, CHAMPION, Role
 from models.risk.hazard import RiskModel
 from models.telemetry.labels import DAY_MS
+from streams.records import Sample
 from streams.stage import Incoming
-from streams.wire import messages
-from streams.wire.messages import Sample
+from streams.wire import codec
 from tests.streams.stages.test_risk import trip, watermark, window
 from tests.streams.stages.test_stage_state import MINUTE, START
 from tests.streams.stages.test_stage_state import TOPICS as FEATURE_TOPICS
@@ -89,7 +89,7 @@ def crowd(seed: int, hours: int) -> list[Incoming]:
         wrong = int(rng.choice([-20_000, 2, 500])) * 24 * HOUR_MS if rng.random() < 0.1 else 0
         name = f"a{rng.integers(1, 8 if step > hours else 4)}"
         sample = Sample(asset=name, time=max(now_ms + wrong, 1), values={"s0": float(rng.normal(20, 2))})
-        one = messages.sample(FEATURE_TOPICS.telemetry, sample)
+        one = codec.sample(FEATURE_TOPICS.telemetry, sample)
         out.append(Incoming(one.topic, 0, step, one.key, one.value, one.content_type, arrived_ms=now_ms))
     return out
 

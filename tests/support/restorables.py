@@ -21,12 +21,12 @@ from models.features.quality import QualityMonitor
 from models.features.snapshot import Loader
 from models.features.watermark import FleetWatermark
 from models.fleet.fleet import Alerting
+from streams.records import Assignment
 from streams.stage import Incoming, Outgoing
 from streams.stages.admission import Admission
 from streams.stages.features import FeatureStage
 from streams.stages.risk import RiskStage
-from streams.wire import messages
-from streams.wire.messages import Assignment
+from streams.wire import codec
 from tests.streams.stages.test_risk import TOPICS
 from tests.streams.stages.test_stage_state import TOPICS as FEATURE_TOPICS
 from tests.streams.stages.test_stage_state import named, telemetry
@@ -235,7 +235,7 @@ class Succession:
         if not self.turned:
             self.held.promote("1", versions()["1"])
         said = [one for outputs in self.turned.values() for one in outputs]
-        assignments = [messages.decode_json(one.value, Assignment) for one in said]
+        assignments = [codec.decode_json(one.value, Assignment) for one in said]
         toy = machines()
         held_to = replace(toy.fleet, alerting=self.alerting)
         stage = RiskStage(held_to, TOPICS, toy.schema, self.held, assignments)

@@ -21,10 +21,10 @@ from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import free_port
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
+from streams.records import Assignment
 from streams.stage import Incoming
 from streams.stores.sqlite import SqliteStore
-from streams.wire import messages
-from streams.wire.messages import Assignment, DeadLetter
+from streams.wire import codec
 from tests.support.damage import damaged_store
 
 
@@ -128,8 +128,8 @@ def test_dead_letters_of_the_day_are_counted_and_the_last_one_told(bootstrap: st
     assert found(settings)["dead letters"].status == "ok"
     with Publisher(Connection(bootstrap)) as publisher:
         for offset in (3, 4):
-            letter = DeadLetter.from_message(Incoming(topics.telemetry, 1, offset, b"a", b"x", ""), "no good")
-            publisher.send(1, messages.dead_letter(topics.dead_letters, letter))
+            letter = codec.letter(Incoming(topics.telemetry, 1, offset, b"a", b"x", ""), "no good")
+            publisher.send(1, codec.dead_letter(topics.dead_letters, letter))
     finding = found(settings)["dead letters"]
     assert finding.status == "warn"
     assert finding.detail == "2 in a day; letters-telemetry/1 offset 4: no good"
@@ -178,7 +178,7 @@ def test_workers_that_score_with_another_version_than_the_champion_are_named(
     with Publisher(Connection(bootstrap)) as publisher:
         for version, offset in (("1", 0), ("2", 40)):
             assignment = Assignment(role="champion", version=version, sha256="", offset=offset)
-            publisher.send(1, messages.assignment(topics.promotions, assignment))
+            publisher.send(1, codec.assignment(topics.promotions, assignment))
     settings = Settings(home=str(tmp_path), broker=bootstrap, topic_prefix=prefix, partitions=2)
     promotions = promotions_of(settings, load_fleet(settings.fleet_path))
     promotions.claim(Promotion(version=promoted, reason="better", promoted_ms=0, number=1))

@@ -24,8 +24,8 @@ from models.telemetry.samples import Event
 from streams.kafka.connection import Connection
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
-from streams.wire import messages
-from streams.wire.messages import Scores, Watermark
+from streams.records import Assignment, Scores, Watermark
+from streams.wire import codec
 from tests.support.foreign_boosters import foreign_booster, two_features
 from tests.support.toy_model import Trained, fleet, trained
 
@@ -174,11 +174,9 @@ def test_a_promotion_is_heard_on_its_topic_and_history_knows_the_offsets(
     online = Models(settings, toy.fleet)
     done = online.promote(registered(models, toy.model), reason="the first")
     assert done["heard"] == "on topic modelling-promotions"
-    begun = messages.Assignment(
-        role=CHAMPION, version="1", sha256=done["sha256"], offset=17, number=done["number"]
-    )
+    begun = Assignment(role=CHAMPION, version="1", sha256=done["sha256"], offset=17, number=done["number"])
     with Publisher(connection) as publisher:
-        publisher.send(1, messages.assignment(topics.promotions, begun))
+        publisher.send(1, codec.assignment(topics.promotions, begun))
     assert [row["from"] for row in online.history()] == [{1: 17}]
 
 
@@ -207,11 +205,11 @@ def test_compare_reads_what_became_of_the_scores_of_both(
                 np.repeat(risk[:, None], 3, axis=1),
                 risk,
             )
-            publisher.send(0, messages.scores(topic, record))
+            publisher.send(0, codec.scores(topic, record))
         for name in stops:
-            publisher.send(1, messages.event(topics.events, Event(day + DAY_MS, name, "shutdown")))
+            publisher.send(1, codec.event(topics.events, Event(day + DAY_MS, name, "shutdown")))
         for partition in range(settings.partitions):
-            publisher.send(partition, messages.watermark(topics.scores, Watermark(day + 7 * DAY_MS)))
+            publisher.send(partition, codec.watermark(topics.scores, Watermark(day + 7 * DAY_MS)))
     found = online.compare("1")["online"]
     assert (found["verdict"], found["windows"], found["assets"], found["outcomes"]) == ("better", 60, 60, 15)
     assert found["high"] < 0

@@ -15,8 +15,8 @@ from streams.kafka.log_reader import KafkaLog
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
 from streams.stage import Incoming
-from streams.wire import messages
-from streams.wire.messages import MAX_PAYLOAD_BYTES, DeadLetter
+from streams.wire import codec
+from streams.wire.codec import MAX_PAYLOAD_BYTES
 
 TOPICS = Topics("t-")
 
@@ -34,10 +34,10 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
                 (6, bytes(MAX_PAYLOAD_BYTES), "asset 'c': unknown"),
                 (7, b"{", "not JSON"),
             ):
-                content = DeadLetter.from_message(
+                content = codec.letter(
                     Incoming(TOPICS.telemetry, 1, offset, b"a", value, "text/plain"), reason
                 )
-                publisher.send(1, messages.dead_letter(TOPICS.dead_letters, content))
+                publisher.send(1, codec.dead_letter(TOPICS.dead_letters, content))
         yield found
 
 
@@ -70,7 +70,7 @@ def test_letters_are_counted_by_reason_looked_into_and_sent_again_once_each(sett
 def test_a_batch_that_could_not_be_decoded_is_no_message_to_send_again(
     content_type: str, *, is_whole: bool
 ) -> None:
-    content = DeadLetter.from_message(Incoming("t-telemetry", 1, 5, b"a", b"{}", content_type), "why")
+    content = codec.letter(Incoming("t-telemetry", 1, 5, b"a", b"{}", content_type), "why")
     assert Letter(1, 0, content).is_whole == is_whole
 
 

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 from chillcast.pipeline.letter_watch import LetterWatch
 from streams.stage import Incoming
-from streams.wire import messages
-from streams.wire.messages import DeadLetter
+from streams.wire import codec
 
 
 def letter(reason: str) -> Incoming:
-    content = DeadLetter.from_message(Incoming("telemetry", 1, 7, b"a", b"x", ""), reason)
-    out = messages.dead_letter("dead-letters", content)
+    content = codec.letter(Incoming("telemetry", 1, 7, b"a", b"x", ""), reason)
+    out = codec.dead_letter("dead-letters", content)
     return Incoming(out.topic, 1, 0, out.key, out.value, out.content_type)
 
 

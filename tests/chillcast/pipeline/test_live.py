@@ -11,10 +11,10 @@ import pytest
 from chillcast.pipeline.live import Gathered, await_sink, follow
 from streams.kafka.live_reader import Feed
 from streams.kafka.topics import Topics
+from streams.records import Alert, Drift, Scores, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stores.store import Row
-from streams.wire import messages
-from streams.wire.messages import Alert, DeadLetter, Drift, Scores, Watermark
+from streams.wire import codec
 from tests.streams.stages.test_sink import OPEN
 
 TOPICS = Topics("t.")
@@ -26,7 +26,7 @@ def arrive(out: Outgoing, partition: int = 0) -> Incoming:
 
 
 def mark(time_ms: int, partition: int, end: bool = False) -> Incoming:
-    return arrive(messages.watermark(TOPICS.scores, Watermark(time_ms, end)), partition)
+    return arrive(codec.watermark(TOPICS.scores, Watermark(time_ms, end)), partition)
 
 
 def score(rows: Sequence[tuple[str, int, int, float]]) -> Incoming:
@@ -43,7 +43,7 @@ def score(rows: Sequence[tuple[str, int, int, float]]) -> Incoming:
         risk,
         risk[:, 0] / 2,
     )
-    return arrive(messages.scores(TOPICS.scores, record))
+    return arrive(codec.scores(TOPICS.scores, record))
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_opened_and_closed_cases_are_told_and_daily_updates_are_not() -> None:
     told: list[Alert] = []
     gathered = Gathered(TOPICS, 1, told.append)
     for stage in ("open", "update", "closed"):
-        gathered.take(arrive(messages.alert(TOPICS.alerts, msgspec.structs.replace(OPEN, stage=stage))))
+        gathered.take(arrive(codec.alert(TOPICS.alerts, msgspec.structs.replace(OPEN, stage=stage))))
     gathered.report_due(all_due=True)
     assert [a.stage for a in told] == ["open", "closed"]
     assert gathered.alerts == told
@@ -80,7 +80,7 @@ def test_opened_and_closed_cases_are_told_and_daily_updates_are_not() -> None:
 
 def case(hour: int, asset: str, partition: int) -> Incoming:
     alert = msgspec.structs.replace(OPEN, time_ms=hour * HOUR_MS, asset=asset)
-    return arrive(messages.alert(TOPICS.alerts, alert), partition)
+    return arrive(codec.alert(TOPICS.alerts, alert), partition)
 
 
 def test_cases_of_several_partitions_are_told_in_order_of_event_time() -> None:
@@ -104,9 +104,9 @@ def test_cases_of_several_partitions_are_told_in_order_of_event_time() -> None:
 
 def test_drift_and_dead_letters_are_kept(gathered: Gathered) -> None:
     drift = Drift(detector="adwin", time_ms=1, value=1.0, text="moved")
-    letter = DeadLetter.from_message(Incoming("t.telemetry", 0, 3, b"a", b"x", ""), "no good")
-    gathered.take(arrive(messages.drift(TOPICS.drift, drift)))
-    gathered.take(arrive(messages.dead_letter(TOPICS.dead_letters, letter)))
+    letter = codec.letter(Incoming("t.telemetry", 0, 3, b"a", b"x", ""), "no good")
+    gathered.take(arrive(codec.drift(TOPICS.drift, drift)))
+    gathered.take(arrive(codec.dead_letter(TOPICS.dead_letters, letter)))
     assert (gathered.drift, gathered.dead_letters) == ([drift], [letter])
 
 
@@ -114,8 +114,8 @@ def test_the_first_dead_letter_of_each_reason_is_told() -> None:
     told: list[str] = []
     gathered = Gathered(TOPICS, 1, on_dead_letter=told.append)
     for reason in ("no good", "no good", "worse"):
-        letter = DeadLetter.from_message(Incoming("t.telemetry", 0, 3, b"a", b"x", ""), reason)
-        gathered.take(arrive(messages.dead_letter(TOPICS.dead_letters, letter)))
+        letter = codec.letter(Incoming("t.telemetry", 0, 3, b"a", b"x", ""), reason)
+        gathered.take(arrive(codec.dead_letter(TOPICS.dead_letters, letter)))
     assert told == ["dead letter from t.telemetry/0: no good", "dead letter from t.telemetry/0: worse"]
     assert len(gathered.dead_letters) == 3
 
@@ -210,7 +210,7 @@ def test_a_sink_that_never_writes_is_given_up_also_where_an_earlier_replay_ended
 
 
 def test_windows_are_counted_by_message_and_their_watermarks_count_as_progress(gathered: Gathered) -> None:
-    gathered.take(Incoming(TOPICS.features, 0, 0, b"a", b"\x80", messages.WINDOWS))
-    gathered.take(arrive(messages.watermark(TOPICS.features, Watermark(4)), 0))
-    gathered.take(arrive(messages.watermark(TOPICS.features, Watermark(4)), 1))
+    gathered.take(Incoming(TOPICS.features, 0, 0, b"a", b"\x80", codec.WINDOWS))
+    gathered.take(arrive(codec.watermark(TOPICS.features, Watermark(4)), 0))
+    gathered.take(arrive(codec.watermark(TOPICS.features, Watermark(4)), 1))
     assert (gathered.windows, gathered.watermark_ms) == (1, 4)

@@ -12,7 +12,7 @@ import pytest
 
 from chillcast.terminal.keyboard import Keyboard
 from models.telemetry.labels import DAY_MS
-from streams.wire.messages import Control
+from streams.records import Control
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from models.features.expectation import Expectation
 from models.fleet.fleet import Advice, Expected, Fleet
 from models.risk.causes import train_causes
-from models.risk.explain import Explainer, Reason, expected_days, in_words
+from models.risk.explain import Explainer, expected_days, in_words
+from models.risk.explanation import Reason
 from models.risk.hazard import RiskModel
 from models.risk.wording import percent, sentence
 from models.telemetry.samples import Float32
@@ -52,7 +53,7 @@ def test_a_sensor_that_said_nothing_is_a_reason_without_a_value(toy: Trained) ->
     vector = toy.vector()
     vector[toy.schema.index("s0", "1d", "mean")] = np.nan
     (reason,) = driven_by(toy, vector, "s0")
-    assert np.isnan(reason.value)
+    assert reason.value is None
     assert (reason.label, reason.said, reason.usual) == ("s0", "no reading", "1 K")
 
 
@@ -151,7 +152,7 @@ def test_a_constant_hazard_puts_the_middle_in_the_middle() -> None:
     assert expected_days(np.array([0.1, 0.3, 0.7]), HORIZONS) == pytest.approx((1.4, 5.6))
 
 
-def judged(falls: tuple[str, ...], residual: float) -> tuple[str, float, float]:
+def judged(falls: tuple[str, ...], residual: float) -> tuple[str, float | None, float | None]:
     """Return fault, value and baseline of a window whose s0 drives the risk and lies off its expectation."""
     found = replace(
         fleet(),

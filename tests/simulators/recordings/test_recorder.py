@@ -13,9 +13,9 @@ from simulators.recordings import recorder
 from simulators.recordings.archive import Archive
 from simulators.recordings.archiver import Archiver
 from simulators.recordings.recorder import Recorder
+from streams.records import Sample
 from streams.stage import Incoming, Outgoing
-from streams.wire import messages
-from streams.wire.messages import Sample
+from streams.wire import codec
 from tests.simulators.dirt.test_dirt import ALL, FLEET, clean
 from tests.simulators.replay.test_replay import raw_of
 
@@ -44,7 +44,7 @@ def test_a_dirty_stream_is_sent_again_byte_for_byte(tmp_path: Path) -> None:
 def test_named_samples_arrive_at_the_latest_time_so_far(tmp_path: Path) -> None:
     times = [DAY_MS, DAY_MS + 120_000, DAY_MS + 60_000]
     values: dict[str, float | None] = {"s0": 1.0, "s1": None}
-    sent = [(0, messages.sample("t", Sample(asset="a", time=t, values=values))) for t in times]
+    sent = [(0, codec.sample("t", Sample(asset="a", time=t, values=values))) for t in times]
     archive, *_ = recorded(sent, tmp_path / "r")
     (part,) = archive.slices()
     assert part.samples.time_ms.tolist() == times
@@ -52,7 +52,7 @@ def test_named_samples_arrive_at_the_latest_time_so_far(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_named_once_a_reason_and_the_rest_is_kept(tmp_path: Path) -> None:
-    good = messages.sample("t", Sample(asset="a", time=DAY_MS, values={"s0": 1.0}))
+    good = codec.sample("t", Sample(asset="a", time=DAY_MS, values={"s0": 1.0}))
     archive, problems, taken = recorded(
         [*[(0, Outgoing("t", b"", b"\xff", ""))] * 3, (0, good)], tmp_path / "r"
     )
@@ -67,8 +67,8 @@ def test_an_event_that_comes_after_all_rows_costs_none_of_its_day(
 ) -> None:
     monkeypatch.setattr(recorder, "_FLUSH_ROWS", 1)
     times = [DAY_MS, 2 * DAY_MS, 3 * DAY_MS]
-    sent = [(0, messages.sample("t", Sample(asset="a", time=t, values={"s0": 1.0}))) for t in times]
-    late = messages.event("t", Event(DAY_MS + 1, "a", "shutdown"))
+    sent = [(0, codec.sample("t", Sample(asset="a", time=t, values={"s0": 1.0}))) for t in times]
+    late = codec.event("t", Event(DAY_MS + 1, "a", "shutdown"))
     archive, *_ = recorded([*sent, (0, late)], tmp_path / "r")
     parts = list(archive.slices())
     assert [t for p in parts for t in p.samples.time_ms.tolist()] == times

@@ -9,8 +9,8 @@ import pytest
 from models.errors import ConfigError
 from models.telemetry.samples import Samples
 from simulators.replay.player import MAX, Player, Steering, parse_speed, since
+from streams.records import Control, Watermark
 from streams.stage import Outgoing
-from streams.wire.messages import Control, Watermark
 from tests.simulators.replay.test_replay import FLEET, START_MS, slices
 from tests.support.collected import decoded
 from tests.support.toy_fleet import MINUTE

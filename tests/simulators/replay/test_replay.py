@@ -11,8 +11,8 @@ from models.fleet.fleet import Fleet
 from models.telemetry.samples import Event, Samples, TimeSlice
 from simulators.replay.replay import batch_ms_of, batches, replay
 from streams.kafka.topics import partition_of
+from streams.records import Watermark
 from streams.stage import Outgoing
-from streams.wire.messages import Watermark
 from tests.support.collected import collect, decoded
 from tests.support.toy_fleet import HOP, MINUTE, fleet_of, samples_of
 

@@ -18,7 +18,7 @@ from models.registry.promotion import CHAMPION, Promotion, Promotions
 from models.risk.hazard import RiskModel
 from models.risk.model_set import ModelSet
 from streams.champions.model_pool import PromotedModels
-from streams.wire.messages import Assignment
+from streams.records import Assignment
 from tests.support.model_pools import divided
 from tests.support.toy_model import Trained, fleet, trained
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from models.errors import RecordError
 from models.fleet.fleet import Fleet, parse_fleet
 from models.telemetry.samples import Event, Samples
+from streams.records import Watermark
 from streams.stages.admission import EARLIEST_MS, Admission
-from streams.wire.messages import Watermark
 
 ARRIVED_MS = 1_700_000_000_000
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000

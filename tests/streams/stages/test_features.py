@@ -15,10 +15,10 @@ from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Samples
 from streams.kafka.topics import Topics, partition_of
+from streams.records import DeadLetter, Drift, Sample, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stages.features import FeatureStage
-from streams.wire import messages
-from streams.wire.messages import DeadLetter, Drift, Sample, Watermark
+from streams.wire import codec
 from tests.support.toy_fleet import HOP, MINUTE, fleet_of
 
 TOPICS = Topics("t.")
@@ -43,11 +43,11 @@ def arrive(out: Outgoing, partition: int = 0, offset: int = 0) -> Incoming:
 def sample(minute: int, value: float | None = 1.0, asset: str = HERE, **more: float) -> Incoming:
     values = {"s0": value, "s1": value, **more}
     record = Sample(asset=asset, time=START_MS + minute * MINUTE, values=values)
-    return arrive(messages.sample("t.telemetry", record))
+    return arrive(codec.sample("t.telemetry", record))
 
 
 def watermark(time_ms: int, end: bool = False) -> Incoming:
-    return arrive(messages.watermark("t.telemetry", Watermark(time_ms, end)))
+    return arrive(codec.watermark("t.telemetry", Watermark(time_ms, end)))
 
 
 def feed(stage: FeatureStage, *incoming: Incoming) -> list[Outgoing]:
@@ -57,16 +57,16 @@ def feed(stage: FeatureStage, *incoming: Incoming) -> list[Outgoing]:
 def windows(stage: FeatureStage, outputs: Iterable[Outgoing]) -> list[Windows]:
     found = []
     for out in outputs:
-        if out.content_type == messages.WINDOWS:
+        if out.content_type == codec.WINDOWS:
             assert out.topic == "t.features"
-            record = messages.decode_features(out.value, out.content_type, stage.kernel.schema.fingerprint)
+            record = codec.decode_features(out.value, out.content_type, stage.kernel.schema.fingerprint)
             assert isinstance(record, Windows)
             found.append(record)
     return found
 
 
 def letters(outputs: Iterable[Outgoing]) -> list[DeadLetter]:
-    return [messages.decode_json(o.value, DeadLetter) for o in outputs if o.topic == "t.dead-letters"]
+    return [codec.decode_json(o.value, DeadLetter) for o in outputs if o.topic == "t.dead-letters"]
 
 
 def test_a_window_comes_out_when_the_next_pane_begins(stage: FeatureStage) -> None:
@@ -81,7 +81,7 @@ def test_windows_are_those_of_the_kernel_bit_for_bit(stage: FeatureStage) -> Non
     values = rng.normal(20, 2, (60, 2)).astype(np.float32)
     time_ms = START_MS + np.arange(60) * MINUTE
     samples = Samples((HERE,), np.zeros(60, np.int32), time_ms, values)
-    outputs = feed(stage, arrive(messages.block("t.telemetry", samples, stage.fleet.schema)))
+    outputs = feed(stage, arrive(codec.block("t.telemetry", samples, stage.fleet.schema)))
     streamed = np.concatenate([w.values for w in windows(stage, outputs)])
     direct, _ = stage.kernel.step(stage.kernel.start(), samples)
     assert streamed.tobytes() == direct.values.tobytes()
@@ -91,17 +91,17 @@ def test_a_watermark_closes_windows_and_follows_them(stage: FeatureStage) -> Non
     feed(stage, sample(0))
     outputs = feed(stage, watermark(START_MS + HOP))
     assert [o.content_type for o in outputs if o.topic == "t.features"] == [
-        messages.WINDOWS,
-        messages.WATERMARK,
+        codec.WINDOWS,
+        codec.WATERMARK,
     ]
-    assert messages.decode_json(outputs[-1].value, Watermark) == Watermark(START_MS + HOP)
+    assert codec.decode_json(outputs[-1].value, Watermark) == Watermark(START_MS + HOP)
 
 
 def test_an_event_is_passed_on_to_those_who_keep_it_and_those_who_learn_from_it(stage: FeatureStage) -> None:
     trip = Event(START_MS, HERE, "shutdown", "high-condenser-pressure")
-    outputs = feed(stage, arrive(messages.event("t.telemetry", trip)))
+    outputs = feed(stage, arrive(codec.event("t.telemetry", trip)))
     assert [o.topic for o in outputs] == ["t.events", "t.features"]
-    assert {messages.decode_json(o.value, Event) for o in outputs} == {trip}
+    assert {codec.decode_json(o.value, Event) for o in outputs} == {trip}
 
 
 def raw(value: bytes | None, content_type: str = "") -> Incoming:
@@ -115,9 +115,9 @@ def raw(value: bytes | None, content_type: str = "") -> Incoming:
         (raw(b"{"), "truncated"),
         (raw(b"\xff\xfe"), "not a Sample in JSON"),
         (raw(b"{}", "text/plain"), "content-type 'text/plain': expected one of"),
-        (raw(b"\x81", messages.BLOCK), "truncated"),
-        (raw(b'{"time_ms": -1}', messages.WATERMARK), "time_ms -1: expected"),
-        (raw(b'{"time_ms": 1, "asset": "b", "kind": "shutdown"}', messages.EVENT), "asset 'b': expected"),
+        (raw(b"\x81", codec.BLOCK), "truncated"),
+        (raw(b'{"time_ms": -1}', codec.WATERMARK), "time_ms -1: expected"),
+        (raw(b'{"time_ms": 1, "asset": "b", "kind": "shutdown"}', codec.EVENT), "asset 'b': expected"),
         (sample(0, asset="stranger"), "stranger"),
         (sample(0, value=None), "no finite value of a known sensor"),
         (sample(0, asset=OTHER), "on partition 0: key .* belongs to 1"),
@@ -136,7 +136,7 @@ def test_whatever_makes_no_sense_becomes_one_dead_letter(
 
 def test_an_event_of_a_machine_of_another_partition_is_refused(stage: FeatureStage) -> None:
     trip = Event(START_MS, OTHER, "shutdown")
-    (letter,) = letters(feed(stage, arrive(messages.event("t.telemetry", trip))))
+    (letter,) = letters(feed(stage, arrive(codec.event("t.telemetry", trip))))
     assert f"asset {OTHER!r} on partition 0" in letter.reason
 
 
@@ -144,9 +144,9 @@ def test_one_machine_of_another_partition_refuses_its_whole_block(stage: Feature
     samples = Samples(
         (HERE, OTHER), np.array([0, 1], np.int32), np.full(2, START_MS), np.ones((2, 2), np.float32)
     )
-    outputs = feed(stage, arrive(messages.block("t.telemetry", samples, stage.fleet.schema)))
+    outputs = feed(stage, arrive(codec.block("t.telemetry", samples, stage.fleet.schema)))
     assert len(letters(outputs)) == 1
-    assert feed(stage, watermark(START_MS + HOP))[-1].content_type == messages.WATERMARK
+    assert feed(stage, watermark(START_MS + HOP))[-1].content_type == codec.WATERMARK
     assert stage.state.assets == []
 
 
@@ -172,7 +172,7 @@ def test_a_late_sample_sends_its_window_again_with_a_higher_revision() -> None:
 
 
 def quality(outputs: Iterable[Outgoing]) -> list[Drift]:
-    found = [messages.decode_json(o.value, Drift) for o in outputs if o.topic == "t.drift"]
+    found = [codec.decode_json(o.value, Drift) for o in outputs if o.topic == "t.drift"]
     return [d for d in found if d.detector == "quality"]
 
 
@@ -201,7 +201,7 @@ def test_many_windows_are_cut_into_messages_a_broker_takes() -> None:
         np.full(n, START_MS),
         np.ones((n, 60), np.float32),
     )
-    feed(stage, arrive(messages.block("t.telemetry", samples, fleet.schema)))
+    feed(stage, arrive(codec.block("t.telemetry", samples, fleet.schema)))
     outputs = feed(stage, watermark(START_MS + HOP))
     found = windows(stage, outputs)
     assert len(found) > 1

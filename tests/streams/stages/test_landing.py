@@ -12,10 +12,10 @@ from models.features.kernel import Windows
 from models.store.feature_store import FeatureStore, Origin, StoredSchema
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
+from streams.records import DeadLetter, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stages.landing import LandingStage
-from streams.wire import messages
-from streams.wire.messages import DeadLetter, Watermark
+from streams.wire import codec
 from tests.streams.stages.test_sink import pauses  # noqa: F401  (a fixture)
 from tests.support.small_disk import SmallDisk
 from tests.support.stored_windows import HOUR_MS, SCHEMA, windows
@@ -33,7 +33,7 @@ def arrive(offset: int, out: Outgoing) -> Incoming:
 
 
 def of_windows(offset: int, record: Windows, fingerprint: str = SCHEMA.fingerprint) -> Incoming:
-    return arrive(offset, messages.windows(TOPICS.features, record, slice(None), fingerprint))
+    return arrive(offset, codec.windows(TOPICS.features, record, slice(None), fingerprint))
 
 
 def land(stage: LandingStage, *received: Incoming) -> list[Outgoing]:
@@ -50,8 +50,8 @@ def test_windows_and_events_lie_in_the_store_before_the_messages_are_acknowledge
     store: FeatureStore,
 ) -> None:
     stage = LandingStage(store, TOPICS, lookup)
-    mark = arrive(6, messages.watermark(TOPICS.features, Watermark(HOUR_MS)))
-    event = arrive(5, messages.event(TOPICS.features, EVENT))
+    mark = arrive(6, codec.watermark(TOPICS.features, Watermark(HOUR_MS)))
+    event = arrive(5, codec.event(TOPICS.features, EVENT))
     assert land(stage, of_windows(4, windows([1])), event, mark) == []
     (file,) = store.window_files(SCHEMA.fingerprint)
     assert Path(file.path).name.startswith("t.features-1-000000000004-000000000006-")
@@ -69,7 +69,7 @@ def test_the_offsets_of_a_file_are_those_of_its_batch(store: FeatureStore) -> No
 
 def test_what_cannot_be_understood_is_a_dead_letter_and_the_rest_lands(store: FeatureStore) -> None:
     stage = LandingStage(store, TOPICS, lookup)
-    garbage = Incoming("t.features", 1, 7, None, b"\xff", messages.WINDOWS)
+    garbage = Incoming("t.features", 1, 7, None, b"\xff", codec.WINDOWS)
     narrow = windows([1])
     narrow = Windows(narrow.assets, narrow.asset, narrow.end_ms, narrow.revision, narrow.values[:, :1])
     out = land(
@@ -124,7 +124,7 @@ def test_a_disk_that_is_really_full_is_waited_for_and_left_clean(
 
     monkeypatch.setattr(asyncio, "sleep", pause)
     small_disk.fill()
-    event = arrive(5, messages.event(TOPICS.features, EVENT))
+    event = arrive(5, codec.event(TOPICS.features, EVENT))
     assert land(stage, of_windows(4, windows(list(range(1, 500)))), event) == []
     (alarm,) = alarms
     assert "No space left on device" in alarm

@@ -17,10 +17,10 @@ from models.registry.promotion import CHALLENGER
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Float32
 from streams.kafka.topics import Topics
+from streams.records import Alert, DeadLetter, Drift, Scores, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stages.risk import RiskStage
-from streams.wire import messages
-from streams.wire.messages import Alert, DeadLetter, Drift, Scores, Watermark
+from streams.wire import codec
 from tests.support.model_pools import Held, divided
 from tests.support.toy_model import Trained, fleet, trained
 
@@ -63,15 +63,15 @@ def window(toy: Trained, hour: int, vectors: dict[str, Float32], revision: int =
         np.full(n, revision, np.int32),
         np.stack(list(vectors.values())),
     )
-    return arrive(messages.windows("t.features", record, slice(None), toy.schema.fingerprint))
+    return arrive(codec.windows("t.features", record, slice(None), toy.schema.fingerprint))
 
 
 def watermark(hour: int, end: bool = False) -> Incoming:
-    return arrive(messages.watermark("t.features", Watermark(START_MS + hour * HOUR_MS, end)))
+    return arrive(codec.watermark("t.features", Watermark(START_MS + hour * HOUR_MS, end)))
 
 
 def trip(hour: int, asset: str = "a", kind: str = "shutdown") -> Incoming:
-    return arrive(messages.event("t.features", Event(START_MS + hour * HOUR_MS, asset, kind)))
+    return arrive(codec.event("t.features", Event(START_MS + hour * HOUR_MS, asset, kind)))
 
 
 def feed(stage: RiskStage, *incoming: Incoming) -> list[Outgoing]:
@@ -79,14 +79,14 @@ def feed(stage: RiskStage, *incoming: Incoming) -> list[Outgoing]:
 
 
 def alerts(outputs: Iterable[Outgoing]) -> list[Alert]:
-    return [messages.decode_json(o.value, Alert) for o in outputs if o.topic == "t.alerts"]
+    return [codec.decode_json(o.value, Alert) for o in outputs if o.topic == "t.alerts"]
 
 
 def scores(outputs: Iterable[Outgoing]) -> list[Scores]:
     found = []
     for out in outputs:
-        if out.content_type == messages.SCORES:
-            record = messages.decode_scores(out.value, out.content_type)
+        if out.content_type == codec.SCORES:
+            record = codec.decode_scores(out.value, out.content_type)
             assert isinstance(record, Scores)
             found.append(record)
     return found
@@ -202,13 +202,13 @@ def test_a_share_of_the_fleet_is_alerted_when_the_watermark_has_passed(toy: Trai
     assert alerts(feed(stage, window(toy, 24, cohort))) == []
     outputs = feed(stage, watermark(24))
     assert [(a.asset, a.stage) for a in alerts(outputs)] == [("b", "open")]
-    assert outputs[-1].content_type == messages.WATERMARK
+    assert outputs[-1].content_type == codec.WATERMARK
 
 
 def test_a_watermark_is_passed_on_after_all_it_leads_to(stage: RiskStage) -> None:
     (passed,) = feed(stage, watermark(5, end=True))
     assert passed.topic == "t.scores"
-    assert messages.decode_json(passed.value, Watermark) == Watermark(START_MS + 5 * HOUR_MS, True)
+    assert codec.decode_json(passed.value, Watermark) == Watermark(START_MS + 5 * HOUR_MS, True)
 
 
 def test_a_lasting_change_of_the_scores_is_reported_as_drift(toy: Trained, stage: RiskStage) -> None:
@@ -216,7 +216,7 @@ def test_a_lasting_change_of_the_scores_is_reported_as_drift(toy: Trained, stage
     for day in range(120):
         rising = 2.5 if day > 60 else 0.0
         outputs += feed(stage, *days_of(toy, [24 * day], s0=rising))
-    signals = [messages.decode_json(o.value, Drift) for o in outputs if o.topic == "t.drift"]
+    signals = [codec.decode_json(o.value, Drift) for o in outputs if o.topic == "t.drift"]
     assert signals
     assert (signals[0].detector, signals[0].asset) == ("adwin", "a")
     assert signals[0].time_ms > START_MS + 60 * DAY_MS
@@ -242,18 +242,18 @@ def raw(value: bytes | None, content_type: str) -> Incoming:
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        (raw(None, messages.WINDOWS), "empty message"),
-        (raw(b"\x81", messages.WINDOWS), "not a WindowBlock"),
-        (raw(b"{", messages.EVENT), "not a Event"),
-        (raw(b'{"time_ms": -5}', messages.WATERMARK), "time_ms -5"),
-        (raw(b"{}", messages.SCORES), "content-type .*: expected one of"),
+        (raw(None, codec.WINDOWS), "empty message"),
+        (raw(b"\x81", codec.WINDOWS), "not a WindowBlock"),
+        (raw(b"{", codec.EVENT), "not a Event"),
+        (raw(b'{"time_ms": -5}', codec.WATERMARK), "time_ms -5"),
+        (raw(b"{}", codec.SCORES), "content-type .*: expected one of"),
     ],
 )
 def test_whatever_makes_no_sense_becomes_a_dead_letter(
     stage: RiskStage, message: Incoming, reason: str
 ) -> None:
     (out,) = feed(stage, message)
-    letter = messages.decode_json(out.value, DeadLetter)
+    letter = codec.decode_json(out.value, DeadLetter)
     assert out.topic == "t.dead-letters"
     assert re.search(reason, letter.reason)
     assert letter.offset == 7
@@ -264,8 +264,8 @@ def test_windows_of_another_feature_schema_are_refused(toy: Trained, stage: Risk
     record = Windows(
         ("a",), np.zeros(1, np.int32), np.array([START_MS]), np.zeros(1, np.int32), toy.vector()[None, :]
     )
-    (out,) = feed(stage, arrive(messages.windows("t.features", record, slice(None), other)))
-    assert f"fingerprint {other!r}" in messages.decode_json(out.value, DeadLetter).reason
+    (out,) = feed(stage, arrive(codec.windows("t.features", record, slice(None), other)))
+    assert f"fingerprint {other!r}" in codec.decode_json(out.value, DeadLetter).reason
 
 
 def test_a_window_of_another_width_is_refused(toy: Trained, stage: RiskStage) -> None:
@@ -276,8 +276,8 @@ def test_a_window_of_another_width_is_refused(toy: Trained, stage: RiskStage) ->
         np.zeros(1, np.int32),
         np.ones((1, 2), np.float32),
     )
-    (out,) = feed(stage, arrive(messages.windows("t.features", record, slice(None), toy.schema.fingerprint)))
-    reason = messages.decode_json(out.value, DeadLetter).reason
+    (out,) = feed(stage, arrive(codec.windows("t.features", record, slice(None), toy.schema.fingerprint)))
+    reason = codec.decode_json(out.value, DeadLetter).reason
     assert reason == f"values: 2 features a window: expected {len(toy.schema)}"
 
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from models.registry.promotion import CHALLENGER, CHAMPION
 from models.risk.hazard import RiskModel
+from streams.records import Assignment
 from streams.stage import Incoming, Outgoing
 from streams.stages.risk import RiskStage
 from streams.state.snapshots import Snapshots
-from streams.wire import messages
-from streams.wire.messages import Assignment
+from streams.wire import codec
 from tests.streams.stages.test_risk import TOPICS, alerts, days_of, scores, trip, watermark, window
 from tests.support.model_pools import Held
 from tests.support.toy_model import Trained, fleet, trained
@@ -42,9 +42,7 @@ def opened(
 
 
 def assignments_of(outputs: Sequence[Outgoing]) -> list[Assignment]:
-    return [
-        messages.decode_json(o.value, Assignment) for o in outputs if o.content_type == messages.ASSIGNMENT
-    ]
+    return [codec.decode_json(o.value, Assignment) for o in outputs if o.content_type == codec.ASSIGNMENT]
 
 
 def at(offset: int, message: Incoming) -> Incoming:

@@ -16,21 +16,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import UnavailableError
+from models.risk.explanation import Reason
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
+from streams.records import Alert, DeadLetter, Drift, Scores, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stages.sink import SinkStage, drift_point, event_point, score_points
 from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Flushed, Point, Rejection, Sink
-from streams.wire import messages
-from streams.wire.messages import Alert, DeadLetter, Drift, Scores, SensorReason, Watermark
+from streams.wire import codec
 from tests.support.damage import damaged_store
 from tests.support.small_disk import SmallDisk
 
 TOPICS = Topics("t.")
 NOON_MS = 20_000 * DAY_MS + DAY_MS // 2
-REASON = SensorReason(key="s0", label="S0", unit="K", value=None, baseline=1.0, contribution=0.5)
+REASON = Reason(key="s0", label="S0", unit="K", value=None, baseline=1.0, contribution=0.5)
 OPEN = Alert(
     case="a-1",
     asset="a",
@@ -86,7 +87,7 @@ def arrive(out: Outgoing, partition: int = 1, offset: int = 9) -> Incoming:
     return Incoming(out.topic, partition, offset, out.key, out.value, out.content_type)
 
 
-SCORES = arrive(messages.scores(TOPICS.scores, scores()))
+SCORES = arrive(codec.scores(TOPICS.scores, scores()))
 
 
 def settled(stage: SinkStage, *incoming: Incoming) -> list[Outgoing]:
@@ -117,17 +118,17 @@ def test_each_score_is_a_point_with_its_horizons_as_fields() -> None:
 
 def test_an_opened_case_is_an_alert_and_its_explanation() -> None:
     sink = FakeSink()
-    assert settled(SinkStage(sink, TOPICS), arrive(messages.alert(TOPICS.alerts, OPEN))) == []
+    assert settled(SinkStage(sink, TOPICS), arrive(codec.alert(TOPICS.alerts, OPEN))) == []
     alert, explanation = sink.written
     assert alert.tags == {"asset": "a", "severity": "critical", "stage": "open"}
     assert (alert.fields["case"], alert.fields["risk"], alert.fields["opened_ms"]) == ("a-1", 0.5, NOON_MS)
-    assert msgspec.json.decode(str(explanation.fields["sensors"]), type=list[SensorReason]) == [REASON]
+    assert msgspec.json.decode(str(explanation.fields["sensors"]), type=list[Reason]) == [REASON]
     assert (explanation.measurement, explanation.tags) == ("explanations", {"asset": "a"})
 
 
 def test_an_update_is_an_explanation_only() -> None:
     sink, update = FakeSink(), msgspec.structs.replace(OPEN, stage="update")
-    settled(SinkStage(sink, TOPICS), arrive(messages.alert(TOPICS.alerts, update)))
+    settled(SinkStage(sink, TOPICS), arrive(codec.alert(TOPICS.alerts, update)))
     assert [p.measurement for p in sink.written] == ["explanations"]
 
 
@@ -155,7 +156,7 @@ def test_what_drift_says_of_all_machines_it_says_of_those_of_a_partition() -> No
 
 def test_events_are_points_by_their_kind_and_code() -> None:
     sink, trip = FakeSink(), Event(NOON_MS, "a", "shutdown", "high-condenser-pressure")
-    settled(SinkStage(sink, TOPICS), arrive(messages.event(TOPICS.events, trip)))
+    settled(SinkStage(sink, TOPICS), arrive(codec.event(TOPICS.events, trip)))
     tags = {"asset": "a", "kind": "shutdown", "code": "high-condenser-pressure"}
     assert sink.written == [Point("events", tags, {"count": 1.0}, NOON_MS)]
     assert event_point(Event(NOON_MS, "a", "restart", "")).tags == {"asset": "a", "kind": "restart"}
@@ -197,7 +198,7 @@ def test_different_signals_never_share_a_point(one: tuple[Drift, int], other: tu
 def test_watermarks_of_a_day_overwrite_one_point_of_their_partition() -> None:
     sink = FakeSink()
     marks = [Watermark(NOON_MS), Watermark(NOON_MS + 1, end=True)]
-    settled(SinkStage(sink, TOPICS), *(arrive(messages.watermark(TOPICS.scores, m)) for m in marks))
+    settled(SinkStage(sink, TOPICS), *(arrive(codec.watermark(TOPICS.scores, m)) for m in marks))
     assert [(p.tags, p.time_ms % DAY_MS) for p in sink.written] == [({"partition": "1"}, 0)] * 2
     assert sink.written[-1].fields == {"time_ms": NOON_MS + 1.0, "end": 1.0}
 
@@ -256,7 +257,7 @@ def test_a_store_that_another_process_has_locked_is_waited_for_with_an_alarm(
 
 def test_a_disk_that_is_full_is_waited_for_with_an_alarm(small_disk: SmallDisk, meanwhile: Meanwhile) -> None:
     store = SqliteStore(small_disk.folder / "store.db")
-    many = [messages.scores(TOPICS.scores, scores(tuple(f"{i}-{j}" for j in range(50)))) for i in range(200)]
+    many = [codec.scores(TOPICS.scores, scores(tuple(f"{i}-{j}" for j in range(50)))) for i in range(200)]
     small_disk.fill(leave_bytes=100_000)
     meanwhile(small_disk.make_room)
     alarms: list[str] = []
@@ -275,7 +276,7 @@ def test_a_damaged_store_is_an_alarm_and_its_successor_gets_every_point(
     away.mkdir()
     meanwhile(lambda: [file.rename(away / file.name) for file in tmp_path.glob("store.db*")])
     alarms: list[str] = []
-    sent = [messages.scores(TOPICS.scores, scores(tuple(f"CH-{i}" for i in range(50))))]
+    sent = [codec.scores(TOPICS.scores, scores(tuple(f"CH-{i}" for i in range(50))))]
     stage = SinkStage(store, TOPICS, alarms.append)
     store.add(
         Point("scores", {"asset": f"CH-{i}"}, {"risk_7d": 0.2}, ms) for i in range(50) for ms in range(200)
@@ -298,10 +299,10 @@ def test_after_an_outage_the_pauses_start_anew(pauses: list[float]) -> None:
 
 def test_a_message_of_which_the_store_refuses_a_point_is_a_dead_letter_and_the_others_are_kept() -> None:
     sink = FakeSink(refused="b")
-    (out,) = settled(SinkStage(sink, TOPICS), arrive(messages.watermark(TOPICS.scores, Watermark(5))), SCORES)
-    letter = messages.decode_json(out.value, DeadLetter)
+    (out,) = settled(SinkStage(sink, TOPICS), arrive(codec.watermark(TOPICS.scores, Watermark(5))), SCORES)
+    letter = codec.decode_json(out.value, DeadLetter)
     assert out.topic == "t.dead-letters"
-    assert letter == DeadLetter.from_message(SCORES, "store refused 1 of 2 points: out of bounds")
+    assert letter == codec.letter(SCORES, "store refused 1 of 2 points: out of bounds")
     assert [p.tags.get("asset") for p in sink.written] == [None, "a"]
 
 
@@ -309,7 +310,7 @@ def test_a_dead_letter_that_is_sent_again_is_written_once_the_store_takes_it() -
     sink = FakeSink(refused="b")
     stage = SinkStage(sink, TOPICS)
     (out,) = settled(stage, SCORES)
-    letter, sink.refused = messages.decode_json(out.value, DeadLetter), ""
+    letter, sink.refused = codec.decode_json(out.value, DeadLetter), ""
     again = Incoming(letter.topic, 1, 99, None, base64.b64decode(letter.payload), letter.content_type)
     assert settled(stage, again) == []
     assert [p.tags["asset"] for p in sink.written] == ["a", "a", "b"]
@@ -323,8 +324,8 @@ def test_a_dead_letter_says_each_reason_once_and_the_next_batch_is_not_blamed() 
             return Flushed(0, tuple(Rejection(p, f"no {p.tags['asset'][0]}") for p in taken))
 
     stage = SinkStage(Strict(), TOPICS)
-    (out,) = settled(stage, arrive(messages.scores(TOPICS.scores, scores(("a1", "a2", "b1", "b2")))))
-    reason = messages.decode_json(out.value, DeadLetter).reason
+    (out,) = settled(stage, arrive(codec.scores(TOPICS.scores, scores(("a1", "a2", "b1", "b2")))))
+    reason = codec.decode_json(out.value, DeadLetter).reason
     assert reason == "store refused 4 of 4 points: no a; no b"
     stage.sink = FakeSink()
     assert settled(stage, SCORES) == []
@@ -358,8 +359,8 @@ def test_a_score_that_is_no_number_is_refused_by_the_real_store(tmp_path: Path) 
     broken = scores()
     broken.adapted[1] = np.nan
     store = SqliteStore(tmp_path / "store.db")
-    (out,) = settled(SinkStage(store, TOPICS), arrive(messages.scores(TOPICS.scores, broken)))
-    assert "field adapted = nan" in messages.decode_json(out.value, DeadLetter).reason
+    (out,) = settled(SinkStage(store, TOPICS), arrive(codec.scores(TOPICS.scores, broken)))
+    assert "field adapted = nan" in codec.decode_json(out.value, DeadLetter).reason
     assert [row.tags["asset"] for row in store.latest("scores")] == ["a"]
     store.close()
 
@@ -369,7 +370,7 @@ def test_a_score_that_is_no_number_is_refused_by_the_real_store(tmp_path: Path) 
 def test_whatever_makes_no_sense_becomes_a_dead_letter(topic: str, value: bytes | None) -> None:
     sink = FakeSink()
     (out,) = settled(SinkStage(sink, TOPICS), Incoming(topic, 1, 9, b"a", value, "text/plain"))
-    letter = messages.decode_json(out.value, DeadLetter)
+    letter = codec.decode_json(out.value, DeadLetter)
     assert (letter.topic, letter.offset, sink.written) == (topic, 9, [])
 
 

@@ -17,10 +17,10 @@ from models.features.kernel import Windows
 from models.fleet.fleet import Fleet, parse_fleet
 from models.telemetry.samples import Samples
 from streams.kafka.topics import Topics
+from streams.records import Sample, Watermark
 from streams.stage import Incoming, Outgoing, Stage
 from streams.stages.features import FeatureStage
-from streams.wire import messages
-from streams.wire.messages import Sample, Watermark
+from streams.wire import codec
 
 TOPICS = Topics()
 MINUTE = 60_000
@@ -74,10 +74,10 @@ def telemetry(seed: int, hours: int) -> list[Incoming]:
             values[rng.random((4, 3)) < 0.05] = rng.choice([np.nan, 302.0])
             names = (name, "a4", "a5", "a6", "a7") if rng.random() < 0.1 else (name,)
             samples = Samples(names, np.zeros(4, np.int32), START + minutes * MINUTE, values)
-            out.append(messages.block(TOPICS.telemetry, samples, owner.schema))
+            out.append(codec.block(TOPICS.telemetry, samples, owner.schema))
         if rng.random() < 0.3:
-            out.append(messages.watermark(TOPICS.telemetry, Watermark(START + step * 30 * MINUTE)))
-    out.append(messages.watermark(TOPICS.telemetry, Watermark(START + (hours + 2) * 60 * MINUTE, end=True)))
+            out.append(codec.watermark(TOPICS.telemetry, Watermark(START + step * 30 * MINUTE)))
+    out.append(codec.watermark(TOPICS.telemetry, Watermark(START + (hours + 2) * 60 * MINUTE, end=True)))
     return [Incoming(o.topic, 0, i, o.key, o.value, o.content_type) for i, o in enumerate(out)]
 
 
@@ -93,9 +93,9 @@ def named(seed: int, hours: int) -> list[Incoming]:
             late = int(rng.choice([1, 2, 12])) if rng.random() < 0.05 else 0
             sample = Sample(asset=name, time=START + (step - late) * 10 * MINUTE, values=readings(rng))
             if rng.random() < 0.9:
-                out += [messages.sample(TOPICS.telemetry, sample)] * (2 if rng.random() < 0.05 else 1)
+                out += [codec.sample(TOPICS.telemetry, sample)] * (2 if rng.random() < 0.05 else 1)
         if rng.random() < 0.05:
-            out.append(messages.watermark(TOPICS.telemetry, Watermark(START + (step + 3) * 10 * MINUTE)))
+            out.append(codec.watermark(TOPICS.telemetry, Watermark(START + (step + 3) * 10 * MINUTE)))
     return [Incoming(o.topic, 0, i, o.key, o.value, o.content_type) for i, o in enumerate(out)]
 
 
@@ -111,8 +111,8 @@ def loosely(outputs: Sequence[Outgoing], stage: FeatureStage) -> dict[str, objec
     features: list[list[Any]] = [[]]
     others: dict[str, list[str]] = defaultdict(list)
     for out in outputs:
-        if out.content_type == messages.WINDOWS:
-            record = messages.decode_features(out.value, out.content_type, stage.kernel.schema.fingerprint)
+        if out.content_type == codec.WINDOWS:
+            record = codec.decode_features(out.value, out.content_type, stage.kernel.schema.fingerprint)
             assert isinstance(record, Windows)
             rows = zip(record.asset.tolist(), record.end_ms.tolist(), record.revision.tolist(), strict=True)
             features[-1] += [

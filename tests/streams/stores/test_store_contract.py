@@ -9,11 +9,11 @@ import pytest
 
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
+from streams.records import Drift
 from streams.stage import Incoming, Outgoing
 from streams.stages.sink import SinkStage
 from streams.stores.store import Point, Row, Store
-from streams.wire import messages
-from streams.wire.messages import Drift
+from streams.wire import codec
 from tests.support.stores import STORES, opened
 
 HOUR_MS = 3_600_000
@@ -165,7 +165,7 @@ def sunk(store: Store, *sent: tuple[int, Outgoing]) -> None:
 def drift(detector: str, asset: str = "", sensor: str = "") -> Outgoing:
     text = f"{detector} {asset} {sensor}"
     signal = Drift(detector=detector, time_ms=NOW_MS, value=0.5, text=text, asset=asset, sensor=sensor)
-    return messages.drift(TOPICS.drift, signal)
+    return codec.drift(TOPICS.drift, signal)
 
 
 def test_machines_that_fall_silent_together_are_as_many_points(store: Store) -> None:
@@ -190,7 +190,7 @@ def test_two_codes_at_one_instant_are_two_events(store: Store) -> None:
     codes = ("high-condenser-pressure", "low-oil-pressure", "")
     sunk(
         store,
-        *[(0, messages.event(TOPICS.events, Event(NOW_MS, "CH-1", "shutdown", code))) for code in codes],
+        *[(0, codec.event(TOPICS.events, Event(NOW_MS, "CH-1", "shutdown", code))) for code in codes],
     )
     rows = store.history("events", "CH-1", NOW_MS, NOW_MS + 1)
     assert {row.tags.get("code", "") for row in rows} == set(codes)
@@ -199,7 +199,7 @@ def test_two_codes_at_one_instant_are_two_events(store: Store) -> None:
 def test_what_is_written_twice_stays_one_point(store: Store) -> None:
     sent = [
         (0, drift("silent", "CH-1")),
-        (0, messages.event(TOPICS.events, Event(NOW_MS, "CH-1", "shutdown", "surge"))),
+        (0, codec.event(TOPICS.events, Event(NOW_MS, "CH-1", "shutdown", "surge"))),
     ]
     sunk(store, *sent)
     sunk(store, *sent)
@@ -208,7 +208,7 @@ def test_what_is_written_twice_stays_one_point(store: Store) -> None:
 
 def test_points_from_before_codes_were_tags_are_read_beside_new_ones(store: Store) -> None:
     store.add([Point("events", {"asset": "CH-1", "kind": "shutdown"}, {"code": "surge"}, NOW_MS - 1)])
-    sunk(store, (0, messages.event(TOPICS.events, Event(NOW_MS, "CH-1", "shutdown", "surge"))))
+    sunk(store, (0, codec.event(TOPICS.events, Event(NOW_MS, "CH-1", "shutdown", "surge"))))
     old, new = store.history("events", "CH-1", 0, NOW_MS + 1)
     assert old == Row(NOW_MS - 1, {"asset": "CH-1", "kind": "shutdown"}, {"code": "surge"})
     assert new == Row(NOW_MS, {"asset": "CH-1", "kind": "shutdown", "code": "surge"}, {"count": 1.0})

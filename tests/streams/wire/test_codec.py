@@ -17,10 +17,11 @@ from models.errors import RecordError
 from models.features.kernel import Windows
 from models.fleet.fleet import load_fleet
 from models.registry.promotion import Promotion
+from models.risk.explanation import Reason
 from models.telemetry.samples import Event, Samples
+from streams.records import Alert, Assignment, DeadLetter, Drift, Sample, Scores, Watermark
 from streams.stage import Incoming, Outgoing
-from streams.wire import messages
-from streams.wire.messages import Alert, DeadLetter, Drift, Sample, Scores, SensorReason, Watermark
+from streams.wire import codec
 from streams.wire.telemetry import Decoded
 from streams.wire.validation import MAX_NAME
 from tests.support.collected import decoded
@@ -31,12 +32,12 @@ NOON_MS = 1_704_110_400_000
 FINGERPRINT = "f" * 16
 TYPES = [
     "",
-    messages.SAMPLE,
-    messages.BLOCK,
-    messages.EVENT,
-    messages.WATERMARK,
-    messages.WINDOWS,
-    messages.SCORES,
+    codec.SAMPLE,
+    codec.BLOCK,
+    codec.EVENT,
+    codec.WATERMARK,
+    codec.WINDOWS,
+    codec.SCORES,
     "text/plain",
 ]
 SHUTDOWN = Event(NOON_MS, "CH-0001", "shutdown", "high-condenser-pressure")
@@ -53,9 +54,7 @@ ALERT = Alert(
     text="condenser pressure rises",
     fault="fouled condenser",
     check="clean the tubes",
-    sensors=[
-        SensorReason(key="cond_pressure", label="", unit="kPa", value=None, baseline=900.0, contribution=1.2)
-    ],
+    sensors=[Reason(key="cond_pressure", label="", unit="kPa", value=None, baseline=900.0, contribution=1.2)],
     model="3",
 )
 DRIFT = Drift(detector="quality", time_ms=NOON_MS, value=0.5, text="half is missing", sensor=KEYS[0])
@@ -83,7 +82,7 @@ def scores_of(rows: int) -> Scores:
     return Scores("7", (1.0, 7.0), w.assets, w.asset, w.end_ms, w.revision, risk, np.full(rows, 0.25))
 
 
-@pytest.mark.parametrize("content_type", ["", messages.SAMPLE])
+@pytest.mark.parametrize("content_type", ["", codec.SAMPLE])
 def test_a_named_sample_needs_no_header(content_type: str) -> None:
     record = decoded(sample_of(), content_type, FLEET).record
     assert isinstance(record, Samples)
@@ -137,21 +136,21 @@ def test_a_number_too_large_for_a_float32_is_missing_and_reported() -> None:
 )
 def test_a_sample_of_which_nothing_can_be_used_is_refused(value: bytes, reason: str) -> None:
     with pytest.raises(RecordError, match=reason):
-        decoded(value, messages.SAMPLE, FLEET)
+        decoded(value, codec.SAMPLE, FLEET)
 
 
 def test_a_sample_a_block_an_event_and_a_watermark_survive_the_wire() -> None:
     samples = telemetry(
-        messages.sample("t", Sample(asset="CH-0001", time=NOON_MS, values={KEYS[0]: 1.0}))
+        codec.sample("t", Sample(asset="CH-0001", time=NOON_MS, values={KEYS[0]: 1.0}))
     ).record
     assert isinstance(samples, Samples)
-    block = messages.block("t", samples, FLEET.schema)
+    block = codec.block("t", samples, FLEET.schema)
     assert (block.topic, block.key) == ("t", b"CH-0001")
     again = telemetry(block).record
     assert isinstance(again, Samples)
     np.testing.assert_array_equal(again.values, samples.values)
-    assert telemetry(messages.event("t", SHUTDOWN)).record == SHUTDOWN
-    assert telemetry(messages.watermark("t", Watermark(NOON_MS, end=True))).record == Watermark(NOON_MS, True)
+    assert telemetry(codec.event("t", SHUTDOWN)).record == SHUTDOWN
+    assert telemetry(codec.watermark("t", Watermark(NOON_MS, end=True))).record == Watermark(NOON_MS, True)
 
 
 @pytest.mark.parametrize(
@@ -166,15 +165,15 @@ def test_a_sample_a_block_an_event_and_a_watermark_survive_the_wire() -> None:
 )
 def test_an_implausible_event_is_refused(event: Event, reason: str) -> None:
     with pytest.raises(RecordError, match=reason):
-        telemetry(messages.event("t", event))
+        telemetry(codec.event("t", event))
 
 
 @given(st.integers(1, 6), st.integers(1, 5), st.integers(0, 5))
 def test_windows_survive_the_wire_also_in_parts(rows: int, features: int, start: int) -> None:
     start = min(start, rows - 1)
     sent = windows_of(rows, features)
-    message = messages.windows("features", sent, slice(start, rows), FINGERPRINT)
-    found = messages.decode_features(message.value, message.content_type, FINGERPRINT)
+    message = codec.windows("features", sent, slice(start, rows), FINGERPRINT)
+    found = codec.decode_features(message.value, message.content_type, FINGERPRINT)
     assert isinstance(found, Windows)
     assert found.assets == sent.assets
     for name in ("asset", "end_ms", "revision", "values"):
@@ -183,26 +182,26 @@ def test_windows_survive_the_wire_also_in_parts(rows: int, features: int, start:
 
 
 def test_windows_of_another_feature_schema_are_refused() -> None:
-    message = messages.windows("features", windows_of(1), slice(0, 1), "0" * 16)
+    message = codec.windows("features", windows_of(1), slice(0, 1), "0" * 16)
     with pytest.raises(
         RecordError, match=f"fingerprint '0000000000000000': the model expects '{FINGERPRINT}'"
     ):
-        messages.decode_features(message.value, message.content_type, FINGERPRINT)
+        codec.decode_features(message.value, message.content_type, FINGERPRINT)
 
 
 def test_events_and_watermarks_pass_through_the_features_topic() -> None:
     for message, record in (
-        (messages.event("features", SHUTDOWN), SHUTDOWN),
-        (messages.watermark("features", Watermark(NOON_MS)), Watermark(NOON_MS)),
+        (codec.event("features", SHUTDOWN), SHUTDOWN),
+        (codec.watermark("features", Watermark(NOON_MS)), Watermark(NOON_MS)),
     ):
-        assert messages.decode_features(message.value, message.content_type, FINGERPRINT) == record
+        assert codec.decode_features(message.value, message.content_type, FINGERPRINT) == record
 
 
 @given(st.integers(1, 6))
 def test_scores_survive_the_wire(rows: int) -> None:
     sent = scores_of(rows)
-    message = messages.scores("scores", sent)
-    found = messages.decode_scores(message.value, message.content_type)
+    message = codec.scores("scores", sent)
+    found = codec.decode_scores(message.value, message.content_type)
     assert isinstance(found, Scores)
     assert (found.model, found.horizons_d, found.assets) == (sent.model, sent.horizons_d, sent.assets)
     for name in ("asset", "end_ms", "revision", "risk", "adapted"):
@@ -213,44 +212,42 @@ def test_scores_survive_the_wire(rows: int) -> None:
 def test_a_risk_that_is_no_probability_is_refused(risk: float) -> None:
     sent = scores_of(2)
     sent.risk[1, 0] = risk
-    message = messages.scores("scores", sent)
+    message = codec.scores("scores", sent)
     with pytest.raises(RecordError, match="expected probabilities"):
-        messages.decode_scores(message.value, message.content_type)
+        codec.decode_scores(message.value, message.content_type)
 
 
 @pytest.mark.parametrize("column", ["asset", "end_ms", "revision", "risk", "adapted"])
 def test_scores_with_a_column_cut_short_are_refused(column: str) -> None:
-    message = messages.scores("scores", scores_of(2))
+    message = codec.scores("scores", scores_of(2))
     head = msgspec.msgpack.decode(message.value)
     head[column] = head[column][:-1]
     with pytest.raises(RecordError, match=rf"\b(asset|{column}): \d+ bytes, expected"):
-        messages.decode_scores(msgspec.msgpack.encode(head), message.content_type)
+        codec.decode_scores(msgspec.msgpack.encode(head), message.content_type)
 
 
 @pytest.mark.parametrize(
     ("message", "record"),
     [
-        (messages.alert("alerts", ALERT), ALERT),
-        (messages.drift("drift", DRIFT), DRIFT),
-        (messages.event("events", SHUTDOWN), SHUTDOWN),
+        (codec.alert("alerts", ALERT), ALERT),
+        (codec.drift("drift", DRIFT), DRIFT),
+        (codec.event("events", SHUTDOWN), SHUTDOWN),
     ],
 )
 def test_what_people_read_is_json_and_survives_the_wire(message: Outgoing, record: object) -> None:
     assert json.loads(message.value)["time_ms"] == NOON_MS
-    assert messages.decode_json(message.value, type(record)) == record
+    assert codec.decode_json(message.value, type(record)) == record
 
 
 def test_a_field_of_a_newer_sender_does_no_harm() -> None:
-    newer = json.loads(messages.drift("drift", DRIFT).value) | {"since_ms": 1}
-    assert messages.decode_json(json.dumps(newer).encode(), Drift) == DRIFT
+    newer = json.loads(codec.drift("drift", DRIFT).value) | {"since_ms": 1}
+    assert codec.decode_json(json.dumps(newer).encode(), Drift) == DRIFT
 
 
 def test_a_dead_letter_says_where_its_message_stood_and_carries_its_bytes() -> None:
-    letter = DeadLetter.from_message(
-        Incoming("telemetry", 3, 41, b"CH-0001", b"\xff{", "text/plain"), "not JSON"
-    )
-    message = messages.dead_letter("dead-letters", letter)
-    found = messages.decode_json(message.value, DeadLetter)
+    letter = codec.letter(Incoming("telemetry", 3, 41, b"CH-0001", b"\xff{", "text/plain"), "not JSON")
+    message = codec.dead_letter("dead-letters", letter)
+    found = codec.decode_json(message.value, DeadLetter)
     assert found == letter
     assert (found.topic, found.partition, found.offset, found.key) == ("telemetry", 3, 41, "CH-0001")
     assert base64.b64decode(found.payload) == b"\xff{"
@@ -258,8 +255,8 @@ def test_a_dead_letter_says_where_its_message_stood_and_carries_its_bytes() -> N
 
 def test_a_dead_letter_fits_a_broker_whatever_was_sent() -> None:
     big = b"\xff" * 5_000_000
-    letter = DeadLetter.from_message(Incoming("telemetry", 0, 0, big, big, "x" * 5_000_000), "y" * 5_000_000)
-    message = messages.dead_letter("dead-letters", letter)
+    letter = codec.letter(Incoming("telemetry", 0, 0, big, big, "x" * 5_000_000), "y" * 5_000_000)
+    message = codec.dead_letter("dead-letters", letter)
     assert base64.b64decode(letter.payload) == big[: 64 * 1024]
     assert len(message.value) < 100_000
     assert len(message.key) < 1_000
@@ -281,13 +278,13 @@ def mutilated(message: Outgoing) -> st.SearchStrategy[bytes]:
 
 
 GOOD = [
-    messages.sample("t", Sample(asset="CH-0001", time="2024-01-01T00:00:00Z", values={KEYS[0]: 1.0})),
-    messages.event("t", SHUTDOWN),
-    messages.watermark("t", Watermark(NOON_MS)),
-    messages.windows("t", windows_of(3), slice(0, 3), FINGERPRINT),
-    messages.scores("t", scores_of(3)),
-    messages.alert("t", ALERT),
-    messages.block(
+    codec.sample("t", Sample(asset="CH-0001", time="2024-01-01T00:00:00Z", values={KEYS[0]: 1.0})),
+    codec.event("t", SHUTDOWN),
+    codec.watermark("t", Watermark(NOON_MS)),
+    codec.windows("t", windows_of(3), slice(0, 3), FINGERPRINT),
+    codec.scores("t", scores_of(3)),
+    codec.alert("t", ALERT),
+    codec.block(
         "t",
         Samples(
             ("CH-0001", "CH-0002"),
@@ -300,12 +297,12 @@ GOOD = [
 ]
 DECODERS: dict[str, Callable[[bytes, str], object]] = {
     "telemetry": lambda value, kind: decoded(value, kind, FLEET),
-    "features": lambda value, kind: messages.decode_features(value, kind, FINGERPRINT),
-    "scores": messages.decode_scores,
-    "alerts": lambda value, kind: messages.decode_json(value, Alert),
-    "drift": lambda value, kind: messages.decode_json(value, Drift),
-    "dead-letters": lambda value, kind: messages.decode_json(value, DeadLetter),
-    "events": lambda value, kind: messages.decode_json(value, Event),
+    "features": lambda value, kind: codec.decode_features(value, kind, FINGERPRINT),
+    "scores": codec.decode_scores,
+    "alerts": lambda value, kind: codec.decode_json(value, Alert),
+    "drift": lambda value, kind: codec.decode_json(value, Drift),
+    "dead-letters": lambda value, kind: codec.decode_json(value, DeadLetter),
+    "events": lambda value, kind: codec.decode_json(value, Event),
 }
 
 
@@ -329,10 +326,10 @@ def test_no_bytes_whatever_raise_anything_but_a_short_reason(
 def test_scores_name_the_member_that_gave_them_and_without_a_name_it_is_the_fleets() -> None:
     keys = np.zeros(2, np.int32), np.array([5, 6]), np.zeros(2, np.int32)
     sent = Scores("1", (1.0,), ("a", "b"), *keys, np.zeros((2, 1)), np.zeros(2), ("model:X", "fleet"))
-    found = messages.decode_scores(messages.scores("t", sent).value, messages.SCORES)
+    found = codec.decode_scores(codec.scores("t", sent).value, codec.SCORES)
     assert isinstance(found, Scores)
     assert [found.member(i) for i in (0, 1)] == ["model:X", "fleet"]
-    plain = messages.decode_scores(messages.scores("t", replace(sent, scored_by=())).value, messages.SCORES)
+    plain = codec.decode_scores(codec.scores("t", replace(sent, scored_by=())).value, codec.SCORES)
     assert isinstance(plain, Scores)
     assert plain.member(0) == "fleet"
 
@@ -341,7 +338,7 @@ def test_names_of_members_that_do_not_fit_the_machines_are_refused() -> None:
     keys = np.zeros(1, np.int32), np.array([5]), np.zeros(1, np.int32)
     sent = Scores("1", (1.0,), ("a", "b"), *keys, np.zeros((1, 1)), np.zeros(1), ("fleet",))
     with pytest.raises(RecordError, match="scored_by: 1 names for 2 assets"):
-        messages.decode_scores(messages.scores("t", sent).value, messages.SCORES)
+        codec.decode_scores(codec.scores("t", sent).value, codec.SCORES)
 
 
 @pytest.mark.parametrize("time_ms", [0, -1, 2**62])
@@ -349,20 +346,20 @@ def test_a_time_beyond_reason_is_refused_in_every_message(time_ms: int) -> None:
     windows, scores = windows_of(1), scores_of(1)
     windows.end_ms[0] = scores.end_ms[0] = time_ms
     for topic, message in (
-        ("features", messages.watermark("t", Watermark(time_ms))),
-        ("scores", messages.watermark("t", Watermark(time_ms))),
-        ("features", messages.windows("t", windows, slice(None), FINGERPRINT)),
-        ("scores", messages.scores("t", scores)),
+        ("features", codec.watermark("t", Watermark(time_ms))),
+        ("scores", codec.watermark("t", Watermark(time_ms))),
+        ("features", codec.windows("t", windows, slice(None), FINGERPRINT)),
+        ("scores", codec.scores("t", scores)),
     ):
         assert "_ms" in refusal(DECODERS[topic], message.value, message.content_type)
 
 
 def test_a_name_of_the_longest_length_is_taken_and_one_that_is_longer_is_not() -> None:
     longest = "x" * MAX_NAME
-    event = messages.event("t", replace(SHUTDOWN, code=longest))
-    assert messages.parsed_event(event.value) == replace(SHUTDOWN, code=longest)
+    event = codec.event("t", replace(SHUTDOWN, code=longest))
+    assert codec.parsed_event(event.value) == replace(SHUTDOWN, code=longest)
     with pytest.raises(RecordError, match=f"expected 1 to {MAX_NAME} characters"):
-        messages.parsed_event(messages.event("t", replace(SHUTDOWN, code=f"{longest}x")).value)
+        codec.parsed_event(codec.event("t", replace(SHUTDOWN, code=f"{longest}x")).value)
 
 
 @pytest.mark.parametrize(
@@ -377,12 +374,12 @@ def test_a_name_of_the_longest_length_is_taken_and_one_that_is_longer_is_not() -
 )
 def test_a_command_without_what_it_needs_is_refused(command: dict[str, object], reason: str) -> None:
     with pytest.raises(RecordError, match=reason):
-        messages.parsed_control(json.dumps(command).encode())
+        codec.parsed_control(json.dumps(command).encode())
 
 
 def test_the_name_of_a_member_is_bounded() -> None:
-    message = messages.scores("t", replace(scores_of(1), scored_by=("x" * 1000,) * 2))
-    found = messages.decode_scores(message.value, message.content_type)
+    message = codec.scores("t", replace(scores_of(1), scored_by=("x" * 1000,) * 2))
+    found = codec.decode_scores(message.value, message.content_type)
     assert isinstance(found, Scores)
     assert len(found.member(0)) < 100
 
@@ -390,13 +387,13 @@ def test_the_name_of_a_member_is_bounded() -> None:
 def test_compaction_keeps_every_promotion_and_every_assignment() -> None:
     one = Promotion(fleet="toy", version="3", reason="r", promoted_ms=1, number=1)
     again = msgspec.structs.replace(one, promoted_ms=2, number=2)
-    assert messages.promotion("t", one).key != messages.promotion("t", again).key
-    first = messages.Assignment(role="champion", version="3", sha256="", offset=1)
-    keys = {messages.assignment("t", msgspec.structs.replace(first, offset=n)).key for n in (1, 2)}
-    keys.add(messages.assignment("t", msgspec.structs.replace(first, role="challenger")).key)
+    assert codec.promotion("t", one).key != codec.promotion("t", again).key
+    first = Assignment(role="champion", version="3", sha256="", offset=1)
+    keys = {codec.assignment("t", msgspec.structs.replace(first, offset=n)).key for n in (1, 2)}
+    keys.add(codec.assignment("t", msgspec.structs.replace(first, role="challenger")).key)
     assert len(keys) == 3
 
 
 def test_a_drift_signal_has_the_key_of_its_machine_or_else_of_its_sensor() -> None:
-    assert messages.drift("t", msgspec.structs.replace(DRIFT, asset="CH-0001")).key == b"CH-0001"
-    assert messages.drift("t", DRIFT).key == KEYS[0].encode()
+    assert codec.drift("t", msgspec.structs.replace(DRIFT, asset="CH-0001")).key == b"CH-0001"
+    assert codec.drift("t", DRIFT).key == KEYS[0].encode()

@@ -1,0 +1,43 @@
+"""What is said of a risk beside its number: the sensors behind it, the probable causes, what to check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One sensor behind a risk: its recent mean against what the machine itself would show, in its unit.
+
+    ``contribution`` is in log-odds; ``value`` and ``baseline`` are None where the sensor said nothing.
+    ``label`` is what both are said of, ``said`` and ``usual`` are their words; no usual one, no words.
+    """
+
+    key: str
+    label: str
+    unit: str
+    value: float | None
+    baseline: float | None
+    contribution: float
+    said: str = ""
+    usual: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What the controller may name, and how probable that is should the outcome come."""
+
+    code: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a case says beside its number; no ``causes`` where the model has not learnt any."""
+
+    text: str
+    severity: str
+    fault: str
+    check: str
+    reasons: tuple[Reason, ...]
+    causes: tuple[Cause, ...] = ()

@@ -1,0 +1,132 @@
+"""What travels between the stages, as they see it; `streams.wire.codec` makes bytes of it and reads them.
+
+Windows, events and promotions are records of `models`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from models.fleet.inventory import FLEET
+from models.registry.promotion import Role
+from models.risk.explanation import Cause, Reason
+from models.telemetry.samples import Float64, Int32, Int64
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A record; fields it does not know are ignored, so that a newer sender does no harm."""
+
+
+class Sample(Record, frozen=True):
+    """One named sample of one asset, as a gateway sends it; null is missing."""
+
+    asset: str
+    time: str | int
+    values: dict[str, float | None]
+
+
+class Watermark(msgspec.Struct, frozen=True):
+    """The source has sent everything before ``time_ms`` to this partition; ``end``: nothing will follow."""
+
+    time_ms: int
+    end: bool = False
+
+
+class Alert(Record, frozen=True):
+    """A case as it opens, is explained again each day, and closes: ``stage`` open, update or closed."""
+
+    case: str
+    asset: str
+    stage: str
+    severity: str
+    time_ms: int
+    opened_ms: int
+    risk: float
+    threshold: float
+    horizon_d: float
+    text: str
+    fault: str
+    check: str
+    sensors: list[Reason]
+    model: str
+    reason: str = ""
+    causes: list[Cause] = []
+
+
+class Drift(Record, frozen=True):
+    """A change that is no machine's fault: in the scores of an asset, or in the quality of a sensor's data.
+
+    The three counts belong to detector ``quality`` and count values since its last report.
+    """
+
+    detector: str
+    time_ms: int
+    value: float
+    text: str
+    asset: str = ""
+    sensor: str = ""
+    missing: int = 0
+    implausible: int = 0
+    expected: int = 0
+
+
+class Control(Record, frozen=True):
+    """What a running replay is to do; ``seek`` needs ``time``, ``speed`` a ``speed``: 0 is the highest."""
+
+    command: Literal["pause", "resume", "seek", "speed", "stop"]
+    time: str | int | None = None
+    speed: Annotated[float, Meta(ge=0)] | None = None
+
+
+class DeadLetter(Record, frozen=True):
+    """A message, or a part of one, that could not be used: why, where it stood, and its bytes (base64)."""
+
+    reason: str
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    content_type: str
+    payload: str
+
+
+class Assignment(Record, frozen=True):
+    """From message ``offset`` of a partition of ``features`` on, ``version`` has the ``role``.
+
+    ``number`` is that of the promotion which led to it.
+    """
+
+    role: Role
+    version: str
+    sha256: str
+    offset: int
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Risks (n, H) of ``n`` windows by one model version, and the online-adapted risk (n,).
+
+    ``scored_by`` is, for each of ``assets``, the member of the version's set that scored it.
+    """
+
+    model: str
+    horizons_d: tuple[float, ...]
+    assets: tuple[str, ...]
+    asset: Int32
+    end_ms: Int64
+    revision: Int32
+    risk: Float64
+    adapted: Float64
+    scored_by: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.asset)
+
+    def member(self, asset: int) -> str:
+        """Return which member of the set scored the machine with this number."""
+        return self.scored_by[asset] if self.scored_by else FLEET

@@ -1,0 +1,190 @@
+"""What travels on the topics: the codec of every kind of message, checked before it is believed.
+
+Things that people read are JSON; blocks of numbers are a MessagePack header with little-endian arrays. The
+``content-type`` header names the codec. Whatever cannot be understood raises RecordError with its reason.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TypeVar
+
+import msgspec
+
+from models.errors import RecordError
+from models.features.kernel import Windows
+from models.registry.promotion import Promotion
+from models.telemetry.samples import Event, Samples
+from streams.records import Alert, Assignment, Control, DeadLetter, Drift, Sample, Scores, Watermark
+from streams.stage import Incoming, Outgoing
+from streams.wire import blocks
+from streams.wire import validation as checks
+from streams.wire.window_blocks import (
+    ScoreBlock,
+    WindowBlock,
+    pack_scores,
+    pack_windows,
+    to_scores,
+    to_windows,
+)
+
+SAMPLE = "application/json"
+BLOCK = "application/vnd.chillcast.block.v1+msgpack"
+EVENT = "application/vnd.chillcast.event.v1+json"
+WATERMARK = "application/vnd.chillcast.watermark.v1+json"
+WINDOWS = "application/vnd.chillcast.windows.v1+msgpack"
+SCORES = "application/vnd.chillcast.scores.v1+msgpack"
+ALERT = "application/vnd.chillcast.alert.v1+json"
+DRIFT = "application/vnd.chillcast.drift.v1+json"
+DEAD_LETTER = "application/vnd.chillcast.dead-letter.v1+json"
+PROMOTION = "application/vnd.chillcast.promotion.v1+json"
+ASSIGNMENT = "application/vnd.chillcast.tenure.v1+json"
+CONTROL = "application/vnd.chillcast.control.v1+json"
+
+MAX_PAYLOAD_BYTES = 64 * 1024
+
+T = TypeVar("T")
+
+
+def decode_features(value: bytes | None, content_type: str, fingerprint: str) -> Windows | Event | Watermark:
+    """Decode a message of the features topic, refusing windows of another feature schema."""
+    data = checks.sized(value)
+    if content_type == EVENT:
+        return parsed_event(data)
+    if content_type == WATERMARK:
+        return parsed_watermark(data)
+    if content_type == WINDOWS:
+        return to_windows(checks.from_msgpack(data, WindowBlock), fingerprint)
+    raise unexpected(content_type, WINDOWS, EVENT, WATERMARK)
+
+
+def decode_any_features(value: bytes | None, content_type: str) -> tuple[str, Windows | Event | Watermark]:
+    """Decode a message of the features topic, whatever its feature schema; return its fingerprint, too."""
+    if content_type != WINDOWS:
+        return "", decode_features(value, content_type, "")
+    head = checks.from_msgpack(checks.sized(value), WindowBlock)
+    return head.fingerprint, to_windows(head, head.fingerprint)
+
+
+def decode_scores(value: bytes | None, content_type: str) -> Scores | Watermark:
+    """Decode a message of the scores topic."""
+    data = checks.sized(value)
+    if content_type == WATERMARK:
+        return parsed_watermark(data)
+    if content_type == SCORES:
+        return to_scores(checks.from_msgpack(data, ScoreBlock))
+    raise unexpected(content_type, SCORES, WATERMARK)
+
+
+def decode_json(value: bytes | None, kind: type[T]) -> T:
+    """Decode an alert, drift signal, event, dead letter, promotion or assignment."""
+    return checks.from_json(checks.sized(value), kind)
+
+
+def sample(topic: str, record: Sample) -> Outgoing:
+    """Encode one named sample."""
+    return Outgoing(topic, record.asset.encode(), msgspec.json.encode(record), SAMPLE)
+
+
+def block(topic: str, samples: Samples, schema: str, arrived_ms: int | None = None) -> Outgoing:
+    """Encode at least one row, of one or several assets, and when they came as the source counts time."""
+    data = msgspec.msgpack.encode(blocks.to_block(samples, schema, arrived_ms))
+    return Outgoing(topic, samples.assets[0].encode(), data, BLOCK)
+
+
+def event(topic: str, record: Event) -> Outgoing:
+    """Encode an event."""
+    return Outgoing(topic, record.asset.encode(), msgspec.json.encode(record), EVENT)
+
+
+def watermark(topic: str, record: Watermark) -> Outgoing:
+    """Encode a watermark."""
+    return Outgoing(topic, b"", msgspec.json.encode(record), WATERMARK)
+
+
+def windows(topic: str, record: Windows, rows: slice, fingerprint: str) -> Outgoing:
+    """Encode the given rows of windows."""
+    return Outgoing(topic, record.assets[0].encode(), pack_windows(record, rows, fingerprint), WINDOWS)
+
+
+def scores(topic: str, record: Scores) -> Outgoing:
+    """Encode scores."""
+    return Outgoing(topic, record.assets[0].encode(), pack_scores(record), SCORES)
+
+
+def alert(topic: str, record: Alert) -> Outgoing:
+    """Encode an alert."""
+    return Outgoing(topic, record.asset.encode(), msgspec.json.encode(record), ALERT)
+
+
+def drift(topic: str, record: Drift) -> Outgoing:
+    """Encode a drift signal."""
+    return Outgoing(topic, (record.asset or record.sensor).encode(), msgspec.json.encode(record), DRIFT)
+
+
+def control(topic: str, record: Control) -> Outgoing:
+    """Encode a command to a replay."""
+    return Outgoing(topic, b"", msgspec.json.encode(record), CONTROL)
+
+
+def letter(message: Incoming, reason: str) -> DeadLetter:
+    """Return the dead letter of a message; the payload is cut at 64 kB."""
+    return DeadLetter(
+        reason=checks.clip(reason, 2000),
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=checks.clip((message.key or b"").decode("utf-8", "replace"), checks.MAX_NAME),
+        content_type=checks.clip(message.content_type),
+        payload=base64.b64encode((message.value or b"")[:MAX_PAYLOAD_BYTES]).decode(),
+    )
+
+
+def dead_letter(topic: str, record: DeadLetter) -> Outgoing:
+    """Encode a dead letter."""
+    return Outgoing(topic, record.key.encode(), msgspec.json.encode(record), DEAD_LETTER)
+
+
+def promotion(topic: str, record: Promotion) -> Outgoing:
+    """Encode a promotion, under a key of its own: compaction keeps every one."""
+    key = f"{record.fleet}/{record.number}/{record.promoted_ms}"
+    return Outgoing(topic, key.encode(), msgspec.json.encode(record), PROMOTION)
+
+
+def assignment(topic: str, record: Assignment) -> Outgoing:
+    """Encode an assignment, under a key of its own."""
+    return Outgoing(topic, f"{record.role}/{record.offset}".encode(), msgspec.json.encode(record), ASSIGNMENT)
+
+
+def unexpected(content_type: str, *expected: str) -> RecordError:
+    """Return what is wrong with a message of a kind that its topic does not have."""
+    return RecordError(f"content-type {checks.clip(content_type)!r}: expected one of {', '.join(expected)}")
+
+
+def parsed_event(data: bytes) -> Event:
+    """Parse an event, whose words and time are checked."""
+    record = checks.from_json(data, Event)
+    checks.time_in_range(record.time_ms, "time_ms")
+    for name, text in (("kind", record.kind), ("code", record.code or "-"), ("asset", record.asset)):
+        if not (0 < len(text) <= checks.MAX_NAME and text.isprintable()):
+            raise RecordError(f"{name} {checks.clip(text)!r}: expected 1 to {checks.MAX_NAME} characters")
+    return record
+
+
+def parsed_control(data: bytes | None) -> Control:
+    """Parse a command, whose argument is checked."""
+    record = decode_json(data, Control)
+    if record.command == "seek":
+        if record.time is None:
+            raise RecordError("time is left out: expected ISO 8601 with an offset, or UTC ms, to seek to")
+        checks.parse_time(record.time)
+    if record.command == "speed" and record.speed is None:
+        raise RecordError("speed is left out: expected a number, 0 for the highest")
+    return record
+
+
+def parsed_watermark(data: bytes) -> Watermark:
+    """Parse a watermark, whose time is checked."""
+    record = checks.from_json(data, Watermark)
+    checks.time_in_range(record.time_ms, "time_ms")
+    return record

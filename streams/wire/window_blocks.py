@@ -1,0 +1,103 @@
+"""Windows and their scores in one message: a MessagePack header with little-endian arrays."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from models.errors import RecordError
+from models.features.kernel import Windows
+from models.telemetry.samples import Int32, Int64
+from streams.records import Scores
+from streams.wire import validation as checks
+
+
+class WindowBlock(msgspec.Struct, frozen=True, kw_only=True):
+    """Windows: ``asset`` int32, ``end_ms`` int64, ``revision`` int32, ``values`` float32 of (n, features)."""
+
+    fingerprint: str
+    assets: list[str]
+    asset: bytes
+    end_ms: bytes
+    revision: bytes
+    values: bytes
+
+
+class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
+    """Scores: as `WindowBlock`, with ``risk`` float64 of (n, horizons) and ``adapted`` float64 of (n,).
+
+    ``scored_by`` names the member of the model set for each of ``assets``; the fleet's where it is left out.
+    """
+
+    model: str
+    horizons_d: list[float]
+    assets: list[str]
+    asset: bytes
+    end_ms: bytes
+    revision: bytes
+    risk: bytes
+    adapted: bytes
+    scored_by: list[str] = []
+
+
+def pack_windows(record: Windows, rows: slice, fingerprint: str) -> bytes:
+    """Return the given rows of windows as one message."""
+    head = WindowBlock(
+        fingerprint=fingerprint,
+        assets=list(record.assets),
+        asset=record.asset[rows].astype("<i4").tobytes(),
+        end_ms=record.end_ms[rows].astype("<i8").tobytes(),
+        revision=record.revision[rows].astype("<i4").tobytes(),
+        values=record.values[rows].astype("<f4").tobytes(),
+    )
+    return msgspec.msgpack.encode(head)
+
+
+def pack_scores(record: Scores) -> bytes:
+    """Return scores as one message."""
+    head = ScoreBlock(
+        model=record.model,
+        horizons_d=list(record.horizons_d),
+        assets=list(record.assets),
+        asset=record.asset.astype("<i4").tobytes(),
+        end_ms=record.end_ms.astype("<i8").tobytes(),
+        revision=record.revision.astype("<i4").tobytes(),
+        risk=record.risk.astype("<f8").tobytes(),
+        adapted=record.adapted.astype("<f8").tobytes(),
+        scored_by=list(record.scored_by),
+    )
+    return msgspec.msgpack.encode(head)
+
+
+def to_windows(head: WindowBlock, fingerprint: str) -> Windows:
+    """Return checked windows; raises RecordError where they are of another feature schema."""
+    if head.fingerprint != fingerprint:
+        raise RecordError(f"fingerprint {checks.clip(head.fingerprint)!r}: the model expects {fingerprint!r}")
+    asset, end_ms, revision = _keys(head)
+    features = checks.rows_of(head.values, "<f4", "values") // len(asset)
+    values = checks.array(head.values, "<f4", len(asset) * features, "values").astype(np.float32)
+    return Windows(tuple(head.assets), asset, end_ms, revision, values.reshape(len(asset), features))
+
+
+def to_scores(head: ScoreBlock) -> Scores:
+    """Return checked scores; raises RecordError where lengths do not agree, or a risk is none."""
+    asset, end_ms, revision = _keys(head)
+    rows, horizons = len(asset), tuple(head.horizons_d)
+    risk = checks.array(head.risk, "<f8", rows * len(horizons), "risk").astype(np.float64)
+    if not ((risk >= 0) & (risk <= 1)).all():
+        raise RecordError("risk: expected probabilities from 0 to 1")
+    adapted = checks.array(head.adapted, "<f8", rows, "adapted").astype(np.float64)
+    risk = risk.reshape(rows, len(horizons))
+    if len(head.scored_by) not in (0, len(head.assets)):
+        raise RecordError(f"scored_by: {len(head.scored_by)} names for {len(head.assets)} assets")
+    members = tuple(checks.clip(name) for name in head.scored_by)
+    return Scores(head.model, horizons, tuple(head.assets), asset, end_ms, revision, risk, adapted, members)
+
+
+def _keys(head: WindowBlock | ScoreBlock) -> tuple[Int32, Int64, Int32]:
+    """Return the asset, window end and revision of each row, of which there is at least one."""
+    rows = checks.rows_of(head.end_ms, "<i8", "end_ms")
+    end_ms = checks.array(head.end_ms, "<i8", rows, "end_ms").astype(np.int64)
+    revision = checks.array(head.revision, "<i4", rows, "revision").astype(np.int32)
+    asset = checks.indices(head.asset, head.assets, rows)
+    return asset, checks.times_in_range(end_ms, "end_ms"), revision
