@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,18 +25,19 @@ from models.registry.manifest import (
     Causes,
     Manifest,
     Parameters,
+    bundle_sha256,
     file_sha256,
     read_bytes,
     read_manifest,
 )
+from models.registry.smoke import smoke_test
 from models.risk.booster import check_booster
 from models.risk.causes import CauseModel
 from models.risk.hazard import RiskModel, restore
 from models.risk.model_set import NO_SEGMENTS, Index, ModelSet
 from models.risk.pack import Pack, Recent
-from models.telemetry.samples import Float64
 
-_SMOKE_S, _SMOKE_SEGMENT_S = 60.0, 0.02
+_scored: set[str] = set()  # SHA-256 of the bundles that another process has scored
 
 
 def write_bundle(
@@ -110,10 +108,11 @@ def load_bundle(
     """Load a bundle that was trained on the feature schema with the given fingerprint.
 
     Hashes, schema and structure are checked first, then another process loads and scores every model of it:
-    LightGBM's text loader is not memory-safe, and a crash there must not take a worker along. Models of
-    segments are loaded when they score, and held in ``recent``. Raises ModelError.
+    LightGBM's text loader is not memory-safe, and a crash there must not take a worker along. A bundle with
+    the same SHA-256 as one that has scored is not scored again. Models of segments are loaded when they
+    score, and held in ``recent``. Raises ModelError.
     """
-    manifest = read_manifest(folder)
+    manifest, digest = read_manifest(folder), bundle_sha256(folder)
     if manifest.fingerprint != fingerprint:
         raise ModelError(
             f"{folder}: fingerprint {manifest.fingerprint}: this fleet has {fingerprint}; it was trained on "
@@ -125,9 +124,10 @@ def load_bundle(
     check_booster(text, len(parameters.columns) + (parameters.spread_d is None))
     if (causes := manifest.causes) is not None:
         check_booster(_text(folder / CAUSES), len(causes.columns), outputs=len(causes.codes), name=CAUSES)
-    if smoke:
-        _smoke(folder, len(_index(folder, manifest).members))
-    models = _restored(folder, manifest)
+    if smoke and digest not in _scored:
+        smoke_test(folder, len(_index(folder, manifest).members))
+        _scored.add(digest)
+    models = restored(folder, manifest)
     return models if recent is None else replace(models, recent=recent)
 
 
@@ -163,8 +163,8 @@ def _index(folder: Path, manifest: Manifest) -> Index:
     return index
 
 
-def _restored(folder: Path, manifest: Manifest) -> ModelSet:
-    """Rebuild the set of a bundle; those of its segments are loaded when they are needed."""
+def restored(folder: Path, manifest: Manifest) -> ModelSet:
+    """Rebuild the set of a verified bundle; models of its segments are loaded when they are needed."""
     index = _index(folder, manifest)
     pack = Pack(folder / PACK, index.members) if index is not NO_SEGMENTS else None
     return ModelSet(_restored_fleet(folder, manifest), index, pack)
@@ -186,45 +186,3 @@ def _restored_fleet(folder: Path, manifest: Manifest) -> RiskModel:
 def _restored_causes(folder: Path, causes: Causes) -> CauseModel:
     booster = lgb.Booster(model_str=_text(folder / CAUSES))
     return CauseModel(booster, causes.codes, np.array(causes.columns, np.int64), causes.temperature)
-
-
-def _smoke(folder: Path, segments: int) -> None:
-    """Load and score in another process; each segment's model gives it more time."""
-    limit_s = _SMOKE_S + segments * _SMOKE_SEGMENT_S
-    command = [sys.executable, "-m", "models.registry.bundle", str(folder)]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=limit_s, check=False, env=dict(os.environ)
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ModelError(f"{folder}: no score within {limit_s:g} s") from error
-    if done.returncode:
-        raise ModelError(f"{folder}: does not score (exit {done.returncode}): {done.stderr.strip()[-300:]}")
-
-
-def _score_once(folder: Path) -> None:
-    manifest = read_manifest(folder)
-    models = _restored(folder, manifest)
-    model, width = models.fleet, len(manifest.feature_names)
-    rows = np.stack([np.zeros(width, np.float32), np.full(width, np.nan, np.float32)])
-    _expect_probabilities(folder, model.score(rows))
-    if model.causes:
-        _expect_probabilities(folder, model.causes.score(rows))
-    inputs = len(model.columns) + (model.spread_d is None)
-    if models.pack is not None:
-        for name in models.pack.entries:
-            where = f"{PACK}: {name}"
-            check_booster(models.pack.text(name), inputs, name=where)
-            _expect_probabilities(where, models.member(name).score(rows))
-
-
-def _expect_probabilities(where: object, found: Float64) -> None:
-    if not (np.isfinite(found).all() and (found >= 0).all() and (found <= 1).all()):
-        raise ModelError(f"{where}: scores {found.tolist()}: expected probabilities")
-
-
-if __name__ == "__main__":
-    try:
-        _score_once(Path(sys.argv[1]))
-    except (ModelError, lgb.basic.LightGBMError) as failure:
-        sys.exit(str(failure))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit, log_expit, logit
 
 from models.telemetry.labels import Bools
@@ -45,6 +44,8 @@ def fit_platt_scaling(probability: Float64, outcome: Bools, prior: float = 1.0) 
     The penalty pulls towards the identity with the weight of ``prior`` observations, so that a slice with few
     outcomes moves little; the slope stays above 0.05, since calibration must not turn the ranking round.
     """
+    from scipy.optimize import minimize  # noqa: PLC0415  (slow, and workers never fit)
+
     if not len(outcome) or not outcome.any():
         return PlattScaling()
     x = log_odds(probability)

@@ -9,7 +9,6 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
 from models.risk.booster import FIXED
@@ -50,6 +49,8 @@ class CauseModel:
 
         Windows whose code was not among those learnt count as `OTHER`, or not at all where there is none.
         """
+        from scipy.optimize import minimize_scalar  # noqa: PLC0415  (slow, and workers never fit)
+
         number = numbers_of(truth, self.codes)
         raw, number = raw[number >= 0], number[number >= 0]
         if not len(raw):

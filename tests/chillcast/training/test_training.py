@@ -29,6 +29,7 @@ from models.fleet.fleet import load_fleet
 from models.registry.manifest import read_manifest
 from models.telemetry.labels import DAY_MS
 from simulators.truth import ShutdownRecord
+from tests.support.registries import put_registry
 from tests.test_end_to_end import drives
 
 CONFIG = TrainingConfig(
@@ -59,6 +60,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def settings(landed: Settings, tmp_path: Path) -> Settings:
     """Return a home of one's own with the same feature store."""
     shutil.copytree(landed.home_path / "features", tmp_path / "features")
+    put_registry(tmp_path)
     return landed.model_copy(update={"home": str(tmp_path)})
 
 

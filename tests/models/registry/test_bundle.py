@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -124,11 +125,24 @@ def test_a_bundle_that_crashes_its_loader_is_refused_by_a_process_that_lives_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A crash is an exit by a signal: nothing is caught, nothing is said."""
+    rewrite(folder, lineage={"seed": "never scored before"})
     crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
     run = subprocess.run
     monkeypatch.setattr(subprocess, "run", lambda _, **kw: run([sys.executable, "-c", crash], **kw))
     with pytest.raises(ModelError, match=r"does not score \(exit -11\)"):
         load_bundle(folder, PRINT)
+
+
+def test_a_bundle_that_has_scored_in_another_process_is_not_scored_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_bundle(folder, PRINT)
+    copy = shutil.copytree(folder, folder.with_name("copy"))
+    monkeypatch.setattr(subprocess, "run", lambda _, **kw: pytest.fail("it was scored again"))
+    load_bundle(copy, PRINT)
+    rewrite(copy, lineage={"seed": "another bundle"})
+    with pytest.raises(pytest.fail.Exception, match="it was scored again"):
+        load_bundle(copy, PRINT)
 
 
 @pytest.mark.parametrize(
