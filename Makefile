@@ -9,6 +9,7 @@ UV_COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header
 	--no-emit-find-links --python-version 3.11 $(UPGRADE)
 STAMP := $(VENV)/.installed
 EMBEDDED := "not influx and not kafka and not faults"
+BESIDE := -n 2 --dist loadfile
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
 .PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench notebook simulator-report keys house lock clean
@@ -30,10 +31,10 @@ $(STAMP): $(LOCK) pyproject.toml
 demo: setup ## simulate a fleet, train, stream, alert days ahead, report (under 3 minutes)
 	@exec $(BIN)/chillcast demo
 
-# what starts processes of its own lies in tests/test_*.py, and has both cores for itself
+# what starts workers lies in tests/test_*.py and tests/kafka: it mostly waits, and runs by itself
 test: setup ## the whole suite on embedded parts: unit, doctest, contract, browser, end to end
-	@$(BIN)/python -m pytest -m $(EMBEDDED) -n 2 --dist loadfile --ignore-glob 'tests/test_*.py'
-	@exec $(BIN)/python -m pytest -m $(EMBEDDED) tests/test_*.py
+	@$(BIN)/python -m pytest -m $(EMBEDDED) $(BESIDE) --ignore-glob 'tests/test_*.py' --ignore tests/kafka
+	@exec $(BIN)/python -m pytest -m $(EMBEDDED) $(BESIDE) tests/test_*.py tests/kafka
 
 test-influx: setup ## the store's contract and the dashboards over a real InfluxDB 2.7 server
 	@if [ -z "$$CHILLCAST_TEST_INFLUX$$CHILLCAST_INFLUXD" ]; then \
@@ -47,7 +48,7 @@ test-kafka: setup ## faults and security on a real Apache Kafka: its address, a 
 		reason=$$(scripts/kafka.sh 2>&1 >/dev/null); status=$$?; \
 		if [ $$status -eq 3 ]; then echo "Apache Kafka suite: did not run: $$reason"; exit 0; fi; \
 		if [ $$status -ne 0 ]; then echo "$$reason" >&2; exit $$status; fi; \
-	fi; exec $(BIN)/python -m pytest -m "kafka or faults" tests/kafka
+	fi; exec $(BIN)/python -m pytest -m "kafka or faults" $(BESIDE) tests/kafka
 
 faults: setup ## every fault on Apache Kafka and the embedded broker; a table, and .chillcast/faults.json
 	@exec $(BIN)/python -m tests.kafka.faults
