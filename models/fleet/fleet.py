@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import itertools
 import math
 import re
 import tomllib
@@ -13,36 +12,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from models.errors import ConfigError
 from models.fleet.config import expects, means, read_table, refuse, table
-
-Key = Annotated[
-    str,
-    Field(pattern="^[a-z][a-z0-9_]{0,63}$"),
-    expects("snake_case, at most 64 characters"),
-]
-Positive = Annotated[int, Field(gt=0)]
-PositiveNumber = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Keys = Annotated[tuple[Key, ...], Field(min_length=1)]
-Parameters = dict[str, float | int | str]
-
-
-def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
-    if values[0] <= 0 or any(a >= b for a, b in itertools.pairwise(values)):
-        raise ValueError(values)
-    return values
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(text) from error
-    return text
+from models.fleet.kinds import (
+    Key,
+    Keys,
+    NotNegative,
+    Parameters,
+    Pattern,
+    Positive,
+    PositiveNumber,
+    Rising,
+    Share,
+)
+from models.fleet.recording import Recording, rules_of
+from models.fleet.units import conversion
 
 
 @table
@@ -98,7 +84,7 @@ class Sampling:
     windows_s: Annotated[
         tuple[Positive, ...],
         Field(min_length=1),
-        AfterValidator(_rising),
+        Rising,
         expects("rising whole numbers above 0"),
         means("window lengths, multiples of the hop"),
     ]
@@ -248,59 +234,18 @@ class Rule:
 
 
 @table
-class Column:
-    """How a sensor stands in a recording: ``value = column × scale + offset``."""
-
-    column: Annotated[str, means("name of the column")]
-    scale: Annotated[float, means("value = column × scale + offset")] = 1.0
-    offset: Annotated[float, means("see `scale`")] = 0.0
-    nulls: Annotated[tuple[float, ...], means("numbers in the column that stand for a missing value")] = ()
-
-
-@table
-class EventRule:
-    """A row whose ``column`` equals ``equals`` is an event."""
-
-    column: Annotated[str, means("a row is an event if this column")]
-    equals: Annotated[int | str, means("equals this")]
-    kind: Annotated[str, means("kind of the event")] = "shutdown"
-    code: Annotated[str, means("the controller's word for it")] = ""
-    after_s: Annotated[NotNegative, means("the event is so many seconds after the row's time")] = 0
-
-
-@table
-class Recording:
-    """How the rows of a wide CSV or Parquet recording become samples and events."""
-
-    asset: Annotated[str, means("column of the machine's name")]
-    time: Annotated[str, means("column of the time")]
-    timezone: Annotated[str, means("time zone of times without offset")] = "UTC"
-    columns: Annotated[dict[Key, Column], means("where each sensor stands")]
-    inventory: Annotated[
-        dict[Key, str],
-        means('columns that say what a machine is, by attribute, as `model = "model"`; the last row counts'),
-    ] = field(default_factory=dict)
-    events: Annotated[tuple[EventRule, ...], means("what in a row is an event")] = ()
-
-
-@table
 class Fleet:
     """Everything that distinguishes one kind of fleet from another."""
 
     name: Annotated[Key, means("name of the fleet")]
     asset: Annotated[str, means("the word for one machine")]
-    asset_pattern: Annotated[
-        str,
-        AfterValidator(_pattern),
-        expects("a regular expression"),
-        means("what every machine's name matches in full"),
-    ]
+    asset_pattern: Annotated[Pattern, means("what every machine's name matches in full")]
     outcome: Annotated[str, means("the words for what is predicted")]
     sampling: Sampling
     horizons_d: Annotated[
         tuple[float, ...],
         Field(min_length=1),
-        AfterValidator(_rising),
+        Rising,
         expects("rising numbers above 0"),
         means("how many days ahead the risk is told"),
     ]
@@ -384,10 +329,7 @@ def _rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
         (f"sampling.windows_s[{i}]", w, w % hop == 0, "a multiple of sampling.hop_s")
         for i, w in enumerate(sampling.windows_s)
     ]
-    rules += [
-        (f"recording.inventory.{key}", key, key not in ("asset", "fleet"), "another name: this one is taken")
-        for key in (fleet.recording.inventory if fleet.recording else ())
-    ]
+    rules += (_recording_rules(fleet.recording) if fleet.recording else []) + _unit_rules(fleet)
     rules += [
         (f"rules[{i}].trip", r.trip, r.trip != r.warn, f"another level than warn = {r.warn}")
         for i, r in enumerate(fleet.rules)
@@ -401,6 +343,26 @@ def _rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
         for i, key in enumerate(keys)
     ]
     return rules + [(name, key, key in first, "a key of [[sensors]]") for name, key in _references(fleet)]
+
+
+def _recording_rules(recording: Recording) -> list[tuple[str, object, bool, str]]:
+    return [(f"recording.{key}", value, good, what) for key, value, good, what in rules_of(recording)]
+
+
+def _unit_rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
+    """Say that the unit of a column can become that of its sensor."""
+    units = {sensor.key: sensor.unit for sensor in fleet.sensors}
+    columns = fleet.recording.columns if fleet.recording else {}
+    return [
+        (
+            f"recording.columns.{key}.unit",
+            column.unit,
+            conversion(column.unit, units[key]) is not None,
+            f"one that can become {units[key]}, the unit of the sensor; else use scale and offset",
+        )
+        for key, column in columns.items()
+        if column.unit and key in units
+    ]
 
 
 def _references(fleet: Fleet) -> list[tuple[str, str]]:

@@ -17,8 +17,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from models.errors import ConfigError, RecordingError
-from models.fleet.fleet import Column, EventRule, Fleet, Recording
+from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory, of_columns
+from models.fleet.recording import Column, EventRule, Recording
 from models.telemetry.labels import DAY_MS, Bools
 from models.telemetry.samples import Event, Float32, Int32, Int64, Samples, TimeSlice
 from streams.wire.validation import LATEST_MS

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.errors import ConfigError, RecordingError
-from models.fleet.fleet import Column, EventRule, Fleet, Recording, load_fleet
+from models.fleet.fleet import Fleet, load_fleet
+from models.fleet.recording import Column, EventRule, Recording
 from simulators.recordings.recording import Recorded, read_recording
 from tests.support.toy_fleet import fleet_of
 

@@ -1,0 +1,41 @@
+"""Kinds of values that the tables of configuration files share: names, numbers with a limit, rising lists."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from models.fleet.config import expects
+
+Key = Annotated[
+    str,
+    Field(pattern="^[a-z][a-z0-9_]{0,63}$"),
+    expects("snake_case, at most 64 characters"),
+]
+Positive = Annotated[int, Field(gt=0)]
+PositiveNumber = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Keys = Annotated[tuple[Key, ...], Field(min_length=1)]
+Parameters = dict[str, float | int | str]
+
+
+def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
+    if values[0] <= 0 or any(a >= b for a, b in itertools.pairwise(values)):
+        raise ValueError(values)
+    return values
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(text) from error
+    return text
+
+
+Rising = AfterValidator(_rising)
+Pattern = Annotated[str, AfterValidator(_pattern), expects("a regular expression")]
