@@ -19,11 +19,11 @@ def utc(
     times: list[int], zone: str = "Europe/Berlin", period_ms: int = 900_000, series: list[int] | None = None
 ) -> list[int]:
     clock = LocalClock(Written(timezone=zone), period_ms)
-    return clock.to_utc(np.array(times), np.array(series or [0] * len(times))).tolist()
+    return list(clock.to_utc(np.array(times), np.array(series or [0] * len(times))).tolist())
 
 
 def steps(times: list[int]) -> list[float]:
-    return (np.diff(times) / HOUR).tolist()
+    return list((np.diff(times) / HOUR).tolist())
 
 
 def test_the_second_of_an_hour_that_exists_twice_is_an_hour_later() -> None:
