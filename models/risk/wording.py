@@ -13,6 +13,12 @@ from models.fleet.fleet import Sensor
 NO_READING = "no reading"
 _UNITS = {"degC": " °C", "degF": " °F", "deg": "°", "1": ""}
 _HOUR_S, _DAY_S = 3600, 86400
+_ALL_THE_TIME = {
+    "at no time in the time": "never",
+    "at times in the time": "at times",
+    "all of the time": "always",
+}
+_STATE_STEP, _COUNT_STEP = 0.01, 0.1
 
 
 def percent(share: float) -> str:
@@ -49,7 +55,7 @@ def said(sensor: Sensor, mean: float, over: str) -> str:
 
     >>> limit = Sensor(key="limit", label="", unit="1", low=0, high=1, state="capacity was limited")
     >>> [said(limit, mean, "the last day") for mean in (0.0, 0.1, 1.0)]
-    ['never', '10 % of the last day', 'always']
+    ['at no time in the last day', '10 % of the last day', 'all of the last day']
     >>> said(Sensor(key="t", label="", unit="degC", low=0, high=100, resolution=0.1), 78.31, "the last day")
     '78.3 °C'
     """
@@ -57,19 +63,27 @@ def said(sensor: Sensor, mean: float, over: str) -> str:
         return NO_READING
     if sensor.state:
         return _state(sensor, mean, over)
-    if sensor.unit == "1" and sensor.step >= 1:
+    if _is_count(sensor):
         return _count(mean)
     return _number(mean, sensor.step) + _UNITS.get(sensor.unit, f" {sensor.unit}")
 
 
 def usually(sensor: Sensor, mean: float) -> str:
-    """Say what is usual, empty where nobody knows."""
-    return said(sensor, mean, "the time") if math.isfinite(mean) else ""
+    """Say what is usual, empty if nobody knows."""
+    if not math.isfinite(mean):
+        return ""
+    words = said(sensor, mean, "the time")
+    return _ALL_THE_TIME.get(words, words)
 
 
 def alike(sensor: Sensor, mean: float, usual: float) -> bool:
-    """Return whether nobody could tell a mean from the usual one: both are said in the same words."""
-    return said(sensor, mean, "") == said(sensor, usual, "")
+    """Return whether nobody could tell a mean from the usual one.
+
+    They are less than a step of the sensor apart, or said in the same words. A step of a state is one per
+    cent of the time, of a count a tenth.
+    """
+    step = _STATE_STEP if sensor.state else _COUNT_STEP if _is_count(sensor) else sensor.step
+    return abs(mean - usual) < step or said(sensor, mean, "") == said(sensor, usual, "")
 
 
 def sentence(of: str, now: str, usual: str) -> str:
@@ -87,12 +101,16 @@ def sentence(of: str, now: str, usual: str) -> str:
 def _state(sensor: Sensor, mean: float, over: str) -> str:
     """Say a share of time; the mean of a code, which has more than one word for on, is none."""
     if mean <= 0:
-        return "never"
+        return f"at no time in {over}"
     if sensor.high > 1:
-        return "at times"
+        return f"at times in {over}"
     if mean >= 1:
-        return "always"
+        return f"all of {over}"
     return f"{'less than 1 %' if mean < 0.01 else percent(mean).replace('>', 'more than')} of {over}"
+
+
+def _is_count(sensor: Sensor) -> bool:
+    return sensor.unit == "1" and sensor.step >= 1 and not sensor.state
 
 
 def _count(mean: float) -> str:

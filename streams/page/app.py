@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -35,6 +37,7 @@ _SPAN_D = (7, 30, 90, 365)
 _USUAL_SPAN_D = 90
 _TITLES = {400: "This cannot be shown", 404: "No such page"}
 _RETRY_S = 5
+_BEFORE_SIGN = re.compile(r"(?<=[0-9<>]) (?=[0-9%°])")
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
 
 
@@ -55,7 +58,7 @@ class Page:
         templates = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined
         )
-        templates.filters.update(day=utc, percent=_percent)
+        templates.filters.update(moment=_moment, date=_date, percent=_percent, unbroken=unbroken)
         self.templates = templates
 
     async def list_page(self, request: Request) -> Response:
@@ -202,5 +205,24 @@ def _days(request: Request) -> int:
     return int(given)
 
 
+def _moment(time_ms: int) -> Markup:
+    """Return a time in UTC that browsers keep on one line."""
+    text = utc(time_ms)
+    return Markup('<time datetime="{}Z">{}</time>').format(text.replace(" ", "T"), text)
+
+
+def _date(time_ms: int) -> Markup:
+    return Markup("<time>{}</time>").format(utc(time_ms)[:10])
+
+
+def unbroken(text: str) -> str:
+    """Keep a number on one line with what follows it.
+
+    >>> unbroken("78.3 °C at 12 % in 3 days") == "78.3\\u00a0°C at 12\\u00a0% in 3 days"
+    True
+    """
+    return _BEFORE_SIGN.sub("\N{NO-BREAK SPACE}", text)
+
+
 def _percent(value: float | None) -> str:
-    return "no score" if value is None else percent(value)
+    return "no score" if value is None else unbroken(percent(value))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import numpy as np
 from markupsafe import Markup, escape
 
 from models.risk.wording import percent
@@ -14,6 +13,8 @@ from models.risk.wording import percent
 _WIDTH, _HEIGHT = 900, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 12, 26
 _POINTS = 600
+_HOUR_MS = 3_600_000
+_HOURS = (1, 3, 6, 12, 24, 48, 168, 336, 672, 2184)
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25)
 
 
@@ -42,7 +43,7 @@ def draw(chart: Chart) -> Markup:
 
     trips = [(t, code) for t, code in chart.trips if t >= start]
     parts = [_gridline(y(level), level) for level in _levels(top)]
-    parts += [_date(x(t), t) for t in np.linspace(start, end, 6)[:-1].tolist()]
+    parts += [_moment(x(t), text) for t, text in moments(start, end)]
     parts += [_trip(x(t), code) for t, code in trips]
     for name, column in (("adapted", 2), ("risk", 1)):
         points = " ".join(f"{x(row[0]):.1f},{y(row[column]):.1f}" for row in rows)
@@ -75,9 +76,28 @@ def _gridline(y: float, level: float) -> Markup:
     return line.format(_LEFT, _WIDTH - _RIGHT, y, y) + text.format(_LEFT - 6, y + 4, percent(level))
 
 
-def _date(x: float, time_ms: float) -> Markup:
-    day = datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%d %b")
-    return Markup('<text x="{:.1f}" y="{}">{}</text>').format(x, _HEIGHT - 6, day)
+def moments(start_ms: int, end_ms: int) -> list[tuple[int, str]]:
+    """Return round moments of [start_ms, end_ms], six at most: midnights with their dates, and times of day.
+
+    >>> moments(0, 2 * 86_400_000)[:3]
+    [(0, '01 Jan'), (43200000, '12:00'), (86400000, '02 Jan')]
+    >>> moments(3_600_000, 30 * 86_400_000)[:2]
+    [(604800000, '08 Jan'), (1209600000, '15 Jan')]
+    """
+    step_ms = next((h * _HOUR_MS for h in _HOURS if end_ms - start_ms < 6 * h * _HOUR_MS), end_ms - start_ms)
+    found = range(-(-start_ms // step_ms) * step_ms, end_ms + 1, step_ms)
+    return [(t, _said(datetime.fromtimestamp(t / 1000, UTC))) for t in found]
+
+
+def _said(moment: datetime) -> str:
+    return moment.strftime("%H:%M" if moment.hour or moment.minute else "%d %b")
+
+
+def _moment(x: float, text: str) -> Markup:
+    """Write the date below its place; at the ends, where half of it would stick out, beside that."""
+    anchor = "start" if x < _LEFT + 30 else "end" if x > _WIDTH - _RIGHT - 30 else "middle"
+    tag = Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}</text>')
+    return tag.format(x, _HEIGHT - 6, anchor, text)
 
 
 def _trip(x: float, code: str) -> Markup:

@@ -58,7 +58,7 @@ def test_a_sensor_that_said_nothing_is_a_reason_without_a_value(toy: Trained) ->
 
 
 def test_the_contribution_of_a_sensor_is_that_of_all_its_features(toy: Trained) -> None:
-    vector = toy.vector(s0=2.0, s1=1.5)
+    vector = toy.vector(s0=2.0, s1=3.0)
     found = toy.explainer.explain(vector, RISKS)
     features = toy.model.contributions(vector[None, :], 2)[0]
     assert {r.key for r in found.reasons} >= {"s0", "s1"}

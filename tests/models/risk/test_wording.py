@@ -33,13 +33,13 @@ def sensor(unit: str = "K", high: float = 100.0, resolution: float | None = None
         (sensor("1", 60.0, 1.0), 0.3, "0.3"),
         (sensor("1", 60.0, 1.0), 4.0, "4"),
         (sensor("1", 1e6, 1.0), 1234.4, "1234"),
-        (sensor("1", 1.0, state="it ran"), 0.0, "never"),
-        (sensor("1", 1.0, state="it ran"), 1.0, "always"),
+        (sensor("1", 1.0, state="it ran"), 0.0, "at no time in the last day"),
+        (sensor("1", 1.0, state="it ran"), 1.0, "all of the last day"),
         (sensor("1", 1.0, state="it ran"), 0.004, "less than 1 % of the last day"),
         (sensor("1", 1.0, state="it ran"), 0.1, "10 % of the last day"),
         (sensor("1", 1.0, state="it ran"), 0.998, "more than 99 % of the last day"),
-        (sensor("1", 30.0, state="an alert was on"), 7.3, "at times"),
-        (sensor("1", 30.0, state="an alert was on"), 0.0, "never"),
+        (sensor("1", 30.0, state="an alert was on"), 7.3, "at times in the last day"),
+        (sensor("1", 30.0, state="an alert was on"), 0.0, "at no time in the last day"),
         (sensor(), math.nan, "no reading"),
         (sensor(state="it ran"), math.nan, "no reading"),
     ],
@@ -51,16 +51,22 @@ def test_a_mean_is_said_as_a_person_would(of: Sensor, mean: float, words: str) -
 def test_what_is_usual_is_said_of_all_the_time_and_left_out_where_nobody_knows() -> None:
     limit = sensor("1", 1.0, state="capacity was limited")
     assert usually(limit, 0.03) == "3 % of the time"
-    assert usually(limit, math.nan) == ""
+    assert [usually(limit, mean) for mean in (0.0, 1.0, math.nan)] == ["never", "always", ""]
+    alert = sensor("1", 30.0, state="an alert was on")
+    assert [usually(alert, mean) for mean in (0.0, 7.3)] == ["never", "at times"]
     assert sentence("capacity was limited", said(limit, 0.1, DAY), usually(limit, math.nan)) == (
         "capacity was limited 10 % of the last day"
     )
 
 
 @given(st.floats(-50, 150), st.floats(-50, 150), st.sampled_from([0.01, 0.1, 0.5, 1.0, 5.0]))
-def test_two_readings_are_alike_when_their_words_are(a: float, b: float, resolution: float) -> None:
+def test_two_readings_are_alike_within_a_step_of_their_sensor_and_in_the_same_words(
+    a: float, b: float, resolution: float
+) -> None:
     of = sensor("K", 200.0, resolution)
-    assert alike(of, a, b) == (said(of, a, DAY) == said(of, b, DAY))
+    assert alike(of, a, b) == alike(of, b, a)
+    if said(of, a, DAY) == said(of, b, DAY) or abs(a - b) < 0.999 * resolution:
+        assert alike(of, a, b)
     if abs(a - b) > 1.001 * resolution:
         assert not alike(of, a, b)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.page.chart import Chart, draw
+from streams.page.chart import Chart, draw, moments
 
 DAY_MS = 86_400_000
 shares = st.floats(0, 1)
@@ -36,6 +36,15 @@ def test_only_shutdowns_within_the_scores_are_marked_and_counted(before: int, la
     drawn = draw(Chart([(0, 0.1, 0.1), (DAY_MS, 0.2, 0.2)], [(before, "low-oil")], 7))
     assert label in drawn
     assert drawn.count('class="trip"') == int(label[0])
+
+
+@given(st.integers(0, 4_000_000_000_000), st.integers(3_600_000, 366 * DAY_MS))
+def test_the_axis_has_few_round_moments_none_said_as_the_one_before(start_ms: int, span_ms: int) -> None:
+    found = moments(start_ms, start_ms + span_ms)
+    assert len(found) <= 6
+    assert all(a != b for (_, a), (_, b) in pairwise(found))
+    assert all(start_ms <= t <= start_ms + span_ms and t % 3_600_000 == 0 for t, _ in found)
+    assert found or span_ms < 3_700_000
 
 
 def test_a_peak_survives_thinning_and_a_code_is_escaped() -> None:
