@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_SHOWN = 20
+
 
 class ChillcastError(Exception):
     """Root of every error that chillcast raises on purpose; its text is for an operator, in one line."""
@@ -45,7 +47,7 @@ class UnknownKeyError(ConfigError):
 
 
 class FaultyConfigError(ConfigError):
-    """Several keys are wrong: correct each of them and start again; the text has a line for each.
+    """Several keys are wrong: correct each of them and start again; the text has a line for each, at most 20.
 
     >>> low, high = (ConfigError("fleet.toml", key, "x", "a number") for key in ("low", "high"))
     >>> print(FaultyConfigError([low, high]))
@@ -56,7 +58,10 @@ class FaultyConfigError(ConfigError):
     def __init__(self, faults: Sequence[ConfigError]) -> None:
         first = faults[0]
         super().__init__(first.source, first.key, first.value, first.expected)
-        self.args, self.faults = ("\n".join(map(str, faults)),), tuple(faults)
+        lines = [str(fault) for fault in faults[:_SHOWN]]
+        if len(faults) > _SHOWN:
+            lines.append(f"{first.source}: {len(faults) - _SHOWN} more keys are wrong")
+        self.args, self.faults = ("\n".join(lines),), tuple(faults)
 
 
 class RecordingError(ChillcastError):

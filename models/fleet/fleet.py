@@ -16,6 +16,7 @@ from pydantic import Field
 
 from models.errors import ConfigError
 from models.fleet.config import expects, means, read_table, refuse, table
+from models.fleet.consistency import contradictions
 from models.fleet.kinds import (
     Key,
     Keys,
@@ -27,8 +28,7 @@ from models.fleet.kinds import (
     Rising,
     Share,
 )
-from models.fleet.recording import Recording, rules_of
-from models.fleet.units import conversion
+from models.fleet.recording import Recording
 
 
 @table
@@ -302,79 +302,5 @@ def load_fleet(path: Path) -> Fleet:
 def parse_fleet(raw: dict[str, Any], source: str) -> Fleet:
     """Check the content of a fleet file; ``source`` names it in errors."""
     fleet = read_table(raw, Fleet, source)
-    _check(fleet, source)
+    refuse(contradictions(fleet, source))
     return fleet
-
-
-def _check(fleet: Fleet, source: str) -> None:
-    """Refuse what the types allow but the pipeline cannot run."""
-    refuse([ConfigError(source, key, value, what) for key, value, good, what in _rules(fleet) if not good])
-
-
-def _rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
-    keys, sampling, alerting = fleet.keys, fleet.sampling, fleet.alerting
-    first = {key: i for i, key in reversed(list(enumerate(keys)))}
-    hop = sampling.hop_s
-    rules: list[tuple[str, object, bool, str]] = [
-        ("sampling.hop_s", hop, hop % sampling.period_s == 0, "a multiple of sampling.period_s"),
-        (
-            "alerting.horizon_d",
-            alerting.horizon_d,
-            alerting.horizon_d in fleet.horizons_d,
-            f"one of horizons_d {list(fleet.horizons_d)}",
-        ),
-        ("alerting.of", alerting.raise_among, alerting.raise_among >= alerting.raise_count, ">= raise_count"),
-    ]
-    rules += [
-        (f"sampling.windows_s[{i}]", w, w % hop == 0, "a multiple of sampling.hop_s")
-        for i, w in enumerate(sampling.windows_s)
-    ]
-    rules += (_recording_rules(fleet.recording) if fleet.recording else []) + _unit_rules(fleet)
-    rules += [
-        (f"rules[{i}].trip", r.trip, r.trip != r.warn, f"another level than warn = {r.warn}")
-        for i, r in enumerate(fleet.rules)
-    ]
-    rules += [
-        (f"sensors[{i}].low", s.low, s.low < s.high, f"below high = {s.high}")
-        for i, s in enumerate(fleet.sensors)
-    ]
-    rules += [
-        (f"sensors[{i}].key", key, first[key] == i, "a key that no other sensor has")
-        for i, key in enumerate(keys)
-    ]
-    return rules + [(name, key, key in first, "a key of [[sensors]]") for name, key in _references(fleet)]
-
-
-def _recording_rules(recording: Recording) -> list[tuple[str, object, bool, str]]:
-    return [(f"recording.{key}", value, good, what) for key, value, good, what in rules_of(recording)]
-
-
-def _unit_rules(fleet: Fleet) -> list[tuple[str, object, bool, str]]:
-    """Say that the unit of a column can become that of its sensor."""
-    units = {sensor.key: sensor.unit for sensor in fleet.sensors}
-    columns = fleet.recording.columns if fleet.recording else {}
-    return [
-        (
-            f"recording.columns.{key}.unit",
-            column.unit,
-            conversion(column.unit, units[key]) is not None,
-            f"one that can become {units[key]}, the unit of the sensor; else use scale and offset",
-        )
-        for key, column in columns.items()
-        if column.unit and key in units
-    ]
-
-
-def _references(fleet: Fleet) -> list[tuple[str, str]]:
-    """Return every place that names a sensor, with the name it gives."""
-    named = [(f"advice[{i}].sensors", key) for i, a in enumerate(fleet.advice) for key in a.sensors]
-    named += [(f"advice[{i}].falls", key) for i, a in enumerate(fleet.advice) for key in a.falls]
-    named += [(f"rules[{i}].sensor", rule.sensor) for i, rule in enumerate(fleet.rules)]
-    named += [("training.rule", key) for key in fleet.training.rule]
-    for i, group in enumerate(fleet.expectation):
-        named += [(f"expectation[{i}]", key) for key in (*group.drivers, *group.sensors)]
-    if fleet.running:
-        named.append(("running.sensor", fleet.running.sensor))
-    if fleet.recording:
-        named += [(f"recording.columns.{key}", key) for key in fleet.recording.columns]
-    return named

@@ -123,7 +123,7 @@ def test_a_name_has_to_match_the_pattern_in_full(asset: str, *, known: bool) -> 
             lambda raw: raw["alerting"].update(horizon_d=3.0),
             "alerting.horizon_d = 3.0: expected one of horizons_d [1.0, 7.0]",
         ),
-        (lambda raw: raw["alerting"].update(of=2), "alerting.of = 2: expected >= raise_count"),
+        (lambda raw: raw["alerting"].update(of=2), "alerting.of = 2: expected at least raise_count = 3"),
         (
             lambda raw: raw["alerting"].update(clear_ratio=1),
             "alerting.clear_ratio = 1: expected a number above 0 and below 1",
@@ -146,16 +146,16 @@ def test_all_that_the_pipeline_could_not_run_is_said_at_once() -> None:
     assert refused(change).splitlines() == [
         "sampling.hop_s = 90: expected a multiple of sampling.period_s",
         "pumps.toml: alerting.horizon_d = 3.0: expected one of horizons_d [1.0, 7.0]",
-        "pumps.toml: alerting.of = 2: expected >= raise_count",
+        "pumps.toml: alerting.of = 2: expected at least raise_count = 3",
     ]
 
 
 @pytest.mark.parametrize(
     ("table", "key"),
     [
-        ({"advice": [{"fault": "wear", "sensors": ["flow", "hed"], "check": "look"}]}, "advice[0].sensors"),
-        ({"training": {"rule": ["hed"]}}, "training.rule"),
-        ({"expectation": [{"drivers": ["flow"], "sensors": ["hed"]}]}, "expectation[0]"),
+        ({"advice": [{"fault": "wear", "sensors": ["flow", "hed"], "check": ""}]}, "advice[0].sensors[1]"),
+        ({"training": {"rule": ["hed"]}}, "training.rule[0]"),
+        ({"expectation": [{"drivers": ["flow"], "sensors": ["hed"]}]}, "expectation[0].sensors[0]"),
         ({"running": {"sensor": "hed", "above": 1.0}}, "running.sensor"),
         (
             {"recording": {"asset": "a", "time": "t", "columns": {"hed": {"column": "H"}}}},
@@ -164,7 +164,8 @@ def test_all_that_the_pipeline_could_not_run_is_said_at_once() -> None:
     ],
 )
 def test_whatever_names_a_sensor_names_one_that_there_is(table: dict[str, Any], key: str) -> None:
-    assert refused(lambda raw: raw.update(table)) == f"{key} = 'hed': expected a key of [[sensors]]"
+    said = refused(lambda raw: raw.update(table))
+    assert said == f"{key} = 'hed': expected a key of [[sensors]]: did you mean head?"
 
 
 def test_a_file_that_cannot_be_read_is_a_configuration_error(tmp_path: Path) -> None:
