@@ -12,7 +12,7 @@ EMBEDDED := "not influx and not kafka and not faults"
 BESIDE := -n 2 --dist loadfile
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench notebook simulator-report keys house lock clean
+.PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench notebook simulator-report keys house pictures lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -83,6 +83,9 @@ keys: setup ## write what every key of a fleet file and every setting is into do
 
 house: setup ## draw docs/images/house.svg from the imports
 	@exec $(BIN)/python scripts/house.py
+
+pictures: setup ## take the pictures of README and docs/page.md of what `make demo` left; needs a Chromium
+	@exec env PYTHONPATH=. $(BIN)/python scripts/pictures.py
 
 lock: setup ## resolve the locks; pins stay where they can, UPGRADE=--upgrade moves them all
 	@$(UV_COMPILE) --all-extras pyproject.toml requirements/build.in -o $(LOCK)
