@@ -18,7 +18,7 @@ from streams.wire import blocks
 from streams.wire import validation as checks
 from streams.wire.blocks import Block
 from streams.wire.codec import BLOCK
-from streams.wire.telemetry import decode_telemetry
+from streams.wire.telemetry import decode_one
 
 _FLUSH_ROWS = 65_536
 
@@ -80,10 +80,7 @@ class Recorder:
         if message.content_type == BLOCK:
             block = checks.from_msgpack(checks.sized(message.value), Block)
             return blocks.to_frames(block, self.fleet)[0], block.arrived_ms
-        (found,) = decode_telemetry([message], self.fleet)
-        if isinstance(found, RecordError):
-            raise found
-        return found.record, None
+        return decode_one(message, self.fleet).record, None
 
 
 class _PartitionRecorder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,15 +10,14 @@ import numpy as np
 from models.errors import RecordError
 from models.fleet.fleet import Fleet
 from models.telemetry.labels import Bools
-from models.telemetry.samples import Event, Int64, Samples
+from models.telemetry.samples import Event, Samples
 from streams.alarms import alarm
 from streams.records import Watermark
+from streams.wire.sample_batch import SampleBatch
 from streams.wire.validation import clip
 
 EARLIEST_MS = 946_684_800_000  # the year 2000: what lies before it is seconds, or an unset clock
 _MOST_NAMED = 4
-
-Record = Samples | Event | Watermark
 
 
 class Admission:
@@ -39,25 +38,38 @@ class Admission:
         """Know these machines, and no others."""
         self._names = set(names)
 
-    def admit(self, record: Record, arrived_ms: int) -> tuple[Record, tuple[str, ...]]:
-        """Return what of a record is let in, and why the rest is not; RecordError if nothing is."""
+    def admit(self, batch: SampleBatch) -> SampleBatch:
+        """Return what is let in of each message, and why the rest is not."""
+        arrived_ms = np.array([message.arrived_ms for message in batch.messages], np.int64)
+        latest_ms = np.where(arrived_ms > 0, arrived_ms + self.future_ms, 0)
+        oldest_ms, newest_ms = batch.spans()
+        timely = (latest_ms == 0) | ((oldest_ms >= EARLIEST_MS) & (newest_ms <= latest_ms))
+        if timely.all() and self._names.issuperset(batch.samples.assets):
+            return batch
+        return self._sifted(batch, timely.tolist(), latest_ms.tolist())
+
+    def check(self, record: Event | Watermark, arrived_ms: int) -> None:
+        """Raise RecordError where an event or a watermark is not let in."""
         latest_ms = arrived_ms + self.future_ms
-        if isinstance(record, Samples):
-            return self._samples(record, latest_ms if arrived_ms else 0)
         if arrived_ms and not EARLIEST_MS <= record.time_ms <= latest_ms:
             raise RecordError(_untimely(record.time_ms, latest_ms))
         if isinstance(record, Event) and self._refused([record.asset]):
             raise RecordError(self._too_many([record.asset]))
-        return record, ()
 
-    def _samples(self, samples: Samples, latest_ms: int) -> tuple[Samples, tuple[str, ...]]:
-        oldest_ms, newest_ms = _span(samples.time_ms)
-        timely = not latest_ms or EARLIEST_MS <= oldest_ms <= newest_ms <= latest_ms
-        if timely and self._names.issuperset(samples.assets):
-            return samples, ()
-        return self._sifted(samples, latest_ms)
+    def _sifted(self, batch: SampleBatch, timely: Sequence[bool], latest_ms: Sequence[int]) -> SampleBatch:
+        """Look at one message after the other: which machines are new depends on those before."""
+        kept, problems = np.ones(len(batch.samples), bool), dict(batch.problems)
+        for i, names in enumerate(batch.names):
+            if not names or (timely[i] and self._names.issuperset(names)):
+                continue
+            rows = slice(int(batch.first[i]), int(batch.first[i + 1]))
+            kept[rows], found = self._sift(batch.samples[rows], latest_ms[i])
+            problems[i] = (*problems.get(i, ()), *found) if kept[rows].any() else ("; ".join(found),)
+        problems = {i: some for i, some in problems.items() if some}
+        return batch if kept.all() else batch.keep(kept, problems)
 
-    def _sifted(self, samples: Samples, latest_ms: int) -> tuple[Samples, tuple[str, ...]]:
+    def _sift(self, samples: Samples, latest_ms: int) -> tuple[Bools, list[str]]:
+        """Return which rows of a message are let in, and why the others are not."""
         problems: list[str] = []
         kept = np.ones(len(samples), bool)
         if latest_ms:
@@ -69,10 +81,8 @@ class Admission:
             problems.append(self._too_many(refused))
             codes = [i for i, name in enumerate(samples.assets) if name in set(refused)]
             kept &= ~np.isin(samples.asset, codes)
-        if not kept.any():
-            raise RecordError("; ".join(problems))
         self._names.update(set(present) - set(refused))
-        return (samples if kept.all() else _of(samples, kept)), tuple(problems)
+        return kept, problems
 
     def _refused(self, names: list[str]) -> list[str]:
         """Return the new machines for which there is no room; the first of several are let in."""
@@ -89,23 +99,9 @@ class Admission:
         return reason
 
 
-def _span(time_ms: Int64) -> tuple[int, int]:
-    """Return the oldest and the newest time; most messages have one."""
-    if len(time_ms) == 1:
-        return int(time_ms[0]), int(time_ms[0])
-    return int(time_ms.min()), int(time_ms.max())
-
-
 def _present(samples: Samples, kept: Bools) -> list[str]:
     """Return the machines that have a row left, in their order."""
     return [samples.assets[i] for i in np.unique(samples.asset[kept]).tolist()]
-
-
-def _of(samples: Samples, kept: Bools) -> Samples:
-    """Return some rows, and no name that has none: a name without rows would be remembered."""
-    used, asset = np.unique(samples.asset[kept], return_inverse=True)
-    names = tuple(samples.assets[i] for i in used.tolist())
-    return Samples(names, asset.astype(np.int32), samples.time_ms[kept], samples.values[kept])
 
 
 def _wrong_clocks(samples: Samples, wrong: Bools, latest_ms: int) -> str:

@@ -21,10 +21,11 @@ from streams.kafka.topics import Topics, partition_of
 from streams.records import Drift, Watermark
 from streams.stage import Incoming, Outgoing, StageCounts
 from streams.stages.admission import Admission
-from streams.stages.step_batch import Part, StepBatch
+from streams.stages.open_step import OpenStep
 from streams.state.snapshots import parsed
 from streams.wire import codec
-from streams.wire.telemetry import Decoded, decode_telemetry
+from streams.wire.sample_batch import SampleBatch
+from streams.wire.telemetry import Mark, decode_telemetry
 from streams.wire.validation import CUT_BYTES
 
 _HEAD, _KEPT, _PANES, _COMMON = b"h", b"k", b"p", b"c"
@@ -70,14 +71,12 @@ class FeatureStage:
         self._first_ms: int | None = None
         self._loader: Loader | None = None
         self._reached: int | None = None
-        self._run = StepBatch(self.state)
+        self._open = OpenStep(self.state)
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Yield the windows that messages close, and the dead letters of those that make no sense."""
-        decoded = decode_telemetry(received, self.fleet)
-        for message, found in zip(received, decoded, strict=True):
-            yield from self._take(message, found)
-        yield from self._flush()
+        for found in decode_telemetry(received, self.fleet):
+            yield from self._marked(found) if isinstance(found, Mark) else self._collect(found)
 
     def before_batch(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:  # noqa: ARG002
         """Return nothing: what this stage does is never changed while it runs."""
@@ -137,29 +136,37 @@ class FeatureStage:
         readings = seen.samples * self.kernel.sensors
         return StageCounts(readings, seen.late, seen.too_late, seen.duplicates, self.watermark_ms)
 
-    def _take(self, message: Incoming, found: Decoded | RecordError) -> Iterator[Outgoing]:
+    def _marked(self, mark: Mark) -> Iterator[Outgoing]:
+        """Pass an event on, or close what a watermark closes."""
+        record = mark.record
         try:
-            if isinstance(found, RecordError):
-                raise found
-            self._at_home(message.partition, found.record)
-            record, refused = self.admission.admit(found.record, message.arrived_ms)
+            self._check(mark)
         except RecordError as error:
-            yield self._dead(message, str(error))
+            yield self._dead(mark.message, str(error))
             return
-        if problems := (*found.problems, *refused):
-            yield self._dead(message, "; ".join(problems))
-        yield from self._outputs(message, record)
+        if isinstance(record, Event):
+            yield codec.event(self.topics.events, record)
+            yield codec.event(self.topics.features, record)
+        else:
+            yield from self._close(record)
 
-    def _at_home(self, partition: int, record: Samples | Event | Watermark) -> None:
+    def _check(self, mark: Mark) -> None:
+        record, message = mark.record, mark.message
+        if isinstance(record, Event) and self._home(record.asset) != message.partition:
+            raise RecordError(self._elsewhere(record.asset, message.partition))
+        self.admission.check(record, message.arrived_ms)
+
+    def _at_home(self, batch: SampleBatch) -> SampleBatch:
         """Refuse assets of another partition: split over two, each half would give wrong windows."""
-        if isinstance(record, Watermark):
-            return
-        for asset in record.assets if isinstance(record, Samples) else (record.asset,):
-            home = self._home(asset)
-            if home != partition:
-                raise RecordError(
-                    f"asset {asset!r} on partition {partition}: key {asset!r} belongs to {home}"
-                )
+        partition = batch.messages[0].partition
+        strangers = {name for name in batch.samples.assets if self._home(name) != partition}
+        if not strangers:
+            return batch
+        first = ((i, next(filter(strangers.__contains__, names), "")) for i, names in enumerate(batch.names))
+        return batch.refuse({i: self._elsewhere(name, partition) for i, name in first if name})
+
+    def _elsewhere(self, asset: str, partition: int) -> str:
+        return f"asset {asset!r} on partition {partition}: key {asset!r} belongs to {self._home(asset)}"
 
     def _home(self, asset: str) -> int:
         """Return an asset's partition; those of assets that are remembered are found once."""
@@ -170,48 +177,61 @@ class FeatureStage:
                 self._homes[asset] = home
         return home
 
-    def _outputs(self, message: Incoming, record: Samples | Event | Watermark) -> Iterator[Outgoing]:
-        if isinstance(record, Samples):
-            yield from self._collect(message, record)
-            return
-        yield from self._flush()
-        if isinstance(record, Event):
-            yield codec.event(self.topics.events, record)
-            yield codec.event(self.topics.features, record)
-        else:
-            yield from self._close(record)
+    def _collect(self, batch: SampleBatch) -> Iterator[Outgoing]:
+        batch = self.admission.admit(self._at_home(batch))
+        yield from self._mixed(batch) if batch.is_mixed else self._steps(batch)
 
-    def _collect(self, message: Incoming, samples: Samples) -> Iterator[Outgoing]:
-        """Keep a message for one step with its neighbours, as far as that changes nothing."""
-        newest_ms = _newest(samples)
-        if not self._run.add(message, samples, newest_ms):
-            yield from self._flush()
-            if not self._run.add(message, samples, newest_ms):
-                yield from self._step(Part(message, samples))
-        if self._follow(samples.assets, newest_ms):
-            yield from self._flush()
+    def _mixed(self, batch: SampleBatch) -> Iterator[Outgoing]:
+        """Let the kernel see a message of several machines."""
+        yield from self._letter(batch, 0)
+        yield from self._step(batch, 0, 1)
+        newest = zip(
+            batch.names[0], (_newest(batch.samples) // self.kernel.plan.hop_ms).tolist(), strict=True
+        )
+        come = [self.fleet_watermark.observe(name, pane) for name, pane in newest]
+        if any(come):
             yield from self._close_behind()
 
-    def _flush(self) -> Iterator[Outgoing]:
-        """Let the kernel see what was kept."""
-        run, self._run = self._run, StepBatch(self.state)
-        if len(run):
-            yield from self._step(run.whole())
+    def _steps(self, batch: SampleBatch) -> Iterator[Outgoing]:
+        """Let the kernel see messages of one machine each, in the fewest steps that come to the same."""
+        oldest_ms, newest_ms = (times.tolist() for times in batch.spans())
+        hop_ms, start = self.kernel.plan.hop_ms, 0
+        for i, names in enumerate(batch.names):
+            yield from self._letter(batch, i)
+            for asset in names:
+                fits = self._open.add(asset, oldest_ms[i], newest_ms[i])
+                if not fits:
+                    yield from self._step(batch, start, i)
+                    start, fits = i, self._open.add(asset, oldest_ms[i], newest_ms[i])
+                further = self.fleet_watermark.observe(asset, newest_ms[i] // hop_ms)
+                if further or not fits:
+                    yield from self._step(batch, start, i + 1)
+                    start = i + 1
+                if further:
+                    yield from self._close_behind()
+        yield from self._step(batch, start, len(batch))
 
-    def _step(self, part: Part) -> Iterator[Outgoing]:
-        samples = part.samples
+    def _letter(self, batch: SampleBatch, i: int) -> Iterator[Outgoing]:
+        if i in batch.problems:
+            yield self._dead(batch.messages[i], "; ".join(batch.problems[i]))
+
+    def _step(self, batch: SampleBatch, start: int, end: int) -> Iterator[Outgoing]:
+        """Let the kernel see the messages [start, end)."""
+        self._open.begin()
+        if batch.first[start] == batch.first[end]:
+            return
+        samples = batch.part(start, end)
         if self._first_ms is None:
             self._first_ms = int(samples.time_ms.min())
+        self._silent.difference_update(samples.assets)
         self._mark(samples.assets, _oldest(samples) // self.kernel.plan.hop_ms)
         windows, tally = self.kernel.step(self.state, samples)
         yield from self._closed(windows, tally)
         if tally.implausible.any():
             yield from map(self._signal, self.quality.out_of_range(self.state, samples))
         if tally.too_late:
-            lateness_s = self.fleet.sampling.lateness_s
-            yield self._dead(
-                part.message, f"{tally.too_late} samples came later than lateness_s = {lateness_s}"
-            )
+            reason = f"{tally.too_late} samples came later than lateness_s = {self.fleet.sampling.lateness_s}"
+            yield self._dead(batch.messages[end - 1], reason)
 
     def _mark(self, assets: Sequence[str], touched: Int64) -> None:
         """Note that assets change: from pane ``touched`` (A,) on, or the first that is not closed yet."""
@@ -219,13 +239,6 @@ class FeatureStage:
             row = self.state.index.get(asset)
             since = NEVER if row is None else min(pane, int(self.state.memory.at[row]) + 1)
             self._changed[asset] = min(since, self._changed.get(asset, since))
-
-    def _follow(self, assets: Sequence[str], newest_ms: Int64) -> bool:
-        """See how far the fleet has come; return whether that is further."""
-        hop_ms, newest = self.kernel.plan.hop_ms, zip(assets, newest_ms.tolist(), strict=True)
-        come = [self.fleet_watermark.observe(a, time_ms // hop_ms) for a, time_ms in newest if time_ms > 0]
-        self._silent.difference_update(assets)
-        return any(come)
 
     def _close_behind(self) -> Iterator[Outgoing]:
         """Close what the fleet has left behind."""
@@ -332,18 +345,14 @@ class FeatureStage:
 
 
 def _newest(samples: Samples) -> Int64:
-    """Return the newest event time of each named asset (A,), NEVER where it has no row."""
-    if len(samples) == len(samples.assets) == 1:  # most messages: a function of NumPy is slow to start
-        return samples.time_ms
-    if len(samples.assets) == 1 and len(samples):
-        return np.array([samples.time_ms.max()], np.int64)
+    """Return the newest event time of each named asset (A,), each of which has a row."""
     newest = np.full(len(samples.assets), NEVER)
     np.maximum.at(newest, samples.asset, samples.time_ms)
     return newest
 
 
 def _oldest(samples: Samples) -> Int64:
-    """Return the oldest event time of each named asset (A,), the largest number where it has no row."""
+    """Return the oldest event time of each named asset (A,), each of which has a row."""
     oldest = np.full(len(samples.assets), np.iinfo(np.int64).max)
     np.minimum.at(oldest, samples.asset, samples.time_ms)
     return oldest

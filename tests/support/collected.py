@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from models.errors import RecordError
 from models.features.kernel import Windows
 from models.fleet.fleet import Fleet
 from streams.stage import Incoming
-from streams.wire.telemetry import Decoded, decode_telemetry
+from streams.wire.telemetry import Decoded, decode_one
 
 Final = dict[tuple[str, int], bytes]
 
@@ -20,7 +19,4 @@ def collect(into: Final, windows: Windows) -> None:
 
 def decoded(value: bytes | None, content_type: str, fleet: Fleet) -> Decoded:
     """Return what one telemetry message holds; raises RecordError where that is nothing."""
-    (found,) = decode_telemetry([Incoming("telemetry", 0, 0, None, value, content_type)], fleet)
-    if isinstance(found, RecordError):
-        raise found
-    return found
+    return decode_one(Incoming("telemetry", 0, 0, None, value, content_type), fleet)

@@ -9,7 +9,9 @@ from models.errors import RecordError
 from models.fleet.fleet import Fleet, parse_fleet
 from models.telemetry.samples import Event, Samples
 from streams.records import Watermark
+from streams.stage import Incoming
 from streams.stages.admission import EARLIEST_MS, Admission
+from streams.wire.sample_batch import SampleBatch
 
 ARRIVED_MS = 1_700_000_000_000
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -31,6 +33,25 @@ def samples(*rows: tuple[str, int]) -> Samples:
     )
 
 
+def batch_of(*parts: Samples, arrived_ms: int = ARRIVED_MS) -> SampleBatch:
+    """Put messages of one machine each, or one of several, into a batch."""
+    messages = [Incoming("t", 0, i, None, b"", "", arrived_ms=arrived_ms) for i in range(len(parts))]
+    table = tuple(dict.fromkeys(name for part in parts for name in part.assets))
+    asset = [table.index(part.assets[i]) for part in parts for i in part.asset.tolist()]
+    time_ms, values = (np.concatenate([getattr(p, name) for p in parts]) for name in ("time_ms", "values"))
+    joined = parts[0] if len(parts) == 1 else Samples(table, np.array(asset, np.int32), time_ms, values)
+    first = np.cumsum([0, *map(len, parts)])
+    return SampleBatch(messages, [part.assets for part in parts], first, joined, {})
+
+
+def admit(admission: Admission, record: Samples, arrived_ms: int) -> tuple[Samples, tuple[str, ...]]:
+    """Return what is let in of one message, and why the rest is not; raises RecordError if nothing is."""
+    found = admission.admit(batch_of(record, arrived_ms=arrived_ms))
+    if not len(found.samples):
+        raise RecordError(found.problems[0][0])
+    return found.samples, found.problems.get(0, ())
+
+
 def rows_of(record: object) -> list[tuple[str, int]]:
     assert isinstance(record, Samples)
     names = [record.assets[i] for i in record.asset.tolist()]
@@ -48,14 +69,14 @@ def rows_of(record: object) -> list[tuple[str, int]]:
 def test_a_wrong_clock_is_refused_and_the_machine_goes_on(time_ms: int, reason: str) -> None:
     admission = Admission(fleet())
     with pytest.raises(RecordError, match=reason):
-        admission.admit(samples(("a", time_ms)), ARRIVED_MS)
+        admit(admission, samples(("a", time_ms)), ARRIVED_MS)
     good = samples(("a", ARRIVED_MS))
-    assert admission.admit(good, ARRIVED_MS) == (good, ())
+    assert admit(admission, good, ARRIVED_MS) == (good, ())
 
 
 def test_a_wrong_clock_in_a_block_costs_its_own_rows_alone() -> None:
     block = samples(("a", ARRIVED_MS), ("b", ARRIVED_MS + DAY_MS), ("c", ARRIVED_MS), ("b", ARRIVED_MS + 1))
-    kept, (problem,) = Admission(fleet()).admit(block, ARRIVED_MS)
+    kept, (problem,) = admit(Admission(fleet()), block, ARRIVED_MS)
     assert rows_of(kept) == [("a", ARRIVED_MS), ("c", ARRIVED_MS), ("b", ARRIVED_MS + 1)]
     assert problem.startswith("1 samples of 'b': time ")
 
@@ -65,30 +86,30 @@ def test_watermarks_and_events_are_held_to_the_same_bounds(kind: type[Watermark]
     admission = Admission(fleet())
     for time_ms in (ARRIVED_MS + DAY_MS, EARLIEST_MS - 1):
         with pytest.raises(RecordError, match="time "):
-            admission.admit(kind(time_ms), ARRIVED_MS)
-    assert admission.admit(kind(ARRIVED_MS), ARRIVED_MS)[1] == ()
+            admission.check(kind(time_ms), ARRIVED_MS)
+    admission.check(kind(ARRIVED_MS), ARRIVED_MS)
 
 
 def test_a_log_without_times_of_arrival_bounds_nothing() -> None:
     far = samples(("a", ARRIVED_MS + 1000 * DAY_MS))
-    assert Admission(fleet()).admit(far, 0) == (far, ())
+    assert admit(Admission(fleet()), far, 0) == (far, ())
 
 
 def test_machines_beyond_the_limit_are_refused_by_name_and_the_others_go_on() -> None:
     admission = Admission(fleet(max_assets=2))
-    kept, (problem,) = admission.admit(samples(*((name, ARRIVED_MS) for name in "abcd")), ARRIVED_MS)
+    kept, (problem,) = admit(admission, samples(*((name, ARRIVED_MS) for name in "abcd")), ARRIVED_MS)
     assert [name for name, _ in rows_of(kept)] == ["a", "b"]
     assert problem == "asset 'c', 'd': not admitted, this partition has its max_assets = 2"
     with pytest.raises(RecordError, match="asset 'e': not admitted"):
-        admission.admit(Event(ARRIVED_MS, "e", "shutdown"), ARRIVED_MS)
-    assert admission.admit(samples(("b", ARRIVED_MS)), ARRIVED_MS)[1] == ()
+        admission.check(Event(ARRIVED_MS, "e", "shutdown"), ARRIVED_MS)
+    assert admit(admission, samples(("b", ARRIVED_MS)), ARRIVED_MS)[1] == ()
 
 
 def test_the_first_refusal_for_want_of_room_is_an_alarm(caplog: pytest.LogCaptureFixture) -> None:
     admission = Admission(fleet(max_assets=1))
     for name in "abc":
         try:
-            admission.admit(samples((name, ARRIVED_MS)), ARRIVED_MS)
+            admit(admission, samples((name, ARRIVED_MS)), ARRIVED_MS)
         except RecordError:
             continue
     assert [r.getMessage() for r in caplog.records if "max_assets" in r.getMessage()] != []
@@ -115,7 +136,20 @@ def test_after_a_restart_the_same_is_let_in(batches: list[list[tuple[str, int]]]
 
 def _said(admission: Admission, record: Samples) -> tuple[list[tuple[str, int]], tuple[str, ...]]:
     try:
-        kept, problems = admission.admit(record, ARRIVED_MS)
+        kept, problems = admit(admission, record, ARRIVED_MS)
     except RecordError as error:
         return [], (str(error),)
     return rows_of(kept), problems
+
+
+_MESSAGES = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(-2, 2)), min_size=1, max_size=12)
+
+
+@given(_MESSAGES)
+def test_of_a_batch_the_same_is_let_in_as_of_its_messages_one_by_one(sent: list[tuple[str, int]]) -> None:
+    parts = [samples((name, ARRIVED_MS + day * DAY_MS)) for name, day in sent]
+    together, alone = Admission(fleet()).admit(batch_of(*parts)), Admission(fleet())
+    for i, part in enumerate(parts):
+        kept, problems = _said(alone, part)
+        found = rows_of(together.part(i, i + 1)) if together.names[i] else []
+        assert (found, together.problems.get(i, ())) == (kept, problems)
