@@ -236,9 +236,12 @@ def _about(quality: RecordingQuality, request: ReplayRequest) -> dict[str, Any]:
         "unknown_assets": quality.unknown_assets,
         "missing_samples": quality.missing_samples,
         "duplicates": quality.duplicates,
+        "merged_readings": quality.merged_readings,
         "repeated_local_times": quality.repeated_hours,
         "missing_values": {k: n for k, n in missing.items() if n},
         "implausible_values": {k: n for k, n in implausible.items() if n},
+        "left_out": quality.left_out,
+        "remarks": list(quality.remarks),
     }
 
 

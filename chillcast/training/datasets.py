@@ -30,6 +30,7 @@ from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import TimeSlice, utc
 from simulators.fleet.scenario import load_scenario
 from simulators.fleet.simulation import Simulation
+from simulators.recordings.sources import exists
 from simulators.replay.playable import Playable, open_recording
 
 
@@ -59,9 +60,9 @@ def past_of(name: str, fleet: Fleet) -> HistorySource:
     Raises ConfigError where there is neither.
     """
     path = Path(name)
-    if not path.exists():
+    if not exists(path):
         path = find_file(name, "scenario")
-    if not path.exists():
+    if not exists(path):
         raise ConfigError("command line", "source", name, "a recording or a scenario that is there")
     return HistorySource(re.sub(r"[^A-Za-z0-9._]", "_", path.stem), path, fleet)
 

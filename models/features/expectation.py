@@ -167,7 +167,7 @@ class _ResidualSample:
 def _sample(fleet: Fleet, slices: Iterable[TimeSlice]) -> _ResidualSample:
     """Keep one sample of each fourth hop, where the machine ran and the sensors are plausible."""
     low, high = limits(fleet.sensors)
-    every_ms, period_ms = _SAMPLED_HOPS * fleet.sampling.hop_s * 1000, fleet.sampling.period_s * 1000
+    every_ms, period_ms = _SAMPLED_HOPS * fleet.sampling.hop_s * 1000, fleet.sampling.period_ms
     names: dict[str, int] = {}
     asset: list[Int32] = []
     values: list[Float32] = []

@@ -94,9 +94,9 @@ def plan_of(fleet: Fleet, features: int, channels: int, emit_s: int | None = Non
     group = max(2, math.isqrt(int(lengths[-1])))
     return KernelLayout(
         hop_ms=hop_s * 1000,
-        period_ms=sampling.period_s * 1000,
+        period_ms=sampling.period_ms,
         lateness_ms=sampling.lateness_s * 1000,
-        slots=hop_s // sampling.period_s,
+        slots=hop_s * 1000 // sampling.period_ms,
         kept=kept,
         ring=int(lengths[-1]) + kept,
         group=group,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from models.errors import ConfigError
 from models.fleet.config import expects, means, read_table, refuse, table
@@ -31,6 +31,12 @@ from models.fleet.kinds import (
 from models.fleet.recording import Recording
 
 
+def _whole_ms(period_s: float) -> float:
+    if period_s <= 0 or abs(period_s * 1000 - round(period_s * 1000)) > 1e-6:
+        raise ValueError(period_s)
+    return period_s
+
+
 @table
 class Sensor:
     """One point of the catalogue."""
@@ -44,6 +50,10 @@ class Sensor:
     stuck_s: Annotated[
         Positive | None,
         means("report a value that stays the same to the bit for so long while the machine runs"),
+    ] = None
+    hold_s: Annotated[
+        Positive | None,
+        means("for a point that is sent when it changes: it holds its last value for up to so long"),
     ] = None
     max_per_minute: Annotated[
         PositiveNumber | None, means("report a value that moves by more units a minute than this")
@@ -79,7 +89,12 @@ class Sensor:
 class Sampling:
     """Panes of ``hop_s`` make windows; their ends are multiples of it."""
 
-    period_s: Annotated[Positive, means("seconds between samples; of two in one period the later stays")]
+    period_s: Annotated[
+        int | float,
+        AfterValidator(_whole_ms),
+        expects("a number above 0, in whole milliseconds"),
+        means("seconds between samples; of two readings of a sensor in one period the later stays"),
+    ]
     hop_s: Annotated[Positive, means("length of a pane, and distance between windows")]
     windows_s: Annotated[
         tuple[Positive, ...],
@@ -97,6 +112,11 @@ class Sampling:
         NotNegative,
         means("refuse a sample, event or watermark whose time is more than this after its message arrived"),
     ] = 3600
+
+    @property
+    def period_ms(self) -> int:
+        """Milliseconds between samples."""
+        return round(self.period_s * 1000)
 
     @property
     def recent_s(self) -> int:

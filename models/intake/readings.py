@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
-Float64 = npt.NDArray[np.float64]
+Values = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Rows:
 
     asset: Int32
     time_ms: Int64
-    values: Float64
+    values: Values
 
     def __len__(self) -> int:
         return len(self.asset)
@@ -41,7 +42,7 @@ class Merged:
     replaced: int
 
 
-def spread(sensor: Int32, value: Float64, sensors: int) -> Float64:
+def spread(sensor: Int32, value: Values, sensors: int) -> Values:
     """Return (n, S) values of ``n`` readings of one sensor each; -1 is no sensor of ours."""
     values = np.full((len(sensor), sensors), np.nan)
     known = np.flatnonzero(sensor >= 0)
@@ -84,7 +85,7 @@ def merged(rows: Rows, period_ms: int = 1) -> Merged:
     return Merged(last, twice, replaced)
 
 
-def _merge_into(out: Float64, places: Int64, rows: Rows, first: Int64) -> tuple[int, int]:
+def _merge_into(out: Values, places: Int64, rows: Rows, first: Int64) -> tuple[int, int]:
     """Write the last value of each sensor of the groups that begin at ``first`` into ``out`` at ``places``.
 
     Return how many rows repeated a sensor at the same time, and how many readings gave way otherwise.

@@ -53,8 +53,8 @@ USUAL_FORMATS = (
     "%d-%b-%y %I:%M:%S %p",
     "%d %b %Y %H:%M:%S",
     "%b %d %Y %H:%M:%S",
-    "%Y%m%d%H%M%S",
     "%Y%m%d%H%M",
+    "%Y%m%d%H%M%S",
     "%Y%m%d %H%M%S",
     "%Y%m%d %H:%M:%S",
     "%Y%m%dT%H%M%SZ",
@@ -146,7 +146,7 @@ def why_not(text: str | None, written: Written) -> str:
         **dict.fromkeys(UNIX, f"a number, {kind}"),
     }.get(kind, f"a time like {kind}")
     if text and _CLOCK.fullmatch(text.strip()):
-        return f"expected {expected}: a time without a date; name both columns: time = …, date = …"
+        return f"expected {expected}: a time without a date: name its two columns, time and date"
     found = guess_format([text]) if text else None
     if found is None or found == kind:
         return f"expected {expected}; time_format says how it is written"

@@ -112,7 +112,7 @@ class _Corruption:
     def __init__(self, dirt: Dirt, fleet: Fleet, seed: int) -> None:
         self.dirt, self.fleet, self.seed = dirt, fleet, seed
         self._burst_ms = dirt.burst_s * 1000
-        self._period_ms = fleet.sampling.period_s * 1000
+        self._period_ms = fleet.sampling.period_ms
 
     def slices(self, slices: Iterable[TimeSlice]) -> Iterator[TimeSlice]:
         held: _Arrived | None = None

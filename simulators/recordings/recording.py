@@ -1,33 +1,40 @@
-"""Recordings of real fleets: wide CSV or Parquet tables, read through the mapping in the fleet file."""
+"""Recordings of real fleets: tables of text or Parquet, read through the mapping in the fleet file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from models.errors import ConfigError, RecordingError
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory, of_columns
-from models.fleet.recording import Column, EventRule, Recording
-from models.telemetry.labels import DAY_MS, Bools
-from models.telemetry.samples import Event, Float32, Int32, Int64, Samples, TimeSlice
-from streams.wire.validation import LATEST_MS
+from models.fleet.recording import Recording
+from models.intake.readings import Rows, held, joined, merged
+from models.telemetry.labels import DAY_MS
+from models.telemetry.samples import Event, Samples, TimeSlice, utc
+from simulators.recordings.event_files import read_event_file, read_inventory_file
+from simulators.recordings.event_rules import RuleLog
+from simulators.recordings.layout import Block, Layout
+from simulators.recordings.rejects import Rejects
+from simulators.recordings.sources import sources_at
+from simulators.recordings.tables import as_text, read_table
+
+_COMPACT_ROWS = 1_000_000
+_FAR_D = 5 * 365
+_MOST = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingQuality:
-    """What a recording holds, and what of it is missing or implausible: counts of values per sensor."""
+    """What a recording holds, and what of it is missing or implausible: counts of values per sensor.
+
+    In ``duplicates`` rows a sensor is read again at the same time; ``merged_readings`` gave way to a later
+    one of the same sensor in a sampling period. ``left_out`` counts what could not be used, by reason; the
+    ``remarks`` name the first of each.
+    """
 
     rows: int
     assets: int
@@ -39,6 +46,9 @@ class RecordingQuality:
     missing_samples: int
     missing: dict[str, int] = field(default_factory=dict)
     implausible: dict[str, int] = field(default_factory=dict)
+    merged_readings: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,42 +76,183 @@ class Recorded:
 
 
 def read_recording(path: Path, fleet: Fleet) -> Recorded:
-    """Read a recording of a fleet whose file has a [recording] table.
+    """Read a recording of a fleet whose file has a [recording] table: a file, a folder, a glob or an archive.
 
-    Raises RecordingError with file, row (from 1, the heading not counted) and column of what is wrong.
+    Of several readings of one sensor in a sampling period the last stays. Raises RecordingError with file,
+    row (from 1, the heading not counted), column and value of what is wrong.
     """
     mapping = fleet.recording
     if mapping is None:
         raise ConfigError(fleet.name, "recording", None, "a table that says how the columns are to be read")
-    table = _table(path, _columns_of(mapping))
-    if not table.num_rows:
-        raise RecordingError(f"{path}: no row")
-    time_ms, repeated = _times(path, table[mapping.time], mapping)
-    _check_times(path, time_ms, mapping)
-    _refuse_nulls(path, table[mapping.asset], mapping.asset, f"a name like {fleet.asset_pattern}")
-    assets, asset = _assets(table[mapping.asset])
-    values, missing, implausible = _values(path, table, fleet, mapping)
-    known = np.array([fleet.knows(name) for name in assets])[asset]
-    named = np.array(assets, dtype=object)[asset]
-    events = _events(table, mapping, named, time_ms, known)
-    order = np.flatnonzero(known)[np.lexsort((asset[known], time_ms[known]))]
-    if not len(order):
-        raise RecordingError(f"{path}: column {mapping.asset}: no name like {fleet.asset_pattern}")
-    samples = Samples(assets, asset[order], time_ms[order], values[order])
-    quality = RecordingQuality(
-        rows=table.num_rows,
-        assets=len(np.unique(samples.asset)),
-        from_ms=int(samples.time_ms[0]),
-        until_ms=int(samples.time_ms[-1]),
-        unknown_assets=len(assets) - len(np.unique(asset[known])),
-        repeated_hours=repeated,
-        duplicates=repeats(samples),
-        missing_samples=missing_samples(samples, fleet.sampling.period_s * 1000),
-        missing=missing,
-        implausible=implausible,
-    )
-    inventory = _inventory(table, mapping, assets, asset, order)
-    return Recorded(fleet, samples, tuple(sorted(events)), quality, inventory)
+    return _Reading(path, fleet, mapping).recorded()
+
+
+class _Reading:
+    """One recording while it is read: rows gathered so far, merged where they are of one time."""
+
+    def __init__(self, path: Path, fleet: Fleet, mapping: Recording) -> None:
+        self.path, self.fleet, self.mapping, self.rejects = path, fleet, mapping, Rejects()
+        self.layout = Layout(fleet, mapping, self.rejects)
+        self.rules = [RuleLog(rule, f"recording.events[{i}]") for i, rule in enumerate(mapping.events)]
+        self.rows = self.twice = 0
+        self._parts: list[Rows] = []
+        self._pending = self._compacted = 0
+        self._machines: dict[str, tuple[int, dict[str, str | None]]] = {}
+
+    def recorded(self) -> Recorded:
+        """Read all of it."""
+        self._read_files()
+        rows, replaced = self._merged()
+        samples = self._samples(rows)
+        events = self._events(int(samples.time_ms[0]), int(samples.time_ms[-1]))
+        quality = self._quality(samples, replaced)
+        return Recorded(self.fleet, samples, events, quality, self._inventory())
+
+    def _read_files(self) -> None:
+        others = [table.file for table in self.mapping.event_files]
+        others += [self.mapping.inventory_file.file] if self.mapping.inventory_file else []
+        for source in sources_at(self.path).chosen(self.mapping.files, others):
+            for chunk in read_table(source, self.mapping, self.layout.heading, self.rejects):
+                self.rows += len(chunk)
+                for block in self.layout.blocks(chunk):
+                    self._take(block)
+        if not self.rows:
+            raise RecordingError(f"{self.path}: no row")
+        self.layout.check_seen(str(self.path))
+
+    def _take(self, block: Block) -> None:
+        for rule in self.rules:
+            rule.add(block)
+        if self.mapping.inventory:
+            self._note_machines(block)
+        said = ~np.isnan(block.rows.values).all(axis=1)
+        rows = block.rows.take(np.flatnonzero(said)) if self.mapping.value else block.rows
+        self._parts.append(Rows(rows.asset, rows.time_ms, rows.values.astype(np.float32)))
+        self._pending += len(rows)
+        if self._pending > max(_COMPACT_ROWS, 2 * self._compacted):
+            self._compact()
+
+    def _compact(self) -> None:
+        found = merged(joined(self._parts))
+        self.twice += found.twice
+        self._parts, self._compacted, self._pending = [found.rows], len(found.rows), 0
+
+    def _merged(self) -> tuple[Rows, int]:
+        """Return one row for each machine and sampling period, and how many readings gave way."""
+        period_ms = self.fleet.sampling.period_ms
+        if not self._parts or not self._pending + self._compacted:
+            raise RecordingError(f"{self.path}: no row that can be used{self._why()}")
+        self._compact()
+        rows = self._known(self._parts.pop())
+        found = merged(self._of_one_age(rows), period_ms)
+        hold_ms = np.array([(sensor.hold_s or 0) * 1000 for sensor in self.fleet.sensors], np.int64)
+        return held(found.rows, hold_ms, period_ms), found.replaced
+
+    def _known(self, rows: Rows) -> Rows:
+        names = self.layout.names.all
+        known = np.array([self.fleet.knows(name) for name in names], bool)[rows.asset]
+        if not known.any():
+            where = f"column {self.mapping.asset}: " if self.mapping.asset else ""
+            there = ", ".join(map(repr, names[:5]))
+            expected = f"no name like {self.fleet.asset_pattern}: there are {there}"
+            raise RecordingError(f"{self.path}: {where}{expected}")
+        return rows if known.all() else rows.take(np.flatnonzero(known))
+
+    def _of_one_age(self, rows: Rows) -> Rows:
+        """Leave out rows years apart from all others, as a year typed wrongly makes them.
+
+        Raises RecordingError if it is not plain which are meant, and the fleet file does not say.
+        """
+        if self.mapping.earliest or self.mapping.latest:
+            return rows
+        days, count = np.unique(rows.time_ms // DAY_MS, return_counts=True)
+        age = np.append(0, np.cumsum(np.diff(days) > _FAR_D))
+        sizes = np.bincount(age, weights=count)
+        main = int(sizes.argmax())
+        if len(sizes) == 1:
+            return rows
+        own = days[age == main]
+        day = rows.time_ms // DAY_MS
+        inside = (day >= own[0]) & (day <= own[-1])
+        odd = int(np.flatnonzero(~inside)[0])
+        text = f"{self.layout.names.all[rows.asset[odd]]} at {utc(int(rows.time_ms[odd]))}"
+        hint = "recording.earliest and latest say which days are meant"
+        if sizes[main] < _MOST * sizes.sum():
+            raise RecordingError(f"{self.path}: years lie between rows: {text}: {hint}")
+        self.rejects.leave_out("rows years apart from all others", f"{text}; {hint}", int((~inside).sum()))
+        return rows.take(np.flatnonzero(inside))
+
+    def _samples(self, rows: Rows) -> Samples:
+        order = np.lexsort((rows.asset, rows.time_ms))
+        names, codes = self.layout.names.all, rows.asset[order]
+        return Samples(tuple(names), codes, rows.time_ms[order], np.asarray(rows.values[order], np.float32))
+
+    def _events(self, from_ms: int, until_ms: int) -> tuple[Event, ...]:
+        """Return all events of the fleet's machines, but those years apart from the samples."""
+        names = self.layout.names.all
+        found = [
+            event for rule in self.rules for event in rule.events(names) if self.fleet.knows(event.asset)
+        ]
+        for table in self.mapping.event_files:
+            own = read_event_file(self.path, table, self.fleet, self.rejects)
+            if not own:
+                self.rejects.leave_out("event files without an event", table.file)
+            found += own
+        near = [e for e in found if from_ms - _FAR_D * DAY_MS <= e.time_ms <= until_ms + _FAR_D * DAY_MS]
+        for event in found:
+            if not from_ms - _FAR_D * DAY_MS <= event.time_ms <= until_ms + _FAR_D * DAY_MS:
+                self.rejects.leave_out(
+                    "events years apart from all rows", f"{event.asset} at {utc(event.time_ms)}"
+                )
+        return tuple(sorted(set(near)))
+
+    def _quality(self, samples: Samples, replaced: int) -> RecordingQuality:
+        low = np.array([s.low for s in self.fleet.sensors], np.float32)
+        high = np.array([s.high for s in self.fleet.sensors], np.float32)
+        with np.errstate(invalid="ignore"):
+            wrong = ((samples.values < low) | (samples.values > high)).sum(axis=0)
+        absent = np.isnan(samples.values).sum(axis=0)
+        keys, machines = self.fleet.keys, len(np.unique(samples.asset))
+        said = [remark for rule in self.rules if (remark := rule.remark())]
+        return RecordingQuality(
+            rows=self.rows,
+            assets=machines,
+            from_ms=int(samples.time_ms[0]),
+            until_ms=int(samples.time_ms[-1]),
+            unknown_assets=sum(not self.fleet.knows(name) for name in self.layout.names.all),
+            repeated_hours=self.layout.clock.repeated,
+            duplicates=self.twice,
+            missing_samples=missing_samples(samples, self.fleet.sampling.period_ms),
+            missing=dict(zip(keys, absent.tolist(), strict=True)),
+            implausible=dict(zip(keys, wrong.tolist(), strict=True)),
+            merged_readings=replaced,
+            left_out=dict(self.rejects.counts),
+            remarks=(*said, *self.rejects.remarks()),
+        )
+
+    def _note_machines(self, block: Block) -> None:
+        """Remember what the last row of each machine says that it is."""
+        rows, names = block.rows, self.layout.names.all
+        last = dict(zip(rows.asset.tolist(), range(len(rows)), strict=True))
+        if not (np.diff(rows.time_ms) >= 0).all():
+            order = np.argsort(rows.time_ms, kind="stable")
+            last = dict(zip(rows.asset[order].tolist(), order.tolist(), strict=True))
+        there = {key: name for key, name in self.mapping.inventory.items() if name in block.chunk.columns}
+        columns = {key: as_text(block.chunk.columns[name]) for key, name in there.items()}
+        for asset, row in last.items():
+            known, time_ms = self._machines.get(names[asset]), int(rows.time_ms[row])
+            if known is None or time_ms >= known[0]:
+                self._machines[names[asset]] = time_ms, {k: c[row].as_py() for k, c in columns.items()}
+
+    def _inventory(self) -> Inventory:
+        found = {name: known for name, (_, known) in self._machines.items() if self.fleet.knows(name)}
+        table = self.mapping.inventory_file
+        if table is None:
+            return of_columns(found) if found else NOTHING
+        return of_columns(found).merged(read_inventory_file(self.path, table, self.fleet, self.rejects))
+
+    def _why(self) -> str:
+        return "".join(f"; {remark}" for remark in self.rejects.remarks())
 
 
 def repeats(samples: Samples) -> int:
@@ -119,188 +270,3 @@ def missing_samples(samples: Samples, period_ms: int) -> int:
     last = np.append(np.diff(distinct[0]) != 0, True)
     spans = distinct[1, last] - distinct[1, first] + 1
     return int(spans.sum() - distinct.shape[1])
-
-
-def _columns_of(mapping: Recording) -> list[str]:
-    """Return the columns that a mapping names, each once."""
-    named = [mapping.asset, mapping.time, *(c.column for c in mapping.columns.values())]
-    return list(dict.fromkeys([*named, *mapping.inventory.values(), *(r.column for r in mapping.events)]))
-
-
-def _table(path: Path, wanted: Sequence[str]) -> pa.Table:
-    if not path.is_file():
-        raise RecordingError(f"{path}: no such file")
-    try:
-        if path.suffix == ".parquet":
-            there = pq.read_schema(path).names
-            _check_columns(path, there, wanted)
-            return pq.read_table(path, columns=list(wanted))
-        table = pa.csv.read_csv(path)
-    except (pa.ArrowException, OSError, EOFError) as error:
-        text = str(error).splitlines()[0]
-        raise RecordingError(f"{path}: not a whole CSV or Parquet table: {text}") from error
-    _check_columns(path, table.column_names, wanted)
-    return table.select(list(wanted))
-
-
-def _check_columns(path: Path, there: Sequence[str], wanted: Sequence[str]) -> None:
-    missing = [name for name in wanted if name not in there]
-    if missing:
-        raise RecordingError(f"{path}: no column {missing[0]!r}: there are {', '.join(there)}")
-
-
-def _times(path: Path, column: pa.ChunkedArray, mapping: Recording) -> tuple[Int64, int]:
-    """Return UTC milliseconds, and how many local times exist twice (the earlier of both is taken)."""
-    if pa.types.is_temporal(column.type):
-        kind = column.type
-        _refuse_nulls(path, column, mapping.time, "a date or time")
-        if pa.types.is_date(kind) or kind.tz is None:
-            naive = column.cast(pa.timestamp("ms"))
-            return _to_utc(_numpy(naive.cast(pa.int64())), mapping.timezone)
-        return _numpy(column.cast(pa.timestamp("ms", "UTC")).cast(pa.int64())), 0
-    texts = column.cast(pa.string()).to_pylist()
-    distinct = {text: _parse(path, row, text, mapping) for row, text in _first_rows(texts).items()}
-    time_ms = np.array([distinct[text][0] for text in texts], np.int64)
-    local = np.array([not distinct[text][1] for text in texts])
-    time_ms[local], repeated = _to_utc(time_ms[local], mapping.timezone)
-    return time_ms, repeated
-
-
-def _refuse_nulls(path: Path, column: pa.ChunkedArray, name: str, expected: str) -> None:
-    if column.null_count:
-        row = int(pc.index(column.is_null(), True).as_py()) + 1
-        raise RecordingError(f"{path}: row {row}, column {name}: nothing: expected {expected}")
-
-
-def _check_times(path: Path, time_ms: Int64, mapping: Recording) -> None:
-    """Refuse what the wire would: most often another unit, or a date typed wrongly."""
-    wrong = np.flatnonzero((time_ms <= 0) | (time_ms >= LATEST_MS))
-    if len(wrong):
-        where = f"row {wrong[0] + 1}, column {mapping.time}"
-        raise RecordingError(
-            f"{path}: {where}: {int(time_ms[wrong[0]])} ms: expected a time from 1970 to 2200"
-        )
-
-
-def _first_rows(texts: list[str | None]) -> dict[int, str | None]:
-    """Return each distinct text with the first row, from 1, in which it stands."""
-    seen: dict[str | None, int] = {}
-    for row, text in enumerate(texts, 1):
-        seen.setdefault(text, row)
-    return {row: text for text, row in seen.items()}
-
-
-def _parse(path: Path, row: int, text: str | None, mapping: Recording) -> tuple[int, bool]:
-    """Return milliseconds, UTC where the text has an offset and local otherwise, and whether it has."""
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError as error:
-        expected = "expected a date or time in ISO 8601"
-        raise RecordingError(f"{path}: row {row}, column {mapping.time}: {text!r}: {expected}") from error
-    zoned = moment.tzinfo is not None
-    aware = moment if zoned else moment.replace(tzinfo=UTC)
-    return round(aware.timestamp() * 1000), zoned
-
-
-def _to_utc(local_ms: Int64, zone: str) -> tuple[Int64, int]:
-    """Turn local times into UTC: of a time that exists twice the earlier, of one that never was the next."""
-    if zone == "UTC":
-        return local_ms, 0
-    distinct, inverse = np.unique(local_ms, return_inverse=True)
-    info, repeated = ZoneInfo(zone), np.zeros(len(distinct), bool)
-    out = np.empty(len(distinct), np.int64)
-    for i, value in enumerate(distinct.tolist()):
-        local = datetime.fromtimestamp(value / 1000, UTC).replace(tzinfo=info)
-        later = local.replace(fold=1)
-        repeated[i] = later.utcoffset() != local.utcoffset() and _exists(local)
-        out[i] = round(local.timestamp() * 1000)
-    return out[inverse], int(repeated[inverse].sum())
-
-
-def _exists(local: datetime) -> bool:
-    return local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
-
-
-def _assets(column: pa.ChunkedArray) -> tuple[tuple[str, ...], Int32]:
-    encoded = pc.fill_null(column.cast(pa.string()), "").combine_chunks().dictionary_encode()
-    return tuple(encoded.dictionary.to_pylist()), _numpy(encoded.indices).astype(np.int32)
-
-
-def _values(
-    path: Path, table: pa.Table, fleet: Fleet, mapping: Recording
-) -> tuple[Float32, dict[str, int], dict[str, int]]:
-    """Return (n, S) values, and per sensor how many are missing, and how many outside its range.
-
-    Values outside the range are passed on as they are: the kernel refuses, and counts, them again.
-    """
-    values = np.full((table.num_rows, len(fleet.sensors)), np.nan, np.float32)
-    missing, implausible = {}, {}
-    for i, sensor in enumerate(fleet.sensors):
-        if sensor.key in mapping.columns:
-            rule = mapping.columns[sensor.key]
-            values[:, i] = _converted(path, table[rule.column], rule)
-        with np.errstate(invalid="ignore"):
-            wrong = (values[:, i] < sensor.low) | (values[:, i] > sensor.high)
-        missing[sensor.key] = int(np.isnan(values[:, i]).sum())
-        implausible[sensor.key] = int(wrong.sum())
-    return values, missing, implausible
-
-
-def _converted(path: Path, column: pa.ChunkedArray, rule: Column) -> npt.NDArray[np.float64]:
-    try:
-        numbers = column.cast(pa.float64())
-    except pa.ArrowInvalid as error:
-        row, text = _first_bad(column)
-        expected = "expected a number"
-        raise RecordingError(f"{path}: row {row}, column {rule.column}: {text!r}: {expected}") from error
-    raw = pc.fill_null(numbers, float("nan")).to_numpy()
-    null = np.isin(raw, rule.nulls)
-    return np.where(null, np.nan, raw * rule.scale + rule.offset)
-
-
-def _first_bad(column: pa.ChunkedArray) -> tuple[int, str]:
-    for row, text in enumerate(column.cast(pa.string()).to_pylist(), 1):
-        try:
-            float(text if text is not None else "nan")
-        except ValueError:
-            return row, text
-    return 0, ""
-
-
-def _events(
-    table: pa.Table, mapping: Recording, named: npt.NDArray[Any], time_ms: Int64, known: Bools
-) -> list[Event]:
-    found = []
-    for rule in mapping.events:
-        for row in np.flatnonzero(_matches(table[rule.column], rule) & known).tolist():
-            moment = int(time_ms[row]) + rule.after_s * 1000
-            found.append(Event(moment, str(named[row]), rule.kind, rule.code))
-    return found
-
-
-def _inventory(
-    table: pa.Table, mapping: Recording, assets: tuple[str, ...], asset: Int32, order: Int64
-) -> Inventory:
-    """Return what the last row of each machine says that it is."""
-    last = dict(zip(asset[order].tolist(), order.tolist(), strict=True))
-    rows = pa.array(last.values(), pa.int64())
-    columns = {
-        key: table[name].take(rows).cast(pa.string()).to_pylist() for key, name in mapping.inventory.items()
-    }
-    return of_columns(
-        {assets[code]: {key: values[i] for key, values in columns.items()} for i, code in enumerate(last)}
-    )
-
-
-def _matches(column: pa.ChunkedArray, rule: EventRule) -> Bools:
-    """Return the rows of which the rule speaks; a whole number is also found where it stands as 1.0."""
-    if isinstance(rule.equals, int) and pa.types.is_floating(column.type):
-        found = pc.equal(column, float(rule.equals))
-    else:
-        found = pc.equal(column.cast(pa.string()), str(rule.equals))
-    out: Bools = pc.fill_null(found, False).to_numpy().astype(bool)
-    return out
-
-
-def _numpy(array: Any) -> Any:
-    return array.to_numpy() if isinstance(array, pa.ChunkedArray) else array.to_numpy(zero_copy_only=False)

@@ -14,8 +14,9 @@ from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory
 from models.telemetry.samples import Event, TimeSlice, limits, utc
 from simulators.dirt.dirt import CLEAN, Dirt, corrupt
-from simulators.recordings.archive import Archive
+from simulators.recordings.archive import MANIFEST, Archive
 from simulators.recordings.recording import RecordingQuality, missing_samples, read_recording, repeats
+from simulators.recordings.sources import exists
 from simulators.replay.player import Open, since
 
 _LAST_MS = np.iinfo(np.int64).max
@@ -70,9 +71,10 @@ def open_recording(
 
     Raises RecordingError where it is not there, or nothing of it lies within the span.
     """
-    if not path.exists():
+    if not exists(path):
         raise RecordingError(f"{path}: no such file or folder")
-    opened = _folder(path, fleet) if path.is_dir() else _table(path, fleet)
+    whole = path.is_dir() and ((path / MANIFEST).exists() or fleet.recording is None)
+    opened = _folder(path, fleet) if whole else _table(path, fleet)
     first, last = opened.range_ms
     if first >= last:
         raise RecordingError(f"{path}: nothing was recorded in it")
@@ -105,7 +107,7 @@ def _table(path: Path, fleet: Fleet) -> Playable:
 
 def _counted(source: Playable) -> RecordingQuality:
     """Count rows, assets and what is missing in one pass; of duplicates those within one slice."""
-    fleet, period_ms = source.fleet, source.fleet.sampling.period_s * 1000
+    fleet, period_ms = source.fleet, source.fleet.sampling.period_ms
     low, high = limits(fleet.sensors)
     rows = gaps = twice = 0
     missing, wrong = (np.zeros(len(fleet.keys), np.int64) for _ in range(2))

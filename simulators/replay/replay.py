@@ -33,14 +33,17 @@ class ReplayBatch:
 
 
 def batch_ms_of(fleet: Fleet, batch_s: int | None = None) -> int:
-    """Return the length of a batch: one sampling period unless given.
+    """Return the length of a batch: unless given one sampling period, a second at least.
 
-    Raises ConfigError where it does not divide a hop, at whose end windows close.
+    Raises ConfigError if it does not divide a hop, at whose end windows close.
     """
-    found = fleet.sampling.period_s if batch_s is None else batch_s
-    if found <= 0 or fleet.sampling.hop_s % found:
-        raise ConfigError("command line", "--batch", found, f"a divisor of {fleet.sampling.hop_s} s, one hop")
-    return found * 1000
+    found_ms = max(fleet.sampling.period_ms, 1000) if batch_s is None else batch_s * 1000
+    if found_ms <= 0 or fleet.sampling.hop_s * 1000 % found_ms:
+        expected = f"a divisor of {fleet.sampling.hop_s} s, one hop"
+        raise ConfigError(
+            "command line", "--batch", found_ms / 1000 if batch_s is None else batch_s, expected
+        )
+    return found_ms
 
 
 def batches(slices: Iterable[TimeSlice], partitions: int, batch_ms: int) -> Iterator[list[ReplayBatch]]:

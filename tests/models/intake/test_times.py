@@ -93,7 +93,7 @@ def test_a_typed_time_of_day_is_refused_and_a_typed_text_is_left_to_the_format()
     [
         ("01.03.2024 00:10", r"time_format = '%d.%m.%Y %H:%M' would read 2024-03-01 00:10:00"),
         ("1709251200000000", r"time_format = 'unix_us' would read 2024-03-01"),
-        ("12:15:00", "name both columns: time = …, date = …"),
+        ("12:15:00", "name its two columns, time and date"),
         ("soon", "time_format says how it is written"),
     ],
 )

@@ -125,10 +125,10 @@ def test_csv_gz_and_parquet_read_alike(tmp_path: Path) -> None:
         ("m1,yesterday,50,7,ok\n", r"row 1, column when: 'yesterday': expected a date or time"),
         ("m1,,50,7,ok\n", r"row 1, column when: ('None'|None|''|nothing): expected a date or time"),
         ("m1,1870-01-01T00:00:00Z,50,7,ok\n", r"row 1, column when: -?\d+ ms: expected a time from 1970"),
-        ("m1,2025-01-01,50,7,ok\nm1,2025-01-02,50,7,5,ok\n", r"not a whole CSV or Parquet table: .*2"),
+        ("m1,2025-01-01,50,7,ok\nm1,2025-01-02,50,7,5,ok\n", r"row 2: 'ok' beyond the heading: expected 5"),
         ("", r"no row"),
         ("other,2025-01-01,50,7,ok\n", r"column machine: no name like m\[0-9\]"),
-        ("m1,2025-01-01,50\n", r"not a whole CSV or Parquet table"),
+        ("m1,2025-01-01,50\n", r"row 1: 3 fields, 'm1,2025-01-01,50': expected 5"),
     ],
 )
 def test_a_bad_row_is_refused_by_file_row_and_column(tmp_path: Path, text: str, reason: str) -> None:

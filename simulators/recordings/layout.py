@@ -1,0 +1,316 @@
+"""How a fleet file says that tables are laid out: parts of columns become rows of machines and sensors."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.errors import RecordingError
+from models.fleet.fleet import Fleet
+from models.fleet.recording import EventFile, Recording, TextTable
+from models.intake.local_clock import LocalClock
+from models.intake.numbers import NumberReader
+from models.intake.readings import Rows, spread
+from models.intake.times import DAY_MS, LATEST_MS, Int64, Times, native_times, parse_times, why_not
+from models.telemetry.samples import utc
+from simulators.recordings.rejects import Rejects, shortened
+from simulators.recordings.sources import Source
+from simulators.recordings.tables import as_text
+from simulators.recordings.text_table import Chunk, Heading
+from streams.wire.validation import MAX_NAME
+
+Int32 = npt.NDArray[np.int32]
+Float64 = npt.NDArray[np.float64]
+_POINT = "\x00point"
+
+
+class Names:
+    """The machines of a recording: a number for each name, in the order in which they are first seen."""
+
+    def __init__(self) -> None:
+        self.all: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, name: str) -> int:
+        """Return the number of a name."""
+        if name not in self._numbers:
+            self._numbers[name] = len(self.all)
+            self.all.append(name)
+        return self._numbers[name]
+
+    def numbers(self, column: pa.Array) -> Int32:
+        """Return the numbers of names (n,); -1 where there is none."""
+        encoded = as_text(column).dictionary_encode()
+        names = encoded.dictionary.to_pylist()
+        table = [self.number(name) if name and len(name) <= MAX_NAME else -1 for name in names]
+        codes = pc.fill_null(encoded.indices, len(table)).to_numpy(zero_copy_only=False)
+        return np.array([*table, -1], np.int32)[codes]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of sensors, and the columns that they were made of, for events and inventory.
+
+    In a long layout ``points`` and ``point_values`` (n,) are what each row is of, and what it says.
+    """
+
+    chunk: Chunk
+    rows: Rows
+    points: pa.StringArray | None = None
+    point_values: pa.Array | None = None
+
+
+class Clock:
+    """Reads the times of tables: UTC milliseconds, with a name for what is none."""
+
+    def __init__(self, form: TextTable, time: str, date: str, period_ms: int) -> None:
+        self.form, self._time, self._date = form, time, date
+        self._local = LocalClock(form, period_ms)
+
+    @property
+    def repeated(self) -> int:
+        """How many local times existed twice."""
+        return self._local.repeated
+
+    def read(self, chunk: Chunk, rejects: Rejects, column: str = "") -> tuple[Times, Chunk]:
+        """Return the times of rows, local where they have no offset, and those rows that have one."""
+        name = column or self._time
+        times = self._parsed(chunk, name)
+        wrong = np.flatnonzero(times.bad)
+        if len(wrong):
+            text = self._texts(chunk, name)[int(wrong[0])].as_py()
+            said = "nothing" if not text else shortened(text)
+            why = why_not(text, self.form)
+            if chunk.row[wrong[0]] <= 2 and "would read" not in why and "two columns" not in why:
+                why += "; units_rows passes over rows under the heading"
+            place = f"{chunk.place(int(wrong[0]), name)}: {said}: {why}"
+            rejects.reject(self.form.on_bad, "rows without a time", place, len(wrong))
+        far = np.flatnonzero(~times.bad & ((times.time_ms <= 0) | (times.time_ms >= LATEST_MS)))
+        if len(far):
+            at = int(far[0])
+            place = f"{chunk.place(at, name)}: {int(times.time_ms[at])} ms"
+            text = f"{place}: expected a time from 1970 to 2200; time_format says how it is written"
+            rejects.reject(self.form.on_bad, "times before 1970 or after 2200", text, len(far))
+        good = np.flatnonzero(~times.bad & (times.time_ms > 0) & (times.time_ms < LATEST_MS))
+        if len(good) == len(chunk):
+            return times, chunk
+        return Times(times.time_ms[good], times.zoned[good], times.bad[good]), chunk.take(good)
+
+    def to_utc(self, times: Times, series: Int64) -> Int64:
+        """Return UTC milliseconds (n,)."""
+        time_ms, local = times.time_ms.copy(), np.flatnonzero(~times.zoned)
+        if len(local):
+            time_ms[local] = self._local.to_utc(time_ms[local], series[local])
+        return time_ms
+
+    def _parsed(self, chunk: Chunk, name: str) -> Times:
+        try:
+            typed = None if self._date else native_times(chunk.columns[name])
+        except ValueError as error:
+            said = f"{chunk.place(0, name)}: {error}: name both columns: time = …, date = …"
+            raise RecordingError(said) from error
+        return typed or parse_times(self._texts(chunk, name), self.form)
+
+    def _texts(self, chunk: Chunk, name: str) -> pa.StringArray:
+        texts = as_text(chunk.columns[name])
+        if not self._date:
+            return pc.if_else(pc.equal(texts, ""), None, texts)
+        return pc.binary_join_element_wise(as_text(chunk.columns[self._date]), texts, " ")
+
+
+def name_in(source: Source, pattern: str | None, group: str) -> str | None:
+    """Return what a file's path says by a pattern, None if that is not asked.
+
+    Raises RecordingError if the path does not fit.
+    """
+    if pattern is None or group not in re.compile(pattern).groupindex:
+        return None
+    found = re.search(pattern, source.name)
+    if found is None or not found[group]:
+        expected = f"expected a path like file_pattern = {pattern!r}"
+        raise RecordingError(f"{source.shown}: {source.name!r} names no {group}: {expected}")
+    return found[group]
+
+
+def machines_of(table: Recording | EventFile, chunk: Chunk, names: Names, rejects: Rejects) -> Int32:
+    """Return the number of each row's machine, -1 where there is none."""
+    fixed = table.asset_name or name_in(chunk.source, table.file_pattern, "asset")
+    if fixed:
+        return np.full(len(chunk), names.number(fixed), np.int32)
+    found = names.numbers(chunk.columns[table.asset])
+    nobody = np.flatnonzero(found < 0)
+    if len(nobody):
+        name = (as_text(chunk.columns[table.asset])[int(nobody[0])].as_py() or "")[: MAX_NAME + 1]
+        said = f"{len(name)} characters and more" if len(name) > MAX_NAME else "nothing"
+        expected = f"expected the name of a machine, of at most {MAX_NAME} characters"
+        text = f"{chunk.place(int(nobody[0]), table.asset)}: {said}: {expected}"
+        rejects.reject(table.on_bad, "rows without a machine", text, len(nobody))
+    return found
+
+
+class Layout:
+    """Turns parts of a recording's files into rows of sensors; counts what is left out, in ``rejects``."""
+
+    def __init__(self, fleet: Fleet, mapping: Recording, rejects: Rejects) -> None:
+        self.fleet, self.mapping, self.rejects, self.names = fleet, mapping, rejects, Names()
+        self.clock = Clock(mapping, mapping.time, mapping.date, fleet.sampling.period_ms)
+        keys = {key: i for i, key in enumerate(fleet.keys)}
+        self._readers = {
+            keys[key]: NumberReader(mapping, column, fleet.sensors[keys[key]].unit)
+            for key, column in mapping.columns.items()
+        }
+        self._sensors = {reader.column.column: sensor for sensor, reader in self._readers.items()}
+        self._heading_pattern = re.compile(mapping.heading_pattern) if mapping.heading_pattern else None
+        self.seen: Counter[str] = Counter()
+        self.there: dict[str, None] = {}
+        extra = [*mapping.inventory.values(), *(r.column for r in mapping.events)]
+        self._extra = {*extra, *(r.code_column for r in mapping.events if r.code_column)}
+
+    @property
+    def heading(self) -> Heading:
+        """What a file's heading has to have."""
+        mapping = self.mapping
+        needed = [mapping.time, mapping.date, mapping.asset, mapping.point, mapping.value]
+        return Heading(tuple(name for name in needed if name), self._is_meant)
+
+    def _is_meant(self, name: str) -> bool:
+        if name in self._extra or self.mapping.value:
+            return True
+        if self._heading_pattern is not None:
+            return self._heading_pattern.fullmatch(name) is not None
+        return name in self._sensors
+
+    def blocks(self, chunk: Chunk) -> Iterator[Block]:
+        """Yield the rows of a part, one block, or one for each machine that headings name."""
+        times, chunk = self.clock.read(chunk, self.rejects)
+        self.there |= dict.fromkeys(n for n in chunk.columns if not n.startswith("\x00"))
+        if self._heading_pattern is not None:
+            yield from self._by_heading(times, chunk)
+            return
+        asset = machines_of(self.mapping, chunk, self.names, self.rejects)
+        if self.mapping.value:
+            yield self._long(times, chunk, asset)
+        else:
+            yield self._row_block(times, chunk, asset, self._wide(chunk, {n: n for n in chunk.columns}))
+
+    def _by_heading(self, times: Times, chunk: Chunk) -> Iterator[Block]:
+        """Yield a block for each machine of the headings; one if the pattern names points alone."""
+        machines: dict[str, dict[str, str]] = {}
+        shared = [name for name in chunk.columns if name in self._extra]
+        for name in chunk.columns:
+            found = self._heading_pattern.fullmatch(name) if self._heading_pattern else None
+            if found and name not in self.heading.needed:
+                groups = found.groupdict()
+                point = groups.get("point") or next(iter(self._sensors))
+                machines.setdefault(groups.get("asset") or "", {})[point] = name
+        for machine, points in machines.items():
+            if machine:
+                asset = np.full(len(chunk), self.names.number(machine), np.int32)
+            else:
+                asset = machines_of(self.mapping, chunk, self.names, self.rejects)
+            own = {point: chunk.columns[name] for point, name in points.items()}
+            part = Chunk(chunk.source, chunk.row, {**{n: chunk.columns[n] for n in shared}, **own})
+            yield self._row_block(times, part, asset, self._wide(part, points))
+
+    def _wide(self, chunk: Chunk, shown: dict[str, str]) -> Float64:
+        values = np.full((len(chunk), len(self.fleet.keys)), np.nan)
+        for point, sensor in self._sensors.items():
+            if point in chunk.columns:
+                self.seen[point] += 1
+                values[:, sensor] = self._numbers(sensor, chunk, point, shown.get(point, point))
+        return values
+
+    def _long(self, times: Times, chunk: Chunk, asset: Int32) -> Block:
+        value, fixed = self.mapping.value, name_in(chunk.source, self.mapping.file_pattern, "point")
+        points = pa.array([fixed] * len(chunk)) if fixed else as_text(chunk.columns[self.mapping.point])
+        encoded = pc.fill_null(points, "").dictionary_encode()
+        known = encoded.dictionary.to_pylist()
+        code = encoded.indices.to_numpy(zero_copy_only=False)
+        self.seen.update(known)
+        sensor = np.array([self._sensors.get(point, -1) for point in known], np.int32)[code]
+        self._say_strange(chunk, known, sensor)
+        numbers = np.full(len(chunk), np.nan)
+        for one in np.unique(sensor[sensor >= 0]).tolist():
+            rows = np.flatnonzero(sensor == one)
+            numbers[rows] = self._numbers(one, chunk.take(rows), value, value)
+        series = asset.astype(np.int64) * len(self.fleet.keys) + sensor
+        values = spread(sensor, numbers, len(self.fleet.keys))
+        block = self._row_block(times, chunk.with_column(_POINT, points), asset, values, series)
+        return replace(block, points=block.chunk.columns[_POINT], point_values=block.chunk.columns[value])
+
+    def _say_strange(self, chunk: Chunk, points: list[str], sensor: Int32) -> None:
+        strange = np.flatnonzero(sensor < 0)
+        rules = {rule.column for rule in self.mapping.events}
+        other = [point for i, point in enumerate(points) if point not in self._sensors and point not in rules]
+        if len(strange) and other:
+            text = f"{chunk.source.shown}: {shortened(other[0])} is in no recording.columns"
+            self.rejects.leave_out("readings of other points", text, len(strange))
+
+    def _numbers(self, sensor: int, chunk: Chunk, name: str, shown: str) -> Float64:
+        reader, column = self._readers[sensor], chunk.columns[name]
+        kind = column.type
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+            raw = (
+                column.cast(pa.float64(), safe=False)
+                if not pa.types.is_boolean(kind)
+                else column.cast(pa.int8()).cast(pa.float64())
+            )
+            return reader.scaled(pc.fill_null(raw, float("nan")).to_numpy(zero_copy_only=False))
+        if pa.types.is_temporal(kind):
+            raise RecordingError(
+                f"{chunk.place(0, shown)}: {column[0].as_py()}: expected a number, not a time"
+            )
+        found = reader.read(column)
+        wrong = np.flatnonzero(found.bad)
+        if len(wrong):
+            text = str(column[int(wrong[0])].as_py())
+            said = f"{chunk.place(int(wrong[0]), shown)}: {shortened(text)}: {reader.why_not(text)}"
+            self.rejects.reject(
+                self.mapping.on_bad,
+                f"values of {self.fleet.keys[sensor]} that are no number",
+                said,
+                len(wrong),
+            )
+        return found.values
+
+    def _row_block(
+        self, times: Times, chunk: Chunk, asset: Int32, values: Float64, series: Int64 | None = None
+    ) -> Block:
+        time_ms = self.clock.to_utc(times, asset.astype(np.int64) if series is None else series)
+        keep = np.flatnonzero((asset >= 0) & self._meant(chunk, time_ms))
+        rows = Rows(asset, time_ms, values)
+        return Block(chunk, rows) if len(keep) == len(rows) else Block(chunk.take(keep), rows.take(keep))
+
+    def _meant(self, chunk: Chunk, time_ms: Int64) -> npt.NDArray[np.bool_]:
+        """Return which rows lie within the days that the fleet file says."""
+        days, epoch = time_ms // DAY_MS, np.datetime64(0, "D")
+        inside = np.ones(len(time_ms), bool)
+        for day, good in ((self.mapping.earliest, days.__ge__), (self.mapping.latest, days.__le__)):
+            if day is not None:
+                inside &= good(int((np.datetime64(day) - epoch).astype(int)))
+        out = np.flatnonzero(~inside)
+        if len(out):
+            text = f"{chunk.place(int(out[0]), self.mapping.time)}: {utc(int(time_ms[out[0]]))}"
+            self.rejects.leave_out("rows before earliest or after latest", text, len(out))
+        return inside
+
+    def check_seen(self, shown: str) -> None:
+        """Raise RecordingError if a column was in no file; say which points no row was of."""
+        absent = [name for name in self._sensors if not self.seen[name]]
+        if not absent:
+            return
+        if not self.mapping.value and self._heading_pattern is None:
+            there = ", ".join(self.there)
+            raise RecordingError(f"{shown}: no column {absent[0]!r}: there are {there[:500]}")
+        if len(absent) == len(self._sensors):
+            there = ", ".join(map(repr, [*self.seen][:20])) or ", ".join(self.there)
+            raise RecordingError(f"{shown}: no point {absent[0]!r}: there are {there}")
+        for name in absent:
+            self.rejects.leave_out("points that no row is of", f"{name!r}")
