@@ -12,7 +12,7 @@ EMBEDDED := "not influx and not kafka and not faults"
 BESIDE := -n 2 --dist loadfile
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka faults lint format types layers compose bench notebook simulator-report keys house pictures lock clean
+.PHONY: help setup demo test test-influx test-kafka faults cases lint format types layers compose bench notebook simulator-report keys house pictures lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ test-kafka: setup ## faults and security on a real Apache Kafka: its address, a 
 
 faults: setup ## every fault on Apache Kafka and the embedded broker; a table, and .chillcast/faults.json
 	@exec $(BIN)/python -m tests.kafka.faults
+
+cases: setup ## run field data as people have it (../shared/cases); prints what came out, and .chillcast/cases.json
+	@exec $(BIN)/python -m tests.cases
 
 # whether an import is of the project depends on which folders there are, which ruff's cache does not notice
 lint: setup ## ruff: rules and format

@@ -26,7 +26,7 @@ def contradictions(fleet: Fleet, source: str) -> list[ConfigError]:
 
 def _times(fleet: Fleet) -> Wrong:
     sampling = fleet.sampling
-    if sampling.hop_s % sampling.period_s:
+    if sampling.hop_s * 1000 % sampling.period_ms:
         yield "sampling.hop_s", sampling.hop_s, "a multiple of sampling.period_s"
     for i, length_s in enumerate(sampling.windows_s):
         if length_s % sampling.hop_s:

@@ -51,7 +51,8 @@ class Names:
         names = encoded.dictionary.to_pylist()
         table = [self.number(name) if name and len(name) <= MAX_NAME else -1 for name in names]
         codes = pc.fill_null(encoded.indices, len(table)).to_numpy(zero_copy_only=False)
-        return np.array([*table, -1], np.int32)[codes]
+        found: Int32 = np.array([*table, -1], np.int32)[codes]
+        return found
 
 
 @dataclass(frozen=True)
@@ -241,7 +242,7 @@ class Layout:
             rows = np.flatnonzero(sensor == one)
             numbers[rows] = self._numbers(one, chunk.take(rows), value, value)
         series = asset.astype(np.int64) * len(self.fleet.keys) + sensor
-        values = spread(sensor, numbers, len(self.fleet.keys))
+        values = spread(sensor, numbers, len(self.fleet.keys)).astype(np.float64)
         block = self._row_block(times, chunk.with_column(_POINT, points), asset, values, series)
         return replace(block, points=block.chunk.columns[_POINT], point_values=block.chunk.columns[value])
 
