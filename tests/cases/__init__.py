@@ -1,1 +1,1 @@
-"""Field data as people have it: small inputs of ../shared/cases, what comes out of each, and whether it is right."""
+"""Field data as people have it (../shared/cases): what comes out of each, and whether it is right."""

@@ -23,7 +23,7 @@ SHARED = Path(os.environ.get("CHILLCAST_CASES", Path(__file__).parents[2].parent
 
 @dataclass(frozen=True)
 class Case:
-    """``run`` is given the folder of the cases and says what came out; right is what ``expected`` finds in it."""
+    """``run`` is given the folder of a case and says what came out; it is right if ``expected`` is in it."""
 
     name: str
     run: Callable[[Path], str]
@@ -59,7 +59,7 @@ def fleet_with(
     columns: Mapping[str, Mapping[str, Any]] | None = None,
     sensors: Mapping[str, Any] | None = None,
 ) -> Fleet:
-    """Return a case's fleet with other keys of [recording] (None takes one away), of columns and of sensors."""
+    """Return a case's fleet with other keys of [recording] (None takes one away), columns and sensors."""
     raw = tomllib.loads((folder / toml).read_text(encoding="utf-8"))
     recording = {**raw["recording"], **keys}
     raw["recording"] = {key: value for key, value in recording.items() if value is not None}
@@ -100,7 +100,7 @@ def held(found: Recorded) -> str:
 
 
 def features(file: str, *names: str, **keys: Any) -> Callable[[Path], str]:
-    """Return what says the least and largest value of features over all windows but the first, and the gaps."""
+    """Return what says the range of features over all windows but the first, and their gaps."""
     sensors = keys.pop("sensors", None)
 
     def run(folder: Path) -> str:
