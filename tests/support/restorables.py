@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from models.adaptation.drift import ScoreDrift
 from models.adaptation.online import OnlineRisk, Pending
 from models.adaptation.online import Remembered as Waiting
+from models.adaptation.score_adaptation import ScoreAdaptation
 from models.alerting.policy import HysteresisPolicy, Remembered, SharePolicy
 from models.features.quality import QualityMonitor
 from models.features.snapshot import Loader
@@ -24,6 +25,7 @@ from models.fleet.fleet import Alerting
 from streams.records import Assignment
 from streams.stage import Incoming, Outgoing
 from streams.stages.admission import Admission
+from streams.stages.cases import Cases
 from streams.stages.features import FeatureStage
 from streams.stages.risk import RiskStage
 from streams.wire import codec
@@ -299,7 +301,7 @@ RESTORABLES = (
     *(
         Restorable(
             f"risk by {name}, {'several champions' if promotes else 'one champion'}",
-            (RiskStage,),
+            (RiskStage, Cases, ScoreAdaptation),
             functools.partial(Succession, alerting),
             st.builds(functools.partial(scored, promotes=promotes), SEEDS, st.sampled_from([3, 12, 24])),
         )

@@ -129,15 +129,15 @@ def test_the_adapted_risk_follows_the_labels_and_the_champions_stays(toy: Traine
 
 def test_a_label_teaches_when_its_horizon_has_passed_and_not_before(toy: Trained, stage: RiskStage) -> None:
     feed(stage, *days_of(toy, [0]), watermark(7 * 24 - 1))
-    assert len(stage.pending) == 1
+    assert len(stage.adaptation.pending) == 1
     feed(stage, watermark(7 * 24))
-    assert len(stage.pending) == 0
-    assert stage.online.intercept < 0
+    assert len(stage.adaptation.pending) == 0
+    assert stage.adaptation.online.intercept < 0
 
 
 def test_only_one_window_a_day_is_a_lesson(toy: Trained, stage: RiskStage) -> None:
     feed(stage, *days_of(toy, range(1, 49)))
-    assert len(stage.pending) == 2
+    assert len(stage.adaptation.pending) == 2
 
 
 def test_a_case_opens_with_its_explanation(toy: Trained, stage: RiskStage) -> None:
@@ -167,7 +167,7 @@ def test_a_case_closes_when_its_risk_has_gone_for_two_days(toy: Trained, stage: 
     assert {one.stage for one in found} <= {"update"}
     (closed,) = alerts(feed(stage, *days_of(toy, [4 + 48])))
     assert (closed.stage, closed.reason, closed.opened_ms) == ("closed", "cleared", START_MS + 3 * HOUR_MS)
-    assert stage.cases == {}
+    assert stage.cases.open == {}
 
 
 def test_a_shutdown_closes_the_case_of_its_machine_alone(toy: Trained, stage: RiskStage) -> None:
@@ -175,14 +175,14 @@ def test_a_shutdown_closes_the_case_of_its_machine_alone(toy: Trained, stage: Ri
     feed(stage, *(window(toy, hour, hot) for hour in (1, 2, 3)))
     (closed,) = alerts(feed(stage, trip(4, "a")))
     assert (closed.asset, closed.reason, closed.time_ms) == ("a", "event", START_MS + 4 * HOUR_MS)
-    assert list(stage.cases) == ["b"]
+    assert list(stage.cases.open) == ["b"]
 
 
 @pytest.mark.parametrize("kind", ["cycling", "maintenance", "restart", "override"])
 def test_other_events_close_nothing(toy: Trained, stage: RiskStage, kind: str) -> None:
     feed(stage, *days_of(toy, [1, 2, 3], s0=2.5))
     assert feed(stage, trip(4, kind=kind)) == []
-    assert list(stage.cases) == ["a"]
+    assert list(stage.cases.open) == ["a"]
 
 
 def test_a_shutdown_of_a_machine_never_seen_says_nothing(stage: RiskStage) -> None:

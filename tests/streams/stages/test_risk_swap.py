@@ -104,13 +104,13 @@ def test_what_was_learnt_of_a_champion_is_not_held_against_its_successor(
     stage = opened(toy, pool)
     list(stage.process([at(0, window(toy, 0, {"a": toy.vector()})), at(1, watermark(8 * 24))]))
     list(stage.process([at(2, window(toy, 9 * 24, {"a": toy.vector()}))]))
-    assert stage.online.intercept != 0
-    assert len(stage.pending) == 1
+    assert stage.adaptation.online.intercept != 0
+    assert len(stage.adaptation.pending) == 1
     pool.promote("2", models["2"])
     stage.before_batch(3, seen=False)
     (found,) = scores(list(stage.process([at(3, window(toy, 9 * 24 + 1, {"a": toy.vector()}))])))
     np.testing.assert_allclose(found.adapted, found.risk[:, -1], rtol=1e-9)
-    assert len(stage.pending) == 0
+    assert len(stage.adaptation.pending) == 0
 
 
 def test_what_was_forgotten_with_a_champion_is_not_known_after_a_restart(
@@ -124,13 +124,13 @@ def test_what_was_forgotten_with_a_champion_is_not_known_after_a_restart(
     list(stage.process([at(0, window(toy, 0, {"b": toy.vector()})), at(1, watermark(8 * 24))]))
     topic = list(Snapshots("s", stage.identity).write(stage.delta(), 2))
     stage, snapshots = reopened(toy, pool, assigned, topic)
-    assert len(stage.drift.remember("b")) == 1
+    assert len(stage.adaptation.drift.remember("b")) == 1
     pool.promote("2", models["2"])
     assigned += assignments_of(stage.before_batch(2, seen=False))
     list(stage.process([at(2, window(toy, 9 * 24, {"a": toy.vector()}))]))
     topic += snapshots.write(stage.delta(), 3)
     successor, _ = reopened(toy, pool, assigned, topic)
-    assert successor.drift.remember("b") == stage.drift.remember("b") == []
+    assert successor.adaptation.drift.remember("b") == stage.adaptation.drift.remember("b") == []
 
 
 def test_what_was_learnt_of_a_champion_that_is_lost_is_not_held_against_its_successor(

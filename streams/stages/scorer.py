@@ -1,0 +1,95 @@
+"""Which version scores a window, and what it says: a function of the window's offset alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from models.errors import ModelError
+from models.features.kernel import Windows
+from models.fleet.fleet import Fleet
+from models.registry.promotion import CHALLENGER, CHAMPION
+from models.risk.model_set import level_of
+from streams.champions.assignments import Schedule
+from streams.champions.model_pool import ROLES, Candidate, ModelPool
+from streams.records import Assignment, Scores
+
+
+class Scorer:
+    """Scores windows with the champion of their offset, and beside it with the challenger.
+
+    ``assignments`` are those recorded of the partition. What is promoted later begins between batches.
+    ``assignment`` is the champion's, None for one that was never recorded; there is a ``champion`` once a
+    message was processed.
+    """
+
+    def __init__(self, fleet: Fleet, pool: ModelPool, assignments: Iterable[Assignment]) -> None:
+        self.fleet, self.pool, self.schedule = fleet, pool, Schedule(assignments)
+        self.assignment: Assignment | None = None
+        self.champion: Candidate | None = None
+        self._rival: Assignment | None = None
+        self._challenger: Candidate | None = None
+        self._levels: Counter[str] = Counter()
+
+    @property
+    def named(self) -> Assignment | Candidate | None:
+        """Whose scores these are, by name: another may stand in for a version that is lost."""
+        return self.assignment or self.champion
+
+    def begin(self, offset: int, *, seen: bool) -> list[Assignment]:
+        """Let who is ready for a role begin at ``offset``; what was decided of messages seen still holds."""
+        begun = []
+        for role in ROLES:
+            ready, now = self.pool.ready(role), self.schedule.at(offset, role)
+            fixed = seen and (now is not None or role != CHAMPION)
+            if ready is not None and not fixed and (now is None or not ready.is_of(now)):
+                begun.append(ready.begins(role, offset))
+                self.schedule.add(begun[-1])
+        return begun
+
+    def take_over(self, offset: int) -> bool:
+        """Let whoever is to score the message at ``offset`` do so; return whether a champion took over."""
+        assignment = self.schedule.at(offset, CHAMPION)
+        installs = self.champion is None or assignment != self.assignment
+        if installs:
+            self._install(assignment)
+        rival = self.schedule.at(offset, CHALLENGER)
+        if rival != self._rival:
+            self._rival, self._challenger = rival, self.pool.candidate(rival) if rival else None
+        return installs
+
+    def resume(self, assignment: Assignment) -> None:
+        """Make the version of an assignment the champion again."""
+        self.schedule.add(assignment)
+        self._install(assignment)
+
+    def score(self, windows: Windows) -> Scores:
+        """Return what the champion says of windows."""
+        if self.champion is None:
+            raise ModelError("no champion: expected one that is ready before the first message")
+        out = self._scores(self.champion, windows)
+        self._levels.update(level_of(out.scored_by[code]) for code in windows.asset.tolist())
+        return out
+
+    def shadow(self, windows: Windows) -> Scores | None:
+        """Return what the challenger says of the same windows, None where there is none."""
+        rival, champion = self._challenger, self.champion
+        if rival is None or champion is None or rival.version == champion.version:
+            return None
+        return self._scores(rival, windows)
+
+    def take_levels(self) -> Counter[str]:
+        """Return how many windows each level of the model set has scored since the last call."""
+        out, self._levels = self._levels, Counter()
+        return out
+
+    def _install(self, assignment: Assignment | None) -> None:
+        self.assignment = assignment
+        found = self.pool.candidate(assignment) if assignment else self.pool.ready(CHAMPION)
+        self.champion = found or self.champion
+
+    def _scores(self, who: Candidate, windows: Windows) -> Scores:
+        risks = who.models.score(windows.assets, windows.asset, windows.values)
+        keys = (windows.assets, windows.asset, windows.end_ms, windows.revision)
+        plain, scored_by = risks[:, self.fleet.horizon], who.models.scored_by(windows.assets)
+        return Scores(who.version, self.fleet.horizons_d, *keys, risks, plain, scored_by)
