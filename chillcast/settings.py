@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from models.errors import ConfigError, UnknownKeyError
 from models.fleet.config import expects, faults, means, named, refuse, suggestion
 from streams.kafka.connection import Connection, Security
+from streams.redaction import MASK, credentials_of, redact
 
 PREFIX = "CHILLCAST_"
 _OTHERS = frozenset({"CACHE", "CHROMIUM", "INFLUXD", "KAFKA_HOME"})  # of tools; those of tests begin so:
@@ -26,7 +28,8 @@ _PROTOCOLS = {
     "sasl-tls": "SASL_SSL",
     "sasl-plaintext-insecure": "SASL_PLAINTEXT",
 }
-_HIDDEN = "**********"
+_HIDDEN = MASK
+_SECRET = re.compile(r"(?i)token|passw|secret|api_?key|credential|access_key")
 
 
 def _whole(secret: SecretStr) -> SecretStr:
@@ -205,6 +208,7 @@ def read_settings(**given: Any) -> Settings:
     models.errors.ConfigError: command line: --partitions = 0: expected a whole number at least 1 and ...
     """
     options = {name: value for name, value in given.items() if value is not None}
+    redact.keep(_secrets({**os.environ, **options}))
     wrong: list[ConfigError] = list(_unknown(os.environ))
     try:
         settings = Settings(**options)
@@ -215,6 +219,17 @@ def read_settings(**given: Any) -> Settings:
         wrong += _inconsistent(settings)
     refuse(wrong)
     return settings
+
+
+def _secrets(given: Mapping[str, Any]) -> Iterable[str]:
+    """Yield what must not be shown: secrets by name, values of misspelt settings, credentials."""
+    settings = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name, value in given.items():
+        is_ours, text = name.upper().startswith(PREFIX), str(value)
+        misspelt = is_ours and name.upper() not in settings and name.removeprefix(PREFIX) not in _OTHERS
+        if _SECRET.search(name) or (misspelt and not name.startswith(_TESTS)):
+            yield text
+        yield from credentials_of(text, bare=is_ours or name.islower())
 
 
 def _unknown(environment: Mapping[str, str]) -> Iterable[UnknownKeyError]:

@@ -18,6 +18,7 @@ from chillcast.cli import models as model_commands
 from chillcast.cli.options import SHIPPED, AsJson, Broker, FleetName, Home, need, opened, show
 from chillcast.settings import find_file, read_settings
 from chillcast.terminal import logs
+from chillcast.terminal.guarded import guard_output
 from chillcast.terminal.plotting import keep_cache_under
 from chillcast.terminal.reporter import Reporter
 from models.errors import ChillcastError, ConfigError
@@ -73,6 +74,7 @@ def main() -> None:
     Such are those that chillcast raises on purpose, and files that cannot be read or written. SIGTERM ends a
     command as Ctrl-C does, so that it stops what it started.
     """
+    guard_output()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()

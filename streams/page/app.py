@@ -28,6 +28,7 @@ from streams.page.answers import Answer, Current, Shared
 from streams.page.chart import Chart, draw
 from streams.page.guards import LOOPBACK, AllowedHosts, SecureHeaders
 from streams.page.views import Overview, read_machine, read_overview
+from streams.redaction import redact
 from streams.stores.store import Reader
 
 _FOLDER = Path(__file__).parent
@@ -86,7 +87,7 @@ class Page:
 
     async def unavailable(self, request: Request, error: Exception) -> Response:
         """Say what is wrong with the store."""
-        return self._problem(request, 503, "The store does not answer", str(error))
+        return self._problem(request, 503, "The store does not answer", redact(str(error)))
 
     async def refused(self, request: Request, error: HTTPException) -> Response:
         """Say why a request is not answered: a wrong parameter, or no such page."""

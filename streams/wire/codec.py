@@ -16,6 +16,7 @@ from models.features.kernel import Windows
 from models.registry.promotion import Promotion
 from models.telemetry.samples import Event, Samples
 from streams.records import Alert, Assignment, Control, DeadLetter, Drift, Sample, Scores, Watermark
+from streams.redaction import redact
 from streams.stage import Incoming, Outgoing
 from streams.wire import blocks
 from streams.wire import validation as checks
@@ -130,7 +131,7 @@ def control(topic: str, record: Control) -> Outgoing:
 def letter(message: Incoming, reason: str) -> DeadLetter:
     """Return the dead letter of a message; the payload is cut at 64 kB."""
     return DeadLetter(
-        reason=checks.clip(reason, 2000),
+        reason=checks.clip(redact(reason), 2000),
         topic=message.topic,
         partition=message.partition,
         offset=message.offset,
