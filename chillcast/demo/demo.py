@@ -109,11 +109,11 @@ def _run(
     settings: Settings, fleet: Fleet, scenario: Scenario, replay_days: int, reporter: Reporter
 ) -> DemoResult:
     started, plan = time.monotonic(), DemoSpan.of_scenario(scenario, replay_days)
-    warm_ms = fleet.sampling.windows_s[-1] * 1000
-    expectation = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
+    warm_ms = fleet.sampling.reach_s * 1000
+    normal = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
     simulation = Simulation(scenario, fleet)
     slices = Remembering(simulation.delivered(), warm_ms)
-    history = History(fleet, slices, expectation)
+    history = History(fleet, slices, *(normal.parts if normal else ()))
     training = TrainingPlan(fleet=fleet, start_ms=plan.start_ms, until_ms=plan.until_ms, seed=scenario.seed)
     fitted = learn(training, history, reporter)
     version = enrol(fitted, fleet, settings, source=scenario.name, seed=scenario.seed, reporter=reporter)

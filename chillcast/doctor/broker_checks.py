@@ -102,7 +102,7 @@ def _retention(subject: Subject) -> Finding:
     if topic not in subject.cluster.topics():
         return Finding("skipped", "retention", f"topic {topic} does not exist yet")
     config = subject.cluster.config(topic)
-    needed_s = max(fleet.sampling.windows_s) + fleet.sampling.lateness_s
+    needed_s = fleet.sampling.reach_s + fleet.sampling.lateness_s
     return _judged_retention(topic, config, needed_s)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
-from models.features.expectation import Expectation, fit_expectation
+from models.features.expectation_fit import FittedExpectation, fit_expectation
 from models.fleet.fleet import Fleet
 from models.learning.fitting import Fitted, fit
 from models.learning.history import WindowSource
@@ -40,7 +40,7 @@ class Remembering:
 
 def expect(
     fleet: Fleet, slices: Iterable[TimeSlice], until_ms: int, reporter: Reporter
-) -> Expectation | None:
+) -> FittedExpectation | None:
     """Fit what the fleet's sensors should read, on the slices that end at or before ``until_ms``."""
     if not fleet.expectation:
         return None

@@ -154,9 +154,9 @@ def _fitted(request: ReplayRequest, recorded: Playable, reporter: Reporter) -> F
         raise RecordingError(
             f"{request.path}: no event to learn from: see [[recording.events]] of the fleet file"
         )
-    expectation = expect(fleet, recorded.slices(), until_ms, reporter)
+    normal = expect(fleet, recorded.slices(), until_ms, reporter)
     before = takewhile(lambda part: part.end_ms <= until_ms, _cut(recorded, until_ms))
-    history = History(fleet, before, expectation)
+    history = History(fleet, before, *(normal.parts if normal else ()))
     plan = TrainingPlan(fleet=fleet, start_ms=quality.from_ms, until_ms=until_ms, seed=request.seed)
     return learn(plan, history, reporter)
 

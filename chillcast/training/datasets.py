@@ -18,7 +18,7 @@ from chillcast.settings import Settings, find_file
 from chillcast.terminal.reporter import Reporter
 from chillcast.training.truth import keep_truth
 from models.errors import ConfigError, ModelError
-from models.features.expectation import Expectation
+from models.features.expectation import Expectation, Fold
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import Inventory, read_inventory
 from models.learning.history import History
@@ -81,7 +81,7 @@ def backfill(
 ) -> dict[str, Any]:
     """Land a past in the feature store, through the kernel that serves the stream."""
     fleet, store = past.fleet, feature_store(settings, past.fleet)
-    history = History(fleet, (), _expectation(settings, past, expect_until, reporter))
+    history = History(fleet, (), *_expectation(settings, past, expect_until, reporter))
     schema = stored_schema(history.schema)
     store.describe(schema, history.expectation)
     source, windows, events = past.open(), 0, 0
@@ -108,17 +108,19 @@ def backfill(
 
 def _expectation(
     settings: Settings, past: HistorySource, expect_until: str | None, reporter: Reporter
-) -> Expectation | None:
+) -> tuple[Expectation | None, Sequence[Fold]]:
     """Learn what is normal from the past's beginning, else take what the champion expects."""
     if not past.fleet.expectation:
-        return None
+        return None, ()
     if expect_until is None:
         try:
-            return load_expectation(champion(settings.home_path / "bundles" / past.fleet.name)[1])
+            return load_expectation(champion(settings.home_path / "bundles" / past.fleet.name)[1]), ()
         except ModelError as error:
             expected = f"a date up to which what is normal is learnt ({error})"
             raise ConfigError("command line", "--expect-until", None, expected) from error
-    return expect(past.fleet, _arriving(past.open()), parse_date(expect_until, "--expect-until"), reporter)
+    until_ms = parse_date(expect_until, "--expect-until")
+    found = expect(past.fleet, _arriving(past.open()), until_ms, reporter)
+    return found.parts if found else (None, ())
 
 
 def contents(store: FeatureStore) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.evaluation.metrics import roc_auc
+from models.features.channels import levels
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.telemetry.event_log import OUTCOME, EventLog
@@ -98,13 +99,14 @@ def rules(fleet: Fleet, watched: Watched) -> Baseline:
     ``training.rule`` over a day, missing values counting nothing.
     """
     keys = fleet.keys
-    if not fleet.rules:
+    watched_levels = levels(fleet)
+    if not watched_levels:
         columns = [keys.index(key) for key in fleet.training.rule]
         text = f"the sum of {', '.join(fleet.training.rule)}" if fleet.training.rule else "no rules are given"
         return Baseline("rules", text, np.nansum(watched.sensors[:, columns].astype(np.float64), axis=1))
     risen = [
         (watched.newest[:, keys.index(rule.sensor)].astype(np.float64) - rule.warn) / (rule.trip - rule.warn)
-        for rule in fleet.rules
+        for rule in watched_levels
     ]
     return Baseline(
         "rules", f"{len(risen)} warning levels", np.max([_lowest_if_missing(r) for r in risen], axis=0)

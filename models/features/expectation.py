@@ -1,33 +1,33 @@
-"""The expectation: what each sensor should read at the present load and weather.
+"""The expectation: what each point should read at the present load and weather.
 
 The field calls it a normal behaviour model. Raw values mostly show the weather. A residual is the value minus
-what the fleet shows under the same drivers (a quadratic surface, fitted by ridge regression), minus the
-machine's own offset from the fleet, in standard deviations. It says nothing while the machine stands.
+what the fleet shows under the same drivers (a quadratic surface, robustly fitted), minus the machine's own
+offset from the fleet, in standard deviations of a day's mean; that of a relative point is the share by which
+it differs. It says nothing while the machine stands.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
 
 from models.errors import ModelError
+from models.features.channels import channels_of, indexed, residual_points, signed
+from models.features.compiling import compiled
+from models.features.normal import Formulas, Normal, compute, derive
 from models.fleet.fleet import Fleet
+from models.fleet.formula import SENSOR, parse_formula
 from models.telemetry.labels import Bools
-from models.telemetry.samples import Float32, Float64, Int32, Samples, TimeSlice, limits
+from models.telemetry.samples import Float32, Float64, Int32, Int64
 
-_RIDGE = 1e-6
-_FEWEST_SAMPLES = 500
-_FEWEST_OF_ASSET = 50
-_SAMPLED_HOPS = 4
+_ALWAYS_MS = np.iinfo(np.int64).max
 
 
 class Surface(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One regression: ``coefficients`` (terms, sensors) over a quadratic basis of scaled drivers."""
+    """One regression: ``coefficients`` (terms, points) over a quadratic basis of scaled drivers."""
 
     drivers: tuple[str, ...]
     sensors: tuple[str, ...]
@@ -37,93 +37,171 @@ class Surface(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that is needed to turn samples into residuals; ``offsets`` maps assets to values per sensor."""
+    """All that is needed to turn samples into residuals.
+
+    ``offsets`` maps assets to how far each point lies from the fleet's surface, ``levels`` to what a relative
+    one is divided by: its median on this machine, 0 if that is not known, and 1 for the others.
+    """
 
     sensors: tuple[str, ...]
     surfaces: tuple[Surface, ...]
     sigma: tuple[float, ...]
     offsets: dict[str, tuple[float, ...]]
+    levels: dict[str, tuple[float, ...]] = {}
+
+
+class Fold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The expectation for windows before ``until_ms`` that are learnt from: fitted on other days."""
+
+    until_ms: int
+    expectation: Expectation
 
 
 class AppliedExpectation:
-    """An expectation, ready to turn samples of one fleet into residuals."""
+    """An expectation, ready to compute the channels of one fleet's samples.
 
-    def __init__(self, fleet: Fleet, expectation: Expectation) -> None:
-        if expectation.sensors != residual_sensors(fleet):
-            raise ModelError(
-                f"expectation of {expectation.sensors}: fleet {fleet.name} has {residual_sensors(fleet)}"
-            )
-        self.fleet, self.expectation = fleet, expectation
-        self._surfaces = [_FittedSurface(fleet, surface) for surface in expectation.surfaces]
-        self._sigma = np.array(expectation.sigma, np.float32)
-        self._none = np.zeros(len(expectation.sensors), np.float32)
-        self._levels = _Levels(fleet) if has_nearest(fleet) else None
+    ``folds``, in order of time, take its place before their ends: who learns from windows must not see them
+    against what was fitted on the same days. Without an expectation all of it is missing.
+    """
 
-    def residuals(self, assets: Sequence[str], asset: Int32, values: Float32) -> Float32:
-        """Return (n, R) residuals of (n, S) values, NaN while standing or where a driver is missing.
+    def __init__(
+        self, fleet: Fleet, expectation: Expectation | None = None, folds: Sequence[Fold] = ()
+    ) -> None:
+        self.fleet = fleet
+        spans = [(fold.until_ms, fold.expectation) for fold in folds]
+        if expectation is not None:
+            spans.append((_ALWAYS_MS, expectation))
+        for _, one in spans:
+            if one.sensors != residual_points(fleet):
+                raise ModelError(
+                    f"expectation of {one.sensors}: fleet {fleet.name} has {residual_points(fleet)}"
+                )
+        self._expectations = [one for _, one in spans]
+        self.formulas = formulas_of(fleet)
+        self.normal = _normal(fleet, spans)
+        relative = self.normal.relative
+        self._unknown = np.where(relative, np.nan, 1.0).astype(np.float32)
 
-        Where the fleet has rules, a last column says how near any sensor is to its trip. Each row is computed
-        by itself, in one order of operations: the bits do not depend on the batch.
-        """
-        raw = np.concatenate([surface.residual(values) for surface in self._surfaces], axis=1)
-        offsets = self.expectation.offsets
-        table = np.array([offsets.get(name, self._none) for name in assets], np.float32)
-        out: Float32 = (raw - table[asset]) / self._sigma
-        if self._levels is not None:
-            out = np.concatenate([out, self._levels.nearest(values)[:, None]], axis=1)
-        out[~is_running(self.fleet, values)] = np.nan
+    def own(self, asset: str) -> tuple[Float32, Float32]:
+        """Return level and offset (K, R) of a machine; one that nobody knows has no level to compare with."""
+        residuals = len(self.normal.points)
+        level = np.empty((len(self._expectations), residuals), np.float32)
+        offset = np.zeros_like(level)
+        for k, one in enumerate(self._expectations):
+            level[k] = one.levels.get(asset, self._unknown)
+            level[k, level[k] == 0.0] = np.nan
+            offset[k] = one.offsets.get(asset, 0.0)
+        return level, offset
+
+    def channels(self, assets: Sequence[str], asset: Int32, time_ms: Int64, values: Float32) -> Float32:
+        """Return (n, C) every channel of samples (n, S) that are plausible: points, then what is computed."""
+        width = len(self.fleet.points) + len(channels_of(self.fleet))
+        out = np.full((len(values), width), np.nan, np.float32)
+        out[:, : values.shape[1]] = values
+        own = [self.own(name) for name in assets]
+        level = np.stack([one for one, _ in own]) if own else np.empty((0, 0, 0), np.float32)
+        offset = np.stack([one for _, one in own]) if own else level
+        _all_channels(self.normal, self.formulas, level, offset, asset, time_ms, out, values.shape[1])
         return out
 
 
-class _Levels:
-    """The warning levels and trips of a fleet's rules, as arrays."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self.sensors = [fleet.keys.index(rule.sensor) for rule in fleet.rules]
-        self.warn = np.array([rule.warn for rule in fleet.rules], np.float32)
-        self.span = np.array([rule.trip - rule.warn for rule in fleet.rules], np.float32)
-
-    def nearest(self, values: Float32) -> Float32:
-        """Return (n,) how far the sensor next to its trip has come: 0 at its warning level, 1 at the trip."""
-        out: Float32 = np.fmax.reduce((values[:, self.sensors] - self.warn) / self.span, axis=1)
-        return out
-
-
-class _FittedSurface:
-    """A surface with its arrays."""
-
-    def __init__(self, fleet: Fleet, surface: Surface) -> None:
-        keys = fleet.keys
-        self.drivers = [keys.index(k) for k in surface.drivers]
-        self.sensors = [keys.index(k) for k in surface.sensors]
-        self.centre = np.array(surface.centre, np.float32)
-        self.scale = np.array(surface.scale, np.float32)
-        self.coefficients = np.array(surface.coefficients, np.float32)
-
-    def residual(self, values: Float32) -> Float32:
-        scaled = (values[:, self.drivers] - self.centre) / self.scale
-        expected = np.zeros((len(values), len(self.sensors)), np.float32)
-        for term, weights in zip(terms(scaled), self.coefficients, strict=True):
-            expected += term[:, None] * weights
-        out: Float32 = values[:, self.sensors] - expected
-        return out
+@compiled
+def _all_channels(
+    normal: Normal,
+    formulas: Formulas,
+    level: Float32,
+    offset: Float32,
+    asset: Int32,
+    time_ms: Int64,
+    out: Float32,
+    sensors: int,
+) -> None:
+    room, points = np.empty(len(normal.points), np.float64), sensors + len(formulas.low)
+    for i in range(len(out)):
+        derive(formulas, out[i], sensors)
+        compute(normal, level[asset[i]], offset[asset[i]], time_ms[i], out[i], points, room)
 
 
-def terms(scaled: Float32) -> list[Float32]:
-    """Return the quadratic basis of (n, D) scaled drivers: 1, each, and each product of two."""
-    columns = [scaled[:, i] for i in range(scaled.shape[1])]
-    products = [a * b for a, b in itertools.combinations_with_replacement(columns, 2)]
-    return [np.ones(len(scaled), np.float32), *columns, *products]
+def formulas_of(fleet: Fleet) -> Formulas:
+    """Return the formulas of a fleet as arrays."""
+    parsed = [parse_formula(point.formula) for point in fleet.derived]
+    shape = len(parsed), max(map(len, parsed), default=0) + 1
+    operations, sensors, numbers = np.full(shape, -1), np.zeros(shape, np.int64), np.zeros(shape)
+    for d, steps in enumerate(parsed):
+        for k, step in enumerate(steps):
+            operations[d, k], numbers[d, k] = step.operation, step.number
+            if step.operation == SENSOR:
+                sensors[d, k] = fleet.keys.index(step.sensor)
+    low = np.array([point.low for point in fleet.derived], np.float64)
+    high = np.array([point.high for point in fleet.derived], np.float64)
+    return Formulas(operations, sensors, numbers, low, high)
 
 
-def residual_sensors(fleet: Fleet) -> tuple[str, ...]:
-    """Return the keys of the sensors that have an expectation, in order."""
-    return tuple(key for group in fleet.expectation for key in group.sensors)
+def _normal(fleet: Fleet, spans: Sequence[tuple[int, Expectation]]) -> Normal:
+    keys, residuals = fleet.point_keys, residual_points(fleet)
+    relative = [group.relative for group in fleet.expectation for _ in group.sensors]
+    advice = indexed(fleet) if fleet.expectation else []
+    direction = np.zeros((len(advice), len(residuals)))
+    for i, one in enumerate(advice):
+        for r, sign in signed(fleet, one):
+            direction[i, r] = sign
+    rules = fleet.rules if fleet.expectation else ()
+    surfaces = [one.surfaces for _, one in spans]
+    return Normal(
+        until_ms=np.array([until_ms for until_ms, _ in spans], np.int64),
+        first=np.cumsum([0, *(len(group.sensors) for group in fleet.expectation)]),
+        drivers=_drivers(fleet, surfaces),
+        centre=_scales(surfaces, lambda surface: surface.centre, 0.0),
+        scale=_scales(surfaces, lambda surface: surface.scale, 1.0),
+        coefficients=_coefficients(surfaces, len(residuals)),
+        sigma=np.array([one.sigma for _, one in spans], np.float64).reshape(len(spans), len(residuals)),
+        points=np.array([keys.index(key) for key in residuals], np.int64),
+        relative=np.array(relative, bool),
+        margin_points=np.array([keys.index(rule.sensor) for rule in rules], np.int64),
+        margin_residuals=np.array(
+            [residuals.index(r.sensor) if r.sensor in residuals else -1 for r in rules], np.int64
+        ),
+        margin_relative=np.array([rule.relative for rule in rules], bool),
+        warn=np.array([rule.warn for rule in rules], np.float64),
+        trip=np.array([rule.trip for rule in rules], np.float64),
+        direction=direction,
+        nearest=len(channels_of(fleet).nearest),
+        context=np.array([keys.index(key) for key in channels_of(fleet).context], np.int64),
+        running=keys.index(fleet.running.sensor) if fleet.running else -1,
+        above=fleet.running.above if fleet.running else 0.0,
+    )
 
 
-def has_nearest(fleet: Fleet) -> bool:
-    """Return whether it is computed how near a machine is to a trip: beside residuals, given rules."""
-    return bool(fleet.expectation and fleet.rules)
+def _drivers(fleet: Fleet, surfaces: Sequence[Sequence[Surface]]) -> Int64:
+    """Return (G, D) the numbers of the drivers, -1 beyond; those that the fitted surfaces name."""
+    named = [s.drivers for s in surfaces[0]] if surfaces else [g.drivers for g in fleet.expectation]
+    out = np.full((len(named), max(map(len, named), default=0)), -1, np.int64)
+    for g, keys in enumerate(named):
+        out[g, : len(keys)] = [fleet.point_keys.index(key) for key in keys]
+    return out
+
+
+def _scales(
+    surfaces: Sequence[Sequence[Surface]], chosen: Callable[[Surface], Sequence[float]], beyond: float
+) -> Float64:
+    widest = max((len(s.drivers) for group in surfaces for s in group), default=0)
+    out = np.full((len(surfaces), len(surfaces[0]) if surfaces else 0, widest), beyond)
+    for k, group in enumerate(surfaces):
+        for g, surface in enumerate(group):
+            out[k, g, : len(surface.drivers)] = chosen(surface)
+    return out
+
+
+def _coefficients(surfaces: Sequence[Sequence[Surface]], residuals: int) -> Float64:
+    most = max((len(s.coefficients) for group in surfaces for s in group), default=0)
+    out = np.zeros((len(surfaces), most, residuals))
+    for k, group in enumerate(surfaces):
+        at = 0
+        for surface in group:
+            here = slice(at, at + len(surface.sensors))
+            out[k, : len(surface.coefficients), here] = np.array(surface.coefficients)
+            at += len(surface.sensors)
+    return out
 
 
 def is_running(fleet: Fleet, values: Float32) -> Bools:
@@ -133,98 +211,6 @@ def is_running(fleet: Fleet, values: Float32) -> Bools:
         return np.ones(len(values), bool)
     with np.errstate(invalid="ignore"):
         out: Bools = values[:, fleet.keys.index(rule.sensor)] > rule.above
-    return out
-
-
-def fit_expectation(fleet: Fleet, slices: Iterable[TimeSlice]) -> Expectation | None:
-    """Fit surfaces and offsets on a history; None where the fleet file asks for none.
-
-    Raises ModelError where a machine hardly ever ran in it.
-    """
-    if not fleet.expectation:
-        return None
-    sample = _sample(fleet, slices)
-    surfaces = [_fit_surface(fleet, g.drivers, g.sensors, sample.values) for g in fleet.expectation]
-    raw = np.concatenate([_FittedSurface(fleet, s).residual(sample.values) for s in surfaces], axis=1)
-    offsets = _offsets(sample, raw)
-    table = np.array([offsets.get(a, np.zeros(raw.shape[1])) for a in sample.assets])
-    sigma = np.nanstd(raw - table[sample.asset], axis=0)
-    return Expectation(
-        sensors=residual_sensors(fleet),
-        surfaces=tuple(surfaces),
-        sigma=tuple(np.maximum(sigma, 1e-6).astype(float).tolist()),
-        offsets={name: tuple(values.tolist()) for name, values in offsets.items()},
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _ResidualSample:
-    assets: tuple[str, ...]
-    asset: Int32
-    values: Float32
-
-
-def _sample(fleet: Fleet, slices: Iterable[TimeSlice]) -> _ResidualSample:
-    """Keep one sample of each fourth hop, where the machine ran and the sensors are plausible."""
-    low, high = limits(fleet.sensors)
-    every_ms, period_ms = _SAMPLED_HOPS * fleet.sampling.hop_s * 1000, fleet.sampling.period_ms
-    names: dict[str, int] = {}
-    asset: list[Int32] = []
-    values: list[Float32] = []
-    for part in slices:
-        kept = _kept(fleet, part.samples, every_ms, period_ms)
-        codes = np.array([names.setdefault(a, len(names)) for a in kept.assets], np.int32)
-        asset.append(codes[kept.asset])
-        wrong = (kept.values < low) | (kept.values > high)
-        values.append(np.where(wrong, np.float32(np.nan), kept.values))
-    if sum(map(len, asset)) < _FEWEST_SAMPLES:
-        raise ModelError(
-            f"{sum(map(len, asset))} samples of running machines: expected {_FEWEST_SAMPLES} or more"
-        )
-    return _ResidualSample(tuple(names), np.concatenate(asset), np.concatenate(values))
-
-
-def _kept(fleet: Fleet, samples: Samples, every_ms: int, period_ms: int) -> Samples:
-    due = samples.time_ms % every_ms < period_ms
-    return samples.take(np.flatnonzero(due & is_running(fleet, samples.values)))
-
-
-def _fit_surface(
-    fleet: Fleet, drivers: tuple[str, ...], sensors: tuple[str, ...], values: Float32
-) -> Surface:
-    keys = fleet.keys
-    driven: Float32 = values[:, [keys.index(k) for k in drivers]]
-    centre: Float32 = np.nanmean(driven, axis=0).astype(np.float32)
-    scale: Float32 = np.maximum(np.nanstd(driven, axis=0), 1e-6).astype(np.float32)
-    basis = np.stack(terms((driven - centre) / scale), axis=1).astype(np.float64)
-    columns = [_ridge(basis, values[:, keys.index(k)].astype(np.float64), k) for k in sensors]
-    return Surface(
-        drivers=drivers,
-        sensors=sensors,
-        centre=tuple(centre.astype(float).tolist()),
-        scale=tuple(scale.astype(float).tolist()),
-        coefficients=tuple(tuple(row) for row in np.stack(columns, axis=1).tolist()),
-    )
-
-
-def _ridge(basis: Float64, target: Float64, key: str) -> Float64:
-    known = np.isfinite(target) & np.isfinite(basis).all(axis=1)
-    if known.sum() < _FEWEST_SAMPLES:
-        raise ModelError(
-            f"sensor {key}: {int(known.sum())} samples with its drivers, expected {_FEWEST_SAMPLES}"
-        )
-    x = basis[known]
-    gram = x.T @ x + _RIDGE * len(x) * np.eye(x.shape[1])
-    return np.asarray(np.linalg.solve(gram, x.T @ target[known]), np.float64)
-
-
-def _offsets(sample: _ResidualSample, raw: Float32) -> Mapping[str, Float64]:
-    """Return each machine's median residual, of those that ran often enough to have one."""
-    out = {}
-    for code, name in enumerate(sample.assets):
-        own = raw[sample.asset == code]
-        if len(own) >= _FEWEST_OF_ASSET:
-            out[name] = np.nan_to_num(np.nanmedian(own, axis=0)).astype(np.float64)
     return out
 
 

@@ -19,7 +19,8 @@ _UNSEEN = frozenset(
         "horizons_d",
         "alerting",
         "training",
-        "advice",
+        "advice.check",
+        "advice.codes",
         "max_assets",  # what is admitted is not the business of features either
         "sampling.max_future_s",
         "sampling.silent_s",
@@ -29,12 +30,16 @@ _UNSEEN = frozenset(
         "sensors.max_per_minute",
         "sensors.resolution",
         "sensors.state",
+        "derived.label",
+        "derived.brick",
+        "derived.resolution",
+        "derived.state",
         "expectation.drivers",  # the surfaces that were fitted name their own
         "recording",  # as a gateway does, it makes samples; what becomes of a sample is not its business
     }
 )
-# Whether a machine ran, and how near it is to a trip, is asked for its residuals alone.
-_OF_RESIDUALS = frozenset({"running", "rules"})
+# Whether a machine ran, how near it is to a trip, and what that speaks for, is asked for its residuals alone.
+_OF_RESIDUALS = frozenset({"running", "rules", "advice", "sampling.long_windows_s"})
 
 
 def fingerprint(fleet: Fleet, names: Sequence[str], identity: str) -> str:

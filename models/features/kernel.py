@@ -1,9 +1,9 @@
 """The one feature kernel: telemetry in, windowed features out, for training and for the stream alike.
 
-Event time is cut into panes of one hop, half-open [start, end). A pane keeps one sample per sampling period
-while it may still change; then five numbers a channel remain. A window is folded from its panes, and from
-blocks of panes, in an order that depends only on the index of its last pane, so that its value is the same
-bit for bit however the samples arrived.
+Event time is cut into panes of one hop, half-open [start, end). A pane keeps the last reading of each sensor
+and sampling period while it may still change; then five numbers a channel remain. A window is folded from its
+panes, and from blocks of panes, in an order that depends only on the index of its last pane, so that its
+value is the same bit for bit however the samples arrived.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.features.expectation import AppliedExpectation, Expectation, identity_of
+from models.features.expectation import AppliedExpectation, Expectation, Fold, identity_of
 from models.features.schema import FeatureSchema
 from models.features.state import (
     Emitted,
@@ -89,18 +89,21 @@ class KernelCounts:
 class KernelState:
     """All that the kernel remembers: asset ``name`` has row ``index[name]`` of each array of ``memory``."""
 
-    def __init__(self, plan: KernelLayout) -> None:
-        self.plan = plan
+    def __init__(self, plan: KernelLayout, expectation: AppliedExpectation) -> None:
+        self.plan, self._expectation = plan, expectation
         self.assets: list[str] = []
         self.index: dict[str, int] = {}
         self.memory = Memory(**allocate(plan, 0))
 
     def rows(self, names: Iterable[str]) -> Int64:
         """Return the row of each named asset, making room for the new ones."""
+        known = len(self.assets)
         out = [self._row(name) for name in names]
         have = len(self.memory.at)
         if len(self.assets) > have:
             self._grow(max(_FIRST_CAPACITY, have + have // 64, len(self.assets)))
+        for row in range(known, len(self.assets)):
+            self.memory.level[row], self.memory.offset[row] = self._expectation.own(self.assets[row])
         return np.array(out, np.int64)
 
     def arrange(self, names: Sequence[str]) -> None:
@@ -148,21 +151,28 @@ class Kernel:
     """
 
     def __init__(
-        self, fleet: Fleet, expectation: Expectation | None = None, emit_s: int | None = None
+        self,
+        fleet: Fleet,
+        expectation: Expectation | None = None,
+        emit_s: int | None = None,
+        folds: Sequence[Fold] = (),
     ) -> None:
-        """``emit_s``: emit only windows whose end is a multiple of it; training needs no more."""
-        self.expectation = AppliedExpectation(fleet, expectation) if expectation else None
+        """``emit_s``: emit only windows whose end is a multiple of it; training needs no more.
+
+        ``folds`` stand for the expectation on the days that it was fitted on.
+        """
+        self.expectation = AppliedExpectation(fleet, expectation, folds)
         self.schema = FeatureSchema(fleet, identity_of(expectation))
         self.sensors = len(fleet.sensors)
         none = np.empty(0, np.int64)
         width = np.empty((0, len(self.schema)), np.float32)
         self._nothing = Windows((), none.astype(np.int32), none, none.astype(np.int32), width)
-        self.plan = plan_of(fleet, len(self.schema), self.sensors + self.schema.channels, emit_s)
+        self.plan = plan_of(fleet, self.schema, self.expectation, emit_s)
         self.limits = limits(fleet.sensors)
 
     def start(self) -> KernelState:
         """Return the state before the first sample."""
-        return KernelState(self.plan)
+        return KernelState(self.plan, self.expectation)
 
     def step(self, state: KernelState, samples: Samples) -> tuple[Windows, KernelCounts]:
         """Take in samples of any assets in any order; return the windows they closed or corrected.
@@ -178,14 +188,8 @@ class Kernel:
         ordered = prepare(
             self.plan, state.memory, samples.values, self.limits, pane_samples, tally.implausible
         )
-        self._add_residuals(samples, pane_samples.values)
         order = np.arange(len(row)) if ordered else np.lexsort((samples.time_ms, row))
         return self._take(state, pane_samples, order, tally), tally
-
-    def _add_residuals(self, samples: Samples, values: Float32) -> None:
-        if self.expectation is not None:
-            own = values[:, : self.sensors]
-            values[:, self.sensors :] = self.expectation.residuals(samples.assets, samples.asset, own)
 
     def _take(self, state: KernelState, samples: PaneSamples, order: Int64, tally: KernelCounts) -> Windows:
         plan, memory = self.plan, state.memory

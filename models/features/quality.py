@@ -146,9 +146,15 @@ def _rules(fleet: Fleet, plan: KernelLayout) -> Rules:
 def inspect(
     plan: KernelLayout, memory: Memory, rules: Rules, rows: Int64, panes: Int64, found: npt.NDArray[np.uint8]
 ) -> None:
-    """Write into ``found`` (n, S) what began in the panes (n,) of the assets ``rows`` (n,)."""
+    """Write into ``found`` (n, S) what began in the panes (n,) of the assets ``rows`` (n,).
+
+    Nothing is said of a pane that is not remembered any more, since one step closed that many after it.
+    """
     for i in range(len(rows)):
         n, stats = memory.n[rows[i]], memory.stats[rows[i]]
+        remembered = plan.ring - (memory.at[rows[i]] - panes[i])
+        if remembered < 2:
+            continue
         now, before = panes[i] % plan.ring, (panes[i] - 1) % plan.ring
         heard = n[before, : plan.sensors].max() > 0
         runs = rules.running < 0 or stats[now, MEAN, rules.running] > rules.above
@@ -158,18 +164,19 @@ def inspect(
             if (
                 runs
                 and rules.stuck_panes[c] > 0
-                and _flat_panes(plan, n, stats, panes[i], c) == rules.stuck_panes[c]
+                and _flat_panes(n, stats, panes[i], remembered, c) == rules.stuck_panes[c]
             ):
                 found[i, c] |= _STUCK
-        _jumps(plan, memory, rules, rows[i], panes[i], found[i])
+        if panes[i] > memory.at[rows[i]] + 1 - plan.kept:
+            _jumps(plan, memory, rules, rows[i], panes[i], found[i])
 
 
 @compiled
-def _flat_panes(plan: KernelLayout, n: npt.NDArray[np.uint16], stats: Float32, pane: int, c: int) -> int:
-    """Count the panes up to ``pane`` in which channel ``c`` had one and the same value."""
-    value, panes = stats[pane % plan.ring, MIN, c], 0
-    for back in range(plan.ring):
-        at = (pane - back) % plan.ring
+def _flat_panes(n: npt.NDArray[np.uint16], stats: Float32, pane: int, remembered: int, c: int) -> int:
+    """Count the panes up to ``pane``, of those ``remembered``, in which ``c`` had one and the same value."""
+    value, panes = stats[pane % n.shape[0], MIN, c], 0
+    for back in range(remembered):
+        at = (pane - back) % n.shape[0]
         if n[at, c] == 0 or stats[at, MIN, c] != value or stats[at, MAX, c] != value:
             break
         panes += 1
@@ -180,12 +187,13 @@ def _flat_panes(plan: KernelLayout, n: npt.NDArray[np.uint16], stats: Float32, p
 def _jumps(
     plan: KernelLayout, memory: Memory, rules: Rules, row: int, pane: int, found: npt.NDArray[np.uint8]
 ) -> None:
-    slots, slot_ms, last = memory.slots[row, pane % plan.kept], memory.slot_ms[row, pane % plan.kept], -1
-    for s in range(plan.slots):
-        if slot_ms[s] // plan.hop_ms != pane:  # empty, or of a pane that came after
-            continue
-        if last >= 0:
-            ms = slot_ms[s] - slot_ms[last]
-            for c in range(plan.sensors):
+    slots, slot_ms = memory.slots[row, pane % plan.kept], memory.slot_ms[row, pane % plan.kept]
+    for c in range(plan.sensors):
+        last = -1
+        for s in range(plan.slots):
+            if slot_ms[s, c] < 0:
+                continue
+            if last >= 0:
+                ms = slot_ms[s, c] - slot_ms[last, c]
                 found[c] |= _JUMP if abs(slots[s, c] - slots[last, c]) > rules.per_ms[c] * ms else 0
-        last = s
+            last = s

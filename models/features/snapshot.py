@@ -15,15 +15,15 @@ import numpy as np
 from models.errors import StateError
 from models.features.kernel import KernelState
 from models.features.panes import STATS
-from models.features.state import NEVER
-from models.features.steps import fold_blocks
+from models.features.state import NEVER, NOTHING
+from models.features.steps import make_whole
 from models.telemetry.samples import Int64
 
 _GONE = "expected what another version, or another fleet file, would have written"
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
-    """Samples of one pane: number (int32), time (int64) and values (float32) of the slots that are filled."""
+    """Readings of one pane: place (int32), time (int32) and value (float32) of those that there are."""
 
     pane: int
     filled: bytes
@@ -46,11 +46,18 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Panes(msgspec.Struct, frozen=True, array_like=True):
-    """Closed panes of one block, from pane ``first`` on."""
+    """Closed panes of block ``number`` that are still remembered, from pane ``first`` on.
 
+    ``block`` and ``long`` are what they, and those before, were folded into; empty until the last has closed,
+    ``block`` also once it lies too far back.
+    """
+
+    number: int
     first: int
     n: bytes
     stats: bytes
+    block: bytes
+    long: bytes
 
 
 def head_of(state: KernelState, row: int) -> Head:
@@ -76,17 +83,25 @@ def kept_of(state: KernelState, row: int, since: int) -> Iterator[Kept]:
             yield kept
 
 
-def panes_of(state: KernelState, row: int, since: int) -> Iterator[tuple[int, Panes]]:
-    """Yield number and panes of every block with a closed pane at or after ``since`` and the first sample."""
+def panes_of(state: KernelState, row: int, since: int) -> Iterator[Panes]:
+    """Yield every block with a closed pane at or after ``since`` and the first sample."""
     plan, memory = state.plan, state.memory
     at = int(memory.at[row])
-    oldest = max(at + 1 - plan.ring, int(memory.first[row]))
+    closed = (at + 1) // plan.group
+    oldest = max(at + 1 - plan.long_blocks * plan.group, int(memory.first[row]))
     if since > at:
         return
     for number in range(max(since, oldest) // plan.group, at // plan.group + 1):
-        first = max(number * plan.group, oldest)
+        first = max(number * plan.group, oldest, at + 1 - plan.ring)
         places = np.arange(first, min((number + 1) * plan.group, at + 1)) % plan.ring
-        yield number, Panes(first, memory.n[row, places].tobytes(), memory.stats[row, places].tobytes())
+        block, long = b"", b""
+        if number < closed:
+            long = memory.long[row, number % plan.long_blocks].tobytes()
+        if closed - plan.blocks <= number < closed:
+            block = memory.block[row, number % plan.blocks].tobytes()
+        yield Panes(
+            number, first, memory.n[row, places].tobytes(), memory.stats[row, places].tobytes(), block, long
+        )
 
 
 def _kept_panes(state: KernelState, row: int) -> tuple[int, int]:
@@ -98,9 +113,9 @@ def _kept_panes(state: KernelState, row: int) -> tuple[int, int]:
 def _kept(state: KernelState, row: int, pane: int) -> Kept:
     place = pane % state.plan.kept
     slot_ms = state.memory.slot_ms[row, place]
-    filled = np.flatnonzero(slot_ms != NEVER).astype("<i4")
+    filled = np.flatnonzero(slot_ms != NOTHING).astype("<i4")
     slots = state.memory.slots[row, place]
-    return Kept(pane, filled.tobytes(), slot_ms[filled].tobytes(), slots[filled].tobytes())
+    return Kept(pane, filled.tobytes(), slot_ms.ravel()[filled].tobytes(), slots.ravel()[filled].tobytes())
 
 
 class Loader:
@@ -113,6 +128,7 @@ class Loader:
         self.state = state
         self._pane_at: dict[str, Int64] = {}
         self._kept_at: dict[str, Int64] = {}
+        self._block_at: dict[str, tuple[Int64, Int64]] = {}
         self._row: dict[str, int] = {}
 
     def head(self, asset: str, head: Head) -> None:
@@ -134,9 +150,9 @@ class Loader:
             return
         kept_at[place] = kept.pane
         filled = _numbers(kept.filled, "<i4", (-1,))
-        memory.slot_ms[row, place], memory.slots[row, place] = NEVER, np.nan
-        memory.slot_ms[row, place, filled] = _numbers(kept.slot_ms, "<i8", filled.shape)
-        memory.slots[row, place, filled] = _numbers(kept.slots, "<f4", (len(filled), plan.channels))
+        memory.slot_ms[row, place], memory.slots[row, place] = NOTHING, np.nan
+        memory.slot_ms[row, place].ravel()[filled] = _numbers(kept.slot_ms, "<i4", filled.shape)
+        memory.slots[row, place].ravel()[filled] = _numbers(kept.slots, "<f4", filled.shape)
 
     def panes(self, asset: str, panes: Panes) -> None:
         """Give an asset closed panes; of two for one place the newer stays."""
@@ -149,14 +165,33 @@ class Loader:
             if pane >= pane_at[place]:
                 pane_at[place] = pane
                 memory.n[row, place], memory.stats[row, place] = n[i], stats[i]
+        if panes.long or panes.block:
+            self._fold(asset, row, panes)
+
+    def _fold(self, asset: str, row: int, panes: Panes) -> None:
+        """Give an asset what a block was folded into."""
+        plan, memory = self.state.plan, self.state.memory
+        nowhere = np.full(plan.blocks, NEVER), np.full(plan.long_blocks, NEVER)
+        for at, array, data in zip(
+            self._block_at.setdefault(asset, nowhere),
+            (memory.block[row], memory.long[row]),
+            (panes.block, panes.long),
+            strict=True,
+        ):
+            place = panes.number % len(at)
+            if data and panes.number >= at[place]:
+                at[place], array[place] = panes.number, _numbers(data, "<f4", array[place].shape)
 
     def finish(self) -> None:
-        """Give each asset its row, clear panes and samples that lie too far back, fold the blocks again."""
+        """Give each asset its row, and clear what lies too far back."""
         self._arrange()
-        nothing = np.full(self.state.plan.ring, NEVER)
+        plan = self.state.plan
+        nothing = np.full(plan.ring, NEVER)
+        nowhere = np.full(plan.blocks, NEVER), np.full(plan.long_blocks, NEVER)
         for row, asset in enumerate(self.state.assets):
             self._clear(asset, row)
-            fold_blocks(self.state.plan, self.state.memory, row, self._pane_at.get(asset, nothing))
+            panes, blocks = self._pane_at.get(asset, nothing), self._block_at.get(asset, nowhere)
+            make_whole(plan, self.state.memory, row, panes, *blocks)
 
     def _arrange(self) -> None:
         for asset in self.state.assets:
@@ -173,7 +208,7 @@ class Loader:
         memory, (first, last) = self.state.memory, _kept_panes(self.state, row)
         for place, pane in enumerate(self._kept_at.get(asset, ())):
             if not first <= pane <= last + 1:
-                memory.slot_ms[row, place], memory.slots[row, place] = NEVER, np.nan
+                memory.slot_ms[row, place], memory.slots[row, place] = NOTHING, np.nan
 
 
 def _numbers(

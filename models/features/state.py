@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from models.features.expectation import AppliedExpectation
+from models.features.normal import Formulas, Normal
 from models.features.panes import B_MAX, B_MIN, BLOCK, MAX, MIN, STATS
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Float32, Int32, Int64
 
 NEVER = np.iinfo(np.int64).min
 _DAY_S = 86_400
+_EXACT_PANES = 48
+NOTHING, HEARD = -1, -2  # in place of the time of a reading
+LONG_N, LONG_MEAN, LONG_MAX = range(3)
+
+
+class FeatureLayout(Protocol):
+    """What the kernel has to know of a feature vector."""
+
+    names: tuple[str, ...]
+    channels: int
+    program: Int64
 
 
 class KernelLayout(NamedTuple):
     """The numbers of a fleet that the compiled steps need; ``lengths`` (W,) are windows in panes, rising.
 
     ``slots`` samples a pane, ``kept`` panes that late samples may still change, ``ring`` panes in all,
-    ``blocks`` blocks of ``group`` panes. A channel is a sensor, a residual, or how near a trip is.
+    ``blocks`` blocks of ``group`` panes. A window of more than ``exact`` panes begins with a block. The first
+    ``sensors`` channels are read, those up to ``points`` are derived from them, the others are computed with
+    the expectation: of these alone ``long_blocks`` blocks are remembered for the windows ``long`` (L,).
     """
 
     hop_ms: int
@@ -32,20 +47,31 @@ class KernelLayout(NamedTuple):
     ring: int
     group: int
     blocks: int
+    long_blocks: int
+    exact: int
     sensors: int
+    points: int
     channels: int
     features: int
     emit_panes: int
     hops_per_day: float
     lengths: Int64
+    long: Int64
+    program: Int64
+    formulas: Formulas
+    normal: Normal
 
 
 class Memory(NamedTuple):
     """One row per asset. ``at`` is its last closed pane; pane ``at + 1`` holds samples where ``is_open``.
 
-    ``first`` is its first pane, ``max_ms`` its newest event time. ``slots`` and ``slot_ms`` are the samples
-    of the kept panes and their times, at ``pane % kept``, as is ``revision``; ``n`` and ``stats`` are the
-    closed panes at ``pane % ring``, ``block`` the blocks at ``number % blocks``.
+    ``first`` is its first pane, ``max_ms`` its newest event time. ``slots`` are the readings of the kept
+    panes, the last of each sensor and sampling period, and ``slot_ms`` their times after the pane's start; it
+    is `NOTHING` if there is none, the first of a period `HEARD` if a sample came without any. Both stand at
+    ``pane % kept``, as does ``revision``; ``n`` and ``stats`` are the closed panes at ``pane % ring``,
+    ``block`` the blocks at ``number % blocks``; ``long`` are count, mean and maximum of the blocks of
+    computed channels at ``number % long_blocks``. ``level`` and ``offset`` (K, R) come from the expectation,
+    and are not saved.
     """
 
     at: Int64
@@ -53,15 +79,18 @@ class Memory(NamedTuple):
     max_ms: Int64
     is_open: npt.NDArray[np.bool_]
     slots: Float32
-    slot_ms: Int64
+    slot_ms: Int32
     revision: Int32
     n: npt.NDArray[Any]
     stats: Float32
     block: Float32
+    long: Float32
+    level: Float32
+    offset: Float32
 
 
 class PaneSamples(NamedTuple):
-    """Samples of one call: asset row, time, pane and kind (n,) of each, and its values (n, C)."""
+    """Samples of one call: asset row, time, pane and kind (n,) of each, and its values (n, S)."""
 
     row: Int64
     time_ms: Int64
@@ -85,29 +114,55 @@ class Emitted(NamedTuple):
     missing: Int64
 
 
-def plan_of(fleet: Fleet, features: int, channels: int, emit_s: int | None = None) -> KernelLayout:
+def plan_of(
+    fleet: Fleet, schema: FeatureLayout, expectation: AppliedExpectation, emit_s: int | None = None
+) -> KernelLayout:
     """Return the plan of a fleet; ``emit_s``: emit only windows whose end is a multiple of it."""
     sampling = fleet.sampling
     hop_s = sampling.hop_s
     lengths = np.array([w // hop_s for w in sampling.windows_s], np.int64)
+    computed = schema.channels > len(fleet.points)
+    long = np.array([w // hop_s for w in sampling.long_windows_s if computed], np.int64)
     kept = max(2, -(-sampling.lateness_s // hop_s) + 1)  # the pane that closed last is still looked at
-    group = max(2, math.isqrt(int(lengths[-1])))
+    both = np.append(lengths, long)
+    exact, group = _cut(both)
+    stuck = max((s.stuck_s or 0) // hop_s for s in fleet.sensors)
+    ring = int(max(both[both <= exact].max(initial=1), group, stuck)) + kept
     return KernelLayout(
         hop_ms=hop_s * 1000,
         period_ms=sampling.period_ms,
         lateness_ms=sampling.lateness_s * 1000,
         slots=hop_s * 1000 // sampling.period_ms,
         kept=kept,
-        ring=int(lengths[-1]) + kept,
+        ring=ring,
         group=group,
-        blocks=(int(lengths[-1]) + kept) // group + 1,
+        blocks=(int(lengths[-1]) + kept) // group + 2,
+        long_blocks=max(int(both.max()) + kept, ring) // group + 2,
+        exact=exact,
         sensors=len(fleet.sensors),
-        channels=channels,
-        features=features,
+        points=len(fleet.points),
+        channels=schema.channels,
+        features=len(schema.names),
         emit_panes=(emit_s or hop_s) // hop_s,
         hops_per_day=_DAY_S / hop_s,
         lengths=lengths,
+        long=long,
+        program=schema.program,
+        formulas=expectation.formulas,
+        normal=expectation.normal,
     )
+
+
+def _cut(lengths: Int64) -> tuple[int, int]:
+    """Return the longest exact window, and the panes of a block: a sixth of the shortest beyond it.
+
+    So panes are remembered for a short time alone, and a longer window is longer than it says by less than a
+    sixth. If all are short, blocks only save steps.
+    """
+    beyond = lengths[lengths > _EXACT_PANES]
+    if not len(beyond):
+        return int(lengths.max()), max(2, math.isqrt(int(lengths.max())))
+    return _EXACT_PANES, max(2, int(beyond.min()) // 6)
 
 
 def allocate(
@@ -120,7 +175,7 @@ def allocate(
 def samples_of(plan: KernelLayout, row: Int64, time_ms: Int64) -> PaneSamples:
     """Return samples with room for what is still to be told of them."""
     n = len(row)
-    values = np.empty((n, plan.channels), np.float32)
+    values = np.empty((n, plan.sensors), np.float32)
     return PaneSamples(row, time_ms, np.empty(n, np.int64), np.empty(n, np.int64), values)
 
 
@@ -137,7 +192,15 @@ def room(windows: int, plan: KernelLayout) -> Emitted:
 
 
 def _slots(plan: KernelLayout, capacity: int) -> Float32:
-    return np.full((capacity, plan.kept, plan.slots, plan.channels), np.nan, np.float32)
+    return np.full((capacity, plan.kept, plan.slots, plan.sensors), np.nan, np.float32)
+
+
+def _slot_ms(plan: KernelLayout, capacity: int) -> Int32:
+    return np.full((capacity, plan.kept, plan.slots, plan.sensors), NOTHING, np.int32)
+
+
+def _own(plan: KernelLayout, capacity: int) -> Float32:
+    return np.zeros((capacity, *plan.normal.sigma.shape), np.float32)
 
 
 def _n(plan: KernelLayout, capacity: int) -> npt.NDArray[Any]:
@@ -156,15 +219,24 @@ def _block(plan: KernelLayout, capacity: int) -> Float32:
     return out
 
 
+def _long(plan: KernelLayout, capacity: int) -> Float32:
+    out = np.zeros((capacity, plan.long_blocks, 3, plan.channels - plan.points), np.float32)
+    out[:, :, LONG_MAX] = -np.inf
+    return out
+
+
 _MAKERS: dict[str, Any] = {
     "at": lambda _, capacity: np.zeros(capacity, np.int64),
     "first": lambda _, capacity: np.zeros(capacity, np.int64),
     "max_ms": lambda _, capacity: np.full(capacity, NEVER, np.int64),
     "is_open": lambda _, capacity: np.zeros(capacity, bool),
     "slots": _slots,
-    "slot_ms": lambda plan, capacity: np.full((capacity, plan.kept, plan.slots), NEVER, np.int64),
+    "slot_ms": _slot_ms,
     "revision": lambda plan, capacity: np.zeros((capacity, plan.kept), np.int32),
     "n": _n,
     "stats": _stats,
     "block": _block,
+    "long": _long,
+    "level": _own,
+    "offset": _own,
 }

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from models.features.compiling import compiled
+from models.features.normal import compute, derive
 from models.features.panes import (
+    B_MAX,
+    B_MEAN,
+    B_N,
     BLOCK,
+    MAX,
+    MEAN,
     clear_block,
     clear_pane,
     fold,
@@ -14,8 +22,19 @@ from models.features.panes import (
     summarise,
 )
 from models.features.schema import write_features
-from models.features.state import NEVER, Emitted, KernelLayout, Memory, PaneSamples
-from models.telemetry.samples import Float32, Int64
+from models.features.state import (
+    HEARD,
+    LONG_MAX,
+    LONG_MEAN,
+    LONG_N,
+    NEVER,
+    NOTHING,
+    Emitted,
+    KernelLayout,
+    Memory,
+    PaneSamples,
+)
+from models.telemetry.samples import Float32, Float64, Int32, Int64
 
 FRESH, LATE, TOO_LATE = range(3)
 _NO_BLOCKS = 1 << 60
@@ -25,7 +44,7 @@ _NO_BLOCKS = 1 << 60
 def prepare(
     plan: KernelLayout, memory: Memory, raw: Float32, limits: Float32, samples: PaneSamples, wrong: Int64
 ) -> bool:
-    """Fill all of ``samples`` but what is derived, and ``wrong`` (S,); return whether they come in order."""
+    """Fill all of ``samples``, and ``wrong`` (S,); return whether they come in order."""
     plausible(raw, limits[0], limits[1], samples.values, wrong)
     classify(plan, memory, samples)
     return is_ordered(samples)
@@ -115,7 +134,7 @@ def _open(plan: KernelLayout, memory: Memory, asset: int, pane: int, out: Emitte
         memory.at[asset], memory.first[asset] = pane - 1, pane
     if memory.is_open[asset]:
         close(plan, memory, asset, out)
-    if pane - memory.at[asset] > plan.ring:
+    if pane - memory.at[asset] > plan.long_blocks * plan.group:
         _forget(plan, memory, asset, pane)
     while memory.at[asset] + 1 < pane:
         skipped = memory.at[asset] + 1
@@ -133,6 +152,8 @@ def _forget(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> None:
         clear_pane(memory.n[asset, i], memory.stats[asset, i])
     for i in range(plan.blocks):
         clear_block(memory.block[asset, i])
+    for i in range(plan.long_blocks):
+        clear_long(memory.long[asset, i])
     for i in range(plan.kept):
         _clear_slots(plan, memory, asset, i)
     memory.at[asset] = pane - 1
@@ -141,7 +162,7 @@ def _forget(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> None:
 @compiled
 def _clear_slots(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> None:
     memory.slots[asset, pane % plan.kept] = np.nan
-    memory.slot_ms[asset, pane % plan.kept] = NEVER
+    memory.slot_ms[asset, pane % plan.kept] = NOTHING
     memory.revision[asset, pane % plan.kept] = 0
 
 
@@ -164,21 +185,28 @@ def _fill(
     start_ms: int,
     period_ms: int,
     slots: Float32,
-    slot_ms: Int64,
+    slot_ms: Int32,
 ) -> int:
-    """Write samples into slots, where the newest stays; return how many did not.
+    """Write readings into slots, where the last of each sensor stays; return how many samples changed none.
 
-    Arrays, not the tuples that hold them: to pass those on for every sample costs more than the sample.
+    Of two readings of one sensor at the same time the one that came later counts. A sample without any says
+    that the machine was heard of. Arrays, not the tuples that hold them: to pass those on for every sample
+    costs more than the sample.
     """
     repeated = 0
     for i in places:
-        slot = (time_ms[i] - start_ms) // period_ms
-        if time_ms[i] <= slot_ms[slot]:
-            repeated += 1
-            continue
-        slot_ms[slot] = time_ms[i]
-        for c in range(slots.shape[1]):  # an assignment of the whole would make a copy first
-            slots[slot, c] = values[i, c]
+        after_ms, changed, readings = np.int32(time_ms[i] - start_ms), 0, 0
+        slot = after_ms // period_ms
+        for c in range(slots.shape[1]):
+            readings += values[i, c] == values[i, c]
+            newer = (values[i, c] == values[i, c]) & (after_ms >= slot_ms[slot, c])
+            changed += newer & ((values[i, c] != slots[slot, c]) | (after_ms > slot_ms[slot, c]))
+            slots[slot, c] = values[i, c] if newer else slots[slot, c]
+            slot_ms[slot, c] = after_ms if newer else slot_ms[slot, c]
+        if readings == 0 and slot_ms[slot, 0] == NOTHING:
+            slot_ms[slot, 0] = HEARD
+            changed = 1
+        repeated += changed == 0
     return repeated
 
 
@@ -193,7 +221,7 @@ def close_all(plan: KernelLayout, memory: Memory, assets: Int64, out: Emitted) -
 def close(plan: KernelLayout, memory: Memory, asset: int, out: Emitted) -> None:
     """Close the open pane of an asset and emit the windows that end with it."""
     pane = memory.at[asset] + 1
-    _condense(plan, memory, asset, pane)
+    samples = _condense(plan, memory, asset, pane)
     _advance(plan, memory, asset)
     memory.is_open[asset] = False
     out.counts[1] += plan.slots
@@ -201,16 +229,32 @@ def close(plan: KernelLayout, memory: Memory, asset: int, out: Emitted) -> None:
     for c in range(plan.sensors):
         out.missing[c] += plan.slots - n[c]
     if (pane + 1) % plan.emit_panes == 0:
-        _emit(plan, memory, asset, pane, out)
+        _emit(plan, memory, asset, pane, samples, out)
 
 
 @compiled
-def _condense(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> None:
-    """Make the samples of a pane that is still kept its statistics."""
+def _condense(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> Float32:
+    """Make the samples of a pane that is still kept its statistics; return them (slots, C)."""
     place, scratch = pane % plan.ring, np.empty((2, plan.channels), np.float64)
-    summarise(
-        memory.slots[asset, pane % plan.kept], memory.n[asset, place], memory.stats[asset, place], scratch
-    )
+    samples = _complete(plan, memory, asset, pane)
+    summarise(samples, memory.n[asset, place], memory.stats[asset, place], scratch)
+    return samples
+
+
+@compiled
+def _complete(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> Float32:
+    """Return (slots, C) the readings of a pane that is still kept, with what is computed from them."""
+    slots, out = memory.slots[asset, pane % plan.kept], np.empty((plan.slots, plan.channels), np.float32)
+    level, offset = memory.level[asset], memory.offset[asset]
+    expected = np.empty(len(plan.normal.points), np.float64)
+    for s in range(plan.slots):
+        for c in range(plan.sensors):
+            out[s, c] = slots[s, c]
+        if plan.channels > plan.sensors:
+            derive(plan.formulas, out[s], plan.sensors)
+            slot_ms = pane * plan.hop_ms + s * plan.period_ms
+            compute(plan.normal, level, offset, slot_ms, out[s], plan.points, expected)
+    return out
 
 
 @compiled
@@ -227,6 +271,11 @@ def _fold_block(plan: KernelLayout, memory: Memory, asset: int, number: int) -> 
     block, start = memory.block[asset], number * plan.group
     fold(memory.n[asset], memory.stats[asset], block, _NO_BLOCKS, start, start + plan.group, totals)
     block[number % plan.blocks] = totals
+    long = memory.long[asset, number % plan.long_blocks]
+    for c in range(plan.points, plan.channels):
+        long[LONG_N, c - plan.points] = totals[B_N, c]
+        long[LONG_MEAN, c - plan.points] = totals[B_MEAN, c]
+        long[LONG_MAX, c - plan.points] = totals[B_MAX, c]
 
 
 @compiled
@@ -254,43 +303,108 @@ def _emit_again(plan: KernelLayout, memory: Memory, asset: int, first: int, out:
         if (pane + 1) % plan.group == 0:
             _fold_block(plan, memory, asset, pane // plan.group)
     for pane in range(first, memory.at[asset] + 1):
-        if memory.slot_ms[asset, pane % plan.kept].max() != NEVER and (pane + 1) % plan.emit_panes == 0:
-            _emit(plan, memory, asset, pane, out)
+        slot_ms = memory.slot_ms[asset, pane % plan.kept]
+        heard = slot_ms.max() >= 0 or slot_ms.min() == HEARD
+        if heard and (pane + 1) % plan.emit_panes == 0:
+            _emit(plan, memory, asset, pane, _complete(plan, memory, asset, pane), out)
 
 
 @compiled
-def _emit(plan: KernelLayout, memory: Memory, asset: int, pane: int, out: Emitted) -> None:
-    """Write the vector of the windows that end with ``pane``, a closed pane that is still kept."""
-    windows = len(plan.lengths)
-    moments = np.empty((windows, BLOCK, plan.channels), np.float64)
-    expected = np.empty(windows, np.float64)
+def _emit(plan: KernelLayout, memory: Memory, asset: int, pane: int, samples: Float32, out: Emitted) -> None:
+    """Write the vector of the windows that end with ``pane``, a closed pane of ``samples`` (slots, C)."""
+    windows, longer = len(plan.lengths), len(plan.long)
+    moments = np.empty((windows + longer, BLOCK, plan.channels), np.float64)
+    expected = np.empty(windows + longer, np.float64)
+    n, stats = memory.n[asset], memory.stats[asset]
     for w in range(windows):
-        length = plan.lengths[w]
-        start = pane + 1 - length
-        fold(
-            memory.n[asset], memory.stats[asset], memory.block[asset], plan.group, start, pane + 1, moments[w]
-        )
-        expected[w] = min(pane - memory.first[asset] + 1, length) * plan.slots
-        if length == 1:
-            slope_within(memory.slots[asset, pane % plan.kept], moments[w])
+        start = _start(plan, pane, plan.lengths[w])
+        fold(n, stats, memory.block[asset], plan.group, start, pane + 1, moments[w])
+        expected[w] = (pane + 1 - max(start, memory.first[asset])) * plan.slots
+        if plan.lengths[w] == 1:
+            slope_within(samples, moments[w])
+    for w in range(longer):
+        start = _start(plan, pane, plan.long[w])
+        _fold_long(plan, n, stats, memory.long[asset], start, pane + 1, moments[windows + w])
+        expected[windows + w] = (pane + 1 - max(start, memory.first[asset])) * plan.slots
     at = out.counts[0]
     out.counts[0] += 1
     out.row[at], out.pane[at] = asset, pane
     out.revision[at] = memory.revision[asset, pane % plan.kept]
     memory.revision[asset, pane % plan.kept] += 1
-    write_features(moments, expected, plan.hops_per_day, plan.sensors, out.values[at])
+    write_features(moments, expected, plan.hops_per_day, plan.program, out.values[at])
 
 
 @compiled
-def fold_blocks(plan: KernelLayout, memory: Memory, asset: int, pane_at: Int64) -> None:
-    """Make an asset's memory whole again after its panes were given back.
+def _start(plan: KernelLayout, pane: int, length: int) -> int:
+    """Return the first pane of a window that ends with ``pane``: a longer one begins with a block."""
+    start = pane + 1 - length
+    return start if length <= plan.exact else start // plan.group * plan.group
 
-    ``pane_at`` (ring,) tells which pane stands at each place: one that is not among the last ``ring`` closed
-    ones is cleared.
+
+@compiled
+def _fold_long(
+    plan: KernelLayout, n: Any, stats: Float32, long: Float32, start: int, end: int, out: Float64
+) -> None:
+    """Fold count, mean and maximum of the computed channels over the panes [start, end).
+
+    Blocks that lie in the range whole stand for their panes, as in `fold`.
     """
-    at = memory.at[asset]
+    clear_block(out)
+    first, last = -(-start // plan.group), end // plan.group
+    if first >= last:
+        _sum_long_panes(plan, n, stats, start, end, out)
+    else:
+        _sum_long_panes(plan, n, stats, start, first * plan.group, out)
+        _sum_long_blocks(plan, long, first, last, out)
+        _sum_long_panes(plan, n, stats, last * plan.group, end, out)
+    for c in range(plan.points, plan.channels):
+        out[B_MEAN, c] /= max(out[B_N, c], 1.0)
+
+
+@compiled
+def _sum_long_panes(plan: KernelLayout, n: Any, stats: Float32, start: int, end: int, out: Float64) -> None:
+    for pane in range(start, end):
+        at = pane % plan.ring
+        for c in range(plan.points, plan.channels):
+            out[B_N, c] += n[at, c]
+            out[B_MEAN, c] += n[at, c] * np.float64(stats[at, MEAN, c])
+            out[B_MAX, c] = max(out[B_MAX, c], stats[at, MAX, c])
+
+
+@compiled
+def _sum_long_blocks(plan: KernelLayout, long: Float32, first: int, last: int, out: Float64) -> None:
+    for number in range(first, last):
+        at = number % plan.long_blocks
+        for k in range(long.shape[2]):
+            c = plan.points + k
+            out[B_N, c] += long[at, LONG_N, k]
+            out[B_MEAN, c] += np.float64(long[at, LONG_N, k]) * long[at, LONG_MEAN, k]
+            out[B_MAX, c] = max(out[B_MAX, c], long[at, LONG_MAX, k])
+
+
+@compiled
+def clear_long(long: Float32) -> None:
+    """Make a block of the computed channels one without samples."""
+    long[:] = 0.0
+    long[LONG_MAX] = -np.inf
+
+
+@compiled
+def make_whole(
+    plan: KernelLayout, memory: Memory, asset: int, pane_at: Int64, block_at: Int64, long_at: Int64
+) -> None:
+    """Make an asset's memory whole again after its panes and blocks were given back.
+
+    ``pane_at`` (ring,), ``block_at`` (blocks,) and ``long_at`` (long_blocks,) tell which pane or block stands
+    at each place: what lies too far back, or has not closed, is cleared.
+    """
+    at, closed = memory.at[asset], (memory.at[asset] + 1) // plan.group
     for place in range(plan.ring):
         if not at - plan.ring < pane_at[place] <= at:
             clear_pane(memory.n[asset, place], memory.stats[asset, place])
-    for number in range((at + 1 - plan.ring) // plan.group, (at + 1) // plan.group):
-        _fold_block(plan, memory, asset, number)
+    for place in range(plan.blocks):
+        if not closed - plan.blocks <= block_at[place] < closed:
+            clear_block(memory.block[asset, place])
+    for place in range(plan.long_blocks):
+        if not closed - plan.long_blocks <= long_at[place] < closed:
+            clear_long(memory.long[asset, place])

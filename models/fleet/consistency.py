@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 from models.errors import ConfigError
 from models.fleet.config import nearest
+from models.fleet.formula import sensors_of, unit_of
 from models.fleet.recording import rules_of
 from models.fleet.units import conversion
 
 if TYPE_CHECKING:
     from models.fleet.fleet import Fleet
 
+_LONGEST_HOP_S = 14 * 86400  # times within a pane are told in milliseconds, as int32
 Wrong = Iterator[tuple[str, object, str]]
 
 
 def contradictions(fleet: Fleet, source: str) -> list[ConfigError]:
     """Return an error for each key that does not go with another."""
-    checks = (_times, _alerting, _sensors, _rules, _recording, _references)
+    checks = (_times, _alerting, _sensors, _derived, _expectations, _rules, _recording, _references)
     found = chain.from_iterable(check(fleet) for check in checks)
     return [ConfigError(source, key, value, expected) for key, value, expected in found]
 
@@ -28,9 +30,15 @@ def _times(fleet: Fleet) -> Wrong:
     sampling = fleet.sampling
     if sampling.hop_s * 1000 % sampling.period_ms:
         yield "sampling.hop_s", sampling.hop_s, "a multiple of sampling.period_s"
+    if sampling.hop_s > _LONGEST_HOP_S:
+        yield "sampling.hop_s", sampling.hop_s, f"at most {_LONGEST_HOP_S}, two weeks"
     for i, length_s in enumerate(sampling.windows_s):
         if length_s % sampling.hop_s:
             yield f"sampling.windows_s[{i}]", length_s, "a multiple of sampling.hop_s"
+    for i, length_s in enumerate(sampling.long_windows_s):
+        if length_s % sampling.hop_s or length_s in sampling.windows_s:
+            expected = "a multiple of sampling.hop_s that is not in windows_s"
+            yield f"sampling.long_windows_s[{i}]", length_s, expected
 
 
 def _alerting(fleet: Fleet) -> Wrong:
@@ -51,10 +59,42 @@ def _sensors(fleet: Fleet) -> Wrong:
         seen.add(sensor.key)
 
 
+def _derived(fleet: Fleet) -> Wrong:
+    units = {sensor.key: sensor.unit for sensor in fleet.sensors}
+    for i, point in enumerate(fleet.derived):
+        if point.low >= point.high:
+            yield f"derived[{i}].low", point.low, f"below high = {point.high}"
+        if fleet.point_keys.index(point.key) != len(fleet.keys) + i:
+            yield f"derived[{i}].key", point.key, "a key of no other point"
+        if not units.keys() >= set(sensors_of(point.formula)):
+            continue  # the reference is what is wrong
+        try:
+            unit = unit_of(point.formula, units) or point.unit
+        except ValueError as error:
+            yield f"derived[{i}].formula", point.formula, str(error)
+        else:
+            if unit != point.unit:
+                yield f"derived[{i}].unit", point.unit, f"{unit}, as the formula says"
+
+
+def _expectations(fleet: Fleet) -> Wrong:
+    seen = set[str]()
+    for i, group in enumerate(fleet.expectation):
+        for k, key in enumerate(group.sensors):
+            if key in seen:
+                yield f"expectation[{i}].sensors[{k}]", key, "a key that no other expectation has"
+            seen.add(key)
+
+
 def _rules(fleet: Fleet) -> Wrong:
+    expected = {key for group in fleet.expectation for key in group.sensors}
     for i, rule in enumerate(fleet.rules):
         if rule.trip == rule.warn:
             yield f"rules[{i}].trip", rule.trip, f"another level than warn = {rule.warn}"
+        if rule.relative and rule.sensor not in expected:
+            yield f"rules[{i}].sensor", rule.sensor, "one of an [[expectation]], since it is relative"
+        if rule.relative and not min(1.0, rule.trip) <= rule.warn <= max(1.0, rule.trip):
+            yield f"rules[{i}].warn", rule.warn, f"between 1, as expected, and trip = {rule.trip}"
 
 
 def _recording(fleet: Fleet) -> Wrong:
@@ -71,14 +111,19 @@ def _recording(fleet: Fleet) -> Wrong:
 
 
 def _references(fleet: Fleet) -> Wrong:
-    for place, key in _named(fleet):
-        if key not in fleet.keys:
-            near = nearest(key, fleet.keys)
-            yield place, key, "a key of [[sensors]]" + (f": did you mean {near}?" if near else "")
+    points = "[[sensors]] or [[derived]]" if fleet.derived else "[[sensors]]"
+    for named, known, kind in (
+        (_named_sensors(fleet), fleet.keys, "[[sensors]]"),
+        (_named_points(fleet), fleet.point_keys, points),
+    ):
+        for place, key in named:
+            if key not in known:
+                near = nearest(key, known)
+                yield place, key, f"a key of {kind}" + (f": did you mean {near}?" if near else "")
 
 
-def _named(fleet: Fleet) -> Iterator[tuple[str, str]]:
-    """Yield every place that names a sensor, with the name it gives."""
+def _named_points(fleet: Fleet) -> Iterator[tuple[str, str]]:
+    """Yield every place that names a point, measured or derived, with the name it gives."""
     for i, advice in enumerate(fleet.advice):
         yield from ((f"advice[{i}].sensors[{k}]", key) for k, key in enumerate(advice.sensors))
         yield from ((f"advice[{i}].falls[{k}]", key) for k, key in enumerate(advice.falls))
@@ -87,6 +132,12 @@ def _named(fleet: Fleet) -> Iterator[tuple[str, str]]:
     for i, group in enumerate(fleet.expectation):
         yield from ((f"expectation[{i}].drivers[{k}]", key) for k, key in enumerate(group.drivers))
         yield from ((f"expectation[{i}].sensors[{k}]", key) for k, key in enumerate(group.sensors))
+
+
+def _named_sensors(fleet: Fleet) -> Iterator[tuple[str, str]]:
+    """Yield every place that names a sensor, which has to be measured, with the name it gives."""
+    for i, point in enumerate(fleet.derived):
+        yield from ((f"derived[{i}].formula", key) for key in sensors_of(point.formula))
     yield from ((f"training.rule[{k}]", key) for k, key in enumerate(fleet.training.rule))
     if fleet.running:
         yield "running.sensor", fleet.running.sensor

@@ -18,6 +18,7 @@ from models.errors import ConfigError
 from models.fleet.config import expects, means, read_table, refuse, table
 from models.fleet.consistency import contradictions
 from models.fleet.kinds import (
+    Formula,
     Key,
     Keys,
     NotNegative,
@@ -38,8 +39,8 @@ def _whole_ms(period_s: float) -> float:
 
 
 @table
-class Sensor:
-    """One point of the catalogue."""
+class Point:
+    """What is known of a machine over time: measured, or derived from what is."""
 
     key: Annotated[Key, means("its name in every message and feature")]
     label: Annotated[str, means("its name for people")]
@@ -47,17 +48,6 @@ class Sensor:
     low: Annotated[float, means("plausible values begin here; one below is missing, and counted")]
     high: Annotated[float, means("plausible values end here; one above is missing, and counted")]
     brick: Annotated[str, means("class in the Brick schema")] = ""
-    stuck_s: Annotated[
-        Positive | None,
-        means("report a value that stays the same to the bit for so long while the machine runs"),
-    ] = None
-    hold_s: Annotated[
-        Positive | None,
-        means("for a point that is sent when it changes: it holds its last value for up to so long"),
-    ] = None
-    max_per_minute: Annotated[
-        PositiveNumber | None, means("report a value that moves by more units a minute than this")
-    ] = None
     resolution: Annotated[
         PositiveNumber | None,
         means(
@@ -78,11 +68,38 @@ class Sensor:
     def step(self) -> float:
         """The resolution; where none is given, the power of ten next to a thousandth of the range, 1 at most.
 
-        >>> Sensor(key="p", label="pressure", unit="bar", low=0.1, high=20.0).step
+        >>> Point(key="p", label="pressure", unit="bar", low=0.1, high=20.0).step
         0.01
         """
         thousandth = (self.high - self.low) / 1000
         return self.resolution or float(min(1.0, 10.0 ** math.floor(math.log10(thousandth))))
+
+
+@table
+class Sensor(Point):
+    """One point of the catalogue, which every message gives."""
+
+    stuck_s: Annotated[
+        Positive | None,
+        means("report a value that stays the same to the bit for so long while the machine runs"),
+    ] = None
+    hold_s: Annotated[
+        Positive | None,
+        means("for a point that is sent when it changes: it holds its last value for up to so long"),
+    ] = None
+    max_per_minute: Annotated[
+        PositiveNumber | None, means("report a value that moves by more units a minute than this")
+    ] = None
+
+
+@table
+class Derived(Point):
+    """A point that nobody measures: a formula over sensors, missing if one is, or outside its limits."""
+
+    formula: Annotated[
+        Formula,
+        means("what it is: arithmetic of sensors, as `oil_pump_pressure - evap_pressure`"),
+    ]
 
 
 @table
@@ -103,6 +120,15 @@ class Sampling:
         expects("rising whole numbers above 0"),
         means("window lengths, multiples of the hop"),
     ]
+    long_windows_s: Annotated[
+        tuple[Positive, ...],
+        Rising,
+        expects("rising whole numbers above 0"),
+        means(
+            "more window lengths, for what is computed beside an expectation (residuals, margins, indices): "
+            "multiples of the hop, other than `windows_s`"
+        ),
+    ] = ()
     lateness_s: Annotated[NotNegative, means("how late a sample may correct a window")] = 0
     silent_s: Annotated[
         Positive | None,
@@ -117,6 +143,11 @@ class Sampling:
     def period_ms(self) -> int:
         """Milliseconds between samples."""
         return round(self.period_s * 1000)
+
+    @property
+    def reach_s(self) -> int:
+        """How far back a window looks at most."""
+        return max(self.windows_s + self.long_windows_s)
 
     @property
     def recent_s(self) -> int:
@@ -165,6 +196,13 @@ class Expected:
         tuple[Key, ...], Field(min_length=1, max_length=12), means("at the same values of these sensors")
     ]
     sensors: Annotated[Keys, means("these are compared with what the fleet shows")]
+    relative: Annotated[
+        bool,
+        means(
+            "compare each as a share of its median on this machine, as flows and powers of machines that "
+            "differ in size"
+        ),
+    ] = False
 
 
 @table
@@ -251,6 +289,9 @@ class Rule:
             "becomes a feature"
         ),
     ]
+    relative: Annotated[
+        bool, means("the levels are shares of what is expected of the sensor, which needs an expectation")
+    ] = False
 
 
 @table
@@ -271,6 +312,7 @@ class Fleet:
     ]
     sensors: Annotated[tuple[Sensor, ...], Field(min_length=1, max_length=4096)]
     alerting: Alerting
+    derived: tuple[Derived, ...] = ()
     max_assets: Annotated[
         Positive,
         means("machines that a partition of telemetry takes; a name beyond them is refused, with an alarm"),
@@ -286,6 +328,16 @@ class Fleet:
     def keys(self) -> tuple[str, ...]:
         """Sensor keys in the order of every value vector."""
         return tuple(s.key for s in self.sensors)
+
+    @functools.cached_property
+    def points(self) -> tuple[Point, ...]:
+        """The sensors, then what is derived from them."""
+        return (*self.sensors, *self.derived)
+
+    @functools.cached_property
+    def point_keys(self) -> tuple[str, ...]:
+        """The keys of all points, in order."""
+        return tuple(p.key for p in self.points)
 
     @property
     def horizon(self) -> int:

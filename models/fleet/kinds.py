@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from models.fleet.config import expects
+from models.fleet.formula import ALLOWED, parse_formula
 
 Key = Annotated[
     str,
@@ -24,7 +25,7 @@ Parameters = dict[str, float | int | str]
 
 
 def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
-    if values[0] <= 0 or any(a >= b for a, b in itertools.pairwise(values)):
+    if any(value <= 0 for value in values) or any(a >= b for a, b in itertools.pairwise(values)):
         raise ValueError(values)
     return values
 
@@ -37,5 +38,11 @@ def _pattern(text: str) -> str:
     return text
 
 
+def _formula(text: str) -> str:
+    parse_formula(text)
+    return text
+
+
 Rising = AfterValidator(_rising)
+Formula = Annotated[str, AfterValidator(_formula), expects(f"arithmetic of {ALLOWED}")]
 Pattern = Annotated[str, AfterValidator(_pattern), expects("a regular expression")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import ModelError
-from models.features.expectation import Expectation
+from models.features.expectation import Expectation, Fold
 from models.features.kernel import Kernel, KernelCounts, KernelState, Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
@@ -42,10 +42,14 @@ class History:
     """Runs slices through the kernel, remembering the events."""
 
     def __init__(
-        self, fleet: Fleet, slices: Iterable[TimeSlice], expectation: Expectation | None = None
+        self,
+        fleet: Fleet,
+        slices: Iterable[TimeSlice],
+        expectation: Expectation | None = None,
+        folds: Sequence[Fold] = (),
     ) -> None:
-        self.fleet, self.expectation = fleet, expectation
-        self.kernel = Kernel(fleet, expectation)
+        self.fleet, self.expectation, self.folds = fleet, expectation, folds
+        self.kernel = Kernel(fleet, expectation, folds=folds)
         self.schema = self.kernel.schema
         self.state: KernelState = self.kernel.start()
         self.assets = self.state.assets
@@ -59,7 +63,7 @@ class History:
 
         ``emit_s``: only those whose end is a multiple of it.
         """
-        kernel = Kernel(self.fleet, self.expectation, emit_s) if emit_s else self.kernel
+        kernel = Kernel(self.fleet, self.expectation, emit_s, self.folds) if emit_s else self.kernel
         for part in self._take(end_ms):
             yield from self.see(part, kernel)
 

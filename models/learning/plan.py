@@ -49,7 +49,7 @@ class TrainingPlan:
     @property
     def later_ms(self) -> tuple[int, int]:
         """The calibration slice, from where no window reaches back into the training slice."""
-        return self.split_ms + self.fleet.sampling.windows_s[-1] * 1000, self.until_ms
+        return self.split_ms + self.fleet.sampling.reach_s * 1000, self.until_ms
 
     def share(self, time_ms: int) -> float:
         """Return how much of the range lies before a time."""

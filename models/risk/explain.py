@@ -35,8 +35,9 @@ class Explainer:
         self.horizon = fleet.horizon
         self._recent, self._baseline = window_name(fleet.sampling.recent_s), schema.windows[-1]
         self._span = span(fleet.sampling.recent_s)
-        self._owner = schema.sensor_index
+        self._owner = schema.point_index
         self._sigma = dict(zip(expectation.sensors, expectation.sigma, strict=True)) if expectation else {}
+        self._relative = {key for group in fleet.expectation if group.relative for key in group.sensors}
 
     def explain(
         self, vector: Float32, risks: Float64, top: int = 3, model: RiskModel | None = None
@@ -47,7 +48,7 @@ class Explainer:
         ``model`` is the one that scored it, where that was not the fleet's.
         """
         contributions = (model or self.model).contributions(vector[None, :], self.horizon)[0]
-        by_sensor = np.zeros(len(self.fleet.sensors))
+        by_sensor = np.zeros(len(self.fleet.points))
         owned = self._owner >= 0
         np.add.at(by_sensor, self._owner[owned], contributions[owned])
         causes = self._causes(vector, top)
@@ -61,7 +62,7 @@ class Explainer:
     def _reasons(self, by_sensor: Float64, vector: Float32) -> Iterator[Reason]:
         """Yield what raises the risk and differs from what is usual, the strongest first."""
         for i in np.argsort(-by_sensor, kind="stable").tolist():
-            sensor, strength = self.fleet.sensors[i], float(by_sensor[i])
+            sensor, strength = self.fleet.points[i], float(by_sensor[i])
             value, usual = self._against_usual(sensor.key, vector)
             if strength > 0 and not alike(sensor, value, usual):
                 words = said(sensor, value, self._span), usually(sensor, usual)
@@ -99,11 +100,11 @@ class Explainer:
         for key in advice.sensors:
             deviation = self._deviation(key, vector)
             if math.isnan(deviation) or (deviation < 0) == (key in advice.falls):
-                total += max(float(by_sensor[self.fleet.keys.index(key)]), 0.0)
+                total += max(float(by_sensor[self.fleet.point_keys.index(key)]), 0.0)
         return total
 
     def _deviation(self, key: str, vector: Float32) -> float:
-        """Return how far a sensor lies from its expectation, in its unit; NaN where that is not known."""
+        """Return how far a sensor lies from its expectation, in its unit or as a share; NaN if unknown."""
         if key not in self._sigma:
             return math.nan
         residual = vector[self.schema.index(f"{key}_residual", self._recent, "mean")]
@@ -112,7 +113,10 @@ class Explainer:
     def _against_usual(self, key: str, vector: Float32) -> tuple[float, float]:
         """Return the recent mean of a sensor, and what is usual for the machine."""
         value = float(vector[self.schema.index(key, self._recent, "mean")])
-        usual = value - self._deviation(key, vector)
+        away = self._deviation(key, vector)
+        if key in self._relative:
+            away *= value / (1.0 + away) if away > -1.0 else math.nan
+        usual = value - away
         if math.isnan(usual):
             usual = float(vector[self.schema.index(key, self._baseline, "mean")])
         return value, usual

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from models.fleet.fleet import Sensor
+from models.fleet.fleet import Point
 
 NO_READING = "no reading"
 _UNITS = {"degC": " °C", "degF": " °F", "deg": "°", "1": ""}
@@ -45,12 +45,12 @@ def span(seconds: int) -> str:
     return f"the last {seconds} seconds"
 
 
-def subject(sensor: Sensor) -> str:
+def subject(sensor: Point) -> str:
     """Return what a reading is said of: the phrase of a state, the label of anything else."""
     return sensor.state or sensor.label
 
 
-def said(sensor: Sensor, mean: float, over: str) -> str:
+def said(sensor: Point, mean: float, over: str) -> str:
     """Say the mean of a sensor ``over`` a span; NaN is no reading.
 
     >>> limit = Sensor(key="limit", label="", unit="1", low=0, high=1, state="capacity was limited")
@@ -68,7 +68,7 @@ def said(sensor: Sensor, mean: float, over: str) -> str:
     return _number(mean, sensor.step) + _UNITS.get(sensor.unit, f" {sensor.unit}")
 
 
-def usually(sensor: Sensor, mean: float) -> str:
+def usually(sensor: Point, mean: float) -> str:
     """Say what is usual, empty if nobody knows."""
     if not math.isfinite(mean):
         return ""
@@ -76,7 +76,7 @@ def usually(sensor: Sensor, mean: float) -> str:
     return _ALL_THE_TIME.get(words, words)
 
 
-def alike(sensor: Sensor, mean: float, usual: float) -> bool:
+def alike(sensor: Point, mean: float, usual: float) -> bool:
     """Return whether nobody could tell a mean from the usual one.
 
     They are less than a step of the sensor apart, or said in the same words. A step of a state is one per
@@ -98,7 +98,7 @@ def sentence(of: str, now: str, usual: str) -> str:
     return f"{head}, usually {usual}" if usual else head
 
 
-def _state(sensor: Sensor, mean: float, over: str) -> str:
+def _state(sensor: Point, mean: float, over: str) -> str:
     """Say a share of time; the mean of a code, which has more than one word for on, is none."""
     if mean <= 0:
         return f"at no time in {over}"
@@ -109,7 +109,7 @@ def _state(sensor: Sensor, mean: float, over: str) -> str:
     return f"{'less than 1 %' if mean < 0.01 else percent(mean).replace('>', 'more than')} of {over}"
 
 
-def _is_count(sensor: Sensor) -> bool:
+def _is_count(sensor: Point) -> bool:
     return sensor.unit == "1" and sensor.step >= 1 and not sensor.state
 
 

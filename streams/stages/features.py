@@ -29,7 +29,7 @@ from streams.wire.telemetry import Mark, decode_telemetry
 from streams.wire.validation import CUT_BYTES
 
 _HEAD, _KEPT, _PANES, _COMMON = b"h", b"k", b"p", b"c"
-_FORM = 3  # of what is remembered
+_FORM = 4  # of what is remembered
 
 
 class _PartitionState(msgspec.Struct, frozen=True):
@@ -94,8 +94,8 @@ class FeatureStage:
             for kept in kept_of(self.state, row, since):
                 place = kept.pane % self.kernel.plan.kept
                 yield _KEPT + b"%d:" % place + name, msgspec.msgpack.encode(kept)
-            for number, panes in panes_of(self.state, row, since):
-                place = number % self.kernel.plan.blocks
+            for panes in panes_of(self.state, row, since):
+                place = panes.number % self.kernel.plan.long_blocks
                 yield _PANES + b"%d:" % place + name, msgspec.msgpack.encode(panes)
         self._changed.clear()
         yield _COMMON, msgspec.msgpack.encode(self._common())
@@ -128,7 +128,10 @@ class FeatureStage:
         plan = self.kernel.plan
         if self._first_ms is None:
             return False
-        return self.watermark_ms - self._first_ms >= int(plan.ring + 1) * plan.hop_ms + plan.lateness_ms
+        return (
+            self.watermark_ms - self._first_ms
+            >= int(plan.long_blocks * plan.group) * plan.hop_ms + plan.lateness_ms
+        )
 
     def counts(self) -> StageCounts:
         """Return what the kernel has seen since the last call."""

@@ -14,6 +14,7 @@ HOP_MS = 240_000
 NAMES = ("a", "b", "c")
 SHIFT = {"a": 2.0, "b": -1.0, "c": 0.0}
 NOISE = 0.5
+A_DAY = 30  # samples of each machine, of those that are looked at
 
 
 def machines() -> Fleet:
@@ -49,8 +50,8 @@ def rows(n: int, seed: int = 1, noise: float = NOISE) -> Rows:
 def slices(found: Rows, parts: int = 3) -> list[TimeSlice]:
     """Spread rows over the hops that are looked at: the first sample of each fourth."""
     out = []
-    for k, chosen in enumerate(np.array_split(np.arange(len(found.asset)), parts)):
-        time_ms = (k * 10_000 + np.arange(len(chosen))) * 4 * HOP_MS
+    for chosen in np.array_split(np.arange(len(found.asset)), parts):
+        time_ms = chosen * 4 * HOP_MS
         samples = Samples(NAMES, found.asset[chosen], time_ms, found.values[chosen])
         out.append(TimeSlice(int(time_ms[0]), int(time_ms[-1]) + HOP_MS, samples))
     return out

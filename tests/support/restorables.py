@@ -51,6 +51,7 @@ from tests.support.restorable_steps import (
     versions,
     waited,
 )
+from tests.support.watched_fleet import EXPECTATION, watched
 
 
 class One(Protocol):
@@ -294,6 +295,14 @@ RESTORABLES = (
         "features",
         (FeatureStage, Loader, QualityMonitor, Admission),
         lambda: Simple(lambda: Staged(FeatureStage(crowded(), FEATURE_TOPICS, 1))),
+        st.builds(
+            lambda source, *told: source(*told), st.sampled_from([telemetry, named, crowd]), SEEDS, HOURS
+        ),
+    ),
+    Restorable(
+        "features over long windows",
+        (FeatureStage, Loader),
+        lambda: Simple(lambda: Staged(FeatureStage(watched(), FEATURE_TOPICS, 1, EXPECTATION))),
         st.builds(
             lambda source, *told: source(*told), st.sampled_from([telemetry, named, crowd]), SEEDS, HOURS
         ),

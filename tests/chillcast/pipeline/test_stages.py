@@ -12,7 +12,7 @@ import pytest
 from chillcast.pipeline.stages import create_worker, promotions_of
 from chillcast.settings import Settings
 from models.errors import UnavailableError
-from models.features.expectation import fit_expectation
+from models.features.expectation_fit import fit_expectation
 from models.fleet.config import table_json
 from models.registry.bundle import write_bundle
 from models.registry.promotion import CHAMPION, Promotion
@@ -47,8 +47,14 @@ def settings(tmp_path: Path, bootstrap: str) -> Settings:
     (tmp_path / "fleet.json").write_bytes(table_json(owner))
     found = Settings(home=str(tmp_path), fleet=str(tmp_path / "fleet.json"), broker=bootstrap)
     promotions, expectation = promotions_of(found, owner), fit_expectation(owner, slices(rows(2000)))
+    assert expectation is not None
     sha256 = write_bundle(
-        promotions.folder / "1", trained(fleet()).model, expectation, fleet=owner.name, metrics={}, lineage={}
+        promotions.folder / "1",
+        trained(fleet()).model,
+        expectation.expectation,
+        fleet=owner.name,
+        metrics={},
+        lineage={},
     )
     promotions.claim(Promotion(version="1", reason="first", promoted_ms=1, sha256=sha256, number=1))
     promotions.enforce(CHAMPION)

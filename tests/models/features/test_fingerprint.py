@@ -20,7 +20,7 @@ from models.features.expectation import Expectation, Surface, identity_of
 from models.features.kernel import Kernel
 from models.features.schema import FeatureSchema
 from models.fleet import fleet as fleet_module
-from models.fleet.fleet import Fleet, parse_fleet
+from models.fleet.fleet import Fleet, Point, parse_fleet
 from models.telemetry.samples import Samples
 from tests.support.collected import collect
 
@@ -35,6 +35,7 @@ FULL: dict[str, Any] = {
         "period_s": 60,
         "hop_s": 240,
         "windows_s": [240, 720, 1920],
+        "long_windows_s": [960, 2400],
         "lateness_s": 1200,
         "silent_s": 9,
         "max_future_s": 60,
@@ -64,6 +65,20 @@ FULL: dict[str, Any] = {
         }
         for i in range(4)
     ],
+    "derived": [
+        {
+            "key": f"d{i}",
+            "label": "difference",
+            "unit": "K",
+            "low": -4.0,
+            "high": 4.0,
+            "brick": "Sensor",
+            "resolution": 0.5,
+            "state": "it was on",
+            "formula": f"s{i} - s1",
+        }
+        for i in (0, 2)
+    ],
     "training": {
         "features": ["s0.*", "s1.*"],
         "rounds": 10,
@@ -79,8 +94,11 @@ FULL: dict[str, Any] = {
     },
     "advice": [{"fault": "leak", "sensors": ["s0"], "check": "look", "falls": ["s1"], "codes": ["low"]}],
     "running": {"sensor": "s1", "above": -2.0},
-    "expectation": [{"drivers": ["s1"], "sensors": ["s0", "s2"]}],
-    "rules": [{"sensor": "s0", "warn": 1.0, "trip": 2.0}, {"sensor": "s2", "warn": 1.0, "trip": -2.0}],
+    "expectation": [{"drivers": ["s1"], "sensors": ["s0", "s2"], "relative": True}],
+    "rules": [
+        {"sensor": "s0", "warn": 1.0, "trip": 2.0},
+        {"sensor": "s2", "warn": 0.8, "trip": 0.5, "relative": True},
+    ],
     "recording": {
         "asset": "machine",
         "time": "when",
@@ -92,7 +110,7 @@ FULL: dict[str, Any] = {
 }
 PLAIN = {key: value for key, value in FULL.items() if key != "expectation"}
 # What a number means is part of the vector's identity, although no number changes with it.
-MEANING = {"sensors.unit"}
+MEANING = {"sensors.unit", "derived.unit"}
 EXPECTED = Expectation(
     sensors=("s0", "s2"),
     surfaces=(
@@ -106,6 +124,7 @@ EXPECTED = Expectation(
     ),
     sigma=(1.0, 2.0),
     offsets={"ma": (0.1, 0.2)},
+    levels={"ma": (1.5, 0.5), "mb": (0.5, 2.0)},
 )
 Found = dict[tuple[str, int], bytes] | str
 
@@ -232,7 +251,7 @@ def tables() -> list[Any]:
     return [
         kind
         for kind in vars(fleet_module).values()
-        if is_dataclass(kind) and kind.__module__ == "models.fleet.fleet"
+        if is_dataclass(kind) and kind.__module__ == "models.fleet.fleet" and kind is not Point
     ]
 
 

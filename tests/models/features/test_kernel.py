@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.features.kernel import Kernel, KernelCounts, KernelState
-from models.features.panes import B_MEAN, BLOCK
+from models.features.panes import BLOCK
 from models.features.schema import STATS, FeatureSchema, write_features
-from models.fleet.fleet import Expected, Rule
+from models.fleet.fleet import Fleet
 from models.telemetry.samples import Samples
 from tests.support.collected import Final, collect
 from tests.support.toy_fleet import HOP, MINUTE, fleet_of, samples_of
+from tests.support.watched_fleet import watched
 
 
 def run(kernel: Kernel, parts: list[Samples], until_ms: int) -> tuple[Final, KernelState, KernelCounts]:
@@ -195,35 +195,12 @@ def test_a_sample_of_another_width_is_refused() -> None:
         kernel.step(kernel.start(), samples_of([(0, 0, 1.0)]))
 
 
-LEVELS = (Rule(sensor="s1", warn=1.0, trip=2.0),)
-
-
-@pytest.mark.parametrize("rules", [(), LEVELS])
-def test_every_number_of_a_vector_has_its_name(rules: tuple[Rule, ...]) -> None:
-    group = Expected(drivers=("s1",), sensors=("s0",))
-    fleet = replace(fleet_of(), expectation=(group,), rules=rules)
-    schema = FeatureSchema(fleet)
-    moments = np.zeros((len(schema.windows), BLOCK, len(fleet.sensors) + schema.channels))
+@pytest.mark.parametrize("fleet", [fleet_of(), watched()], ids=["plain", "watched"])
+def test_every_number_of_a_vector_has_its_name(fleet: Fleet) -> None:
+    schema, windows = FeatureSchema(fleet), len(fleet.sampling.windows_s + fleet.sampling.long_windows_s)
+    moments = np.zeros((windows, BLOCK, schema.channels))
     vector = np.zeros(len(schema.names) + 1, np.float32)
-    write_features(moments, np.ones(len(schema.windows)), 24.0, len(fleet.sensors), vector[:-1])
-    assert len(schema) == len(schema.names) == len(set(schema.names)) == len(schema.sensor_index)
-    assert np.isnan(vector[:-1])[[not name.endswith("missing") for name in schema.names]].all()
+    write_features(moments, np.ones(windows), 24.0, schema.program, vector[:-1])
+    assert len(schema) == len(schema.names) == len(set(schema.names)) == len(schema.point_index)
+    assert np.isnan(vector[:-1])[[not name.endswith(("missing", "share")) for name in schema.names]].all()
     assert vector[-1] == 0.0
-
-
-def test_how_near_a_machine_is_to_a_trip_stands_in_its_vector_and_in_nothing_else() -> None:
-    group = Expected(drivers=("s1",), sensors=("s0",))
-    plain = replace(fleet_of(), expectation=(group,))
-    watched = replace(plain, rules=LEVELS)
-    old, new = FeatureSchema(plain), FeatureSchema(watched)
-    assert new.names == (*old.names, *(f"nearest_trip.{w}.mean" for w in new.windows))
-    moments = np.random.default_rng(1).uniform(1, 2, (len(new.windows), BLOCK, 4))
-    vectors = []
-    for schema in (old, new):
-        vectors.append(np.zeros(len(schema), np.float32))
-        given = moments[:, :, : len(plain.sensors) + schema.channels].copy()
-        write_features(given, np.ones(len(new.windows)), 24.0, len(plain.sensors), vectors[-1])
-    assert vectors[1][: len(old)].tobytes() == vectors[0].tobytes()
-    assert vectors[1][len(old) :].tolist() == moments[:, B_MEAN, 3].astype(np.float32).tolist()
-    other = replace(plain, rules=(Rule(sensor="s1", warn=1.0, trip=3.0),))
-    assert len({FeatureSchema(f).fingerprint for f in (plain, watched, other)}) == 3

@@ -70,3 +70,17 @@ def test_a_value_in_fahrenheit_is_suspected_where_it_would_be_usual_in_celsius()
 def test_a_value_out_of_range_in_any_unit_is_reported_once_while_it_lasts() -> None:
     found = signals([*noisy(5), *[900.0] * 12])
     assert [kind for kind, _ in found if kind == "out-of-range"] == ["out-of-range"]
+
+
+def test_a_step_that_closes_more_panes_than_are_remembered_reports_no_other_pane_in_their_place() -> None:
+    """A worker that catches up takes weeks at once: what is remembered then are the newest hours alone."""
+    owner = fleet()
+    kernel = Kernel(owner)
+    state, quality = kernel.start(), QualityMonitor(owner, kernel.plan)
+    temps = [*noisy(100), *[20.3] * 6 * 3, *noisy(1), 20.0, 45.0, *noisy(1)]
+    values = np.array([[temp, 80.0] for temp in temps], np.float32)
+    time_ms = np.arange(len(temps)) * 10 * MINUTE
+    windows, _ = kernel.step(state, Samples(("a",), np.zeros(len(temps), np.int32), time_ms, values))
+    assert len(windows) > kernel.plan.ring * 2
+    found = [(s.kind, s.time_ms // HOUR) for s in quality.closed(state, windows)]
+    assert found == [("stuck", 103), ("jump", 105)]

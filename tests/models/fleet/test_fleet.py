@@ -38,6 +38,18 @@ def refused(change: Change) -> str:
     return str(caught.value).removeprefix("pumps.toml: ")
 
 
+def derive(raw: dict[str, Any], **changes: Any) -> None:
+    """Give the fleet a derived point."""
+    point = {"key": "rise", "label": "rise", "unit": "bar", "low": 0.0, "high": 9.0, "formula": "2 * head"}
+    raw["derived"] = [{**point, **changes}]
+
+
+def watch(raw: dict[str, Any], expected: list[str], **changes: Any) -> None:
+    """Give the fleet a rule for the flow, and an expectation of these sensors."""
+    raw["expectation"] = [{"drivers": ["head"], "sensors": expected}]
+    raw["rules"] = [{"sensor": "flow", "warn": 0.8, "trip": 0.5, **changes}]
+
+
 @pytest.mark.parametrize("path", FLEETS, ids=lambda p: p.stem)
 def test_a_shipped_fleet_is_named_after_its_file_and_survives_the_hand_over_to_a_worker(
     path: Path, tmp_path: Path
@@ -110,6 +122,56 @@ def test_a_name_has_to_match_the_pattern_in_full(asset: str, *, known: bool) -> 
         (
             lambda raw: raw["sampling"].update(windows_s=[3600, 5400]),
             "sampling.windows_s[1] = 5400: expected a multiple of sampling.hop_s",
+        ),
+        (
+            lambda raw: raw["sampling"].update(hop_s=1_296_000, windows_s=[1_296_000]),
+            "sampling.hop_s = 1296000: expected at most 1209600, two weeks",
+        ),
+        (
+            lambda raw: raw["sampling"].update(long_windows_s=[90_000, 172_801]),
+            "sampling.long_windows_s[1] = 172801: expected a multiple of sampling.hop_s "
+            "that is not in windows_s",
+        ),
+        (
+            lambda raw: raw["sampling"].update(long_windows_s=[86_400]),
+            "sampling.long_windows_s[0] = 86400: expected a multiple of sampling.hop_s "
+            "that is not in windows_s",
+        ),
+        (
+            lambda raw: derive(raw, formula="head ** 2"),
+            "derived[0].formula = 'head ** 2': expected arithmetic of sensors, numbers, + - * / ( ), min(…), "
+            "max(…) and abs(…)",
+        ),
+        (
+            lambda raw: derive(raw, formula="head - hat"),
+            "derived[0].formula = 'hat': expected a key of [[sensors]]",
+        ),
+        (
+            lambda raw: derive(raw, formula="head - flow"),
+            "derived[0].formula = 'head - flow': expected terms of one unit, not bar and L/s",
+        ),
+        (
+            lambda raw: derive(raw, formula="2 * flow"),
+            "derived[0].unit = 'bar': expected L/s, as the formula says",
+        ),
+        (lambda raw: derive(raw, key="head"), "derived[0].key = 'head': expected a key of no other point"),
+        (lambda raw: derive(raw, low=9.0), "derived[0].low = 9.0: expected below high = 9.0"),
+        (
+            lambda raw: derive(raw, stuck_s=60),
+            "derived[0].stuck_s is not known: known are key, label, unit, low, high, brick, resolution, "
+            "state, formula",
+        ),
+        (
+            lambda raw: watch(raw, ["head"], relative=True),
+            "rules[0].sensor = 'flow': expected one of an [[expectation]], since it is relative",
+        ),
+        (
+            lambda raw: watch(raw, ["flow"], relative=True, warn=1.2),
+            "rules[0].warn = 1.2: expected between 1, as expected, and trip = 0.5",
+        ),
+        (
+            lambda raw: watch(raw, ["flow", "flow"]),
+            "expectation[0].sensors[1] = 'flow': expected a key that no other expectation has",
         ),
         (
             lambda raw: raw["sampling"].update(windows_s=[7200, 3600]),

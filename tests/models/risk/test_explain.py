@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.features.expectation import Expectation
+from models.features.schema import FeatureSchema
 from models.fleet.fleet import Advice, Expected, Fleet
 from models.risk.causes import train_causes
 from models.risk.explain import Explainer, expected_days, in_words
@@ -18,6 +19,7 @@ from models.risk.hazard import RiskModel
 from models.risk.wording import percent, sentence
 from models.telemetry.samples import Float32
 from tests.support.toy_model import HORIZONS, Trained, fleet, trained
+from tests.support.watched_fleet import EXPECTATION, watched
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def test_the_contribution_of_a_sensor_is_that_of_all_its_features(toy: Trained) 
     features = toy.model.contributions(vector[None, :], 2)[0]
     assert {r.key for r in found.reasons} >= {"s0", "s1"}
     for reason in found.reasons:
-        own = toy.schema.sensor_index == toy.fleet.keys.index(reason.key)
+        own = toy.schema.point_index == toy.fleet.keys.index(reason.key)
         assert reason.contribution == pytest.approx(features[own].sum())
     strengths = [r.contribution for r in found.reasons]
     assert strengths == sorted(strengths, reverse=True)
@@ -218,3 +220,28 @@ def test_a_model_without_causes_names_none() -> None:
     why = found.explainer.explain(found.vector(s0=3.0), np.array([0.1, 0.2, 0.4]))
     assert why.causes == ()
     assert "probably" not in why.text
+
+
+def test_the_usual_reading_of_a_relative_and_of_a_derived_point_is_said_in_its_unit() -> None:
+    """A flow that is 20 % below what is expected of it: 80 L/s of 100; a difference that is 3 K above."""
+    owner = watched()
+    schema = FeatureSchema(owner)
+    vector = np.ones(len(schema), np.float32)
+    said = {
+        "s2.1000m.mean": 80.0,
+        "s2_residual.1000m.mean": -2.0,
+        "gap.1000m.mean": 7.0,
+        "gap_residual.1000m.mean": 1.5,
+    }
+    for name, value in said.items():
+        vector[schema.names.index(name)] = value
+    contributions = np.zeros((1, len(schema)))
+    contributions[0, schema.names.index("s2_margin.1000m.max")] = 2.0
+    contributions[0, schema.names.index("gap_residual.1000m.mean")] = 1.0
+    model = create_autospec(RiskModel, instance=True, causes=None)
+    model.contributions.return_value = contributions
+    explainer = Explainer(owner, model, schema, EXPECTATION)
+    found = explainer.explain(vector, np.array([0.5]))
+    reasons = [(r.key, r.value, round(r.baseline or 0.0, 3)) for r in found.reasons]
+    assert reasons == [("s2", 80.0, 100.0), ("gap", 7.0, 4.0)]
+    assert found.fault == "a leak"
