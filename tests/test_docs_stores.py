@@ -9,7 +9,7 @@ from models.telemetry.samples import Event
 from streams.records import Drift, Watermark
 from streams.stages.sink import SinkStage
 from streams.wire import codec
-from tests.streams.stages.test_sink import OPEN, TOPICS, FakeSink, arrive, scores, settled
+from tests.support.sunk import OPEN, TOPICS, FakeSink, arrive, scores, settled
 
 ROOT = Path(__file__).parents[1]
 

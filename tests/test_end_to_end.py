@@ -14,9 +14,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
@@ -25,7 +22,6 @@ from chillcast.models.learning import create_registry
 from chillcast.pipeline.pipeline import Pipeline, running
 from chillcast.pipeline.publishing import BackgroundReplay, Playing
 from chillcast.settings import Settings
-from chillcast.terminal.reporter import Reporter
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, load_fleet
@@ -43,56 +39,10 @@ from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Row
 from streams.wire import codec
 from tests.support.collected import Final, collect
+from tests.support.commands import ROOT, chillcast, left_behind
+from tests.support.drives import drives
+from tests.support.reporters import Alarms
 from tests.support.small_disk import SmallDisk
-
-ROOT = Path(__file__).parent.parent
-
-
-def drives(path: Path, assets: int = 400, days: int = 26, seed: int = 3) -> Path:
-    """Write made-up drives, in the layout of the real ones: sectors pile up before most failures."""
-    rng = np.random.default_rng(seed)
-    fails = np.where(rng.random(assets) < 0.25, rng.integers(4, days, size=assets).astype(np.int64), -1)
-    rows: list[dict[str, object]] = []
-    for i in range(assets):
-        pending = 0.0
-        for d in range(days if fails[i] < 0 else fails[i] + 1):
-            close = fails[i] >= 0 and fails[i] - d < 9 and i % 5
-            pending += float(rng.poisson(30 if close else 0.02))
-            rows.append(
-                {
-                    "date": f"2020-03-{d + 1:02d}",
-                    "serial_number": f"DRIVE{i:05d}",
-                    "model": f"M{i % 2}",
-                    "capacity_bytes": 4_000_000_000_000,
-                    "failure": int(d == fails[i]),
-                    "smart_1_raw": float(rng.integers(0, 100_000_000)),
-                    "smart_5_raw": float(rng.poisson(0.5)),
-                    "smart_9_raw": float(9000 + 24 * d),
-                    "smart_194_raw": float(rng.normal(27, 2)),
-                    "smart_197_raw": pending,
-                }
-            )
-    pq.write_table(pa.Table.from_pylist(rows), path)
-    return path
-
-
-def chillcast(*words: str, home: Path, timeout: int = 180) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "chillcast", *words, "--home", str(home)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, cwd=ROOT)
-
-
-def left_behind(home: Path) -> list[str]:
-    """Return the command lines of processes that work under ``home`` or were started for it."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (folder / "environ").read_bytes()
-            line = (folder / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if int(folder.name) != os.getpid() and str(home).encode() in environment + line:
-            found.append(line.replace(b"\0", b" ").decode(errors="replace"))
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -138,17 +88,6 @@ def batch(recorded: Recorded) -> Final:
     for windows in history.until(1 << 62):
         collect(out, windows)
     return out
-
-
-class Alarms(Reporter):
-    """Keeps alarms instead of printing them."""
-
-    def __init__(self, kept: list[str]) -> None:
-        super().__init__()
-        self.kept = kept
-
-    def alarm(self, text: str) -> None:
-        self.kept.append(text)
 
 
 class Stream:

@@ -20,7 +20,9 @@ from models.store.feature_store import FeatureStore
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from simulators.recordings.recording import Recorded, read_recording
-from tests.test_end_to_end import ROOT, Alarms, chillcast, drives
+from tests.support.commands import ROOT, chillcast, printed, refused
+from tests.support.drives import drives
+from tests.support.reporters import Alarms
 
 FLEET = "fleets/backblaze.toml"
 
@@ -110,9 +112,8 @@ def test_what_was_streamed_equals_the_backfill_to_the_bit(
 
 def test_a_dataset_is_named_shown_and_compared(backfilled: Path) -> None:
     def said(*words: str) -> dict[str, object]:
-        done = chillcast("data", *words, "--fleet", FLEET, "--json", home=backfilled)
-        assert done.returncode == 0, done.stderr
-        found: dict[str, object] = json.loads(done.stdout)
+        there = ("--fleet", str(ROOT / FLEET), "--home", str(backfilled))
+        found: dict[str, object] = json.loads(printed("data", *words, *there, "--json"))
         return found
 
     whole = said("define", "--from", "2020-03-01", "--until", "2020-03-27")
@@ -137,6 +138,4 @@ def test_a_dataset_that_is_not_named_is_a_mistake_of_usage(backfilled: Path) -> 
 
 
 def test_a_backfill_that_needs_to_know_what_is_normal_says_so(tmp_path: Path) -> None:
-    done = chillcast("data", "backfill", "demo", home=tmp_path)
-    assert done.returncode == 1
-    assert "no champion yet" in done.stderr
+    assert "no champion yet" in refused("data", "backfill", "demo", "--home", str(tmp_path))

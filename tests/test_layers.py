@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,22 @@ def copy(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
+
+
+def borrowed(folder: Path) -> list[str]:
+    """Return the lines with which a test module imports from another."""
+    return [
+        f"{path.relative_to(folder)}: {line}"
+        for path in sorted(folder.rglob("test_*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.match(r"\s*(from|import) tests\.(\w+\.)*test_", line)
+    ]
+
+
+def test_what_tests_share_stands_in_support(tmp_path: Path) -> None:
+    assert borrowed(ROOT / "tests") == []
+    (tmp_path / "test_it.py").write_text("from tests.streams.test_that import made\n", encoding="utf-8")
+    assert borrowed(tmp_path) == ["test_it.py: from tests.streams.test_that import made"]
 
 
 def test_imports_run_one_way(copy: Path) -> None:

@@ -25,7 +25,7 @@ from streams.kafka.topics import Topics
 from streams.records import DeadLetter
 from streams.stage import Outgoing
 from streams.wire.codec import DEAD_LETTER, decode_json
-from tests.test_end_to_end import ROOT
+from tests.support.commands import ROOT
 
 Say = Callable[[tuple[str, ...], Mapping[str, object]], str]
 

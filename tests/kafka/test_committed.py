@@ -21,7 +21,7 @@ from streams.kafka.topics import Topics, create_topics
 from streams.records import DeadLetter
 from streams.stage import Incoming
 from streams.wire import codec
-from tests.test_end_to_end import ROOT
+from tests.support.commands import ROOT
 
 pytestmark = pytest.mark.kafka
 WRITTEN = ((b"kept 0", True), (b"taken back", False), (b"kept 1", True), (b"taken back too", False))

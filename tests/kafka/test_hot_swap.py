@@ -8,8 +8,8 @@ import pytest
 
 from chillcast.settings import Settings
 from streams.kafka.connection import Connection
+from tests.support.swaps import check_swaps
 from tests.support.toy_model import fleet, trained
-from tests.test_hot_swap import check_swaps
 
 pytestmark = pytest.mark.kafka
 

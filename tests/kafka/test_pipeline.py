@@ -19,7 +19,8 @@ from streams.kafka.live_reader import Feed
 from streams.kafka.topics import Topics
 from streams.records import Scores
 from streams.wire import codec
-from tests.test_end_to_end import ROOT, chillcast, drives
+from tests.support.commands import ROOT, chillcast
+from tests.support.drives import drives
 
 pytestmark = pytest.mark.kafka
 PARTITIONS, PREFIX = 2, "pipeline-"

@@ -17,10 +17,11 @@ from models.telemetry.labels import DAY_MS
 from streams.kafka.cluster import connected
 from streams.kafka.connection import Connection
 from streams.kafka.topics import Topics
-from tests.simulators.dirt.test_dirt import FLEET as TOY
-from tests.simulators.dirt.test_dirt import clean
 from tests.support.kafkad import KafkaServer
-from tests.test_playing import Said, check_same_bytes, check_steering, content, settings
+from tests.support.playing import check_same_bytes, check_steering, content, settings
+from tests.support.reporters import Said
+from tests.support.tidy_telemetry import FLEET as TOY
+from tests.support.tidy_telemetry import clean
 
 pytestmark = pytest.mark.kafka
 

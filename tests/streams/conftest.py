@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,3 +37,15 @@ def is_running() -> Callable[[int], bool]:
         return stat.rpartition(")")[2].split()[0] != "Z"
 
     return look
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let pauses pass at once; return how long they would have been."""
+    seen: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        seen.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    return seen

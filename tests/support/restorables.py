@@ -29,7 +29,6 @@ from streams.stages.cases import Cases
 from streams.stages.features import FeatureStage
 from streams.stages.risk import RiskStage
 from streams.wire import codec
-from tests.streams.stages.test_risk import TOPICS
 from tests.streams.stages.test_stage_state import TOPICS as FEATURE_TOPICS
 from tests.streams.stages.test_stage_state import named, telemetry
 from tests.support.model_pools import Held
@@ -51,6 +50,7 @@ from tests.support.restorable_steps import (
     versions,
     waited,
 )
+from tests.support.risk_messages import TOPICS
 from tests.support.watched_fleet import EXPECTATION, watched
 
 

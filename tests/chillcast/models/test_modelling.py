@@ -11,9 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from chillcast.cli.app import app
 from chillcast.models.modelling import Models
 from chillcast.settings import Settings
 from models.errors import ModelError
@@ -28,6 +26,7 @@ from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
 from streams.records import Assignment, Scores, Watermark
 from streams.wire import codec
+from tests.support.commands import printed
 from tests.support.foreign_boosters import foreign_booster, two_features
 from tests.support.registries import put_registry
 from tests.support.toy_model import Trained, fleet, trained
@@ -219,25 +218,20 @@ def test_compare_reads_what_became_of_the_scores_of_both(
     assert found["high"] < 0
 
 
-def printed(*words: str) -> str:
-    """Return what a command prints."""
-    result = CliRunner().invoke(app, ["models", *words])
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
 def test_the_command_line_says_the_same(models: Models, toy: Trained) -> None:
     home = models.settings.home_path
     there = ("--home", str(home), "--fleet", str(home / "fleet.json"))
     models.promote(registered(models, toy.model), reason="the first")
     foreign_booster(two_features(), 2).save_model(home / "own.txt")
-    assert json.loads(printed("register", str(home / "own.txt"), "--json", *there)) == {"version": "2"}
+    assert json.loads(printed("models", "register", str(home / "own.txt"), "--json", *there)) == {
+        "version": "2"
+    }
     command = [sys.executable, "-m", "chillcast", "models", "promote", "2", "--reason", "mine", *there]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert refused.returncode == 1
     assert "chillcast: version 2 does not pass the gate" in refused.stderr
-    printed("promote", "2", "--reason", "mine", "--override", *there)
-    shown = printed("history", *there).splitlines()
+    printed("models", "promote", "2", "--reason", "mine", "--override", *there)
+    shown = printed("models", "history", *there).splitlines()
     assert [line.split()[0] for line in shown] == ["number", "1", "2"]
     assert "  mine  " in shown[2]
     assert "not measured on the champion's slice" in shown[2]

@@ -15,7 +15,7 @@ from streams.records import Alert, Drift, Scores, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stores.store import Row
 from streams.wire import codec
-from tests.streams.stages.test_sink import OPEN
+from tests.support.sunk import OPEN
 
 TOPICS = Topics("t.")
 HOUR_MS = 3_600_000

@@ -12,7 +12,7 @@ from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import TimeSlice
 from streams.kafka.connection import Connection
 from streams.kafka.topics import Topics
-from tests.simulators.dirt.test_dirt import FLEET, clean
+from tests.support.tidy_telemetry import FLEET, clean
 
 
 def wait_for(replay: BackgroundReplay) -> None:

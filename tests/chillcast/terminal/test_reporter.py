@@ -6,7 +6,7 @@ from rich.console import Console
 
 from chillcast.terminal.reporter import Meter, Reporter
 from models.telemetry.labels import DAY_MS
-from tests.simulators.dirt.test_dirt import clean
+from tests.support.tidy_telemetry import clean
 
 
 def test_without_a_terminal_a_step_is_two_plain_lines() -> None:

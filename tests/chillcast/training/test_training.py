@@ -29,8 +29,8 @@ from models.fleet.fleet import load_fleet
 from models.registry.manifest import read_manifest
 from models.telemetry.labels import DAY_MS
 from simulators.truth import ShutdownRecord
+from tests.support.drives import drives
 from tests.support.registries import put_registry
-from tests.test_end_to_end import drives
 
 CONFIG = TrainingConfig(
     fleet="backblaze",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import ConfigError
-from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Event, Float32, Int64, Samples, TimeSlice
+from models.telemetry.samples import Float32, Int64, TimeSlice
 from simulators.dirt.dirt import Dirt, corrupt, load_dirt
-from tests.support.toy_fleet import MINUTE, fleet_of
+from tests.support.tidy_telemetry import ALL, DAYS, FLEET, NAMES, PERIODS, SHARES, S, clean
+from tests.support.toy_fleet import MINUTE
 
-S, DAYS, PERIODS = 4, 6, 1440
-NAMES = ("a", "b", "c", "d", "e")
-FLEET: Fleet = replace(
-    fleet_of(sensors=S),
-    sensors=tuple(replace(s, unit="bar") for s in fleet_of(sensors=S).sensors),
-)
-SHARES: dict[str, Any] = {"missing_samples": 0.05, "missing_values": 0.05, "zeros": 0.02, "late": 0.05}
-ALL = Dirt(**SHARES, out_of_order=0.02, duplicates=0.02, skew_s=30.0, hour_errors=15.0, unit_swaps=15.0)
 SWITCHES = [{key: getattr(ALL, key)} for key in asdict(ALL) if not key.endswith("age_s")]
 SWITCHES = [s for s in SWITCHES if "burst_s" not in s]
-
-
-def clean(span_ms: int = DAY_MS, assets: int = len(NAMES)) -> Iterator[TimeSlice]:
-    """Days of samples every minute whose values tell asset, minute and sensor apart."""
-    for start_ms in range(DAY_MS, (DAYS + 1) * DAY_MS, span_ms):
-        minutes = np.arange(start_ms // MINUTE, (start_ms + span_ms) // MINUTE)
-        asset = np.repeat(np.arange(assets, dtype=np.int32), len(minutes))
-        minute = np.tile(minutes, assets)
-        values = (100_000 * asset + minute)[:, None] + np.arange(S) / 8 + 1.0
-        samples = Samples(NAMES[:assets], asset, minute * MINUTE, values.astype(np.float32))
-        yield TimeSlice(start_ms, start_ms + span_ms, samples, (Event(start_ms, "a", "shutdown"),))
 
 
 class Rows:

@@ -21,8 +21,8 @@ from simulators.recordings.archiver import Archiver
 from simulators.recordings.digest import Digest
 from simulators.replay.playable import Span, open_recording
 from simulators.truth import FaultRecord
-from tests.simulators.dirt.test_dirt import ALL, FLEET, clean
-from tests.simulators.replay.test_replay import raw_of
+from tests.support.hours import raw_of
+from tests.support.tidy_telemetry import ALL, FLEET, clean
 from tests.support.toy_fleet import fleet_of
 
 

@@ -16,8 +16,8 @@ from simulators.recordings.recorder import Recorder
 from streams.records import Sample
 from streams.stage import Incoming, Outgoing
 from streams.wire import codec
-from tests.simulators.dirt.test_dirt import ALL, FLEET, clean
-from tests.simulators.replay.test_replay import raw_of
+from tests.support.hours import raw_of
+from tests.support.tidy_telemetry import ALL, FLEET, clean
 
 
 def recorded(sent: list[tuple[int, Outgoing]], path: Path) -> tuple[Archive, list[str], Recorder]:

@@ -11,8 +11,8 @@ from models.telemetry.samples import Samples
 from simulators.replay.player import MAX, Player, Steering, parse_speed, since
 from streams.records import Control, Watermark
 from streams.stage import Outgoing
-from tests.simulators.replay.test_replay import FLEET, START_MS, slices
 from tests.support.collected import decoded
+from tests.support.hours import FLEET, START_MS, slices
 from tests.support.toy_fleet import MINUTE
 
 END_MS = slices()[0].end_ms

@@ -7,24 +7,14 @@ import pytest
 
 from models.errors import ConfigError
 from models.features.kernel import Kernel
-from models.fleet.fleet import Fleet
 from models.telemetry.samples import Event, Samples, TimeSlice
 from simulators.replay.replay import batch_ms_of, batches, replay
 from streams.kafka.topics import partition_of
 from streams.records import Watermark
 from streams.stage import Outgoing
 from tests.support.collected import collect, decoded
-from tests.support.toy_fleet import HOP, MINUTE, fleet_of, samples_of
-
-FLEET = fleet_of()
-START_MS = 10 * HOP
-ROWS = [(a, m, float(a * 100 + m)) for m in range(40, 64) for a in range(3)]
-
-
-def slices() -> list[TimeSlice]:
-    trip = Event(START_MS + 5 * MINUTE, "a", "shutdown", "x")
-    events = (trip, Event(START_MS + 13 * MINUTE, "b", "restart", "x"))
-    return [TimeSlice(START_MS, START_MS + 6 * HOP, samples_of(ROWS), events)]
+from tests.support.hours import FLEET, ROWS, START_MS, raw_of, slices
+from tests.support.toy_fleet import HOP, MINUTE, samples_of
 
 
 def sent(partitions: int, source: list[TimeSlice] | None = None) -> list[tuple[int, object]]:
@@ -122,22 +112,6 @@ def dirty(span_ms: int) -> list[TimeSlice]:
 
 def raw(source: Iterable[TimeSlice], batch_s: int | None = None) -> list[tuple[int, Outgoing]]:
     return raw_of(source, FLEET, batch_s)
-
-
-def raw_of(
-    source: Iterable[TimeSlice], fleet: Fleet, batch_s: int | None = None
-) -> list[tuple[int, Outgoing]]:
-    out: list[tuple[int, Outgoing]] = []
-    replay(
-        source,
-        fleet,
-        partitions=2,
-        telemetry="t",
-        send=lambda partition, message: out.append((partition, message)),
-        pace=lambda _: None,
-        batch_s=batch_s,
-    )
-    return out
 
 
 def test_messages_do_not_depend_on_how_the_source_is_cut() -> None:

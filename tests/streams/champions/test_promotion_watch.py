@@ -7,7 +7,7 @@ import pytest
 
 from models.registry.promotion import CHAMPION
 from streams.champions.promotion_watch import Watch
-from tests.streams.champions.test_model_pool import Home, home, ready
+from tests.support.promoted_bundles import Home, home, ready
 from tests.support.toy_model import Trained, fleet, trained
 
 __all__ = ["home"]

@@ -16,7 +16,6 @@ from streams.records import DeadLetter, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stages.landing import LandingStage
 from streams.wire import codec
-from tests.streams.stages.test_sink import pauses  # noqa: F401  (a fixture)
 from tests.support.small_disk import SmallDisk
 from tests.support.stored_windows import HOUR_MS, SCHEMA, windows
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,18 +14,24 @@ from models.features.schema import FeatureSchema
 from models.fleet.fleet import Alerting
 from models.registry.promotion import CHALLENGER
 from models.telemetry.labels import DAY_MS
-from models.telemetry.samples import Event, Float32
-from streams.kafka.topics import Topics
-from streams.records import Alert, DeadLetter, Drift, Scores, Watermark
+from streams.records import DeadLetter, Drift, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stages.risk import RiskStage
 from streams.wire import codec
 from tests.support.model_pools import Held, divided
+from tests.support.risk_messages import (
+    HOUR_MS,
+    START_MS,
+    TOPICS,
+    alerts,
+    arrive,
+    days_of,
+    scores,
+    trip,
+    watermark,
+    window,
+)
 from tests.support.toy_model import Trained, fleet, trained
-
-TOPICS = Topics("t.")
-HOUR_MS = 3_600_000
-START_MS = 20_000 * DAY_MS
 
 
 @pytest.fixture(scope="module")
@@ -50,50 +55,8 @@ def stage(toy: Trained) -> RiskStage:
     return stage_of(toy)
 
 
-def arrive(out: Outgoing) -> Incoming:
-    return Incoming("t.features", 0, 7, out.key, out.value, out.content_type)
-
-
-def window(toy: Trained, hour: int, vectors: dict[str, Float32], revision: int = 0) -> Incoming:
-    n = len(vectors)
-    record = Windows(
-        tuple(vectors),
-        np.arange(n, dtype=np.int32),
-        np.full(n, START_MS + hour * HOUR_MS),
-        np.full(n, revision, np.int32),
-        np.stack(list(vectors.values())),
-    )
-    return arrive(codec.windows("t.features", record, slice(None), toy.schema.fingerprint))
-
-
-def watermark(hour: int, end: bool = False) -> Incoming:
-    return arrive(codec.watermark("t.features", Watermark(START_MS + hour * HOUR_MS, end)))
-
-
-def trip(hour: int, asset: str = "a", kind: str = "shutdown") -> Incoming:
-    return arrive(codec.event("t.features", Event(START_MS + hour * HOUR_MS, asset, kind)))
-
-
 def feed(stage: RiskStage, *incoming: Incoming) -> list[Outgoing]:
     return list(stage.process(incoming))
-
-
-def alerts(outputs: Iterable[Outgoing]) -> list[Alert]:
-    return [codec.decode_json(o.value, Alert) for o in outputs if o.topic == "t.alerts"]
-
-
-def scores(outputs: Iterable[Outgoing]) -> list[Scores]:
-    found = []
-    for out in outputs:
-        if out.content_type == codec.SCORES:
-            record = codec.decode_scores(out.value, out.content_type)
-            assert isinstance(record, Scores)
-            found.append(record)
-    return found
-
-
-def days_of(toy: Trained, hours: Iterable[int], **means: float) -> list[Incoming]:
-    return [window(toy, hour, {"a": toy.vector(**means)}) for hour in hours]
 
 
 def test_scores_are_the_models_bit_for_bit(toy: Trained, stage: RiskStage) -> None:

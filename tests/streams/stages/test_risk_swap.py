@@ -17,8 +17,8 @@ from streams.stage import Incoming, Outgoing
 from streams.stages.risk import RiskStage
 from streams.state.snapshots import Snapshots
 from streams.wire import codec
-from tests.streams.stages.test_risk import TOPICS, alerts, days_of, scores, trip, watermark, window
 from tests.support.model_pools import Held
+from tests.support.risk_messages import TOPICS, alerts, days_of, scores, trip, watermark, window
 from tests.support.toy_model import Trained, fleet, trained
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import sqlite3
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -15,96 +15,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import UnavailableError
 from models.risk.explanation import Reason
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
-from streams.kafka.topics import Topics
-from streams.records import Alert, DeadLetter, Drift, Scores, Watermark
-from streams.stage import Incoming, Outgoing
+from streams.records import DeadLetter, Drift, Watermark
+from streams.stage import Incoming
 from streams.stages.sink import SinkStage, drift_point, event_point, score_points
 from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Flushed, Point, Rejection, Sink
 from streams.wire import codec
 from tests.support.damage import damaged_store
 from tests.support.small_disk import SmallDisk
-
-TOPICS = Topics("t.")
-NOON_MS = 20_000 * DAY_MS + DAY_MS // 2
-REASON = Reason(key="s0", label="S0", unit="K", value=None, baseline=1.0, contribution=0.5)
-OPEN = Alert(
-    case="a-1",
-    asset="a",
-    stage="open",
-    severity="critical",
-    time_ms=NOON_MS,
-    opened_ms=NOON_MS,
-    risk=0.5,
-    threshold=0.2,
-    horizon_d=7.0,
-    text="Likely stop within 2 days",
-    fault="fouling",
-    check="clean the tubes",
-    sensors=[REASON],
-    model="3",
-)
-
-
-@dataclass
-class FakeSink:
-    """Fails as often as it is told to, then takes everything but the points of ``refused`` assets."""
-
-    failures: int = 0
-    refused: str = ""
-    waiting: list[Point] = field(default_factory=list)
-    written: list[Point] = field(default_factory=list)
-
-    def add(self, points: Iterable[Point]) -> None:
-        self.waiting += points
-
-    def flush(self) -> Flushed:
-        if self.failures:
-            self.failures -= 1
-            raise UnavailableError("store http://here: connection refused")
-        bad = [p for p in self.waiting if p.tags.get("asset") == self.refused]
-        good = [p for p in self.waiting if p not in bad]
-        self.written += good
-        self.waiting = []
-        return Flushed(len(good), tuple(Rejection(p, "out of bounds") for p in bad))
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def scores(assets: tuple[str, ...] = ("a", "b")) -> Scores:
-    n = len(assets)
-    risk = np.linspace(0.1, 0.8, 2 * n).reshape(n, 2)
-    asset, end_ms = np.arange(n, dtype=np.int32), np.full(n, NOON_MS)
-    return Scores("3", (1.0, 7.0), assets, asset, end_ms, np.zeros(n, np.int32), risk, risk[:, 1].copy())
-
-
-def arrive(out: Outgoing, partition: int = 1, offset: int = 9) -> Incoming:
-    return Incoming(out.topic, partition, offset, out.key, out.value, out.content_type)
-
+from tests.support.sunk import NOON_MS, OPEN, REASON, TOPICS, FakeSink, arrive, scores, settled
 
 SCORES = arrive(codec.scores(TOPICS.scores, scores()))
-
-
-def settled(stage: SinkStage, *incoming: Incoming) -> list[Outgoing]:
-    out = list(stage.process(incoming))
-    return out + list(asyncio.run(stage.flush()))
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let pauses pass at once; return how long they would have been."""
-    seen: list[float] = []
-
-    async def pause(seconds: float) -> None:
-        seen.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", pause)
-    return seen
 
 
 def test_each_score_is_a_point_with_its_horizons_as_fields() -> None:

@@ -1,0 +1,5 @@
+"""What tests of champions share."""
+
+from tests.support.promoted_bundles import home
+
+__all__ = ["home"]
