@@ -81,7 +81,7 @@ notebook: setup ## run docs/own_model.py and write what it prints as a Jupyter n
 simulator-report: setup ## simulate a year and write docs/simulator-report.md with its pictures
 	@exec env PYTHONPATH=. $(BIN)/python scripts/simulator_report.py $(MONASH)
 
-keys: setup ## write what every key of a fleet file and every setting is into docs/fleets.md and docs/settings.md
+keys: setup ## write what every key of a file and every setting is into the tables of docs
 	@exec env PYTHONPATH=. $(BIN)/python scripts/key_tables.py
 
 house: setup ## draw docs/images/house.svg from the imports

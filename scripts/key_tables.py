@@ -1,4 +1,4 @@
-"""Writes into the documents what every key of a fleet file and every setting is, as the code says it.
+"""Writes into the documents what every key of a file and every setting is, as the code says it.
 
 A document has a table between ``<!-- keys of NAME -->`` and ``<!-- end -->``. Run by ``make keys``.
 """
@@ -11,11 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from chillcast.settings import PREFIX, Settings
+from chillcast.training.training_config import TrainingConfig
 from models.fleet.fleet import Fleet
 from models.fleet.shape import Shape, shape_of, words
+from simulators.fleet.scenario import Scenario
 
 DOCS = Path(__file__).parents[1] / "docs"
-DOCUMENTS = ("fleets.md", "settings.md")
+DOCUMENTS = ("fleets.md", "settings.md", "simulator.md", "models.md")
+FILES: tuple[type, ...] = (Fleet, Scenario, TrainingConfig)
 _TABLE = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _EMPTY = ("", None, [], {})
 
@@ -33,8 +36,10 @@ def main() -> None:
 
 
 def _tables() -> dict[str, str]:
+    head = ("table", "key", "what is expected", "default", "meaning")
+    files = {kind.__name__: _table(head, _keys(shape_of(kind))) for kind in FILES}
     return {
-        "Fleet": _table(("table", "key", "what is expected", "default", "meaning"), _keys(shape_of(Fleet))),
+        **files,
         "Settings": _table(("variable", "what is expected", "default", "meaning"), _settings()),
     }
 

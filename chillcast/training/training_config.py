@@ -12,7 +12,7 @@ import msgspec
 from pydantic import Field
 
 from models.errors import ConfigError
-from models.fleet.config import read_table, read_toml, table
+from models.fleet.config import means, read_table, read_toml, table
 from models.fleet.fleet import Fleet, Training
 from models.learning.segments import Segments
 
@@ -26,10 +26,10 @@ class Data:
     ``fingerprint`` chooses a schema where the store has several, ``dataset`` refuses data other than that.
     """
 
-    from_: Annotated[date, Field(alias="from")]
-    until: date
-    fingerprint: str | None = None
-    dataset: str | None = None
+    from_: Annotated[date, Field(alias="from"), means("first day of the windows, UTC")]
+    until: Annotated[date, means("first day that is left out, UTC")]
+    fingerprint: Annotated[str | None, means("which feature schema, if the store has several")] = None
+    dataset: Annotated[str | None, means("digest of the dataset; another one is refused")] = None
 
 
 @table
@@ -39,29 +39,33 @@ class Split:
     ``held_out_share`` of the machines are only judged, to see what the model is worth on others.
     """
 
-    test_from: date
-    held_out_share: Share = 0.0
+    test_from: Annotated[date, means("what lies before this day is learnt from, the rest is judged on")]
+    held_out_share: Annotated[
+        Share, means("share of the machines that are only judged, to see what the model is worth on others")
+    ] = 0.0
 
 
 @table
 class Evaluation:
     """``top_k`` machines are looked at each week; figures are also given per segment by an inventory key."""
 
-    top_k: Annotated[int, Field(gt=0)] = 10
-    segments_by: str = "model"
+    top_k: Annotated[int, Field(gt=0), means("number of machines that can be looked at each week")] = 10
+    segments_by: Annotated[str, means("key of the inventory by which figures are also given")] = "model"
 
 
 @table
 class TrainingConfig:
     """One run; what ``training`` gives replaces the fleet file's; ``segments`` get models of their own."""
 
-    fleet: str
-    data: Data
-    split: Split
-    seed: Annotated[int, Field(ge=0)] = 1
-    training: dict[str, Any] = field(default_factory=dict)
-    evaluation: Evaluation = Evaluation()
-    segments: Segments | None = None
+    fleet: Annotated[str, means("a shipped fleet, or a fleet file")]
+    data: Annotated[Data, means("windows of the feature store")]
+    split: Annotated[Split, means("what is learnt from, and what is judged on")]
+    seed: Annotated[int, Field(ge=0), means("of all random numbers")] = 1
+    training: Annotated[
+        dict[str, Any], means("what replaces keys of the same name in `[training]` of the fleet file")
+    ] = field(default_factory=dict)
+    evaluation: Annotated[Evaluation, means("how it is judged")] = Evaluation()
+    segments: Annotated[Segments | None, means("parts of the fleet that get models of their own")] = None
 
     @property
     def from_ms(self) -> int:

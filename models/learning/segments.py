@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from models.errors import ConfigError
-from models.fleet.config import table
+from models.fleet.config import means, table
 from models.fleet.fleet import Training
 from models.fleet.inventory import ASSET, Inventory
 from models.fleet.kinds import Key, Parameters, Positive
@@ -42,13 +42,22 @@ class Segments:
     nothing. ``rounds`` and ``parameters`` replace those of the fleet.
     """
 
-    by: Key
-    group: Key | None = None
-    minimum_instances: Positive = 500
-    minimum_failures: Annotated[int, Field(ge=5)] = 10
-    start: Literal["fleet", "nothing"] = "fleet"
-    rounds: Positive | None = None
-    parameters: Parameters = field(default_factory=dict)
+    by: Annotated[Key, means("key of the inventory that divides the fleet; `asset`: each machine by itself")]
+    group: Annotated[Key | None, means("another key, whose parts score what has no model by the first")] = (
+        None
+    )
+    minimum_instances: Annotated[
+        Positive, means("labelled windows that a model needs in the training slice")
+    ] = 500
+    minimum_failures: Annotated[int, Field(ge=5), means("outcomes that it needs there")] = 10
+    start: Annotated[
+        Literal["fleet", "nothing"],
+        means("begin with the log-odds of the model of the fleet and correct them, or begin with nothing"),
+    ] = "fleet"
+    rounds: Annotated[Positive | None, means("trees, if other than those of the fleet")] = None
+    parameters: Annotated[Parameters, means("parameters of LightGBM that replace those of the fleet")] = (
+        field(default_factory=dict)
+    )
 
     @property
     def levels(self) -> tuple[str, ...]:

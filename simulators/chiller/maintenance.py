@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from models.fleet.config import table
+from models.fleet.config import means, table
 
 DayOfYear = Annotated[int, Field(ge=1, le=366)]
 Hour = Annotated[float, Field(ge=0, le=24)]
@@ -21,10 +21,16 @@ class Maintenance:
     after a safety shutdown takes a log-normal time (median 12–13 h in OREDA 2009, for other machinery).
     """
 
-    service_from_day: DayOfYear = 20
-    service_until_day: DayOfYear = 120
-    found_share: Annotated[float, Field(ge=0, le=0.65)] = 0.3
-    crew_from_h: Hour = 8.0
-    crew_until_h: Hour = 14.0
-    repair_median_h: Annotated[float, Field(gt=0)] = 13.0
-    repair_spread: Annotated[float, Field(ge=0)] = 0.6
+    service_from_day: Annotated[
+        DayOfYear, means("day of the year from which each machine has its annual service")
+    ] = 20
+    service_until_day: Annotated[DayOfYear, means("day of the year before which it has had it")] = 120
+    found_share: Annotated[
+        float, Field(ge=0, le=0.65), means("share of gradual faults found and mended before they trip")
+    ] = 0.3
+    crew_from_h: Annotated[Hour, means("hour, UTC, from which planned work stops a machine")] = 8.0
+    crew_until_h: Annotated[Hour, means("hour, UTC, until which it does")] = 14.0
+    repair_median_h: Annotated[
+        float, Field(gt=0), means("median of the repair after a safety shutdown, which is log-normal")
+    ] = 13.0
+    repair_spread: Annotated[float, Field(ge=0), means("standard deviation of its logarithm")] = 0.6

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from models.errors import MissingKeyError
 from models.features.quality import UNITS
-from models.fleet.config import read_table, read_toml, table
+from models.fleet.config import means, read_table, read_toml, table
 from models.fleet.fleet import Fleet
 from models.telemetry.labels import DAY_MS, YEAR_MS
 from models.telemetry.samples import Float32, Int64, Samples, TimeSlice, join
@@ -40,17 +40,37 @@ class Dirt:
     missing values or zeros, ``outage_s`` that of an outage after which a gateway sends what it kept.
     """
 
-    missing_samples: Share = 0.0
-    missing_values: Share = 0.0
-    zeros: Share = 0.0
-    burst_s: Positive = 7200
-    late: Share = 0.0
-    outage_s: Positive = 7200
-    out_of_order: Share = 0.0
-    duplicates: Share = 0.0
-    skew_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    hour_errors: PerYear = 0.0
-    unit_swaps: PerYear = 0.0
+    missing_samples: Annotated[Share, means("share of samples that never come, in bursts")] = 0.0
+    missing_values: Annotated[
+        Share, means("share of single values that are missing, in bursts of one sensor")
+    ] = 0.0
+    zeros: Annotated[
+        Share, means("share of single values sent as 0 or −40, always the same code of one sensor, in bursts")
+    ] = 0.0
+    burst_s: Annotated[Positive, means("mean length of those bursts; each is 0 to twice as long")] = 7200
+    late: Annotated[
+        Share,
+        means("share of samples that a gateway keeps during an outage and sends in one go when it ends"),
+    ] = 0.0
+    outage_s: Annotated[Positive, means("mean length of an outage; each is 0 to twice as long")] = 7200
+    out_of_order: Annotated[
+        Share, means("share of samples that come one to two sampling periods after their turn")
+    ] = 0.0
+    duplicates: Annotated[
+        Share, means("share of samples that come a second time, one to two sampling periods later")
+    ] = 0.0
+    skew_s: Annotated[
+        float,
+        Field(ge=0, le=3600),
+        means("the clock of every asset is off by a constant, at most so many seconds either way"),
+    ] = 0.0
+    hour_errors: Annotated[
+        PerYear, means("episodes per asset-year, of up to two weeks, in which the clock is a whole hour off")
+    ] = 0.0
+    unit_swaps: Annotated[
+        PerYear,
+        means("episodes per asset-year, of up to two weeks, in which a sensor comes in °F, psi or kPa"),
+    ] = 0.0
 
 
 CLEAN = Dirt()

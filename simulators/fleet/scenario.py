@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from models.errors import ConfigError
-from models.fleet.config import read_table, read_toml, refuse, table
+from models.fleet.config import means, read_table, read_toml, refuse, table
 from simulators.chiller.faults import KINDS
 from simulators.chiller.maintenance import Maintenance
 from simulators.clock import DAY_S, Clock
@@ -30,18 +30,23 @@ class Scenario:
     ``dirt`` is what happens to the telemetry on its way. ``dataclasses.replace`` makes a variant.
     """
 
-    name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$")]
-    assets: Annotated[int, Field(gt=0, le=999_999)]
-    days: Positive
-    start: date
-    seed: Annotated[int, Field(ge=0)]
-    period_s: Positive
-    climates: Annotated[tuple[Climate, ...], Field(min_length=1)]
-    faults: dict[str, Rate] = field(default_factory=dict)
-    dirt: Dirt = CLEAN
-    maintenance: Maintenance = Maintenance()
-    noise: Annotated[float, Field(ge=0, le=100)] = 1.0
-    nuisance_warnings: Rate = 6.0
+    name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$"), means("as the file")]
+    assets: Annotated[int, Field(gt=0, le=999_999), means("number of chillers, named `CH-0001` on")]
+    days: Annotated[Positive, means("length of the run")]
+    start: Annotated[date, means("first day, UTC")]
+    seed: Annotated[int, Field(ge=0), means("of all random numbers")]
+    period_s: Annotated[Positive, means("seconds between samples; the fleet file must have the same")]
+    climates: Annotated[tuple[Climate, ...], Field(min_length=1), means("every plant is in one of them")]
+    faults: Annotated[
+        dict[str, Rate],
+        means("new faults per chiller-year, by kind; a sudden one strikes only a running chiller"),
+    ] = field(default_factory=dict)
+    dirt: Annotated[Dirt, means("what happens to the telemetry on its way")] = CLEAN
+    maintenance: Annotated[Maintenance, means("service, planned work and repairs")] = Maintenance()
+    noise: Annotated[
+        float, Field(ge=0, le=100), means("multiplies the noise and the errors of all instruments")
+    ] = 1.0
+    nuisance_warnings: Annotated[Rate, means("alerts without a reason per chiller-year")] = 6.0
 
     @property
     def clock(self) -> Clock:

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from models.fleet.config import table
+from models.fleet.config import means, table
 from models.telemetry.samples import Float64, Int64
 from simulators.clock import YEAR_D, Clock
 
@@ -29,16 +29,24 @@ class Climate:
     scenario (0 is the first); it builds up and ends over a day each.
     """
 
-    name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$")]
-    share: Annotated[float, Field(gt=0)] = 1.0
-    wet_bulb_mean_c: float
-    season_k: NotNegative
-    day_k: NotNegative
-    weather_k: NotNegative
-    hottest_day: Annotated[int, Field(ge=1, le=366)] = 201
-    heat_wave_start_day: Annotated[int, Field(ge=0)] = 0
-    heat_wave_days: Annotated[int, Field(ge=0)] = 0
-    heat_wave_k: NotNegative = 0.0
+    name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$"), means("of your choice, no two alike")]
+    share: Annotated[float, Field(gt=0), means("of the plants, against the shares of the other climates")] = (
+        1.0
+    )
+    wet_bulb_mean_c: Annotated[float, means("mean of the year, °C")]
+    season_k: Annotated[NotNegative, means("amplitude of the year, K")]
+    day_k: Annotated[NotNegative, means("amplitude of the day, K")]
+    weather_k: Annotated[
+        NotNegative, means("standard deviation of the weather, K; 30 % more in winter, 30 % less in summer")
+    ]
+    hottest_day: Annotated[int, Field(ge=1, le=366), means("day of the year")] = 201
+    heat_wave_start_day: Annotated[
+        int, Field(ge=0), means("day of the run on which a heat wave begins; 0 is the first")
+    ] = 0
+    heat_wave_days: Annotated[
+        int, Field(ge=0), means("how long it lasts; it builds up and ends over a day each")
+    ] = 0
+    heat_wave_k: Annotated[NotNegative, means("how much warmer it is, K")] = 0.0
 
 
 @dataclass(frozen=True, slots=True)
