@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -123,16 +124,23 @@ class Stateless:
 def content_type(headers: object) -> str:
     """Return the ``content-type`` of Kafka headers, a mapping or a list of pairs; empty where there is none.
 
-    >>> content_type([("content-type", b"application/json")])
+    It is in small letters and without parameters: all JSON is UTF-8.
+
+    >>> content_type([("Content-Type", b"Application/JSON; charset=utf-8")])
     'application/json'
     """
-    return header(headers, "content-type")
+    return _kind(header(headers, "content-type"))
+
+
+@functools.lru_cache(maxsize=256)
+def _kind(text: str) -> str:
+    return text.partition(";")[0].strip().lower()
 
 
 def header(headers: object, wanted: str) -> str:
-    """Return one of Kafka's headers as text, empty where there is none."""
+    """Return one of Kafka's headers as text, its name in any case; empty where there is none."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
     for name, value in pairs:  # type: ignore[attr-defined]
-        if name == wanted:
+        if name == wanted or name.lower() == wanted:
             return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     return ""

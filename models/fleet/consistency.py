@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from models.errors import ConfigError
 from models.fleet.config import nearest
 from models.fleet.formula import sensors_of, unit_of
-from models.fleet.recording import rules_of
+from models.fleet.recording import Column, rules_of
+from models.fleet.telemetry import telemetry_rules
 from models.fleet.units import conversion
 
 if TYPE_CHECKING:
@@ -21,7 +22,17 @@ Wrong = Iterator[tuple[str, object, str]]
 
 def contradictions(fleet: Fleet, source: str) -> list[ConfigError]:
     """Return an error for each key that does not go with another."""
-    checks = (_times, _alerting, _sensors, _derived, _expectations, _rules, _recording, _references)
+    checks = (
+        _times,
+        _alerting,
+        _sensors,
+        _derived,
+        _expectations,
+        _rules,
+        _recording,
+        _telemetry,
+        _references,
+    )
     found = chain.from_iterable(check(fleet) for check in checks)
     return [ConfigError(source, key, value, expected) for key, value, expected in found]
 
@@ -98,16 +109,25 @@ def _rules(fleet: Fleet) -> Wrong:
 
 
 def _recording(fleet: Fleet) -> Wrong:
-    if fleet.recording is None:
-        return
-    yield from (
-        (f"recording.{key}", value, what) for key, value, good, what in rules_of(fleet.recording) if not good
-    )
+    if fleet.recording is not None:
+        found = rules_of(fleet.recording)
+        yield from ((f"recording.{key}", value, what) for key, value, good, what in found if not good)
+        yield from _units(fleet, "recording", fleet.recording.columns)
+
+
+def _telemetry(fleet: Fleet) -> Wrong:
+    if fleet.telemetry is not None:
+        found = telemetry_rules(fleet.telemetry)
+        yield from ((f"telemetry.{key}", value, what) for key, value, good, what in found if not good)
+        yield from _units(fleet, "telemetry", fleet.telemetry.columns)
+
+
+def _units(fleet: Fleet, place: str, columns: Mapping[str, Column]) -> Wrong:
     units = {sensor.key: sensor.unit for sensor in fleet.sensors}
-    for key, column in fleet.recording.columns.items():
+    for key, column in columns.items():
         if column.unit and key in units and conversion(column.unit, units[key]) is None:
             expected = f"one that can become {units[key]}, the unit of the sensor; else use scale and offset"
-            yield f"recording.columns.{key}.unit", column.unit, expected
+            yield f"{place}.columns.{key}.unit", column.unit, expected
 
 
 def _references(fleet: Fleet) -> Wrong:
@@ -143,3 +163,5 @@ def _named_sensors(fleet: Fleet) -> Iterator[tuple[str, str]]:
         yield "running.sensor", fleet.running.sensor
     if fleet.recording:
         yield from ((f"recording.columns.{key}", key) for key in fleet.recording.columns)
+    if fleet.telemetry:
+        yield from ((f"telemetry.columns.{key}", key) for key in fleet.telemetry.columns)

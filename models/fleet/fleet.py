@@ -30,6 +30,7 @@ from models.fleet.kinds import (
     Share,
 )
 from models.fleet.recording import Recording
+from models.fleet.telemetry import Telemetry
 
 
 def _whole_ms(period_s: float) -> float:
@@ -323,6 +324,7 @@ class Fleet:
     advice: tuple[Advice, ...] = ()
     rules: tuple[Rule, ...] = ()
     recording: Recording | None = None
+    telemetry: Telemetry | None = None
 
     @functools.cached_property
     def keys(self) -> tuple[str, ...]:

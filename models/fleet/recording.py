@@ -74,13 +74,6 @@ class Written:
         dict[str, float],
         means("words that stand for a number, as `{ ON = 1, OFF = 0 }`; true and false are known"),
     ] = field(default_factory=dict)
-    on_bad: Annotated[
-        Literal["refuse", "skip"],
-        means(
-            "what cannot be read: `refuse` the file, with its place, or `skip` the value (a row, if it is "
-            "its time) and count it"
-        ),
-    ] = "refuse"
 
 
 @table
@@ -95,13 +88,22 @@ class TextTable(Written):
     encoding: Annotated[Encoding, means("of text files; a byte order mark has the say")] = "utf-8"
     headings: Annotated[tuple[str, ...], means("names of the columns, for files that have no heading")] = ()
     units_rows: Annotated[NotNegative, means("rows under the heading to pass over, as one of units")] = 0
+    on_bad: Annotated[
+        Literal["refuse", "skip"],
+        means(
+            "what cannot be read: `refuse` the file, with its place, or `skip` the value (a row, if it is "
+            "its time) and count it"
+        ),
+    ] = "refuse"
 
 
 @table
 class Column:
-    """How a sensor stands in a recording: ``value = column × scale + offset``."""
+    """How a sensor stands in a recording or a message: ``value = column × scale + offset``."""
 
-    column: Annotated[str, means("name of the column; in a long layout, or a pattern, name of the point")]
+    column: Annotated[
+        str, means("name of the column, or field; with a point per row, or pattern, name of the point")
+    ]
     scale: Annotated[float, means("value = column × scale + offset")] = 1.0
     offset: Annotated[float, means("see `scale`")] = 0.0
     unit: Annotated[

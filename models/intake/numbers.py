@@ -89,6 +89,10 @@ class NumberReader:
         with np.errstate(over="ignore", invalid="ignore"):
             return np.where(null, np.nan, raw * self._scale + self._offset)
 
+    def one(self, raw: float) -> float:
+        """Return one number as it stands in the unit of the sensor."""
+        return math.nan if raw in self.column.nulls else raw * self._scale + self._offset
+
     def number(self, text: str) -> float:
         """Return the number of one text as it stands, NaN for nothing; ValueError if it is no number."""
         low = text.casefold()

@@ -18,7 +18,7 @@ from streams.wire import blocks
 from streams.wire import validation as checks
 from streams.wire.blocks import Block
 from streams.wire.codec import BLOCK
-from streams.wire.telemetry import decode_one
+from streams.wire.telemetry import TelemetryDecoder
 
 _FLUSH_ROWS = 65_536
 
@@ -35,6 +35,7 @@ class Recorder:
         self, archiver: Archiver, fleet: Fleet, partitions: int, on_problem: Callable[[str], None]
     ) -> None:
         self.fleet, self.archiver, self._on_problem = fleet, archiver, on_problem
+        self._decoder = TelemetryDecoder(fleet)
         self._logs = [_PartitionRecorder(f"partition-{p:04d}", archiver) for p in range(partitions)]
         self.refused = 0
         self._reasons: set[str] = set()
@@ -80,7 +81,7 @@ class Recorder:
         if message.content_type == BLOCK:
             block = checks.from_msgpack(checks.sized(message.value), Block)
             return blocks.to_frames(block, self.fleet)[0], block.arrived_ms
-        return decode_one(message, self.fleet).record, None
+        return self._decoder.one(message).record, None
 
 
 class _PartitionRecorder:

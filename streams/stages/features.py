@@ -25,7 +25,7 @@ from streams.stages.open_step import OpenStep
 from streams.state.snapshots import parsed
 from streams.wire import codec
 from streams.wire.sample_batch import SampleBatch
-from streams.wire.telemetry import Mark, decode_telemetry
+from streams.wire.telemetry import Mark, TelemetryDecoder
 from streams.wire.validation import CUT_BYTES
 
 _HEAD, _KEPT, _PANES, _COMMON = b"h", b"k", b"p", b"c"
@@ -55,7 +55,7 @@ class FeatureStage:
         self, fleet: Fleet, topics: Topics, partitions: int, expectation: Expectation | None = None
     ) -> None:
         self.fleet, self.topics, self.partitions = fleet, topics, partitions
-        self.kernel = Kernel(fleet, expectation)
+        self.decoder, self.kernel = TelemetryDecoder(fleet), Kernel(fleet, expectation)
         self.identity = f"features {_FORM} {self.kernel.schema.fingerprint}"
         self.state = self.kernel.start()
         self.fleet_watermark = FleetWatermark()
@@ -75,7 +75,7 @@ class FeatureStage:
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Yield the windows that messages close, and the dead letters of those that make no sense."""
-        for found in decode_telemetry(received, self.fleet):
+        for found in self.decoder.batches(received):
             yield from self._marked(found) if isinstance(found, Mark) else self._collect(found)
 
     def before_batch(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:  # noqa: ARG002
@@ -169,7 +169,8 @@ class FeatureStage:
         return batch.refuse({i: self._elsewhere(name, partition) for i, name in first if name})
 
     def _elsewhere(self, asset: str, partition: int) -> str:
-        return f"asset {asset!r} on partition {partition}: key {asset!r} belongs to {self._home(asset)}"
+        home = self._home(asset)
+        return f"asset {asset!r} on partition {partition}: key {asset!r} belongs to {home}"
 
     def _home(self, asset: str) -> int:
         """Return an asset's partition; those of assets that are remembered are found once."""

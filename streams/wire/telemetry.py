@@ -6,7 +6,7 @@ The samples of a batch become one array, which is cut at events and watermarks o
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,9 @@ from streams.wire import validation as checks
 from streams.wire.blocks import Block
 from streams.wire.codec import BLOCK, EVENT, SAMPLE, WATERMARK
 from streams.wire.columns import Found, Row, Rows, alone, joined
+from streams.wire.problems import unknown_points
 from streams.wire.sample_batch import SampleBatch
-
-_MAX_PROBLEMS = 16
+from streams.wire.spoilt_sample import spoilt_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,57 +43,86 @@ class Decoded:
     problems: tuple[str, ...] = ()
 
 
-def decode_telemetry(received: Iterable[Incoming], fleet: Fleet) -> list[SampleBatch | Mark]:
-    """Return what messages hold, in their order: samples between two marks together.
+class TelemetryDecoder:
+    """Reads messages of telemetry; those of samples in the form that the fleet file declares.
 
-    The ``content-type`` tells the kind; none means one named sample in JSON. A block of several machines is a
-    batch of its own. A message of which nothing can be used has a place, a problem and no rows.
+    The ``content-type`` tells the kind; none means samples, as does ``application/json``.
     """
-    sensors, out = len(fleet.sensors), list[SampleBatch | Mark]()
-    waiting: list[tuple[Incoming, Found]] = []
-    for message in received:
-        found = _read(message, fleet)
-        if isinstance(found, Event | Watermark):
-            out += [*joined(waiting, sensors), Mark(message, found)]
-        elif isinstance(found, Rows) and len(found.samples.assets) > 1:
-            out += [*joined(waiting, sensors), alone(message, found)]
-        else:
-            waiting.append((message, found))
-            continue
-        waiting = []
-    return [*out, *joined(waiting, sensors)]
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet, self._sensors = fleet, len(fleet.sensors)
+        self._declared = _declared(fleet)
+
+    def batches(self, received: Iterable[Incoming]) -> list[SampleBatch | Mark]:
+        """Return what messages hold, in their order: samples between two marks together.
+
+        A message of several machines is a batch of its own. One of which nothing can be used has a place, a
+        problem and no rows.
+        """
+        out, waiting = list[SampleBatch | Mark](), list[tuple[Incoming, Found]]()
+        for message in received:
+            found = self._read(message)
+            if isinstance(found, Event | Watermark):
+                out += [*joined(waiting, self._sensors), Mark(message, found)]
+            elif isinstance(found, Rows) and len(found.samples.assets) > 1:
+                out += [*joined(waiting, self._sensors), alone(message, found)]
+            else:
+                waiting.append((message, found))
+                continue
+            waiting = []
+        return [*out, *joined(waiting, self._sensors)]
+
+    def one(self, message: Incoming) -> Decoded:
+        """Return what one message holds; raises RecordError where nothing of it can be used."""
+        (found,) = self.batches([message])
+        if isinstance(found, Mark):
+            return Decoded(found.record)
+        problems = found.problems.get(0, ())
+        if not len(found.samples):
+            raise RecordError("; ".join(problems) or "no value of a known sensor")
+        return Decoded(found.samples, problems)
+
+    def _read(self, message: Incoming) -> Found | Event | Watermark:
+        try:
+            return self._one(checks.sized(message.value), message)
+        except RecordError as error:
+            return error
+
+    def _one(self, data: bytes, message: Incoming) -> Found | Event | Watermark:
+        kind = message.content_type
+        if kind == BLOCK:
+            return Rows(*blocks.to_frames(checks.from_msgpack(data, Block), self.fleet))
+        if kind == EVENT:
+            record = codec.parsed_event(data)
+            checks.known_asset(record.asset, self.fleet)
+            return record
+        if kind == WATERMARK:
+            return codec.parsed_watermark(data)
+        if self._declared:
+            return self._declared(message)
+        if kind in ("", SAMPLE):
+            return _sample(data, self.fleet)
+        raise codec.unexpected(kind, SAMPLE, BLOCK, EVENT, WATERMARK)
 
 
-def decode_one(message: Incoming, fleet: Fleet) -> Decoded:
-    """Return what one message holds; raises RecordError where nothing of it can be used."""
-    (found,) = decode_telemetry([message], fleet)
-    if isinstance(found, Mark):
-        return Decoded(found.record)
-    problems = found.problems.get(0, ())
-    if not len(found.samples):
-        raise RecordError("; ".join(problems))
-    return Decoded(found.samples, problems)
+def _declared(fleet: Fleet) -> Callable[[Incoming], Found] | None:
+    """Return what reads the form that the fleet declares; None for our own, which needs no pyarrow."""
+    if fleet.telemetry is None:
+        return None
+    from streams.wire.forms import Form  # noqa: PLC0415  (pyarrow: megabytes that most workers do not need)
+
+    return Form(fleet, fleet.telemetry).read
 
 
-def _read(message: Incoming, fleet: Fleet) -> Found | Event | Watermark:
+def _sample(data: bytes, fleet: Fleet) -> Row:
+    plain = _plain_row(data, fleet)
+    if plain:
+        return plain
     try:
-        return _one(checks.sized(message.value), message.content_type, fleet)
+        record = checks.from_json(data, Sample)
     except RecordError as error:
-        return error
-
-
-def _one(data: bytes, content_type: str, fleet: Fleet) -> Found | Event | Watermark:
-    if content_type in ("", SAMPLE):
-        return _plain_row(data, fleet) or _row(checks.from_json(data, Sample), fleet)
-    if content_type == BLOCK:
-        return Rows(*blocks.to_frames(checks.from_msgpack(data, Block), fleet))
-    if content_type == EVENT:
-        record = codec.parsed_event(data)
-        checks.known_asset(record.asset, fleet)
-        return record
-    if content_type == WATERMARK:
-        return codec.parsed_watermark(data)
-    raise codec.unexpected(content_type, SAMPLE, BLOCK, EVENT, WATERMARK)
+        return spoilt_row(data, fleet, error)
+    return _row(record, fleet)
 
 
 def _plain_row(data: bytes, fleet: Fleet) -> Row | None:
@@ -118,13 +147,5 @@ def _plain_decoder(keys: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
 def _row(record: Sample, fleet: Fleet) -> Row:
     checks.known_asset(record.asset, fleet)
     ordered = [record.values.get(key) for key in fleet.keys]
-    problems = tuple(_unknown(record.values, fleet))
-    return Row(record.asset, checks.parse_time(record.time), ordered, problems)
-
-
-def _unknown(values: Mapping[str, float | None], fleet: Fleet) -> list[str]:
-    """Name the sensors that the fleet does not have, the first of them one by one."""
-    unknown = sorted(values.keys() - set(fleet.keys))
-    named = [f"values.{checks.clip(key)}: not a sensor of fleet {fleet.name}" for key in unknown]
-    more = len(named) - _MAX_PROBLEMS
-    return [*named[:_MAX_PROBLEMS], f"values: {more} more unknown sensors"] if more > 0 else named
+    problems = unknown_points(record.values.keys() - set(fleet.keys), fleet)
+    return Row(record.asset, checks.parse_time(record.time), ordered, tuple(problems))

@@ -6,6 +6,7 @@ length is known to be right.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -86,14 +87,16 @@ def times_in_range(time_ms: Int64, name: str) -> Int64:
     return time_ms
 
 
-def parse_time(value: str | int) -> int:
-    """Return UTC milliseconds of ISO 8601 with an offset; parts of a millisecond are cut off.
+def parse_time(value: str | float) -> int:
+    """Return UTC milliseconds of ISO 8601 with an offset, or of a number; parts of one are cut off.
 
     >>> parse_time("2024-01-01T01:00:00.0019+01:00")
     1704067200001
     """
     if isinstance(value, int):
         return time_in_range(value)
+    if isinstance(value, float):
+        return time_in_range(int(value) if math.isfinite(value) else 0)
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.features.kernel import Windows
 from models.fleet.fleet import Fleet
 from streams.stage import Incoming
-from streams.wire.telemetry import Decoded, decode_one
+from streams.wire.telemetry import Decoded, TelemetryDecoder
 
 Final = dict[tuple[str, int], bytes]
 
@@ -19,4 +19,4 @@ def collect(into: Final, windows: Windows) -> None:
 
 def decoded(value: bytes | None, content_type: str, fleet: Fleet) -> Decoded:
     """Return what one telemetry message holds; raises RecordError where that is nothing."""
-    return decode_one(Incoming("telemetry", 0, 0, None, value, content_type), fleet)
+    return TelemetryDecoder(fleet).one(Incoming("telemetry", 0, 0, None, value, content_type))

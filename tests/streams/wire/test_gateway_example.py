@@ -10,7 +10,7 @@ from streams.kafka.connection import Connection
 from streams.kafka.live_reader import Feed
 from streams.kafka.topics import Topics, create_topics, partition_of
 from streams.stage import Incoming
-from streams.wire.telemetry import decode_one
+from streams.wire.telemetry import TelemetryDecoder
 
 ROOT = Path(__file__).parents[3]
 FLEET = load_fleet(ROOT / "fleets" / "chiller.toml")
@@ -38,7 +38,7 @@ def test_what_the_plain_gateway_sends_is_understood_and_stands_on_its_assets_par
         gateway.kill()
         gateway.wait()
     for message in messages:
-        decoded = decode_one(message, FLEET)
+        decoded = TelemetryDecoder(FLEET).one(message)
         assert isinstance(decoded.record, Samples)
         assert decoded.problems == ()
         assert partition_of(decoded.record.assets[0], PARTITIONS) == message.partition

@@ -15,14 +15,14 @@ from streams.records import Sample, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.wire import codec
 from streams.wire.sample_batch import SampleBatch
-from streams.wire.telemetry import Decoded, Mark, decode_one, decode_telemetry
+from streams.wire.telemetry import Decoded, Mark, TelemetryDecoder
 
 VALUES = st.one_of(st.none(), st.integers(-5, 5), st.floats(width=32, allow_nan=False, allow_infinity=False))
 
 
 def decoded(value: bytes) -> Decoded | RecordError:
     try:
-        return decode_one(Incoming("telemetry", 0, 0, b"u1", value, "application/json"), FLEET)
+        return TelemetryDecoder(FLEET).one(Incoming("telemetry", 0, 0, b"u1", value, "application/json"))
     except RecordError as error:
         return error
 
@@ -48,10 +48,37 @@ def test_a_sample_reads_the_same_with_a_stranger_among_its_sensors(
         assert (record.assets, record.time_ms.tolist()) == (("u1",), [time_ms])
 
 
-def test_what_is_no_sample_is_refused_with_what_was_expected() -> None:
-    found = decoded(b'{"asset": "u1", "time": 1, "values": {"s0": "cold"}}')
+NO_SAMPLES = [b"[]", b'{"asset": "u1", "time": true, "values": {}}', b'{"asset": 1}', b"{"]
+
+
+@pytest.mark.parametrize("sample", NO_SAMPLES)
+def test_what_is_no_sample_is_refused_with_what_was_expected(sample: bytes) -> None:
+    found = decoded(sample)
     assert isinstance(found, RecordError)
     assert "not a Sample in JSON" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("NaN", ()),
+        ("null", ()),
+        ("-Infinity", ("values: 1 infinite, taken as missing",)),
+        ('"unavailable"', ("values.s0 'unavailable': expected a number or null",)),
+        ('"20.5"', ("values.s0 '20.5': expected a number or null",)),
+        ("true", ("values.s0 True: expected a number or null",)),
+        ("[1]", ("values.s0 [1]: expected a number or null",)),
+    ],
+)
+def test_a_point_that_is_no_number_is_lost_by_name_and_its_sample_is_not(
+    value: str, problem: tuple[str, ...]
+) -> None:
+    found = decoded(f'{{"asset": "u1", "time": 1.5, "values": {{"s0": {value}, "s1": 2}}}}'.encode())
+    assert isinstance(found, Decoded)
+    assert found.problems == problem
+    assert isinstance(found.record, Samples)
+    np.testing.assert_array_equal(found.record.values[0, :2], [np.nan, 2])
+    assert found.record.time_ms.tolist() == [1]
 
 
 def message_of(kind: str, i: int) -> Incoming:
@@ -80,13 +107,13 @@ KINDS = st.sampled_from(["plain", "strange", "block", "mixed", "mark", "huge", "
 @given(st.lists(KINDS, max_size=12))
 def test_a_batch_holds_what_its_messages_hold_one_by_one_and_is_cut_at_marks_only(kinds: list[str]) -> None:
     sent = [message_of(kind, i) for i, kind in enumerate(kinds)]
-    found = list(decode_telemetry(sent, FLEET))
+    found = TelemetryDecoder(FLEET).batches(sent)
     assert [m for one in found for m in ([one.message] if isinstance(one, Mark) else one.messages)] == sent
     alone = {"mark", "mixed"}
     assert len(found) == sum(k in alone or i == 0 or kinds[i - 1] in alone for i, k in enumerate(kinds))
     for one in found:
         if isinstance(one, Mark):
-            assert one.record == decode_one(one.message, FLEET).record
+            assert one.record == TelemetryDecoder(FLEET).one(one.message).record
             continue
         for i, message in enumerate(one.messages):
             assert_alike(one, i, message)
@@ -95,9 +122,9 @@ def test_a_batch_holds_what_its_messages_hold_one_by_one_and_is_cut_at_marks_onl
 def assert_alike(batch: SampleBatch, i: int, message: Incoming) -> None:
     if not batch.names[i]:
         with pytest.raises(RecordError, match=re.escape(batch.problems[i][0])):
-            decode_one(message, FLEET)
+            TelemetryDecoder(FLEET).one(message)
         return
-    alone, together = decode_one(message, FLEET), batch.part(i, i + 1)
+    alone, together = TelemetryDecoder(FLEET).one(message), batch.part(i, i + 1)
     assert isinstance(alone.record, Samples)
     assert batch.problems.get(i, ()) == alone.problems
     assert (alone.record.assets, len(alone.record)) == (together.assets, batch.rows[i])
