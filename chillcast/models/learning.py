@@ -52,7 +52,12 @@ def learn(plan: TrainingPlan, history: WindowSource, reporter: Reporter) -> Fitt
     """Fit a model as planned, showing how far it is."""
     days = (plan.until_ms - plan.start_ms) / DAY_MS
     with reporter.step(f"learning from {days:.0f} days") as advance:
-        return fit(plan, history, lambda step, share: advance(share, step))
+        fitted = fit(plan, history, lambda step, share: advance(share, step))
+    for why, count in fitted.left_out.items():
+        if count:
+            hint = "training.downtime_s says when a machine runs again"
+            reporter.line(f"{count} windows were not learnt from: {why}; {hint}")
+    return fitted
 
 
 def enrol(

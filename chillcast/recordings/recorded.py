@@ -20,9 +20,9 @@ from chillcast.pipeline.streaming import Source, stream
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
 from chillcast.training.datasets import parse_date
-from models.alerting.policy import RiskSeries
+from models.alerting.policy import RiskSeries, create_policy, learn_threshold, open_cases
 from models.errors import ConfigError, RecordingError
-from models.evaluation.events import BudgetReport, evaluate_budget
+from models.evaluation.events import BudgetReport, evaluate_alerts, evaluate_budget
 from models.fleet.fleet import Fleet
 from models.learning.fitting import Fitted
 from models.learning.history import History, Kept
@@ -91,7 +91,8 @@ def _replay(settings: Settings, request: ReplayRequest, reporter: Reporter) -> d
     scores = gathered.columns()
     series = RiskSeries(*scores.columns, scores.risk[:, request.fleet.horizon])
     opened = sum(a.stage == "open" for a in gathered.alerts)
-    return {**_judged(request, recorded, series), **about, "alerts_published": opened, **streamed}
+    judged = _judged(request, recorded, fitted, series)
+    return {**judged, **about, "alerts_published": opened, **streamed}
 
 
 def publish_recording(settings: Settings, request: ReplayRequest, reporter: Reporter) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def backtest_recording(request: ReplayRequest, reporter: Reporter) -> dict[str, 
     with reporter.step("scoring offline"):
         history = History(request.fleet, recorded.slices(), fitted.expectation)
         series = _series(history, lambda features: fitted.model.score(features)[:, request.fleet.horizon])
-    return {**_judged(request, recorded, series), **about}
+    return {**_judged(request, recorded, fitted, series), **about}
 
 
 def _read(request: ReplayRequest, reporter: Reporter) -> Playable:
@@ -169,21 +170,34 @@ def _cut(recorded: Playable, until_ms: int) -> Iterable[TimeSlice]:
         yield TimeSlice(part.start_ms, part.end_ms, part.samples, part.events + extra)
 
 
-def _judged(request: ReplayRequest, recorded: Playable, series: RiskSeries) -> dict[str, Any]:
-    """Judge the model's risk, and the rule, on the same days at the same budget."""
-    fleet = request.fleet
-    model = _evaluated(request, recorded, series)
-    rule = _evaluated(request, recorded, _series(History(fleet, recorded.slices()), _rule_of(fleet)))
+def _judged(request: ReplayRequest, recorded: Playable, fitted: Fitted, series: RiskSeries) -> dict[str, Any]:
+    """Judge the model's risk, and the rule, on the same days by the fleet's policy at the same budget."""
+    fleet, log, until_ms = request.fleet, EventLog(recorded.events), request.until_ms or 0
+    rules = _series(History(fleet, recorded.slices()), _rule_of(fleet))
+    rule_level = 0.0
+    if fleet.alerting.daily_share is None:
+        rule_level = learn_threshold(fleet.alerting, rules.between(0, until_ms), log)
+    model = _evaluated(request, recorded, series, fitted.model.threshold)
+    rule = _evaluated(request, recorded, rules, rule_level)
+    share = fleet.alerting.daily_share or _DEFAULT_SHARE
+    model_daily, rule_daily = (_daily(request, recorded, found, share) for found in (series, rules))
     return {
         "failures": model.failures,
         "alerted": model.alerted,
-        "budget": _share(fleet),
+        "false_alarms": model.false_alarms,
+        "false_alarms_per_asset_year": model.false_alarms / max(model.asset_years, 1e-9),
+        "budget": _budget(fleet, share, recorded.quality.assets),
+        "daily_share": _daily_budget(share, recorded.quality.assets),
+        "daily_share_alerted": model_daily.alerted,
+        "daily_share_rule_alerted": rule_daily.alerted,
+        "windows_left_out": fitted.left_out,
         "lead_days_median": model.lead_days_median,
         "roc_auc": model.roc_auc,
         "average_precision": model.average_precision,
         "rule_alerted": rule.alerted,
+        "rule_false_alarms": rule.false_alarms,
         "days_tested": model.days_tested,
-        "beats_rule": model.alerted > rule.alerted,
+        "beats_rule": (model.alerted, model_daily.alerted) > (rule.alerted, rule_daily.alerted),
         "rule": " + ".join(fleet.training.rule),
         "rule_roc_auc": rule.roc_auc,
         "rule_average_precision": rule.average_precision,
@@ -192,16 +206,45 @@ def _judged(request: ReplayRequest, recorded: Playable, series: RiskSeries) -> d
     }
 
 
-def _evaluated(request: ReplayRequest, recorded: Playable, series: RiskSeries) -> BudgetReport:
-    fleet, until_ms = request.fleet, request.until_ms or 0
-    return evaluate_budget(
-        series,
-        EventLog(recorded.events),
-        share=_share(fleet),
-        horizon_d=fleet.alerting.horizon_d,
-        start_ms=until_ms,
-        end_ms=recorded.quality.until_ms + fleet.sampling.hop_s * 1000,
-    )
+def _evaluated(
+    request: ReplayRequest, recorded: Playable, series: RiskSeries, threshold: float
+) -> BudgetReport:
+    """Judge risks by event, by the fleet's policy: the days' riskiest, or cases opened at a threshold."""
+    alerting = request.fleet.alerting
+    if alerting.daily_share is not None:
+        return _daily(request, recorded, series, alerting.daily_share)
+    span, log = _span(request, recorded), EventLog(recorded.events)
+    tested = replace(series, risk=np.nan_to_num(series.risk, nan=-np.inf))
+    tested = tested.between(span["start_ms"], span["end_ms"])
+    opened = open_cases(create_policy(alerting, threshold), tested, log)
+    return evaluate_alerts(tested, [(d.asset, d.time_ms) for d in opened], log, **span)
+
+
+def _daily(request: ReplayRequest, recorded: Playable, series: RiskSeries, share: float) -> BudgetReport:
+    """Judge risks by event, if the riskiest share of the fleet is alerted at each window end."""
+    return evaluate_budget(series, EventLog(recorded.events), share=share, **_span(request, recorded))
+
+
+def _span(request: ReplayRequest, recorded: Playable) -> dict[str, Any]:
+    fleet = request.fleet
+    return {
+        "horizon_d": fleet.alerting.horizon_d,
+        "start_ms": request.until_ms or 0,
+        "end_ms": recorded.quality.until_ms + fleet.sampling.hop_s * 1000,
+    }
+
+
+def _budget(fleet: Fleet, share: float, machines: int) -> str:
+    """Say by what the fleet is judged, in numbers."""
+    alerting = fleet.alerting
+    if alerting.daily_share is not None:
+        return _daily_budget(share, machines)
+    allowed = f"{alerting.false_alarms_per_asset_year:g} false alarms a machine and year"
+    return f"cases: {alerting.raise_count} of {alerting.raise_among} risks at the threshold; {allowed}"
+
+
+def _daily_budget(share: float, machines: int) -> str:
+    return f"{share:g}: the {max(int(share * machines), 1)} of {machines} with the highest risk"
 
 
 def _series(history: History, score: Callable[[Any], Float64]) -> RiskSeries:
@@ -218,10 +261,6 @@ def _rule_of(fleet: Fleet) -> Callable[[Any], Float64]:
     schema = History(fleet, ()).schema
     columns = [schema.index(key, schema.windows[0], "mean") for key in fleet.training.rule]
     return lambda features: np.nansum(features[:, columns].astype(np.float64), axis=1)
-
-
-def _share(fleet: Fleet) -> float:
-    return fleet.alerting.daily_share or _DEFAULT_SHARE
 
 
 def _about(quality: RecordingQuality, request: ReplayRequest) -> dict[str, Any]:

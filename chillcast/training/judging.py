@@ -101,7 +101,8 @@ class Judging:
         plan, (keys, sensors), (_, newest) = self.plan, self._sensors.table(), self._levels.table()
         horizon_d, labels = plan.fleet.alerting.horizon_d, plan.label(keys, log, plan.split_ms)
         taught = plan.takes_part(keys.assets)[keys.asset] & (keys.end_ms <= plan.split_ms)
-        taught &= ~is_down(keys, log) & labels.known(horizon_d)
+        down = is_down(keys, log, plan.fleet.training.downtime_s)
+        taught &= ~down & labels.known(horizon_d)
         label = labels.follows(horizon_d)
         return Watched(*keys.columns, sensors, newest, label, taught)
 

@@ -218,13 +218,13 @@ class SharePolicy:
 
 
 def highest(risks: dict[str, float], share: float) -> list[str]:
-    """Return the ``floor(share × n)`` names with the highest risk, ties by name.
+    """Return the ``floor(share × n)`` names with the highest risk, one at least, ties by name.
 
-    >>> highest({"a": 0.1, "b": 0.3, "c": 0.3, "d": 0.2}, 0.5)
-    ['b', 'c']
+    >>> highest({"a": 0.1, "b": 0.3, "c": 0.3, "d": 0.2}, 0.5), highest({"a": 0.1, "b": 0.3}, 0.01)
+    (['b', 'c'], ['b'])
     """
     ranked = sorted(risks, key=lambda name: (-risks[name], name))
-    return ranked[: int(share * len(ranked))]
+    return ranked[: max(int(share * len(ranked)), 1)]
 
 
 def create_policy(alerting: Alerting, threshold: float) -> Policy:

@@ -11,7 +11,7 @@ import numpy as np
 from models.alerting.policy import RiskSeries, highest
 from models.evaluation.metrics import average_precision, roc_auc
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, label
+from models.telemetry.labels import DAY_MS, YEAR_MS, label
 from models.telemetry.samples import Event
 
 
@@ -88,10 +88,12 @@ def evaluate_cases(
 
 @dataclass(frozen=True, slots=True)
 class BudgetReport:
-    """Outcomes alerted where a fixed share of the fleet is flagged each day."""
+    """Outcomes alerted within a budget; how many alerts were false, and of how many machine-years."""
 
     failures: int
     alerted: int
+    false_alarms: int
+    asset_years: float
     lead_days_median: float | None
     roc_auc: float | None
     average_precision: float | None
@@ -109,15 +111,33 @@ def evaluate_budget(
 ) -> BudgetReport:
     """Flag the ``share`` with the highest score at each window end in [start, end), ties by asset name.
 
-    An outcome in (start, end] is alerted when its asset was flagged in [outcome − horizon, outcome). The two
-    row-wise figures are over the windows whose whole horizon was observed, since keeping only the outcomes of
-    the others would flatter; NaN scores rank last.
+    An outcome in (start, end] is alerted when its asset was flagged in [outcome − horizon, outcome). NaN
+    scores rank last.
     """
     series = series.between(start_ms, end_ms)
     series = replace(series, risk=np.nan_to_num(series.risk, nan=-np.inf))
     cases = flagged(series, share)
+    return evaluate_alerts(series, cases, log, horizon_d=horizon_d, start_ms=start_ms, end_ms=end_ms)
+
+
+def evaluate_alerts(
+    series: RiskSeries,
+    cases: Sequence[tuple[str, int]],
+    log: EventLog,
+    *,
+    horizon_d: float,
+    start_ms: int,
+    end_ms: int,
+) -> BudgetReport:
+    """Match cases (asset, opened_ms) with outcomes, beside the windows of the ``series`` in [start, end).
+
+    The two row-wise figures are over the windows whose whole horizon was observed, since keeping only the
+    outcomes of the others would flatter.
+    """
+    series = series.between(start_ms, end_ms)
+    years = len(np.unique(series.asset)) * (end_ms - start_ms) / YEAR_MS
     report = evaluate_cases(
-        cases, log, horizon_d=horizon_d, start_ms=start_ms, end_ms=end_ms, asset_years=0.0
+        cases, log, horizon_d=horizon_d, start_ms=start_ms, end_ms=end_ms, asset_years=years
     )
     labels = label(series, log, end_ms)
     judged = labels.known(horizon_d)
@@ -125,10 +145,12 @@ def evaluate_budget(
     return BudgetReport(
         report.shutdowns,
         report.alerted,
+        len(report.false_alarms),
+        years,
         report.lead_days_median,
         roc_auc(score, followed),
         average_precision(score, followed),
-        len(np.unique(series.end_ms)),
+        len(np.unique((series.end_ms - 1) // DAY_MS)),
     )
 
 

@@ -257,6 +257,13 @@ class Training:
         tuple[str, ...],
         means("kinds of events, as `maintenance`, after which a machine's future is not known"),
     ] = ()
+    downtime_s: Annotated[
+        NotNegative | None,
+        means(
+            "a machine counts as running again so long after a shutdown, or with its restart event; without "
+            "it, if the log has no restart events, right after it"
+        ),
+    ] = None
     stride_s: Annotated[Positive | None, means("learn only from windows whose end is a multiple of it")] = (
         None
     )

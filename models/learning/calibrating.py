@@ -25,7 +25,7 @@ def calibrated(plan: TrainingPlan, models: ModelSet, risks: RawRisks, log: Event
     Segments of a level share theirs: a single one seldom has outcomes enough. The fleet's are from all
     machines, since those are its own that nobody knows yet.
     """
-    up = ~is_down(risks.keys, log)
+    up = ~is_down(risks.keys, log, plan.fleet.training.downtime_s)
     keys, risk = risks.keys.take(up), risks.risk[up]
     labels = plan.label(keys, log, plan.until_ms)
     fleet = calibrate(models.fleet, risks.fleet[up], labels)
@@ -48,7 +48,8 @@ def temperature_scaled(
         return models
     keys, raw = hints
     labels, horizon_d = plan.label(keys, log, plan.until_ms), plan.fleet.alerting.horizon_d
-    rows = np.flatnonzero(labels.known(horizon_d) & labels.follows(horizon_d) & ~is_down(keys, log))
+    up = ~is_down(keys, log, plan.fleet.training.downtime_s)
+    rows = np.flatnonzero(labels.known(horizon_d) & labels.follows(horizon_d) & up)
     truth = [log.outcomes[i].code for i in log.outcomes.next_after(keys)[rows].tolist()]
     return replace(models, fleet=replace(models.fleet, causes=causes.calibrated(raw[rows], truth)))
 

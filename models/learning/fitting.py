@@ -20,8 +20,9 @@ from models.learning.training_set import Examples, inner_split
 from models.risk.hazard import RiskModel
 from models.risk.model_set import ModelSet
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, is_down
+from models.telemetry.labels import DAY_MS, Bools, is_down
 from models.telemetry.samples import Int64
+from models.telemetry.window_keys import WindowKeys
 
 Progress = Callable[[str, float], None]
 
@@ -31,7 +32,8 @@ class Fitted:
     """A model, that of the fleet with those of its segments, and what is to be known about its making.
 
     ``training`` holds the parameters as they were used, ``unused`` the features that never had a value;
-    ``causes`` counts the outcomes of the training slice by the controller's word for them.
+    ``causes`` counts the outcomes of the training slice by the controller's word for them; ``left_out`` the
+    windows of the slice that were not learnt from, by reason.
     """
 
     models: ModelSet
@@ -41,6 +43,7 @@ class Fitted:
     training: Training
     unused: tuple[str, ...]
     causes: Mapping[str, int]
+    left_out: Mapping[str, int]
 
     @property
     def model(self) -> RiskModel:
@@ -76,6 +79,7 @@ def fit(plan: TrainingPlan, history: WindowSource, progress: Progress) -> Fitted
         training,
         past.unused(examples),
         examples.causes(plan.split_ms),
+        past.left_out(gathered),
     )
 
 
@@ -127,7 +131,7 @@ class KnownHistory:
         """Label the gathered windows of running machines, leaving out features that never had a value."""
         keys, values = gathered.table()
         log = self.log
-        up = np.flatnonzero(~is_down(keys, log))
+        up = np.flatnonzero(~self.down(keys))
         keys, features = keys.take(up), np.asarray(values[up], np.float32)
         seen = ~np.isnan(features).all(axis=0)
         if not seen.any():
@@ -142,6 +146,14 @@ class KnownHistory:
             log.outcomes.next_after(keys),
             log.outcomes,
         )
+
+    def down(self, keys: WindowKeys) -> Bools:
+        """Return (n,) whether a window's machine stands still."""
+        return is_down(keys, self.log, self.plan.fleet.training.downtime_s)
+
+    def left_out(self, gathered: Kept) -> dict[str, int]:
+        """Count the windows that are not learnt from, by reason."""
+        return {"after a shutdown, before a restart": int(self.down(gathered.table()[0]).sum())}
 
     def unused(self, examples: Examples) -> tuple[str, ...]:
         """Return the names of the allowed features that never had a value."""

@@ -11,7 +11,7 @@ import numpy as np
 from models.telemetry.samples import Event, Int64
 from models.telemetry.window_keys import WindowKeys
 
-OUTCOME = "shutdown"
+OUTCOME, RESTART = "shutdown", "restart"
 
 
 def follows(times: Sequence[int], time_ms: int, horizon_ms: float) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.telemetry.event_log import OUTCOME, EventLog
+from models.telemetry.event_log import OUTCOME, RESTART, EventLog
 from models.telemetry.samples import Int32, Int64
 from models.telemetry.window_keys import WindowKeys
 
@@ -80,14 +80,20 @@ def _observed_until(keys: WindowKeys, log: EventLog, until_ms: int) -> Int64:
     return out
 
 
-def is_down(keys: WindowKeys, log: EventLog) -> Bools:
-    """Return (n,) whether a window ends while its machine is shut down: after an outcome, not yet restarted.
+def is_down(keys: WindowKeys, log: EventLog, downtime_s: int | None = None) -> Bools:
+    """Return (n,) whether a window ends while its machine is down: after an outcome, until it runs.
 
-    A machine that stands still cannot trip; its windows teach nothing about risk.
+    A machine that stands still cannot trip; its windows teach nothing about risk. It runs again with a restart
+    event, or after ``downtime_s``, whichever comes first; of a fleet whose log has no restart, and without
+    that, right after the outcome.
     """
-    changes = log.only(OUTCOME, "restart")
-    stopped = np.array([*(e.kind == OUTCOME for e in changes), False])
-    return stopped[changes.last_until(keys)]
+    changes = log.only(OUTCOME, RESTART)
+    last = changes.last_until(keys)
+    stopped: Bools = np.array([*(e.kind == OUTCOME for e in changes), False])[last]
+    if downtime_s is not None or not any(e.kind == RESTART for e in changes):
+        since_ms = keys.end_ms - np.append(changes.time_ms, 0)[last]
+        stopped &= since_ms <= (downtime_s or 0) * 1000
+    return stopped
 
 
 def within(wait_ms: Int64, horizon_d: float) -> Bools:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from chillcast.recordings.recorded import ReplayRequest, backtest_recording
+from chillcast.terminal.reporter import Reporter
 from models.errors import ChillcastError
 from models.fleet.fleet import Fleet, parse_fleet
 from models.learning.history import History, Kept
@@ -97,6 +99,19 @@ def held(found: Recorded) -> str:
         *quality.remarks,
     ]
     return "; ".join(parts)
+
+
+def judged(file: str, train_until: str) -> Callable[[Path], str]:
+    """Return what learns from a recording up to a date, and says how many failures were alerted after it."""
+
+    def run(folder: Path) -> str:
+        request = ReplayRequest(folder / file, fleet_with(folder, {}), train_until, seed=1)
+        found = backtest_recording(request, Reporter())
+        by_policy = f"{found['alerted']} of {found['failures']} by {found['budget']}"
+        daily = f"{found['daily_share_alerted']} of {found['failures']} by {found['daily_share']}"
+        return f"{by_policy}; {daily}; {found['days_tested']} days tested"
+
+    return run
 
 
 def features(file: str, *names: str, **keys: Any) -> Callable[[Path], str]:

@@ -8,7 +8,7 @@ from typing import Any
 from models.fleet.fleet import load_fleet
 from models.fleet.inventory import read_inventory
 from simulators.recordings.recording import read_recording
-from tests.cases.case import Case, features, fleet_with, reads
+from tests.cases.case import Case, features, fleet_with, judged, reads
 
 MARCH = 1_709_251_200_000  # 2024-03-01 00:00 UTC
 _TWELVE = rf"^12 rows, 12 samples of 1; from {MARCH} every 600000 ms, first 20; 0 missing; 0 events$"
@@ -189,6 +189,11 @@ CASES = [
             r"^temp.10m.missing 0 to 0, 0 gaps; flow.10m.missing 0 to 0, 0 gaps$",
         )
         for file in ("data.csv", "sametime.csv")
+    ),
+    Case(
+        "30-small-fleet-budget",
+        judged("data.csv", "2024-02-01"),
+        r"^\d+ of 19 by cases: 3 of 4 .*; 1\d of 19 by 0.01: the 1 of 10 .*; 29 days tested$",
     ),
     *_odds(),
 ]

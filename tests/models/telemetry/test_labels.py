@@ -112,3 +112,16 @@ def test_an_event_that_censors_at_the_end_of_the_observation_or_after_it_changes
     assert (
         label(keys(days(1, 10)), work, 9 * DAY_MS, ("maintenance",)).observed_ms.tolist() == [9 * DAY_MS] * 2
     )
+
+
+def test_a_machine_without_restarts_runs_again_after_its_downtime_or_at_once() -> None:
+    windows, log = keys(days(1, 2, 2.5, 4)), EventLog([trip("a", 2)])
+    assert is_down(windows, log).tolist() == [False, True, False, False]
+    assert is_down(windows, log, downtime_s=86_400).tolist() == [False, True, True, False]
+
+
+def test_of_a_restart_and_a_downtime_the_earlier_counts() -> None:
+    log = EventLog([trip("a", 2), Event(3 * DAY_MS, "a", "restart")])
+    windows = keys(days(2, 2.5, 3.5))
+    assert is_down(windows, log, downtime_s=9 * 86_400).tolist() == [True, True, False]
+    assert is_down(windows, log, downtime_s=0).tolist() == [True, False, False]
