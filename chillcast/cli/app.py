@@ -123,7 +123,7 @@ def demo(
 
 @app.command()
 def replay(
-    recording: Annotated[Path, typer.Argument(help="Folder, CSV, CSV.gz or Parquet table.")],
+    recording: Annotated[Path, typer.Argument(help="CSV or Parquet: file, folder, glob or zip.")],
     *,
     fleet: FleetName = None,
     train_until: TrainUntil = None,
@@ -192,7 +192,7 @@ def train(
 
 @app.command()
 def backtest(
-    recording: Annotated[Path, typer.Argument(help="Folder, CSV, CSV.gz or Parquet table.")],
+    recording: Annotated[Path, typer.Argument(help="CSV or Parquet: file, folder, glob or zip.")],
     *,
     fleet: FleetName = None,
     train_until: TrainUntil = None,
@@ -317,9 +317,36 @@ def control(
 
 
 @app.command()
-def check(path: Annotated[Path, typer.Argument(help="Fleet file.")]) -> None:
-    """Check a fleet file and say what it describes."""
+def inspect(
+    files: Annotated[list[Path], typer.Argument(help="A recording; further files hold its events.")],
+    *,
+    out: Annotated[Path | None, typer.Option(help="New file to write; without it standard output.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the fleet; without it that of the file.")] = None,
+) -> None:
+    """Look at strange files and write a first fleet file: guesses, with their evidence."""
+    from chillcast.recordings.strangers import inspect_files  # noqa: PLC0415
+
+    text = inspect_files(files, out, name)
+    decisions = text.count("DECIDE") - 1
+    typer.echo(text if out is None else f"{out}: {decisions} places to decide are marked DECIDE")
+
+
+@app.command()
+def check(
+    path: Annotated[Path, typer.Argument(help="Fleet file.")],
+    recording: Annotated[
+        Path | None, typer.Argument(help="Recording to read through it: file, folder, glob, zip.")
+    ] = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Check a fleet file and say what it describes; with a recording, what its sensors look like."""
+    from chillcast.recordings.strangers import check_recording  # noqa: PLC0415
+
     found = load_fleet(path)
+    if recording is not None:
+        show(check_recording(found, recording), json=json)
+        return
     typer.echo(
         f"{path}: fleet {found.name}: {len(found.sensors)} sensors, "
         f"{len(found.sampling.windows_s)} windows, horizons {', '.join(f'{h:g} d' for h in found.horizons_d)}"

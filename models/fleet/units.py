@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 # kind, and value in the first unit of that kind = value × factor + offset
 _UNITS: dict[str, tuple[str, float, float]] = {
     "degC": ("temperature", 1.0, 0.0),
@@ -116,3 +118,16 @@ def conversion(from_: str, to: str) -> tuple[float, float] | None:
     _, factor, offset = _UNITS[one]
     _, other_factor, other_offset = _UNITS[other]
     return factor / other_factor, (offset - other_offset) / other_factor
+
+
+def conversions(to: str) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Yield every other unit of the same kind with its (scale, offset) to ``to``.
+
+    >>> [unit for unit, _ in conversions("°C")]
+    ['degF', 'K']
+    """
+    own = unit_named(to)
+    for unit in _UNITS:
+        found = conversion(unit, to)
+        if unit != own and found is not None:
+            yield unit, found

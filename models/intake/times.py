@@ -156,7 +156,7 @@ def why_not(text: str | None, written: Written) -> str:
 
 
 def guess_format(texts: list[str]) -> str | None:
-    """Return the first usual format that reads all texts as times from 1980 to 2100; None if none does.
+    """Return the first usual format that reads all texts, most as times from 1980 to 2100; else None.
 
     >>> guess_format(["13.03.2024 00:10"]), guess_format(["45352.5"]), guess_format(["warm"])
     ('%d.%m.%Y %H:%M', 'excel', None)
@@ -172,7 +172,8 @@ def fitting_formats(texts: list[str]) -> list[str]:
 def _fits(texts: list[str], kind: str) -> bool:
     read, earliest, latest = reader_of(Written(time_format=kind)), 315_532_800_000, 4_102_444_800_000
     found = [_tried(read, text) for text in texts]
-    return bool(texts) and all(not bad and earliest <= ms < latest for ms, _, bad in found)
+    likely = sum(not bad and earliest <= ms < latest for ms, _, bad in found)
+    return bool(texts) and not any(bad for _, _, bad in found) and likely >= 0.9 * len(texts)
 
 
 def _tried(read: Callable[[str], tuple[int, bool]], text: str) -> tuple[int, bool, bool]:

@@ -83,9 +83,9 @@ def _observed_until(keys: WindowKeys, log: EventLog, until_ms: int) -> Int64:
 def is_down(keys: WindowKeys, log: EventLog, downtime_s: int | None = None) -> Bools:
     """Return (n,) whether a window ends while its machine is down: after an outcome, until it runs.
 
-    A machine that stands still cannot trip; its windows teach nothing about risk. It runs again with a restart
-    event, or after ``downtime_s``, whichever comes first; of a fleet whose log has no restart, and without
-    that, right after the outcome.
+    A machine that stands still cannot trip; its windows teach nothing about risk. It runs again with a
+    restart event, or after ``downtime_s``, whichever comes first; without that, and if nothing in the log is
+    a restart, right after the outcome.
     """
     changes = log.only(OUTCOME, RESTART)
     last = changes.last_until(keys)

@@ -165,8 +165,10 @@ class _Text(io.RawIOBase):
         self._rest = b""
         try:
             text = self._partial + self._decoder.decode(data, final=not data)
-        except UnicodeDecodeError as error:
-            byte = f"byte 0x{error.object[error.start]:02x} after {self._read + error.start} bytes"
+        except UnicodeError as error:
+            byte = str(error)
+            if isinstance(error, UnicodeDecodeError):
+                byte = f"byte 0x{error.object[error.start]:02x} after {self._read + error.start} bytes"
             raise RecordingError(
                 f"{self._source.shown}: not {self.encoding}: {byte}; "
                 "encoding = 'cp1252' reads most files of Windows"
