@@ -327,7 +327,7 @@ def inspect(
     from chillcast.recordings.strangers import inspect_files  # noqa: PLC0415
 
     text = inspect_files(files, out, name)
-    decisions = text.count("DECIDE") - 1
+    decisions = text.count("DECIDE") - 1  # its second line says what the word means
     typer.echo(text if out is None else f"{out}: {decisions} places to decide are marked DECIDE")
 
 

@@ -95,7 +95,8 @@ class _Draft:
     def lines(self, others: Sequence[Path]) -> list[str]:
         """Return the lines of the file."""
         return [
-            f"# Drafted from {self.table.rows} rows of {self.table.source.name}; DECIDE: only you can know.",
+            f"# Drafted from {self.table.rows} rows of {_plain(self.table.source.name)}",
+            "# DECIDE marks what only you can know.",
             *self._head(),
             *self._sampling(),
             "[alerting]",
@@ -192,7 +193,7 @@ class _Draft:
                 more = (
                     f", words = {{ {words} }}"
                     if sensor.kind == "state"
-                    else f", missing = {json.dumps(sensor.words, ensure_ascii=False)}"
+                    else f", missing = [{', '.join(map(_text, sensor.words))}]"
                 )
             more += f", suffix = {_text(sensor.suffix)}" if sensor.suffix else ""
             note = "    # DECIDE: what these words mean" if sensor.words else ""
@@ -211,7 +212,7 @@ class _Draft:
         column, word, why = self.event
         number = re.fullmatch(r"\d+", word) and not word.startswith("0")
         return [
-            f"[[recording.events]]    # DECIDE: is it this? {why}",
+            f"[[recording.events]]    # DECIDE: is it this? {_plain(why)}",
             f"column = {_text(column)}",
             f"equals = {word if number else _text(word)}",
             "",
@@ -261,7 +262,7 @@ def _sensor(sensor: SensorGuess) -> list[str]:
         *rises,
         f"key = {_text(sensor.key)}",
         f"label = {_text(sensor.column)}",
-        f"unit = {_text(sensor.unit)}    # {sensor.why_unit}",
+        f"unit = {_text(sensor.unit)}    # {_plain(sensor.why_unit)}",
         f"low = {sensor.low:.6g}    # from what was seen, with a margin: DECIDE what is plausible",
         f"high = {sensor.high:.6g}",
         "",
@@ -285,4 +286,9 @@ def _event_file(path: Path, known: str | None) -> list[str]:
 
 def _text(value: str) -> str:
     """Return a text as TOML writes it."""
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _plain(evidence: str) -> str:
+    """Return evidence as it may stand in a comment: in one line, of what can be printed."""
+    return "".join(sign if sign.isprintable() else "?" for sign in evidence)

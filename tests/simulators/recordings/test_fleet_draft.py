@@ -48,7 +48,7 @@ def test_a_folder_is_one_file_a_machine_and_further_files_are_events(tmp_path: P
         (folder / f"{name}.csv").write_text(
             "time,vib\n" + "".join(f"2024-03-0{d},{d}.5\n" for d in range(1, 9))
         )
-    fleet, found = drafted(folder)
+    _, found = drafted(folder)
     assert found.samples.assets == ("A", "B")
     (tmp_path / "one.csv").write_text("time,unit,vib\n2024-03-01,A,1\n2024-03-02,A,2\n")
     orders = tmp_path / "orders.csv"

@@ -15,7 +15,7 @@ from models.errors import ChillcastError
 from models.fleet.fleet import parse_fleet
 from simulators.recordings.fleet_draft import draft
 from simulators.recordings.recording import read_recording
-from tests.simulators.recordings.test_layouts import fleet
+from tests.support.field_fleet import field_fleet
 
 CELLS = st.one_of(
     st.sampled_from(
@@ -51,7 +51,7 @@ def test_a_strange_table_is_read_counted_or_refused_in_one_line(
     text = "pump,time,T,F\n" + "\n".join(",".join(row) for row in cells)
     path.write_bytes(text.encode(errors="replace"))
     try:
-        found = read_recording(path, fleet({"asset": "pump", **form, "on_bad": on_bad})).quality
+        found = read_recording(path, field_fleet({"asset": "pump", **form, "on_bad": on_bad})).quality
     except ChillcastError as error:
         assert str(path) in str(error)  # noqa: PT017
     else:
@@ -72,7 +72,7 @@ def test_any_bytes_are_refused_by_name(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / name
     path.write_bytes(gzip.compress(data) if packed else data)
-    for read in (lambda: read_recording(path, fleet({"asset": "pump"})), lambda: draft([path], "x")):
+    for read in (lambda: read_recording(path, field_fleet({"asset": "pump"})), lambda: draft([path], "x")):
         with pytest.raises(ChillcastError, match=name):
             read()
 
@@ -98,7 +98,7 @@ def test_a_row_without_an_end_takes_no_memory_without_one(tmp_path: Path) -> Non
     path.write_bytes(gzip.compress(b"pump,time,T,F\n" + b"A" * 50_000_000))
     tracemalloc.start()
     with pytest.raises(ChillcastError, match=r"endless\.csv\.gz"):
-        read_recording(path, fleet({"asset": "pump"}))
+        read_recording(path, field_fleet({"asset": "pump"}))
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 40_000_000

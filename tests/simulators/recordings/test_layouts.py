@@ -16,37 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.errors import ConfigError, RecordingError
-from models.fleet.fleet import Fleet, parse_fleet
 from models.telemetry.samples import Event
 from simulators.recordings.recording import Recorded, read_recording
+from tests.support.field_fleet import field_fleet
 
 MARCH = 1_709_251_200_000  # 2024-03-01 00:00 UTC
 MINUTE = 60_000
 NAN = float("nan")
-
-
-def fleet(recording: Mapping[str, Any], *, hold_s: int | None = None, period_s: float = 60) -> Fleet:
-    """Two sensors, ``temp`` in °C and ``flow`` in L/s, a sample a minute."""
-    held = {} if hold_s is None else {"hold_s": hold_s}
-    raw = {
-        "name": "field",
-        "asset": "pump",
-        "asset_pattern": "[A-Z][A-Za-z0-9 -]*",
-        "outcome": "stop",
-        "horizons_d": [1.0],
-        "sampling": {"period_s": period_s, "hop_s": 600, "windows_s": [600, 3600]},
-        "alerting": {"horizon_d": 1.0},
-        "sensors": [
-            {"key": "temp", "label": "temp", "unit": "degC", "low": -50, "high": 200, **held},
-            {"key": "flow", "label": "flow", "unit": "L/s", "low": 0, "high": 1e6},
-        ],
-        "recording": {
-            "time": "time",
-            "columns": {"temp": {"column": "T"}, "flow": {"column": "F"}},
-            **recording,
-        },
-    }
-    return parse_fleet(raw, "field.toml")
 
 
 def rows(found: Recorded) -> list[tuple[str, int, float, float]]:
@@ -60,7 +36,7 @@ def rows(found: Recorded) -> list[tuple[str, int, float, float]]:
 def read(path: Path, recording: Mapping[str, Any], text: str | None = None, **more: Any) -> Recorded:
     if text is not None:
         path.write_text(text, encoding=more.pop("encoding", "utf-8"))
-    return read_recording(path, fleet(recording, **more))
+    return read_recording(path, field_fleet(recording, **more))
 
 
 WIDE = {"asset": "pump"}
@@ -291,7 +267,7 @@ def test_a_rule_may_say_what_follows_a_run(tmp_path: Path) -> None:
 )
 def test_keys_that_do_not_go_together_are_refused(keys: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        fleet(keys)
+        field_fleet(keys)
 
 
 @pytest.mark.parametrize(
