@@ -14,7 +14,8 @@ from faust.transport.drivers.aiokafka import Consumer
 
 from chillcast.settings import read_settings
 from streams.kafka.topics import Topics
-from streams.worker.worker import WorkerOptions, create_app
+from streams.worker.lane import WorkerOptions
+from streams.worker.worker import create_app
 
 
 class Waiting(Consumer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +55,45 @@ class Stage(Protocol):
     """Processes the messages of one partition, in order.
 
     What a stage says, and what it remembers, is a function of the messages since the start of the partition
-    alone, however they are cut into batches; only what is said together in one message may differ. After a
-    crash another worker is given what was remembered at some offset, sees the messages since then again, and
-    arrives at the same state.
+    alone, however they are cut into batches; only what is said together in one message may differ. What else
+    a stage can do is said by the protocols below; the worker finds out.
     """
-
-    identity: str
-    """Names the form of the state; what another identity remembered is of no use. Empty: nothing is kept."""
 
     def process(self, received: Sequence[Incoming]) -> Iterable[Outgoing]:
         """Return the outputs of consecutive messages; one that makes no sense becomes a dead letter."""
 
+
+@runtime_checkable
+class Deciding(Protocol):
+    """A stage that decides, between two batches, what is to hold from then on."""
+
     def before_batch(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:
-        """Decide, between two batches, what is to hold from ``offset`` on.
+        """Decide what is to hold from ``offset`` on.
 
         What is returned is durable before the message there is processed, and given to every successor of
         this stage when it is opened: whatever depends on it depends on the log alone. Where a predecessor may
         have spoken of messages from there on (``seen``), what was decided before still holds.
         """
 
+
+@runtime_checkable
+class Flushing(Protocol):
+    """A stage that keeps something outside the log."""
+
     async def flush(self) -> Iterable[Outgoing]:
-        """Make durable what lies outside the log, before the messages so far are acknowledged."""
+        """Make it durable, before the messages so far are acknowledged."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A stage with a memory.
+
+    After a crash another worker is given what was remembered at some offset, sees the messages since then
+    again, and arrives at the same state.
+    """
+
+    identity: str
+    """Names the form of the state; what another identity remembered is of no use."""
 
     def delta(self) -> Iterable[tuple[bytes, bytes]]:
         """Return, by key, what is remembered otherwise than at the last call."""
@@ -89,36 +107,29 @@ class Stage(Protocol):
     def self_contained(self) -> bool:
         """Return whether what was seen since the first message suffices, whatever came before it."""
 
+
+@runtime_checkable
+class Counting(Protocol):
+    """A stage that counts what it sees."""
+
     def counts(self) -> StageCounts:
         """Return what was counted since the last call."""
 
 
-class Stateless:
-    """A stage without a memory; what it needs of a `Stage` beside `process` and `flush`."""
+_CAPABILITIES: tuple[type[Any], ...] = (Deciding, Flushing, Remembering, Counting)
 
-    identity = ""
 
-    def before_batch(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:  # noqa: ARG002
-        """Return nothing."""
-        return ()
+def check_capabilities(stage: Stage) -> None:
+    """Raise TypeError where a stage has a part of a capability only.
 
-    def delta(self) -> Iterable[tuple[bytes, bytes]]:
-        """Return nothing."""
-        return ()
-
-    def restore(self, key: bytes, value: bytes) -> None:
-        """Ignore it."""
-
-    def restored(self) -> None:
-        """Do nothing."""
-
-    def self_contained(self) -> bool:
-        """Return True: there is nothing to miss."""
-        return True
-
-    def counts(self) -> StageCounts:
-        """Return nothing."""
-        return StageCounts()
+    A memory of which one method is missing, or misspelt, would be lost without a word.
+    """
+    for kind in _CAPABILITIES:
+        wanted = {name for name in (*vars(kind), *kind.__annotations__) if not name.startswith("_")}
+        missing = sorted(name for name in wanted if not hasattr(stage, name))
+        if missing and len(missing) < len(wanted):
+            name = type(stage).__name__
+            raise TypeError(f"{name} is a part of {kind.__name__}: {', '.join(missing)} missing")
 
 
 def content_type(headers: object) -> str:

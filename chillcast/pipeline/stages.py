@@ -27,8 +27,9 @@ from streams.kafka.topics import Topics
 from streams.stage import Incoming, Stage
 from streams.stages.features import FeatureStage
 from streams.worker.commit import Producers, create_committer
+from streams.worker.lane import OpenStage, WorkerOptions
 from streams.worker.metrics import Metrics
-from streams.worker.worker import OpenStage, Worker, WorkerOptions
+from streams.worker.worker import Worker
 
 if TYPE_CHECKING:
     from pathlib import Path

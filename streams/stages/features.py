@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -77,14 +77,6 @@ class FeatureStage:
         """Yield the windows that messages close, and the dead letters of those that make no sense."""
         for found in self.decoder.batches(received):
             yield from self._marked(found) if isinstance(found, Mark) else self._collect(found)
-
-    def before_batch(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:  # noqa: ARG002
-        """Return nothing: what this stage does is never changed while it runs."""
-        return ()
-
-    async def flush(self) -> Iterable[Outgoing]:
-        """Return nothing: all that this stage does lies in the log."""
-        return ()
 
     def delta(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield the heads of the assets that were heard of since the last call, and what panes changed."""

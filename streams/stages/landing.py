@@ -12,7 +12,7 @@ from models.features.kernel import Windows
 from models.store.feature_store import FeatureStore, Origin, StoredSchema
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
-from streams.stage import Incoming, Outgoing, Stateless
+from streams.stage import Incoming, Outgoing
 from streams.wire import codec
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _LONGEST_PAUSE_S = 30.0
 Lookup = Callable[[str], tuple[StoredSchema, Expectation | None] | None]
 
 
-class LandingStage(Stateless):
+class LandingStage:
     """Lands one partition of the features topic.
 
     Nothing is acknowledged before it is on the disk; while that takes nothing, the stage waits and says so.

@@ -121,10 +121,6 @@ class RiskStage:
             raise RecordError(f"values: {record.values.shape[1]} features a window: expected {features}")
         return record
 
-    async def flush(self) -> Iterable[Outgoing]:
-        """Return nothing: all that this stage does lies in the log."""
-        return ()
-
     def delta(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield what is common, and each asset that is remembered otherwise than at the last call."""
         for asset in sorted(self.cases.take_changed() | self.adaptation.take_changed()):

@@ -15,7 +15,7 @@ from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
 from streams.records import Alert, Drift, Scores, Watermark
-from streams.stage import Incoming, Outgoing, Stateless
+from streams.stage import Incoming, Outgoing
 from streams.stores.store import Point, Rejection, Sink
 from streams.wire import codec
 
@@ -26,7 +26,7 @@ _LONGEST_PAUSE_S = 30.0
 _REFUSALS_EVERY_S = 60.0
 
 
-class SinkStage(Stateless):
+class SinkStage:
     """Writes scores, alerts, drift signals and events as points.
 
     Nothing is acknowledged before the store has it: while the store does not answer, the stage waits and says

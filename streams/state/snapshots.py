@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from models.errors import StateError
-from streams.stage import Incoming, Outgoing, Stage
+from streams.stage import Incoming, Outgoing, Remembering
 
 STATE = "application/vnd.chillcast.state.v1+msgpack"
 POSITION = b"\x00position"
@@ -75,7 +75,7 @@ class Snapshots:
         self.position = self._position(offset)
         yield Outgoing(self.topic, POSITION, msgspec.msgpack.encode(self.position), STATE)
 
-    def read(self, message: Incoming, stage: Stage) -> None:
+    def read(self, message: Incoming, stage: Remembering) -> None:
         """Take in one record of the topic, in their order; the newest of each key counts.
 
         What stood in a damaged batch is missed by the digest, unless it was written again since.

@@ -11,7 +11,17 @@ from typing import Protocol
 
 from models.errors import StateError
 from streams.alarms import alarm
-from streams.stage import Incoming, Outgoing, Stage
+from streams.stage import (
+    Counting,
+    Deciding,
+    Flushing,
+    Incoming,
+    Outgoing,
+    Remembering,
+    Stage,
+    StageCounts,
+    check_capabilities,
+)
 from streams.state.snapshots import Position, Snapshots
 from streams.wire.codec import dead_letter, letter
 
@@ -57,10 +67,10 @@ class Logs:
 
 
 class Runner:
-    """One partition's stage, and the offset of the next message it has to see.
+    """One partition's stage, and the one place that knows which of its messages were seen, saved and missed.
 
-    ``reread`` counts messages that were not delivered, and read from the log instead. From ``unseen`` on no
-    other runner can have processed a message.
+    ``position`` is the offset of the next message that the stage has to see. From ``unseen`` on no other
+    runner can have processed a message.
     """
 
     def __init__(
@@ -73,6 +83,8 @@ class Runner:
     ) -> None:
         self.stage, self.partition, self.position = stage, partition, position
         self.snapshots, self.dead_letters = snapshots, dead_letters
+        check_capabilities(stage)
+        self.remembering = stage if isinstance(stage, Remembering) else None
         self.saved = position
         self.reread = self.unseen = 0
 
@@ -85,8 +97,41 @@ class Runner:
         if not new:
             return []
         out = list(self.stage.process([m for m in new if not m.damage]))
-        out += [dead_letter(self.dead_letters, letter(m, m.damage)) for m in new if m.damage]
+        letters = [letter(m, m.damage) for m in new if m.damage]
+        out += [dead_letter(self.dead_letters, one) for one in letters]
         self.position = new[-1].offset + 1
+        return out
+
+    def take_missed(self, messages: Sequence[Incoming]) -> list[Outgoing]:
+        """Process messages that were not delivered, and read from the log instead; they are counted."""
+        self.reread += sum(not m.damage for m in messages)
+        return self.take(messages)
+
+    def reach(self, offset: int) -> None:
+        """Note that there is no message between the position and ``offset``."""
+        self.position = max(self.position, offset)
+
+    def unseen_from(self, offset: int) -> None:
+        """Note that a former owner may have spoken of any message before ``offset``, and of none after it."""
+        self.unseen = offset
+
+    def before_batch(self) -> Sequence[Outgoing]:
+        """Return what the stage decides that is to hold from here on."""
+        if not isinstance(self.stage, Deciding):
+            return ()
+        return self.stage.before_batch(self.position, seen=self.position < self.unseen)
+
+    async def flush(self) -> Iterable[Outgoing]:
+        """Make durable what the stage keeps outside the log."""
+        return await self.stage.flush() if isinstance(self.stage, Flushing) else ()
+
+    def counts(self) -> StageCounts:
+        """Return what the stage has counted since the last call."""
+        return self.stage.counts() if isinstance(self.stage, Counting) else StageCounts()
+
+    def take_reread(self) -> int:
+        """Return how many messages were not delivered since the last call."""
+        out, self.reread = self.reread, 0
         return out
 
     def snapshot(self) -> Iterable[Outgoing]:
@@ -94,10 +139,10 @@ class Runner:
 
         They are made as they are taken, and have to be taken before anything else is processed.
         """
-        if self.snapshots is None or self.saved == self.position:
+        if self.snapshots is None or self.remembering is None or self.saved == self.position:
             return ()
         self.saved = self.position
-        return self.snapshots.write(self.stage.delta(), self.position)
+        return self.snapshots.write(self.remembering.delta(), self.position)
 
 
 async def open_runner(logs: Logs, make_stage: Callable[[], Stage], partition: int, first: int) -> Runner:
@@ -112,14 +157,15 @@ async def open_runner(logs: Logs, make_stage: Callable[[], Stage], partition: in
     done = first if committed is None else min(committed, first)
     was_cut = begin > 0 and committed is not None
     runner, loss = await _restored(logs, make_stage, partition, (begin, was_cut))
-    if not runner.stage.identity:
-        runner.position = max(begin, done)
+    if runner.remembering is None:
+        runner.reach(done)
     if runner.position < done:
         log.info("partition %d: seeing offsets %d to %d again", partition, runner.position, done - 1)
     async for messages in logs.source.read(partition, runner.position, done):
         runner.take([m for m in messages if m.offset < done])
-    runner.position = max(runner.position, done)
-    if loss and was_cut and not (runner.stage.self_contained() or logs.accept_loss):
+    runner.reach(done)
+    suffices = runner.remembering is None or runner.remembering.self_contained()
+    if loss and was_cut and not (suffices or logs.accept_loss):
         raise StateError(_refusal(logs.source.topic, partition, loss))
     return runner
 
@@ -132,10 +178,8 @@ async def catch_up(source: PartitionedLog, runner: Runner, first: int) -> list[O
     out: list[Outgoing] = []
     if runner.position < first:
         async for messages in source.read(runner.partition, runner.position, first):
-            missed = [m for m in messages if m.offset < first]
-            runner.reread += sum(not m.damage for m in missed)
-            out += runner.take(missed)
-        runner.position = first
+            out += runner.take_missed([m for m in messages if m.offset < first])
+        runner.reach(first)
     return out
 
 
@@ -166,7 +210,7 @@ async def _restored(
     ``reach`` is where the log begins, and whether messages that the group has seen may lie before that.
     """
     stage, (begin, was_cut) = make_stage(), reach
-    if logs.state is None or not stage.identity:
+    if logs.state is None or not isinstance(stage, Remembering):
         return Runner(stage, partition, begin, None, logs.dead_letters), ""
     snapshots = Snapshots(logs.state.topic, stage.identity)
     position, loss = await _loaded(logs.state, snapshots, stage, partition)
@@ -179,7 +223,7 @@ async def _restored(
 
 
 async def _loaded(
-    state: PartitionedLog, snapshots: Snapshots, stage: Stage, partition: int
+    state: PartitionedLog, snapshots: Snapshots, stage: Remembering, partition: int
 ) -> tuple[Position | None, str]:
     """Give a stage its last snapshot; return its position, and what makes it of no use."""
     try:
@@ -192,7 +236,7 @@ async def _loaded(
     return position, ""
 
 
-async def _load(state: PartitionedLog, snapshots: Snapshots, stage: Stage, partition: int) -> None:
+async def _load(state: PartitionedLog, snapshots: Snapshots, stage: Remembering, partition: int) -> None:
     """Read all snapshots, saying now and then how far that has come."""
     begin, end = await state.begin(partition), await state.end(partition)
     reported = time.monotonic()

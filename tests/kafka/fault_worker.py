@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaProducer
 from chillcast.pipeline.stages import create_worker
 from chillcast.settings import read_settings
 from chillcast.terminal import logs
-from streams.worker.worker import Lane
+from streams.worker.lane import Lane
 
 FAULT = Path(os.environ.get("CHILLCAST_TEST_FAULT", "no-fault"))
 

@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient
 
 from streams.kafka.connection import Connection
 from streams.kafka.log_reader import KafkaLog
-from streams.stage import Incoming, Outgoing, Stateless
+from streams.stage import Incoming, Outgoing
 from streams.state.snapshots import Snapshots
 from streams.worker.commit import CommitBatch, Transactions
 
@@ -19,8 +19,10 @@ pytestmark = pytest.mark.kafka
 TOPIC, SMALL = "compacted-state", 64 * 1024
 
 
-class Kept(Stateless):
+class Kept:
     """A stage that keeps what it is given back."""
+
+    identity = "kept"
 
     def __init__(self) -> None:
         self.values: dict[bytes, bytes] = {}
@@ -28,11 +30,17 @@ class Kept(Stateless):
     def process(self, received: Sequence[Incoming]) -> Sequence[Outgoing]:
         return ()
 
-    async def flush(self) -> Sequence[Outgoing]:
+    def delta(self) -> Sequence[tuple[bytes, bytes]]:
         return ()
 
     def restore(self, key: bytes, value: bytes) -> None:
         self.values[key] = value
+
+    def restored(self) -> None:
+        pass
+
+    def self_contained(self) -> bool:
+        return True
 
 
 def create(connection: Connection) -> None:

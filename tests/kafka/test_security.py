@@ -36,7 +36,8 @@ from streams.kafka.topics import Topics, admin_client, create_topics, wait_for_b
 from streams.processes.supervisor import Supervisor
 from streams.stage import Outgoing
 from streams.worker.grant import grants_transactions
-from streams.worker.worker import WorkerOptions, create_app
+from streams.worker.lane import WorkerOptions
+from streams.worker.worker import create_app
 from tests.kafka.faults import fleet
 from tests.support.kafkad import PASSWORD, ROOT, USER, WORKER, KafkaServer, NotHereError
 

@@ -208,6 +208,7 @@ class Staged:
 class Scoring(Staged):
     """A risk stage whose champions change."""
 
+    stage: RiskStage
     world: Succession
 
     def act(self, step: Incoming | Promoted) -> object:

@@ -11,7 +11,8 @@ from aiokafka import TopicPartition
 
 from streams.kafka.committed import ISOLATION
 from streams.kafka.connection import Connection
-from streams.worker.worker import WorkerOptions, create_app
+from streams.worker.lane import WorkerOptions
+from streams.worker.worker import create_app
 
 ROOT = Path(__file__).parents[3]
 CONSUMERS = ("AIOKafkaConsumer", "KafkaConsumer", "AIOKafkaConsumerThread")

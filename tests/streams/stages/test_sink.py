@@ -19,7 +19,7 @@ from models.risk.explanation import Reason
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from streams.records import DeadLetter, Drift, Watermark
-from streams.stage import Incoming
+from streams.stage import Incoming, Remembering
 from streams.stages.sink import SinkStage, drift_point, event_point, score_points
 from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Flushed, Point, Rejection, Sink
@@ -300,5 +300,4 @@ def test_whatever_makes_no_sense_becomes_a_dead_letter(topic: str, value: bytes 
 
 def test_it_remembers_nothing_so_that_no_history_is_written_again() -> None:
     sink: Sink = FakeSink()
-    stage = SinkStage(sink, TOPICS)
-    assert (stage.identity, list(stage.delta())) == ("", [])
+    assert not isinstance(SinkStage(sink, TOPICS), Remembering)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import StateError
-from streams.stage import Incoming, Outgoing, StageCounts
+from streams.stage import Incoming, Outgoing
 from streams.state.snapshots import POSITION, Position, Snapshots, StateRecord
 from streams.worker.runner import Logs, Runner, catch_up, contiguous, open_runner, portions
 
@@ -36,12 +36,6 @@ class Sums:
             self.seen.append(message.offset)
             yield Outgoing("out", b"k", str(self.seen).encode(), "text/plain")
 
-    def before_batch(self, offset: int, *, seen: bool) -> Sequence[Outgoing]:
-        return ()
-
-    async def flush(self) -> Iterable[Outgoing]:
-        return ()
-
     def delta(self) -> Iterable[tuple[bytes, bytes]]:
         return [(b"seen", ",".join(map(str, self.seen)).encode())]
 
@@ -54,8 +48,25 @@ class Sums:
     def self_contained(self) -> bool:
         return self.whole
 
-    def counts(self) -> StageCounts:
-        return StageCounts()
+
+class Plain:
+    """A stage that can do nothing but process."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def process(self, received: Sequence[Incoming]) -> Iterable[Outgoing]:
+        self.seen += [message.offset for message in received]
+        return [Outgoing("out", b"k", str(m.offset).encode(), "text/plain") for m in received]
+
+
+class Forgetful(Plain):
+    """A stage whose memory lacks a method."""
+
+    identity = "forgetful"
+
+    def delta(self) -> Iterable[tuple[bytes, bytes]]:
+        return ()
 
 
 @dataclass
@@ -153,10 +164,18 @@ def test_a_new_group_starts_at_the_message_it_is_given() -> None:
 
 
 def test_a_stage_without_memory_reads_only_the_hole() -> None:
-    log = FakeLog(committed_at=4)
-    runner, stage, outputs = opened(log, first=6, identity="")
-    assert (stage.seen, outputs, runner.position) == ([4, 5], [1, 2], 6)
-    assert opened(FakeLog(committed_at=6), first=6, identity="")[1].seen == []
+    for committed, hole in ((4, [4, 5]), (6, [])):
+        log = FakeLog(committed_at=committed)
+        runner = asyncio.run(open_runner(Logs(log, FakeLog(topic="state")), Plain, 0, 6))
+        outputs = asyncio.run(catch_up(log, runner, 6))
+        assert ([int(o.value) for o in outputs], runner.position) == (hole, 6)
+        assert isinstance(runner.stage, Plain)
+        assert runner.stage.seen == hole
+
+
+def test_a_stage_with_a_part_of_a_memory_is_refused_by_what_it_lacks() -> None:
+    with pytest.raises(TypeError, match="Remembering: restore, restored, self_contained missing"):
+        asyncio.run(open_runner(Logs(FakeLog()), Forgetful, 0, 0))
 
 
 def test_a_snapshot_is_taken_up_and_only_what_came_after_it_is_seen_again() -> None:

@@ -1,0 +1,208 @@
+"""One source topic of a worker: a runner for each partition it is given, and the logs to restore them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from streams.kafka.connection import Connection
+from streams.kafka.log_reader import KafkaLog, incoming
+from streams.stage import Incoming, Outgoing, Stage
+from streams.state.snapshot_schedule import SaveSchedule
+from streams.wire.codec import DEAD_LETTER
+from streams.wire.validation import MAX_BYTES
+from streams.worker.commit import CommitBatch, Committer, LostPartitionError
+from streams.worker.metrics import Metrics
+from streams.worker.runner import Logs, Runner, catch_up, contiguous, open_runner, portions
+
+log = logging.getLogger(__name__)
+
+OpenStage = Callable[[str, int, Sequence[Incoming]], Stage]
+"""Opens the stage of a topic's partition, given what was decided of it at earlier turns."""
+_BATCH_BYTES = MAX_BYTES  # what comes of it, and waits for the broker, may be ten times as much
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How a worker reaches its broker, how much it takes at once, and how often it saves its state."""
+
+    connection: Connection
+    group: str
+    sources: tuple[str, ...]
+    state_topic: str | None = None
+    assignments_topic: str | None = None
+    accept_loss: bool = False
+    batch: int = 512
+    within_s: float = 0.02
+    state_interval_s: float = 60.0
+    session_timeout_s: float = 10.0
+    data_folder: str = ""
+    dead_letters: str = ""
+
+
+class Membership(Protocol):
+    """What a lane asks of the group that its worker is a member of."""
+
+    def generation(self) -> int:
+        """Return which assignment of partitions is the newest."""
+
+    def is_ours(self, topic: str, partition: int, generation: int) -> bool:
+        """Return whether a partition that was given in a generation of the group is still this worker's."""
+
+    def on_batch(self, topic: str, partition: int) -> None:
+        """Learn that a batch of a partition is done."""
+
+    def end(self, topic: str, partition: int) -> int | None:
+        """Return the offset up to which messages may be read, None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneContext:
+    """What the lanes of a worker share; ``clock`` is monotonic, in seconds."""
+
+    options: WorkerOptions
+    open_stage: OpenStage
+    committer: Committer
+    metrics: Metrics
+    group: Membership
+    clock: Callable[[], float] = time.monotonic
+
+
+class Lane:
+    """Processes what is delivered of one topic, partition by partition."""
+
+    def __init__(self, context: LaneContext, source: str) -> None:
+        self.context, self.source = context, source
+        self.metrics = context.metrics.of_topic(source)
+        self.runners: dict[int, Runner] = {}
+        self.generation = -1
+        self._saves = SaveSchedule(context.options.state_interval_s)
+        self._logs: Logs | None = None
+
+    async def handle(self, events: Sequence[Any]) -> None:
+        """Process a batch; what was committed is acknowledged, what belongs to others now is dropped."""
+        await self._follow(self.context.group.generation())
+        parts: dict[int, list[Any]] = defaultdict(list)
+        for event in events:
+            parts[event.message.partition].append(event)
+        for partition, part in parts.items():
+            given = [e for e in part if e.message.generation_id == self.generation]
+            if not (given and self._is_ours(partition, self.generation)):
+                continue
+            await self._process_all(partition, given)
+
+    async def _process_all(self, partition: int, events: Sequence[Any]) -> None:
+        """Process and acknowledge events of a partition, of large ones a few at a time."""
+        messages, done = [incoming(event.message) for event in events], 0
+        for part in portions(messages, _BATCH_BYTES):
+            if not await self._process(partition, part):
+                return
+            for event in events[done : done + len(part)]:
+                event.ack()
+            done += len(part)
+
+    async def close(self) -> None:
+        """Disconnect from the logs."""
+        if self._logs is not None:
+            for one in (self._logs.source, self._logs.state, self._logs.assignments):
+                if isinstance(one, KafkaLog):
+                    await one.stop()
+
+    async def _follow(self, generation: int) -> None:
+        """Forget everything at a new generation of the group: others may have had the partitions since."""
+        if generation == self.generation:
+            return
+        self.generation = generation
+        for partition in self.runners:
+            self.metrics.closed(partition)
+        self.runners.clear()
+        await self.context.committer.close_source(self.source)
+
+    def _is_ours(self, partition: int, generation: int | None) -> bool:
+        return generation == self.generation and self.context.group.is_ours(
+            self.source, partition, self.generation
+        )
+
+    async def _process(self, partition: int, messages: Sequence[Incoming]) -> bool:
+        """Return whether the messages of a partition are processed and committed."""
+        started = self.context.clock()
+        runner = self.runners.get(partition) or await self._opened(partition, messages[0].offset)
+        decided = runner.before_batch()
+        if decided and not await self._commit(runner, decided):
+            return False
+        outputs: list[Outgoing] = []
+        source = self._connected().source
+        # A damaged batch is fetched once more, by another connection, before it is given up.
+        for run in contiguous([m for m in messages if not m.damage]):
+            outputs += [*await catch_up(source, runner, run[0].offset), *runner.take(run)]
+        outputs += await catch_up(source, runner, messages[-1].offset + 1)
+        outputs += await runner.flush()
+        self._observe(runner, outputs, len(messages), self.context.clock() - started)
+        return await self._commit(runner, outputs)
+
+    def _observe(self, runner: Runner, outputs: Sequence[Outgoing], messages: int, step_s: float) -> None:
+        metrics, partition, counts = self.metrics, runner.partition, runner.counts()
+        metrics.observe_step(partition, step_s, messages, counts.readings)
+        metrics.late(partition, counts.late)
+        metrics.dropped(partition, counts.too_late, "too_late")
+        metrics.dropped(partition, counts.duplicates, "duplicate")
+        for level, windows in counts.scored.items():
+            metrics.scored(partition, windows, level)
+        metrics.holes(partition, runner.take_reread())
+        metrics.dead_letters(partition, sum(o.content_type == DEAD_LETTER for o in outputs))
+        if counts.watermark_ms:
+            metrics.set_watermark(partition, counts.watermark_ms)
+
+    async def _commit(self, runner: Runner, outputs: Sequence[Outgoing]) -> bool:
+        started, partition, generation = self.context.clock(), runner.partition, self.generation
+        saves = self._saves.is_due(partition, started)
+        state = runner.snapshot() if saves else ()
+        batch = CommitBatch(self.source, partition, runner.position, outputs, state)
+        try:
+            await self.context.committer.commit(batch, lambda: self._is_ours(partition, generation))
+        except LostPartitionError:
+            log.warning("partition %d of %s was lost before its batch was committed", partition, self.source)
+            del self.runners[partition]
+            return False
+        if saves:
+            self._saves.saved(partition, started, self.context.clock())
+        self._count(runner, batch, self.context.clock() - started)
+        return True
+
+    def _count(self, runner: Runner, batch: CommitBatch, commit_s: float) -> None:
+        partition, metrics = runner.partition, self.metrics
+        metrics.observe_commit(commit_s)
+        self.context.group.on_batch(self.source, partition)
+        end = self.context.group.end(self.source, partition)
+        metrics.set_lag(partition, max((end or 0) - batch.next_offset, 0))
+        if runner.snapshots is not None:
+            metrics.set_state_bytes(partition, runner.snapshots.nbytes)
+
+    async def _opened(self, partition: int, first: int) -> Runner:
+        # First of all: from here on a former owner can commit nothing more, so that what is read stays true.
+        await self.context.committer.open(self.source, partition)
+        log = self._connected().assignments
+        assignments = await log.all(partition) if log else []
+        make_stage = partial(self.context.open_stage, self.source, partition, assignments)
+        runner = self.runners[partition] = await open_runner(self._connected(), make_stage, partition, first)
+        if not self.context.committer.exactly_once:
+            # A former owner may have written outputs of anything there is, and died before it said so.
+            runner.unseen_from(await self._connected().source.end(partition))
+        self.metrics.opened(partition)
+        return runner
+
+    def _connected(self) -> Logs:
+        if self._logs is None:
+            options = self.context.options
+            source = KafkaLog(options.connection, self.source, options.group)
+            state = KafkaLog(options.connection, options.state_topic) if options.state_topic else None
+            assignments = (
+                KafkaLog(options.connection, options.assignments_topic) if options.assignments_topic else None
+            )
+            self._logs = Logs(source, state, options.accept_loss, assignments, options.dead_letters)
+        return self._logs
