@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -108,7 +107,7 @@ def run_demo(
 def _run(
     settings: Settings, fleet: Fleet, scenario: Scenario, replay_days: int, reporter: Reporter
 ) -> DemoResult:
-    started, plan = time.monotonic(), DemoSpan.of_scenario(scenario, replay_days)
+    started, plan = reporter.clock(), DemoSpan.of_scenario(scenario, replay_days)
     warm_ms = fleet.sampling.reach_s * 1000
     normal = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
     simulation = Simulation(scenario, fleet)
@@ -134,7 +133,7 @@ def _run(
         shutdowns=simulation.shutdowns,
         faults=simulation.faults,
         log_loss=compare_online(fleet, gathered, events, plan),
-        seconds=time.monotonic() - started,
+        seconds=reporter.clock() - started,
     )
 
 

@@ -38,6 +38,7 @@ class Subject:
     cluster: Cluster
     settings: Settings
     fleet: Fleet | None
+    now_s: float
 
     @property
     def topics(self) -> Topics:
@@ -45,7 +46,9 @@ class Subject:
         return Topics(self.settings.topic_prefix)
 
 
-def broker_findings(settings: Settings, fleet: Fleet | None) -> list[Finding]:
+def broker_findings(
+    settings: Settings, fleet: Fleet | None, clock: Callable[[], float] = time.time
+) -> list[Finding]:
     """Return what the broker says; nothing is checked on an embedded one, which ends with its command."""
     if not settings.broker:
         detail = "none configured; embedded broker: demonstrations only"
@@ -53,7 +56,7 @@ def broker_findings(settings: Settings, fleet: Fleet | None) -> list[Finding]:
     try:
         wait_for_broker(settings.connection, lambda _: None, give_up_s=0.0)
         with connected(settings.connection) as cluster:
-            found = _checked(Subject(cluster, settings, fleet))
+            found = _checked(Subject(cluster, settings, fleet, clock()))
     except ChillcastError as error:
         first = Finding("FAIL", "broker", str(error), "start it, or correct CHILLCAST_BROKER")
         return [first, *skipped([name for name, _, _ in _CHECKS], "the broker does not answer")]
@@ -162,7 +165,7 @@ def _dead_letters(subject: Subject) -> Finding:
     topic, count = subject.topics.dead_letters, subject.settings.partitions
     if topic not in subject.cluster.topics():
         return Finding("skipped", "dead letters", f"topic {topic} does not exist yet")
-    spans = subject.cluster.since(topic, count, int((time.time() - _DAY_S) * 1000))
+    spans = subject.cluster.since(topic, count, int((subject.now_s - _DAY_S) * 1000))
     total = sum(end - start for start, end in spans.values())
     letters = asyncio.run(_letters(subject, {p: (max(s, e - _LOOKED_AT), e) for p, (s, e) in spans.items()}))
     if not letters:

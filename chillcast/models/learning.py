@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version as installed_version
 from itertools import takewhile
 from pathlib import Path
@@ -61,7 +61,14 @@ def learn(plan: TrainingPlan, history: WindowSource, reporter: Reporter) -> Fitt
 
 
 def enrol(
-    fitted: Fitted, fleet: Fleet, settings: Settings, *, source: str, seed: int, reporter: Reporter
+    fitted: Fitted,
+    fleet: Fleet,
+    settings: Settings,
+    *,
+    source: str,
+    seed: int,
+    reporter: Reporter,
+    clock: Callable[[], float] = time.time,
 ) -> str:
     """Write the bundle, register it, make it the champion; return its version."""
     lineage = {
@@ -80,7 +87,7 @@ def enrol(
                 version=version,
                 reason=f"trained on {source}",
                 who=whoever(),
-                promoted_ms=int(time.time() * 1000),
+                promoted_ms=int(clock() * 1000),
                 overridden="the gate was not asked: this command promotes what it has learnt",
             )
         )

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,8 @@ _ANSWER_S = 10.0
 class Models:
     """The registered models of one fleet."""
 
-    def __init__(self, settings: Settings, fleet: Fleet) -> None:
-        self.settings, self.fleet = settings, fleet
+    def __init__(self, settings: Settings, fleet: Fleet, clock: Callable[[], float] = time.time) -> None:
+        self.settings, self.fleet, self.clock = settings, fleet, clock
 
     @classmethod
     def open(cls, home: str | None = None, fleet: str | None = None) -> Models:
@@ -176,7 +176,7 @@ class Models:
                 role=CHALLENGER if shadow else CHAMPION,
                 reason=reason,
                 who=whoever(),
-                promoted_ms=_now_ms(),
+                promoted_ms=self._now_ms(),
                 number=number,
                 overridden=objections,
             )
@@ -197,7 +197,7 @@ class Models:
                 f"champion {now.version} of {self.fleet.name} is the first: there is none before it"
             )
         self._promoted(before[0])
-        changes = {"reason": reason, "who": whoever(), "promoted_ms": _now_ms(), "overridden": ""}
+        changes = {"reason": reason, "who": whoever(), "promoted_ms": self._now_ms(), "overridden": ""}
         promotion = msgspec.structs.replace(before[0], number=self.promotions.next_number, **changes)
         self.promotions.claim(promotion)
         self.promotions.enforce(CHAMPION)
@@ -243,7 +243,7 @@ class Models:
             version=version,
             reason="packaged",
             who=whoever(),
-            promoted_ms=_now_ms(),
+            promoted_ms=self._now_ms(),
         )
         with self._bundle(version) as folder:
             load_bundle(folder, read_manifest(folder).fingerprint)
@@ -265,7 +265,7 @@ class Models:
         """Return what speaks against a version; each verdict stays with it as a tag of its own."""
         verdict = self.gate(version)
         announced = msgspec.json.encode(verdict).decode()
-        self.registry.tag(self.fleet.name, version, f"gate.{_now_ms()}", announced)
+        self.registry.tag(self.fleet.name, version, f"gate.{self._now_ms()}", announced)
         if verdict.passed or override:
             return verdict.objections
         raise ModelError(
@@ -339,6 +339,9 @@ class Models:
             raise ModelError("threshold: expected one, since there is no champion to take it from")
         return read_manifest(self._promoted(self._champion())).threshold
 
+    def _now_ms(self) -> int:
+        return int(self.clock() * 1000)
+
     @contextmanager
     def _bundle(self, version: str) -> Iterator[Path]:
         """Yield a version's bundle, as it was registered."""
@@ -359,7 +362,3 @@ def _text_of(model: str | Path | lgb.Booster) -> tuple[str, str]:
         return Path(model).read_text(encoding="utf-8"), Path(model).name
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{model}: expected a LightGBM model file or a bundle's folder ({error})") from error
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

@@ -140,17 +140,25 @@ def follow(feed: Feed, gathered: Gathered, tick: Callable[[], None], timeout_s: 
     gathered.report_due(all_due=True)
 
 
-def await_sink(reader: Reader, gathered: Gathered, tick: Callable[[], None], give_up_s: float = 60.0) -> bool:
+def await_sink(
+    reader: Reader,
+    gathered: Gathered,
+    tick: Callable[[], None],
+    *,
+    give_up_s: float = 60.0,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
     """Return when the store has what was scored last in each partition; False if not after ``give_up_s``.
 
     A store may hold the end of an earlier replay over the same days: what counts is who scored.
     """
-    deadline = time.monotonic() + give_up_s
-    while time.monotonic() < deadline:
+    deadline = clock() + give_up_s
+    while clock() < deadline:
         if all(_holds(reader, scores) for scores in gathered.last.values()):
             return True
         tick()
-        time.sleep(0.2)
+        sleep(0.2)
     return False
 
 

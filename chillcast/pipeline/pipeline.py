@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +86,7 @@ def run_until_stopped(settings: Settings, fleet: Fleet, reporter: Reporter) -> N
     """Run every stage until interrupted, then stop them in order."""
     with running(settings, fleet, STAGES, reporter) as pipeline:
         reporter.line(f"running {', '.join(STAGES)} on {pipeline.connection}; Ctrl-C stops")
-        topics, watch = (pipeline.topics.dead_letters,), LetterWatch(reporter.alarm, time.monotonic)
+        topics, watch = (pipeline.topics.dead_letters,), LetterWatch(reporter.alarm, reporter.clock)
         with Feed(pipeline.connection, topics, pipeline.partitions, from_start=False) as feed:
 
             def look() -> bool:

@@ -100,7 +100,7 @@ def _settle(settings: Settings, gathered: Gathered, tick: Callable[[], None], re
     """Wait for the sink: what it has not written when the workers stop is not in the store."""
     with closing(create_store(settings)) as store:
         try:
-            settled = await_sink(store, gathered, tick)
+            settled = await_sink(store, gathered, tick, clock=reporter.clock)
         except UnavailableError as error:
             settled = False
             reporter.alarm(str(error))

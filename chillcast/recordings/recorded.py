@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -102,7 +101,7 @@ def publish_recording(settings: Settings, request: ReplayRequest, reporter: Repo
     """
     if request.train_until is not None:
         raise ConfigError("command line", "--train-until", request.train_until, "nothing, with --kafka")
-    started, recorded = time.monotonic(), _read(request, reporter)
+    started, recorded = reporter.clock(), _read(request, reporter)
     source = _source(request, recorded)
     playing = replace(source.playing, title=f"replaying {request.path.name}")
     sent = publish(settings, request.fleet, playing, reporter)
@@ -111,7 +110,7 @@ def publish_recording(settings: Settings, request: ReplayRequest, reporter: Repo
         "rows": recorded.quality.rows,
         "assets": recorded.quality.assets,
         "messages": sent,
-        "seconds": round(time.monotonic() - started, 3),
+        "seconds": round(reporter.clock() - started, 3),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -67,7 +66,7 @@ def simulate(
 
     Raises ConfigError, before anything is simulated, for what makes no sense together.
     """
-    started, scenario = time.monotonic(), request.scenario
+    started, scenario = reporter.clock(), request.scenario
     run = Simulation(scenario, fleet)
     _check(request, run.assets)
     with ExitStack() as stack:
@@ -90,7 +89,7 @@ def simulate(
         "assets": scenario.assets,
         "readings": keeping.readings,
         "shutdowns": keeping.shutdowns,
-        "seconds": round(time.monotonic() - started, 3),
+        "seconds": round(reporter.clock() - started, 3),
         "sha256": sha256,
     }
 

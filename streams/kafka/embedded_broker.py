@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -25,8 +26,8 @@ class EmbeddedBroker:
     Its address is ``bootstrap``, known inside the ``with``; what it holds is in memory and ends with it.
     """
 
-    def __init__(self, log_file: Path) -> None:
-        self.log_file = log_file
+    def __init__(self, log_file: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.log_file, self.clock = log_file, clock
         self.bootstrap = ""
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -60,8 +61,8 @@ class EmbeddedBroker:
 
         A connection would prove nothing: where another process has the port, it is that one which answers.
         """
-        deadline = time.monotonic() + _START_S
-        while time.monotonic() < deadline and process.poll() is None:
+        deadline = self.clock() + _START_S
+        while self.clock() < deadline and process.poll() is None:
             with self.log_file.open("rb") as log:
                 log.seek(written)
                 if _READY in log.read():

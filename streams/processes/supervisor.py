@@ -123,9 +123,9 @@ class Supervisor:
         for child in running:
             if child.process is not None and child.process.poll() is None:
                 child.process.terminate()
-        deadline = time.monotonic() + grace_s
+        deadline = self.clock() + grace_s
         for child in running:
-            self._stop(child, max(0.1, deadline - time.monotonic()), grace_s)
+            self._stop(child, max(0.1, deadline - self.clock()), grace_s)
 
     def _start(self, child: Child, now: float) -> None:
         """Start a child; if even its log cannot be opened, try again after its pause."""

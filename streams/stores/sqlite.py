@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -81,18 +81,18 @@ class SqliteStore:
         """Return a text that is another after every commit of anybody."""
         return self._reader.version()
 
-    def check(self, within_s: float) -> bool:
+    def check(self, within_s: float, clock: Callable[[], float] = time.monotonic) -> bool:
         """Look for damage, for ``within_s`` at most; return whether that was enough to look at everything.
 
         Raises UnavailableError with what is damaged.
         """
-        deadline = time.monotonic() + within_s
+        deadline = clock() + within_s
         with self._connected() as database:
-            database.set_progress_handler(lambda: time.monotonic() > deadline, _LOOKED_AT_STEPS)
+            database.set_progress_handler(lambda: clock() > deadline, _LOOKED_AT_STEPS)
             try:
                 found = [text for (text,) in database.execute("PRAGMA quick_check(1)")]
             except sqlite3.OperationalError:
-                if time.monotonic() <= deadline:
+                if clock() <= deadline:
                     raise
                 return False
             finally:

@@ -6,7 +6,6 @@ And it delivers what was committed, and nothing else: Faust does that only withi
 
 from __future__ import annotations
 
-import time
 from collections.abc import Coroutine, Generator
 from inspect import iscoroutine
 from typing import Any
@@ -109,7 +108,7 @@ class QuietMonitor(Monitor):
 
     def on_batch(self, tp: Any) -> None:
         """Learn that a batch of a partition is done."""
-        self.stream_inbound_time[tp] = time.monotonic()
+        self.stream_inbound_time[tp] = self.time()
 
     def on_message_in(self, tp: Any, offset: int, message: Any) -> None:
         """Do nothing."""

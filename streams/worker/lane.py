@@ -204,5 +204,7 @@ class Lane:
             assignments = (
                 KafkaLog(options.connection, options.assignments_topic) if options.assignments_topic else None
             )
-            self._logs = Logs(source, state, options.accept_loss, assignments, options.dead_letters)
+            self._logs = Logs(
+                source, state, options.accept_loss, assignments, options.dead_letters, self.context.clock
+            )
         return self._logs

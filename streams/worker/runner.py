@@ -56,7 +56,7 @@ class Logs:
     """The input of a stage, and the topics of its snapshots and turns, which may be left out.
 
     ``accept_loss``: begin with what the log still holds where the state is lost, instead of refusing.
-    ``dead_letters`` is the topic for what cannot be read.
+    ``dead_letters`` is the topic for what cannot be read. ``clock`` is monotonic, in seconds.
     """
 
     source: PartitionedLog
@@ -64,6 +64,7 @@ class Logs:
     accept_loss: bool = False
     assignments: PartitionedLog | None = None
     dead_letters: str = ""
+    clock: Callable[[], float] = time.monotonic
 
 
 class Runner:
@@ -213,7 +214,7 @@ async def _restored(
     if logs.state is None or not isinstance(stage, Remembering):
         return Runner(stage, partition, begin, None, logs.dead_letters), ""
     snapshots = Snapshots(logs.state.topic, stage.identity)
-    position, loss = await _loaded(logs.state, snapshots, stage, partition)
+    position, loss = await _loaded(logs, snapshots, stage, partition)
     loss = loss or _gap(position, begin, was_cut=was_cut)
     if position is not None and not loss:
         return Runner(stage, partition, position.offset, snapshots, logs.dead_letters), ""
@@ -223,11 +224,11 @@ async def _restored(
 
 
 async def _loaded(
-    state: PartitionedLog, snapshots: Snapshots, stage: Remembering, partition: int
+    logs: Logs, snapshots: Snapshots, stage: Remembering, partition: int
 ) -> tuple[Position | None, str]:
     """Give a stage its last snapshot; return its position, and what makes it of no use."""
     try:
-        await _load(state, snapshots, stage, partition)
+        await _load(logs, snapshots, stage, partition)
         position = snapshots.verify()
         if position is not None:
             stage.restored()
@@ -236,15 +237,18 @@ async def _loaded(
     return position, ""
 
 
-async def _load(state: PartitionedLog, snapshots: Snapshots, stage: Remembering, partition: int) -> None:
+async def _load(logs: Logs, snapshots: Snapshots, stage: Remembering, partition: int) -> None:
     """Read all snapshots, saying now and then how far that has come."""
+    state = logs.state
+    if state is None:
+        return
     begin, end = await state.begin(partition), await state.end(partition)
-    reported = time.monotonic()
+    reported = logs.clock()
     async for messages in state.read(partition, begin, end):
         for message in messages:
             snapshots.read(message, stage)
-        if messages and time.monotonic() - reported > _PROGRESS_S:
-            reported = time.monotonic()
+        if messages and logs.clock() - reported > _PROGRESS_S:
+            reported = logs.clock()
             share = (messages[-1].offset - begin) / max(end - begin, 1)
             log.warning("partition %d: state %.0f %% loaded", partition, 100 * share)
 

@@ -105,7 +105,7 @@ class Members(Cluster):
 def test_how_workers_commit_is_what_they_say_themselves(
     members: dict[str, str], status: str, detail: str
 ) -> None:
-    finding = _exactly_once(Subject(Members(**members), Settings(), None))
+    finding = _exactly_once(Subject(Members(**members), Settings(), None, now_s=0.0))
     assert finding.status == status
     assert detail in finding.detail
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -180,33 +180,36 @@ class FakeReader:
         return [Row(start_ms, {"asset": asset}, {"model": "3" if asset in written else "2"})]
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let time pass by sleeping only; return the pauses."""
+def awaited(
+    reader: FakeReader, gathered: Gathered, tick: Callable[[], None], give_up_s: float = 60.0
+) -> tuple[bool, list[float]]:
+    """Let time pass by sleeping only; return whether the sink is done, and the pauses."""
     slept: list[float] = []
-    monkeypatch.setattr("chillcast.pipeline.live.time.sleep", slept.append)
-    monkeypatch.setattr("chillcast.pipeline.live.time.monotonic", lambda: sum(slept))
-    return slept
+    done = await_sink(
+        reader, gathered, tick, give_up_s=give_up_s, clock=lambda: sum(slept), sleep=slept.append
+    )
+    return done, slept
 
 
 def test_the_sink_is_done_when_the_store_has_what_was_scored_last_in_every_partition(
-    gathered: Gathered, clock: list[float]
+    gathered: Gathered,
 ) -> None:
     gathered.take(score([("a", 1, 0, 0.1), ("a", 2, 0, 0.1)]))
     gathered.take(replace(score([("b", 2, 0, 0.1)]), partition=1))
     reader = FakeReader(["a", "b"])
-    assert await_sink(reader, gathered, lambda: None)
-    assert (reader.looks, len(clock)) == (3, 1)
+    done, slept = awaited(reader, gathered, lambda: None)
+    assert (done, reader.looks, len(slept)) == (True, 3, 1)
 
 
 def test_a_sink_that_never_writes_is_given_up_also_where_an_earlier_replay_ended(
-    gathered: Gathered, clock: list[float]
+    gathered: Gathered,
 ) -> None:
     ticks: list[int] = []
     gathered.take(score([("a", 1, 0, 0.1)]))
-    assert not await_sink(FakeReader([]), gathered, lambda: ticks.append(1), give_up_s=10.0)
-    assert sum(clock) == pytest.approx(10.0, abs=0.3)
-    assert len(ticks) == len(clock)
+    done, slept = awaited(FakeReader([]), gathered, lambda: ticks.append(1), give_up_s=10.0)
+    assert not done
+    assert sum(slept) == pytest.approx(10.0, abs=0.3)
+    assert len(ticks) == len(slept)
 
 
 def test_windows_are_counted_by_message_and_their_watermarks_count_as_progress(gathered: Gathered) -> None:
