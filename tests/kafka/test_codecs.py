@@ -21,8 +21,8 @@ from streams.kafka.live_reader import Feed
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.topics import Topics, create_topics
 from streams.stage import Outgoing
-from tests.kafka.batches import CODECS, codecs_of, stored
 from tests.kafka.faults import PARTITIONS, Run, golden, judge, slices
+from tests.support.batches import CODECS, codecs_of, stored
 
 VALUES = [f"{i:06d} ".encode() * 200 for i in range(300)]
 

@@ -21,8 +21,8 @@ from streams.kafka.topics import Topics, create_topics
 from streams.records import DeadLetter
 from streams.stage import Incoming, Outgoing
 from streams.wire import codec
-from tests.kafka.batches import CODECS, by_hand, overwrite, segment, stored, write
 from tests.kafka.faults import PARTITIONS, Outcome, Run, golden, judge
+from tests.support.batches import CODECS, by_hand, overwrite, segment, stored, write
 from tests.support.kafkad import KafkaServer
 
 GARBAGE, RECORDS = b"no frame of any codec " * 20, 7

@@ -17,9 +17,9 @@ from models.telemetry.labels import DAY_MS
 from streams.records import Sample
 from streams.stage import Incoming
 from streams.wire import codec
-from tests.streams.stages.test_stage_state import MINUTE, START
-from tests.streams.stages.test_stage_state import TOPICS as FEATURE_TOPICS
-from tests.streams.stages.test_stage_state import fleet as feature_fleet
+from tests.support.feature_telemetry import MINUTE, START
+from tests.support.feature_telemetry import TOPICS as FEATURE_TOPICS
+from tests.support.feature_telemetry import fleet as feature_fleet
 from tests.support.risk_messages import trip, watermark, window
 from tests.support.toy_model import Trained, fleet, trained
 

@@ -29,8 +29,8 @@ from streams.stages.cases import Cases
 from streams.stages.features import FeatureStage
 from streams.stages.risk import RiskStage
 from streams.wire import codec
-from tests.streams.stages.test_stage_state import TOPICS as FEATURE_TOPICS
-from tests.streams.stages.test_stage_state import named, telemetry
+from tests.support.feature_telemetry import TOPICS as FEATURE_TOPICS
+from tests.support.feature_telemetry import named, telemetry
 from tests.support.model_pools import Held
 from tests.support.restorable_steps import (
     HOURS,
