@@ -22,6 +22,8 @@ _UNSEEN = frozenset(
         "advice.check",
         "advice.codes",
         "max_assets",  # what is admitted is not the business of features either
+        "max_new_assets_per_hour",
+        "inventory",
         "sampling.max_future_s",
         "sampling.silent_s",
         "sensors.label",

@@ -23,6 +23,7 @@ Wrong = Iterator[tuple[str, object, str]]
 def contradictions(fleet: Fleet, source: str) -> list[ConfigError]:
     """Return an error for each key that does not go with another."""
     checks = (
+        _inventory,
         _times,
         _alerting,
         _sensors,
@@ -35,6 +36,12 @@ def contradictions(fleet: Fleet, source: str) -> list[ConfigError]:
     )
     found = chain.from_iterable(check(fleet) for check in checks)
     return [ConfigError(source, key, value, expected) for key, value, expected in found]
+
+
+def _inventory(fleet: Fleet) -> Wrong:
+    for i, name in enumerate(fleet.inventory):
+        if not fleet.knows(name):
+            yield f"inventory[{i}]", name, f"a name like {fleet.asset_pattern}"
 
 
 def _times(fleet: Fleet) -> Wrong:

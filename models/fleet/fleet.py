@@ -325,6 +325,14 @@ class Fleet:
         Positive,
         means("machines that a partition of telemetry takes; a name beyond them is refused, with an alarm"),
     ] = 8192
+    max_new_assets_per_hour: Annotated[
+        Positive | None,
+        means("machines of these that may be new in one hour of arrival; without it any number"),
+    ] = None
+    inventory: Annotated[
+        tuple[str, ...],
+        means("the machines that are let in, by name; without it every name that matches `asset_pattern`"),
+    ] = ()
     training: Training = Training()
     running: Running | None = None
     expectation: tuple[Expected, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -18,6 +19,24 @@ from streams.wire.validation import clip
 
 EARLIEST_MS = 946_684_800_000  # the year 2000: what lies before it is seconds, or an unset clock
 _MOST_NAMED = 4
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomers:
+    """How many machines were ``new`` in an ``hour`` of arrival since 1970; it never goes back."""
+
+    hour: int = 0
+    new: int = 0
+
+    def at(self, arrived_ms: int) -> Newcomers:
+        """Return the count of the hour of a message."""
+        hour = arrived_ms // _HOUR_MS
+        return Newcomers(hour) if hour > self.hour else self
+
+    def after(self, more: int) -> Newcomers:
+        """Return the count after so many more."""
+        return Newcomers(self.hour, self.new + more) if more else self
 
 
 class Admission:
@@ -25,18 +44,22 @@ class Admission:
 
     A time may lie between the year 2000 and ``max_future_s`` after the arrival of its message, as the log has
     it: a clock that is wrong for one sample moves nothing. A partition takes ``max_assets`` machines, since
-    each costs memory for as long as it is remembered. The first refusal for want of room is an alarm.
+    each costs memory for as long as it is remembered, of these ``max_new_assets_per_hour`` new ones in an
+    hour of arrival, and if the fleet has an ``inventory``, only machines that stand in it. The first refusal
+    of each kind is an alarm.
     """
 
     def __init__(self, fleet: Fleet) -> None:
         self.future_ms = 1000 * fleet.sampling.max_future_s
         self.max_assets, self.asset = fleet.max_assets, fleet.asset
+        self.max_new, self.inventory = fleet.max_new_assets_per_hour, frozenset(fleet.inventory)
+        self.rate = Newcomers()
         self._names: set[str] = set()
-        self._full = False
+        self._sounded: set[str] = set()
 
-    def restore(self, names: Iterable[str]) -> None:
-        """Know these machines, and no others."""
-        self._names = set(names)
+    def restore(self, names: Iterable[str], rate: Newcomers | None = None) -> None:
+        """Know these machines, and no others, of which some were new in the last hour."""
+        self._names, self.rate = set(names), rate or Newcomers()
 
     def admit(self, batch: SampleBatch) -> SampleBatch:
         """Return what is let in of each message, and why the rest is not."""
@@ -53,8 +76,9 @@ class Admission:
         latest_ms = arrived_ms + self.future_ms
         if arrived_ms and not EARLIEST_MS <= record.time_ms <= latest_ms:
             raise RecordError(_untimely(record.time_ms, latest_ms))
-        if isinstance(record, Event) and self._refused([record.asset]):
-            raise RecordError(self._too_many([record.asset]))
+        problems = self._refused([record.asset], arrived_ms)[1] if isinstance(record, Event) else []
+        if problems:
+            raise RecordError(problems[0])
 
     def _sifted(self, batch: SampleBatch, timely: Sequence[bool], latest_ms: Sequence[int]) -> SampleBatch:
         """Look at one message after the other: which machines are new depends on those before."""
@@ -76,26 +100,41 @@ class Admission:
             kept = (samples.time_ms >= EARLIEST_MS) & (samples.time_ms <= latest_ms)
             problems += [] if kept.all() else [_wrong_clocks(samples, ~kept, latest_ms)]
         present = _present(samples, kept)
-        refused = self._refused(present)
+        refused, why = self._refused(present, latest_ms - self.future_ms if latest_ms else 0)
         if refused:
-            problems.append(self._too_many(refused))
-            codes = [i for i, name in enumerate(samples.assets) if name in set(refused)]
+            problems += why
+            codes = [i for i, name in enumerate(samples.assets) if name in refused]
             kept &= ~np.isin(samples.asset, codes)
-        self._names.update(set(present) - set(refused))
+        new = set(present) - refused - self._names
+        self.rate = self.rate.after(len(new))
+        self._names |= new
         return kept, problems
 
-    def _refused(self, names: list[str]) -> list[str]:
-        """Return the new machines for which there is no room; the first of several are let in."""
+    def _refused(self, names: Sequence[str], arrived_ms: int) -> tuple[set[str], list[str]]:
+        """Return the new machines that are not let in, and why; the first of several are let in."""
         new = [name for name in names if name not in self._names]
-        return new[max(self.max_assets - len(self._names), 0) :]
+        strange = [name for name in new if self.inventory and name not in self.inventory]
+        known = [name for name in new if name not in strange]
+        room = max(self.max_assets - len(self._names), 0)
+        crowd = known[room:]
+        self.rate = self.rate.at(arrived_ms)
+        left = room if self.max_new is None else max(self.max_new - self.rate.new, 0)
+        sudden = known[:room][left:] if arrived_ms else []
+        limits = (
+            (strange, "it does not stand in the inventory", "add it there"),
+            (crowd, f"this partition has its max_assets = {self.max_assets}", "raise max_assets"),
+            (sudden, f"max_new_assets_per_hour = {self.max_new}", "wait an hour, or raise it"),
+        )
+        why = [self._not_admitted(*limit) for limit in limits if limit[0]]
+        return {*strange, *crowd, *sudden}, why
 
-    def _too_many(self, names: list[str]) -> str:
+    def _not_admitted(self, names: Sequence[str], limit: str, remedy: str) -> str:
         named = ", ".join(repr(clip(name)) for name in names[:_MOST_NAMED])
         more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-        reason = f"asset {named}{more}: not admitted, this partition has its max_assets = {self.max_assets}"
-        if not self._full:
-            self._full = True
-            alarm(f"{reason}; raise max_assets in the fleet file, or find out who sends these names")
+        reason = f"asset {named}{more}: not admitted, {limit}"
+        if limit not in self._sounded:
+            self._sounded.add(limit)
+            alarm(f"{reason}; {remedy} in the fleet file, or find out who sends these names")
         return reason
 
 

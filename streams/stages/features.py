@@ -20,7 +20,7 @@ from models.telemetry.samples import Event, Int64, Samples
 from streams.kafka.topics import Topics, partition_of
 from streams.records import Drift, Watermark
 from streams.stage import Incoming, Outgoing, StageCounts
-from streams.stages.admission import Admission
+from streams.stages.admission import Admission, Newcomers
 from streams.stages.open_step import OpenStep
 from streams.state.snapshots import parsed
 from streams.wire import codec
@@ -43,6 +43,7 @@ class _PartitionState(msgspec.Struct, frozen=True):
     expected: int
     implausible: list[int]
     missing: list[int]
+    newcomers: Newcomers = Newcomers()
 
 
 class FeatureStage:
@@ -71,6 +72,7 @@ class FeatureStage:
         self._first_ms: int | None = None
         self._loader: Loader | None = None
         self._reached: int | None = None
+        self._newcomers = Newcomers()
         self._open = OpenStep(self.state)
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
@@ -111,7 +113,7 @@ class FeatureStage:
         if self._loader is not None:
             self._loader.finish()
         self._loader = None
-        self.admission.restore(self.state.assets)
+        self.admission.restore(self.state.assets, self._newcomers)
         newest = self.state.memory.max_ms[: len(self.state.assets)] // self.kernel.plan.hop_ms
         self.fleet_watermark.restore(zip(self.state.assets, newest.tolist(), strict=True), self._reached)
 
@@ -328,11 +330,12 @@ class FeatureStage:
             expected=self.tally.expected,
             implausible=self.tally.implausible.tolist(),
             missing=self.tally.missing.tolist(),
+            newcomers=self.admission.rate,
         )
 
     def _restore_common(self, common: _PartitionState) -> None:
         self._reported_ms, self.watermark_ms = common.reported_ms, common.watermark_ms
-        self._reached = common.reached
+        self._reached, self._newcomers = common.reached, common.newcomers
         self._silent = set(common.silent)
         self.quality.wrong = {(asset, sensor): pane for asset, sensor, pane in common.wrong}
         self.tally.expected = common.expected

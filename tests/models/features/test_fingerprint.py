@@ -31,6 +31,8 @@ FULL: dict[str, Any] = {
     "outcome": "stop",
     "horizons_d": [1.0, 3.0],
     "max_assets": 9,
+    "max_new_assets_per_hour": 3,
+    "inventory": ["m1", "m2"],
     "sampling": {
         "period_s": 60,
         "hop_s": 240,

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import RecordError
@@ -119,6 +121,7 @@ def test_the_first_refusal_for_want_of_room_is_an_alarm(caplog: pytest.LogCaptur
 _ROWS = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(-2, 2)), min_size=1, max_size=8)
 
 
+@settings(deadline=None)
 @given(st.lists(_ROWS, min_size=1, max_size=6), st.integers(0, 5))
 def test_after_a_restart_the_same_is_let_in(batches: list[list[tuple[str, int]]], cut: int) -> None:
     through, before = Admission(fleet()), Admission(fleet())
@@ -145,6 +148,7 @@ def _said(admission: Admission, record: Samples) -> tuple[list[tuple[str, int]],
 _MESSAGES = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(-2, 2)), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(_MESSAGES)
 def test_of_a_batch_the_same_is_let_in_as_of_its_messages_one_by_one(sent: list[tuple[str, int]]) -> None:
     parts = [samples((name, ARRIVED_MS + day * DAY_MS)) for name, day in sent]
@@ -153,3 +157,31 @@ def test_of_a_batch_the_same_is_let_in_as_of_its_messages_one_by_one(sent: list[
         kept, problems = _said(alone, part)
         found = rows_of(together.part(i, i + 1)) if together.names[i] else []
         assert (found, together.problems.get(i, ())) == (kept, problems)
+
+
+def limited(**keys: object) -> Fleet:
+    return dataclasses.replace(fleet(max_assets=9), **keys)  # type: ignore[arg-type]
+
+
+def test_with_an_inventory_only_its_machines_are_let_in(caplog: pytest.LogCaptureFixture) -> None:
+    admission = Admission(limited(inventory=("a", "b")))
+    kept, (problem,) = admit(admission, samples(("a", ARRIVED_MS), ("x", ARRIVED_MS)), ARRIVED_MS)
+    assert [name for name, _ in rows_of(kept)] == ["a"]
+    assert problem == "asset 'x': not admitted, it does not stand in the inventory"
+    with pytest.raises(RecordError, match="asset 'y': not admitted"):
+        admission.check(Event(ARRIVED_MS, "y", "shutdown"), ARRIVED_MS)
+    assert len([r for r in caplog.records if "inventory" in r.getMessage()]) == 1
+
+
+def test_of_new_machines_so_many_an_hour_are_let_in_also_after_a_restart() -> None:
+    admission = Admission(limited(max_new_assets_per_hour=2))
+    kept, (problem,) = admit(admission, samples(*((name, ARRIVED_MS) for name in "abc")), ARRIVED_MS)
+    assert [name for name, _ in rows_of(kept)] == ["a", "b"]
+    assert problem == "asset 'c': not admitted, max_new_assets_per_hour = 2"
+    again = Admission(limited(max_new_assets_per_hour=2))
+    again.restore("ab", admission.rate)
+    for one in (admission, again):
+        with pytest.raises(RecordError, match="max_new_assets_per_hour = 2"):
+            admit(one, samples(("c", ARRIVED_MS)), ARRIVED_MS)
+        assert admit(one, samples(("a", ARRIVED_MS)), ARRIVED_MS)[1] == ()
+        assert admit(one, samples(("c", ARRIVED_MS)), ARRIVED_MS + HOUR_MS)[1] == ()
