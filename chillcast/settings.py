@@ -111,6 +111,13 @@ class Settings(BaseSettings):
             "lack what is gone"
         ),
     ] = "refuse"
+    rekey_topic: Annotated[
+        str,
+        means(
+            "topic of a producer that cannot send with the machine as key; `up` then runs a first hop from "
+            "it to `telemetry`, and so does `chillcast rekey`"
+        ),
+    ] = ""
     topic_prefix: Annotated[Prefix, means("put before every topic and group")] = ""
     influx_url: Annotated[Url, means("InfluxDB 2; empty: the embedded store")] = ""
     influx_token: Annotated[Secret, means("its token")] = SecretStr("")

@@ -28,12 +28,13 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to be written to the partition its input came from."""
+    """One message to be written to ``partition``; None: that which its input came from."""
 
     topic: str
     key: bytes
     value: bytes
     content_type: str
+    partition: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,8 +210,18 @@ def backtest(
 
 
 @app.command()
-def worker(stage: Annotated[str, typer.Argument(help="features, risk, sink or landing")]) -> None:
+def worker(stage: Annotated[str, typer.Argument(help="features, risk, sink, landing or rekey")]) -> None:
     """Run one stage of the pipeline until told to stop; its supervisor restarts it after a crash."""
+    _work(stage)
+
+
+@app.command()
+def rekey() -> None:
+    """Run the hop from the topic of a producer without keys (CHILLCAST_REKEY_TOPIC) to telemetry."""
+    _work("rekey")
+
+
+def _work(stage: str) -> None:
     from chillcast.pipeline.pipeline import wait_for_configured_broker  # noqa: PLC0415
     from chillcast.pipeline.stages import check_stage, create_worker  # noqa: PLC0415
     from streams.alarms import alarm  # noqa: PLC0415

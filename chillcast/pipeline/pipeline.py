@@ -84,8 +84,9 @@ def wait_for_configured_broker(
 
 def run_until_stopped(settings: Settings, fleet: Fleet, reporter: Reporter) -> None:
     """Run every stage until interrupted, then stop them in order."""
-    with running(settings, fleet, STAGES, reporter) as pipeline:
-        reporter.line(f"running {', '.join(STAGES)} on {pipeline.connection}; Ctrl-C stops")
+    stages = (*STAGES, "rekey") if settings.rekey_topic else STAGES
+    with running(settings, fleet, stages, reporter) as pipeline:
+        reporter.line(f"running {', '.join(stages)} on {pipeline.connection}; Ctrl-C stops")
         topics, watch = (pipeline.topics.dead_letters,), LetterWatch(reporter.alarm, reporter.clock)
         with Feed(pipeline.connection, topics, pipeline.partitions, from_start=False) as feed:
 

@@ -100,6 +100,24 @@ def _features(settings: Settings, fleet: Fleet, topics: Topics) -> _StageSpec:
     return _StageSpec((topics.telemetry,), open_stage)
 
 
+def _rekey(settings: Settings, fleet: Fleet, topics: Topics) -> _StageSpec:
+    from streams.stages.rekey import RekeyStage  # noqa: PLC0415
+
+    source = settings.rekey_topic
+    if not source or source in topics.all:
+        raise settings.wrong("rekey_topic", "the topic of a producer, which is none of chillcast's own")
+    with connected(settings.connection) as cluster:
+        found = cluster.partitions([source]).get(source, 0)
+    if not 0 < found <= settings.partitions:
+        few = f"a topic of 1 to {settings.partitions} partitions, CHILLCAST_PARTITIONS: it has {found}"
+        raise settings.wrong("rekey_topic", few if found else "a topic that exists")
+
+    def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
+        return RekeyStage(fleet, topics, settings.partitions)
+
+    return _StageSpec((source,), open_stage)
+
+
 def _risk(settings: Settings, fleet: Fleet, topics: Topics) -> _StageSpec:
     from streams.champions.model_pool import PromotedModels  # noqa: PLC0415
     from streams.champions.promotion_watch import Watch  # noqa: PLC0415
@@ -193,6 +211,7 @@ _STAGES: dict[str, Callable[[Settings, Fleet, Topics], _StageSpec]] = {
     "risk": _risk,
     "sink": _sink,
     "landing": _landing,
+    "rekey": _rekey,
 }
 
 

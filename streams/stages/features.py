@@ -164,7 +164,10 @@ class FeatureStage:
 
     def _elsewhere(self, asset: str, partition: int) -> str:
         home = self._home(asset)
-        return f"asset {asset!r} on partition {partition}: key {asset!r} belongs to {home}"
+        return (
+            f"asset {asset!r} on partition {partition}: key {asset!r} belongs to {home}; send it with this "
+            "key, or through chillcast rekey"
+        )
 
     def _home(self, asset: str) -> int:
         """Return an asset's partition; those of assets that are remembered are found once."""

@@ -152,7 +152,7 @@ def _still(is_ours: Callable[[], bool]) -> None:
 
 
 async def _send(producer: Any, partition: int, messages: Iterable[Outgoing]) -> None:
-    """Write messages to ``partition`` of their topics; return when the broker has them all.
+    """Write messages to ``partition`` of their topics, or their own; return when the broker has them all.
 
     A producer takes the next where there is room in a batch: what is made one by one is never all in memory.
     """
@@ -161,7 +161,7 @@ async def _send(producer: Any, partition: int, messages: Iterable[Outgoing]) -> 
             m.topic,
             m.value or None,
             m.key or None,
-            partition,
+            partition if m.partition is None else m.partition,
             headers=[("content-type", m.content_type.encode())],
         )
         for m in messages
