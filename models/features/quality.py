@@ -20,7 +20,9 @@ from models.features.state import NEVER, KernelLayout, Memory
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Float32, Float64, Int64, Samples, limits
 
-_MISSING, _STUCK, _JUMP = 1, 2, 4
+_MISSING, _STUCK, _JUMP, _UNIT = 1, 2, 4, 8
+_SAME = 0.02  # of the plausible range: a level that is as before
+_PANES = 5  # that a change of unit needs: two before, one that may hold both, two after
 _NEAR = 0.1  # of the plausible range: so near the usual level lies what was only converted wrongly
 
 # What a value would have been sent as by somebody who thinks in the other unit: factor and offset.
@@ -51,10 +53,15 @@ class QualitySignal:
 
 
 class Rules(NamedTuple):
-    """Per sensor (S,): panes after which it is stuck (0: never), and largest change a millisecond."""
+    """Per sensor (S,): panes after which it is stuck (0: never), largest change a millisecond, and range.
+
+    ``other`` (S, U, 2) are factor and offset of the units that it may be taken for, NaN for none.
+    """
 
     stuck_panes: Int64
     per_ms: Float64
+    span: Float64
+    other: Float64
     running: int
     above: float
 
@@ -77,6 +84,11 @@ class QualityMonitor:
         for i, sensor in np.argwhere(found).tolist():
             asset = windows.assets[windows.asset[first[i]]]
             yield from self._named(int(found[i, sensor]), asset, sensor, int(windows.end_ms[first[i]]))
+            if found[i, sensor] & _UNIT:
+                at = int(panes[i]) % self.plan.ring
+                value = float(state.memory.stats[rows[i], at, MEAN, sensor])
+                before = float(state.memory.stats[rows[i], (at - 3) % self.plan.ring, MEAN, sensor])
+                yield self._changed(asset, sensor, int(windows.end_ms[first[i]]), value, before)
 
     def out_of_range(self, state: KernelState, samples: Samples) -> Iterator[QualitySignal]:
         """Yield the sensors of raw samples that read out of range, and did not in the pane before."""
@@ -110,6 +122,15 @@ class QualityMonitor:
             text = f"{what.label} moved faster than {most:g} {what.unit} a minute"
             yield QualitySignal("jump", asset, sensor, end_ms, most, text)
 
+    def _changed(self, asset: str, sensor: int, end_ms: int, value: float, before: float) -> QualitySignal:
+        """Name the unit in which a sensor reads on as before."""
+        what = self.fleet.sensors[sensor]
+        units = UNITS[what.unit]
+        unit = min(units, key=lambda u: abs((value - units[u][1]) / units[u][0] - before))
+        meant = (value - units[unit][1]) / units[unit][0]
+        text = f"{what.label} went to {value:.4g}: in {unit} that is {meant:.4g} {what.unit}, as before"
+        return QualitySignal("unit", asset, sensor, end_ms, value, text)
+
     def _doubted(
         self, state: KernelState, asset: str, sensor: int, time_ms: int, value: float
     ) -> QualitySignal:
@@ -139,7 +160,19 @@ def _rules(fleet: Fleet, plan: KernelLayout) -> Rules:
     rate = [(s.max_per_minute or np.inf) / 60_000 for s in fleet.sensors]
     running = fleet.keys.index(fleet.running.sensor) if fleet.running else -1
     above = fleet.running.above if fleet.running else 0.0
-    return Rules(np.minimum(panes, plan.ring - 1), np.array(rate, np.float64), running, above)
+    span = np.array([s.high - s.low for s in fleet.sensors])
+    most = np.minimum(panes, plan.ring - 1)
+    return Rules(most, np.array(rate, np.float64), span, _other_units(fleet), running, above)
+
+
+def _other_units(fleet: Fleet) -> Float64:
+    """Return (S, U, 2) the units that a step may come of: those nearer to the own are everyday changes."""
+    out = np.full((len(fleet.sensors), max(map(len, UNITS.values())), 2), np.nan)
+    for i, sensor in enumerate(fleet.sensors):
+        for u, (factor, offset) in enumerate(UNITS.get(sensor.unit, {}).values()):
+            if offset or not 2 / 3 < factor < 1.5:
+                out[i, u] = factor, offset
+    return out
 
 
 @compiled
@@ -167,8 +200,30 @@ def inspect(
                 and _flat_panes(n, stats, panes[i], remembered, c) == rules.stuck_panes[c]
             ):
                 found[i, c] |= _STUCK
+            if remembered >= _PANES and _reads_in_other_unit(n, stats, rules, panes[i], c):
+                found[i, c] |= _UNIT
         if panes[i] > memory.at[rows[i]] + 1 - plan.kept:
             _jumps(plan, memory, rules, rows[i], panes[i], found[i])
+
+
+@compiled
+def _reads_in_other_unit(n: npt.NDArray[np.uint16], stats: Float32, rules: Rules, pane: int, c: int) -> bool:
+    """Return whether ``c`` stepped, two panes ago at the latest, to what its level is in another unit."""
+    ring, same = n.shape[0], _SAME * rules.span[c]
+    for back in (0, 1, 3, 4):
+        if n[(pane - back) % ring, c] == 0:
+            return False
+    now, last, between = stats[pane % ring, MEAN, c], stats[(pane - 1) % ring, MEAN, c], (pane - 2) % ring
+    level = stats[(pane - 3) % ring, MEAN, c]
+    if abs(stats[(pane - 4) % ring, MEAN, c] - level) > same or abs(now - level) <= _NEAR * rules.span[c]:
+        return False
+    for u in range(rules.other.shape[1]):
+        factor, offset = rules.other[c, u]
+        new = n[between, c] == 0 or not abs((stats[between, MEAN, c] - offset) / factor - level) <= same
+        meant, meant_last = (now - offset) / factor, (last - offset) / factor
+        if new and abs(meant - level) <= same and abs(meant_last - level) <= same:
+            return True
+    return False
 
 
 @compiled

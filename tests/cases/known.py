@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cases import recordings
+from tests.cases import recordings, streams
 from tests.cases.case import Case
 
-CASES: list[Case] = [*recordings.CASES]
+CASES: list[Case] = [*recordings.CASES, *streams.CASES]

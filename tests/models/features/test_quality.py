@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from models.features.kernel import Kernel
 from models.features.quality import QualityMonitor
@@ -65,6 +66,22 @@ def test_an_impossible_rate_is_reported() -> None:
 
 def test_a_value_in_fahrenheit_is_suspected_where_it_would_be_usual_in_celsius() -> None:
     assert signals([*noisy(5), 68.2, 68.4, *noisy(1)])[0] == ("unit", 5)
+
+
+@pytest.mark.parametrize("clean", [0, 3])
+def test_a_step_within_range_to_what_the_level_is_in_another_unit_is_reported_once(clean: int) -> None:
+    """From 10 to 50, which is 10 in Fahrenheit: both lie within the range, and it stays so."""
+    temps = [10 + 0.1 * (i % 7) for i in range(36 + clean)] + [50 + 0.18 * (i % 7) for i in range(60)]
+    assert [s for s in signals(temps) if s[0] == "unit"] == [("unit", 9 if clean else 8)]
+
+
+def test_a_step_to_another_level_a_slow_change_and_a_short_one_are_no_other_unit() -> None:
+    for level in (40.0, 45.0, 55.0):
+        assert [s for s in signals([*noisy(6), *[level] * 30]) if s[0] == "unit"] == []
+    ramp = [10 + 40 * min(i / 60, 1) + 0.1 * (i % 3) for i in range(120)]
+    assert [s for s in signals(ramp) if s[0] == "unit"] == []
+    short = [*([10.0, 10.1] * 18), *[50.0] * 6, *([10.0, 10.1] * 18)]
+    assert [s for s in signals(short) if s[0] == "unit"] == []
 
 
 def test_a_value_out_of_range_in_any_unit_is_reported_once_while_it_lasts() -> None:
