@@ -1,7 +1,8 @@
 """The second stage: windows in; scores, cases and drift signals out.
 
 Which version scores a window depends on its offset alone, so that a successor, which sees messages again,
-scores them as they were scored before: see `streams.champions.assignments`.
+scores them as they were scored before: see `streams.champions.assignments`. A window that was written
+twice is scored once: see `streams.stages.seen`.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ from streams.champions.model_pool import ModelPool
 from streams.kafka.topics import Topics
 from streams.records import Alert, Assignment, Drift, Watermark
 from streams.stage import Incoming, Outgoing, StageCounts
+from streams.stages import seen
 from streams.stages.cases import Case, Cases, Latest, Remembered
 from streams.stages.scorer import Scorer
 from streams.state.snapshots import parsed
 from streams.wire import codec
 
 _ASSET, _COMMON = b"a", b"c"
-_FORM = 2  # of what is remembered
+_FORM = 3  # of what is remembered
 
 
 class _AssetState(msgspec.Struct, frozen=True):
@@ -48,6 +50,7 @@ class _AssetState(msgspec.Struct, frozen=True):
     end_ms: int
     vector: bytes
     risks: list[float]
+    seen: seen.Remembered
 
 
 class _PartitionState(msgspec.Struct, frozen=True):
@@ -81,6 +84,7 @@ class RiskStage:
         self.scorer = Scorer(fleet, pool, assignments)
         self.cases = Cases(fleet, schema)
         self.adaptation = ScoreAdaptation(int(fleet.alerting.horizon_d * DAY_MS))
+        self.seen = seen.Seen((fleet.sampling.lateness_s + 2 * fleet.sampling.hop_s) * 1000)
         self.watermark_ms = 0
         self._restoring: dict[str, _AssetState] = {}
         self._assignment: Assignment | None = None
@@ -111,7 +115,8 @@ class RiskStage:
         except RecordError as error:
             return [codec.dead_letter(self.topics.dead_letters, codec.letter(message, str(error)))]
         if isinstance(record, Windows):
-            return self._score(record)
+            fresh = self.seen.new_windows(record)
+            return self._score(record if fresh.all() else record.take(fresh)) if fresh.any() else ()
         return self._happened(record) if isinstance(record, Event) else self._pass(record)
 
     def _decoded(self, message: Incoming) -> Windows | Event | Watermark:
@@ -123,7 +128,8 @@ class RiskStage:
 
     def delta(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield what is common, and each asset that is remembered otherwise than at the last call."""
-        for asset in sorted(self.cases.take_changed() | self.adaptation.take_changed()):
+        changed = self.cases.take_changed() | self.adaptation.take_changed() | self.seen.take_changed()
+        for asset in sorted(changed):
             yield _ASSET + asset.encode(), msgspec.msgpack.encode(self._remembered(asset))
         learnt = self.adaptation.online.remember()
         common = _PartitionState(self.watermark_ms, learnt, self.scorer.assignment)
@@ -169,6 +175,7 @@ class RiskStage:
             end_ms=newest.end_ms if newest else 0,
             vector=newest.vector.tobytes() if newest else b"",
             risks=newest.risks.tolist() if newest else [],
+            seen=self.seen.remember(asset),
         )
 
     def _give_back(self, asset: str, known: _AssetState) -> None:
@@ -180,6 +187,7 @@ class RiskStage:
             newest = Latest(known.end_ms, np.frombuffer(known.vector, np.float32), np.array(known.risks))
         self.cases.restore(asset, Remembered(known.policy, case, newest))
         self.adaptation.restore(asset, (known.waiting, known.events, known.shown))
+        self.seen.restore(asset, known.seen)
 
     def _score(self, windows: Windows) -> Iterator[Outgoing]:
         scores = self.scorer.score(windows)
@@ -203,15 +211,19 @@ class RiskStage:
         yield from self._alerts(self.cases.observe(asset, newest))
 
     def _happened(self, event: Event) -> Iterator[Outgoing]:
-        if event.kind == OUTCOME:
+        if event.kind == OUTCOME and self.seen.is_new_outcome(event.asset, event.time_ms):
             self.adaptation.event(event.asset, event.time_ms)
             yield from self._alerts(self.cases.event(event.asset, event.time_ms))
 
     def _pass(self, watermark: Watermark) -> Iterator[Outgoing]:
-        """Learn what has matured, decide what waited for the whole fleet, and pass the watermark on."""
-        self.adaptation.advance(watermark.time_ms)
-        self.watermark_ms = max(self.watermark_ms, watermark.time_ms)
-        yield from self._alerts(self.cases.advance(watermark.time_ms))
+        """Learn what has matured, decide what waited for the whole fleet, and pass the watermark on.
+
+        One that is repeated is passed on alone: what came since the first must not mature, or wait, for it.
+        """
+        if watermark.time_ms > self.watermark_ms:
+            self.watermark_ms = watermark.time_ms
+            self.adaptation.advance(watermark.time_ms)
+            yield from self._alerts(self.cases.advance(watermark.time_ms))
         yield codec.watermark(self.topics.scores, watermark)
 
     def _alerts(self, alerts: Iterable[Alert]) -> Iterator[Outgoing]:

@@ -159,6 +159,27 @@ def test_a_corrected_window_is_scored_again_but_decides_nothing(toy: Trained, st
     assert alerts(outputs) == []
 
 
+def test_windows_outcomes_and_watermarks_that_are_written_twice_change_nothing(toy: Trained) -> None:
+    """Without transactions a features worker that took over writes again what its predecessor has written."""
+    days = [
+        [
+            window(toy, 24 * day, {"a": toy.vector(s0=2.5 * (day % 9 > 4)), "b": toy.vector()}),
+            watermark(24 * day),
+        ]
+        for day in range(1, 40)
+    ]
+    days[9:9] = [[trip(24 * 9 + 1)]]
+    log = [message for day in days for message in day]
+    once = [feed(stage, message) for stage in [stage_of(toy)] for message in log]
+    stage, said = stage_of(toy), []
+    for i, message in enumerate(log):
+        again = [out for old in log[max(i - 7, 0) : i] for out in feed(stage, old)]
+        assert {out.content_type for out in again} <= {codec.WATERMARK}
+        said.append(feed(stage, message))
+    assert said == once
+    assert {a.stage for a in alerts(out for part in once for out in part)} == {"open", "update", "closed"}
+
+
 def test_a_share_of_the_fleet_is_alerted_when_the_watermark_has_passed(toy: Trained) -> None:
     stage = stage_of(toy, Alerting(horizon_d=7.0, daily_share=0.5))
     cohort = {"a": toy.vector(), "b": toy.vector(s0=2.5)}
