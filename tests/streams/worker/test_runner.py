@@ -158,9 +158,11 @@ def test_messages_delivered_again_after_the_rebuild_are_not_seen_twice() -> None
     assert stage.seen == list(range(7))
 
 
-def test_a_new_group_starts_at_the_message_it_is_given() -> None:
+def test_a_new_group_starts_with_the_log_whatever_it_is_given_first() -> None:
     _runner, stage, outputs = opened(FakeLog(), first=3)
-    assert (stage.seen, outputs) == (list(range(3)), [])
+    assert (stage.seen, outputs) == (list(range(3)), [1, 2, 3])
+    _runner, stage, outputs = opened(FakeLog(), first=3, identity="")
+    assert (stage.seen, outputs) == (list(range(3)), [1, 2, 3])
 
 
 def test_a_stage_without_memory_reads_only_the_hole() -> None:
