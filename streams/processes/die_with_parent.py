@@ -15,10 +15,15 @@ from collections.abc import Sequence
 _PR_SET_PDEATHSIG = 1
 
 
-def become(parent: int, argv: Sequence[str]) -> None:
-    """Replace this process by ``argv``; exit with 1 where ``parent`` is gone already."""
+def tether() -> None:
+    """Have the kernel kill this process when the thread that started it ends; only Linux can."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def become(parent: int, argv: Sequence[str]) -> None:
+    """Replace this process by ``argv``; exit with 1 where ``parent`` is gone already."""
+    tether()
     if os.getppid() != parent:  # it ended before the kernel knew: nobody would stop us
         raise SystemExit(1)
     os.execvp(argv[0], list(argv))  # noqa: S606  (a shell is what must not come between)

@@ -122,11 +122,13 @@ def score_points(scores: Scores) -> Iterator[Point]:
         scores.end_ms.tolist(),
         scores.risk.tolist(),
         scores.adapted.tolist(),
+        scores.revision.tolist(),
         strict=True,
     )
-    for asset, end_ms, risks, adapted in rows:
+    for asset, end_ms, risks, adapted, revision in rows:
         who = {"model": scores.model, "scored_by": scores.member(asset)}
         fields = {**dict(zip(names, risks, strict=True)), "adapted": adapted, **who}
+        fields["revision"] = float(revision)
         yield Point("scores", {"asset": scores.assets[asset]}, fields, end_ms)
 
 

@@ -31,12 +31,15 @@ CREATE INDEX IF NOT EXISTS by_asset ON points (measurement, asset, time_ms);
 _UPSERT = """
 INSERT INTO points VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET fields = json_patch(fields, excluded.fields)
+WHERE coalesce(json_extract(fields, '$.revision'), 0)
+   <= coalesce(json_extract(excluded.fields, '$.revision'), 0)
 """
 
 
 class SqliteStore:
     """Points in one file. The same measurement, tags and time overwrite; fields merge, as in InfluxDB.
 
+    But no ``revision`` overwrites a higher one: a worker that was stopped for long may wake up and write it.
     If the file was moved away, or another is in its place, the next flush is to what lies at ``path`` then. A
     lock that another process holds is waited for up to ``busy_s``.
     """

@@ -35,7 +35,14 @@ def test_each_score_is_a_point_with_its_horizons_as_fields() -> None:
     first, second = score_points(scores())
     risk = float(scores().risk[0, 1])
     assert (first.measurement, first.tags, first.time_ms) == ("scores", {"asset": "a"}, NOON_MS)
-    own = {"risk_1d": 0.1, "risk_7d": risk, "adapted": risk, "model": "3", "scored_by": "fleet"}
+    own = {
+        "risk_1d": 0.1,
+        "risk_7d": risk,
+        "adapted": risk,
+        "model": "3",
+        "scored_by": "fleet",
+        "revision": 0.0,
+    }
     assert first.fields == own
     assert second.fields["risk_7d"] == pytest.approx(0.8)
 

@@ -37,6 +37,15 @@ def test_what_was_flushed_is_there_after_reopening(tmp_path: Path) -> None:
     assert len(SqliteStore(tmp_path / "deep" / "s.db").latest("scores")) == 1
 
 
+def test_what_a_worker_wrote_late_does_not_take_the_place_of_a_correction(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    for revision, risk in ((0.0, 0.1), (1.0, 0.2), (0.0, 0.1), (2.0, 0.3), (2.0, 0.4), (1.0, 0.2)):
+        store.add([Point("scores", {"asset": "a"}, {"risk_1d": risk, "revision": revision}, 10)])
+        store.flush()
+    (row,) = store.latest("scores")
+    assert row.fields == {"risk_1d": 0.4, "revision": 2.0}
+
+
 def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     path.write_bytes(b"not a database, but long enough to be looked at" * 50)
