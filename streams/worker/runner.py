@@ -152,8 +152,7 @@ async def open_runner(logs: Logs, make_stage: Callable[[], Stage], partition: in
     The stage gets its last snapshot, and sees silently what was processed after it. Where the committed
     offset lies before ``first``, messages were passed over in a rebalance (a known hole of the client
     library): the runner stands before them, for `catch_up`. A group that committed nothing begins with the
-    log. Raises StateError where the state is lost for
-    good.
+    log. Raises StateError where the state is lost for good.
     """
     begin, committed = await logs.source.begin(partition), await logs.source.committed(partition)
     done = begin if committed is None else min(committed, first)

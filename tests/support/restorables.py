@@ -28,6 +28,7 @@ from streams.stages.admission import Admission
 from streams.stages.cases import Cases
 from streams.stages.features import FeatureStage
 from streams.stages.risk import RiskStage
+from streams.stages.seen import Seen
 from streams.wire import codec
 from tests.support.feature_telemetry import TOPICS as FEATURE_TOPICS
 from tests.support.feature_telemetry import named, telemetry
@@ -311,7 +312,7 @@ RESTORABLES = (
     *(
         Restorable(
             f"risk by {name}, {'several champions' if promotes else 'one champion'}",
-            (RiskStage, Cases, ScoreAdaptation),
+            (RiskStage, Cases, ScoreAdaptation, Seen),
             functools.partial(Succession, alerting),
             st.builds(functools.partial(scored, promotes=promotes), SEEDS, st.sampled_from([3, 12, 24])),
         )
