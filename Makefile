@@ -12,7 +12,7 @@ EMBEDDED := "not influx and not kafka and not faults"
 BESIDE := -n 2 --dist loadfile
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka faults cases lint format types layers compose bench notebook simulator-report keys house pictures lock clean
+.PHONY: help setup demo test test-influx test-kafka faults cases lint format types layers compose bench skill notebook simulator-report keys house pictures lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -74,6 +74,9 @@ compose: setup ## validate docker-compose.yml with a real Compose
 
 bench: setup ## kernel, recordings, stream, rivals, fleet, segments and page, each beside a baseline of its run; writes .chillcast/bench.json
 	@for part in kernel simulator recording stream compare fleet segments page; do $(BIN)/python -m benchmarks.$$part || exit; done
+
+skill: setup ## judge the forecast on simulated fleets that nothing was chosen on; writes .chillcast/skill.json
+	@exec $(BIN)/chillcast skill $(SKILL)
 
 notebook: setup ## run docs/own_model.py and write what it prints as a Jupyter notebook
 	@exec $(BIN)/python scripts/notebook.py docs/own_model.py

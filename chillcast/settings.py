@@ -21,7 +21,12 @@ PREFIX = "CHILLCAST_"
 _OTHERS = frozenset({"CACHE", "CHROMIUM", "INFLUXD", "KAFKA_HOME"})  # of tools; those of tests begin so:
 _TESTS = PREFIX + "TEST_"
 _OPTIONS = {"page_host": "--host", "page_port": "--port"}  # the others are called as their setting
-_SHIPPED = {"fleet": "fleets", "scenario": "fleets/scenarios", "training file": "fleets/training"}
+_SHIPPED = {
+    "skill": "fleets/skill",
+    "fleet": "fleets",
+    "scenario": "fleets/scenarios",
+    "training file": "fleets/training",
+}
 _PROTOCOLS = {
     "plaintext": "PLAINTEXT",
     "tls": "SSL",

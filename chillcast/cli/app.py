@@ -21,6 +21,7 @@ from chillcast.terminal import logs
 from chillcast.terminal.guarded import guard_output
 from chillcast.terminal.plotting import keep_cache_under
 from chillcast.terminal.reporter import Reporter
+from chillcast.terminal.tables import table
 from models.errors import ChillcastError, ConfigError
 from models.fleet.config import named, refuse
 from models.fleet.fleet import Fleet, load_fleet
@@ -55,6 +56,31 @@ def _say_version(asked: bool) -> None:
     if asked:
         typer.echo(f"chillcast {version('chillcast')}")
         raise typer.Exit
+
+
+@app.command("skill")
+def skill(
+    scenarios: Annotated[
+        list[Path] | None, typer.Argument(help="Scenarios to judge on; without any the shipped fleets.")
+    ] = None,
+    *,
+    config: Annotated[
+        Path | None, typer.Option(help="File of fleets to learn from and to judge on; else the shipped one.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="All fleets of the file: hours, not minutes.")] = False,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Judge the forecast on fleets that nothing was chosen on, beside rules, chance and the truth."""
+    from chillcast.skill.skill import in_words, judge_skill, write_json  # noqa: PLC0415
+    from chillcast.skill.skill_config import load_skill_config  # noqa: PLC0415
+
+    settings = read_settings(home=home)
+    wanted = load_skill_config(config or find_file("portfolio", "skill")).chosen(full=full)
+    rows = judge_skill(wanted, Reporter(), scenarios or ())
+    path = settings.home_path / "skill.json"
+    write_json(rows, path)
+    typer.echo(path.read_text() if json else table([in_words(row) for row in rows]))
 
 
 @app.callback()

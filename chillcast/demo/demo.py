@@ -13,6 +13,7 @@ from chillcast.pipeline.publishing import Playing
 from chillcast.pipeline.streaming import Source, stream
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
+from models.alerting.policy import Case
 from models.evaluation.events import EventReport, evaluate_cases
 from models.evaluation.metrics import log_loss
 from models.fleet.fleet import Fleet
@@ -20,7 +21,7 @@ from models.learning.history import History
 from models.learning.plan import TrainingPlan
 from models.risk.wording import sentence
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, YEAR_MS, label
+from models.telemetry.labels import DAY_MS, label
 from models.telemetry.samples import Event, TimeSlice, utc
 from simulators.fleet.scenario import Scenario
 from simulators.fleet.simulation import Simulation
@@ -49,7 +50,7 @@ class DemoResult:
     """What the demonstration found."""
 
     report: EventReport
-    horizon_ms: int
+    case_ms: float
     gathered: Gathered
     plan: DemoSpan
     version: str
@@ -81,7 +82,7 @@ class DemoResult:
         return [
             (start_ms, min(end_ms, event.time_ms))
             for start_ms, end_ms in sorted(spans)
-            if 0 < event.time_ms - start_ms <= self.horizon_ms
+            if Case(event.asset, start_ms).announces(event, self.case_ms)
         ]
 
     @property
@@ -125,7 +126,7 @@ def _run(
     )
     return DemoResult(
         report=_judge(fleet, scenario, plan, gathered, events),
-        horizon_ms=int(fleet.alerting.horizon_d * DAY_MS),
+        case_ms=fleet.alerting.case_ms,
         gathered=gathered,
         plan=plan,
         version=version,
@@ -156,14 +157,13 @@ def _announce(alert: Alert, plan: DemoSpan, reporter: Reporter) -> None:
 def _judge(
     fleet: Fleet, scenario: Scenario, plan: DemoSpan, gathered: Gathered, events: list[Event]
 ) -> EventReport:
-    cases = [(a.asset, a.opened_ms) for a in gathered.alerts if a.stage == "open"]
     return evaluate_cases(
-        cases,
+        [Case(a.asset, a.opened_ms) for a in gathered.alerts if a.stage == "open"],
         EventLog(events),
-        horizon_d=fleet.alerting.horizon_d,
+        fleet.alerting,
         start_ms=plan.until_ms,
         end_ms=plan.end_ms,
-        asset_years=scenario.assets * (plan.end_ms - plan.until_ms) / YEAR_MS,
+        assets=scenario.assets,
     )
 
 

@@ -19,7 +19,7 @@ from chillcast.pipeline.streaming import Source, stream
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
 from chillcast.training.datasets import parse_date
-from models.alerting.policy import RiskSeries, create_policy, learn_threshold, open_cases
+from models.alerting.policy import RiskSeries, cases_of, create_policy, learn_threshold
 from models.errors import ConfigError, RecordingError
 from models.evaluation.events import BudgetReport, evaluate_alerts, evaluate_budget
 from models.fleet.fleet import Fleet
@@ -215,8 +215,8 @@ def _evaluated(
     span, log = _span(request, recorded), EventLog(recorded.events)
     tested = replace(series, risk=np.nan_to_num(series.risk, nan=-np.inf))
     tested = tested.between(span["start_ms"], span["end_ms"])
-    opened = open_cases(create_policy(alerting, threshold), tested, log)
-    return evaluate_alerts(tested, [(d.asset, d.time_ms) for d in opened], log, **span)
+    cases = cases_of(create_policy(alerting, threshold), tested, log)
+    return evaluate_alerts(tested, cases, log, alerting, start_ms=span["start_ms"], end_ms=span["end_ms"])
 
 
 def _daily(request: ReplayRequest, recorded: Playable, series: RiskSeries, share: float) -> BudgetReport:

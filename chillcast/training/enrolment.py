@@ -33,7 +33,7 @@ _SHOWN = (
     "precision",
     "false_alarms",
     "false_alarms_per_asset_year",
-    "prevented",
+    "confirmed",
     "lead_days_median",
     "top_k_precision",
     "roc_auc",

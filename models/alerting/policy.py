@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from models.fleet.fleet import Alerting
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import DAY_MS, YEAR_MS
-from models.telemetry.samples import Float64
+from models.telemetry.samples import Event, Float64
 from models.telemetry.window_keys import WindowKeys
 
 
@@ -23,7 +23,7 @@ from models.telemetry.window_keys import WindowKeys
 class Decision:
     """A case of ``asset`` opens or closes at ``time_ms``.
 
-    A case closes because its risk ``cleared``, the outcome came (``event``), or the horizon passed without it
+    A case closes because its risk ``cleared``, the outcome came (``event``), or its time passed without one
     (``expired``).
     """
 
@@ -138,7 +138,7 @@ class HysteresisPolicy:
         )
 
     def _while_open(self, asset: str, state: _HysteresisState, end_ms: int, risk: float) -> list[Decision]:
-        if end_ms - (state.opened_ms or 0) >= self.alerting.horizon_d * DAY_MS:
+        if end_ms - (state.opened_ms or 0) >= self.alerting.case_ms:
             reason = "expired"
         elif self._is_over(state, end_ms, risk):
             reason = "cleared"
@@ -160,7 +160,7 @@ class HysteresisPolicy:
 class SharePolicy:
     """Alerts, at each window end, the ``daily_share`` of the assets with the highest risk.
 
-    A case stays open while its asset is among them again within the horizon.
+    A case stays open while its asset is among them again before its time has passed.
     """
 
     def __init__(self, alerting: Alerting) -> None:
@@ -204,8 +204,9 @@ class SharePolicy:
             self._cohorts[end_ms][asset] = risk
 
     def _decide(self, end_ms: int, cohort: dict[str, float]) -> list[Decision]:
-        horizon_ms = self.alerting.horizon_d * DAY_MS
-        stale = sorted(a for a, last_ms in self._flagged_ms.items() if end_ms - last_ms >= horizon_ms)
+        stale = sorted(
+            a for a, last_ms in self._flagged_ms.items() if end_ms - last_ms >= self.alerting.case_ms
+        )
         out = [Decision(a, end_ms, "closed", cohort.get(a, math.nan), "expired") for a in stale]
         self.changed.update(cohort, stale)
         for asset in stale:
@@ -247,8 +248,19 @@ class RiskSeries(WindowKeys):
     risk: Float64
 
 
-def open_cases(policy: Policy, series: RiskSeries, log: EventLog) -> list[Decision]:
-    """Run a policy over risks and outcomes in order of time; return the cases it opened."""
+class Case(NamedTuple):
+    """A case of a machine. One that stands for longer than its time counts as another, which is as false."""
+
+    asset: str
+    opened_ms: int
+
+    def announces(self, event: Event, case_ms: float) -> bool:
+        """Return whether the case announced an event, which came in its time."""
+        return event.asset == self.asset and 0 < event.time_ms - self.opened_ms <= case_ms
+
+
+def cases_of(policy: Policy, series: RiskSeries, log: EventLog) -> list[Case]:
+    """Run a policy over risks and outcomes in order of time; return the cases, in the order they opened."""
     happened = deque(log.outcomes)
     decided: list[Decision] = []
     for i in np.lexsort((series.asset, series.end_ms)).tolist():
@@ -258,23 +270,25 @@ def open_cases(policy: Policy, series: RiskSeries, log: EventLog) -> list[Decisi
             policy.event(event.asset, event.time_ms)
         decided += policy.observe(series.assets[series.asset[i]], end_ms, float(series.risk[i]))
     decided += policy.advance(int(series.end_ms.max()) if len(series.end_ms) else 0)
-    return [d for d in decided if d.stage == "open"]
+    return [Case(d.asset, d.time_ms) for d in decided if d.stage == "open"]
 
 
 def learn_threshold(alerting: Alerting, series: RiskSeries, log: EventLog) -> float:
     """Return the lowest threshold that keeps to the budget of false alarms on the given risks.
 
     The policy itself is run at quantiles of the risk, halving the span of those that may be the lowest: a
-    higher threshold is taken to give no more false alarms. Where none fits it is the highest risk seen.
+    higher threshold is taken to give no more false alarms. If none fits it is the highest risk seen.
     """
-    span_ms = float(series.end_ms.max() - series.end_ms.min()) if len(series.end_ms) else 0.0
-    years = max(len(np.unique(series.asset)) * span_ms / YEAR_MS, 1e-9)
+    start_ms, end_ms = (int(series.end_ms.min()), int(series.end_ms.max())) if len(series) else (0, 0)
+    settled = Settled(alerting, start_ms, end_ms)
+    years = max(len(np.unique(series.asset)) * settled.years, 1e-9)
     thresholds = np.quantile(series.risk, 1 - _SHARES).tolist()
 
     def keeps(threshold: float) -> bool:
-        cases = open_cases(HysteresisPolicy(alerting, threshold), series, log)
-        false = false_cases(cases, log, alerting.horizon_d)
-        return len(false) / years <= alerting.false_alarms_per_asset_year
+        cases = cases_of(HysteresisPolicy(alerting, threshold), series, log)
+        false = false_cases(settled.of(cases), log, alerting.case_ms)
+        counted = unexplained(false, log, alerting) if alerting.budget_of == "unexplained" else false
+        return len(counted) / years <= alerting.false_alarms_per_asset_year
 
     lowest = bisect_left(thresholds, True, key=keeps)
     return float(thresholds[lowest] if lowest < len(thresholds) else series.risk.max())
@@ -284,7 +298,39 @@ def learn_threshold(alerting: Alerting, series: RiskSeries, log: EventLog) -> fl
 _SHARES = np.geomspace(0.2, 0.001, 40)
 
 
-def false_cases(cases: Sequence[Decision], log: EventLog, horizon_d: float) -> list[Decision]:
-    """Return the cases after which no outcome of their asset followed within the horizon."""
-    horizon_ms = horizon_d * DAY_MS
-    return [c for c in cases if not log.outcomes.follows(c.asset, c.time_ms, horizon_ms)]
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Which cases opened in [start, end] are settled at its end: nobody knows yet what of the others comes.
+
+    A span that is too short to settle any settles all, as if nothing followed.
+    """
+
+    alerting: Alerting
+    start_ms: int
+    end_ms: int
+
+    @property
+    def last_ms(self) -> float:
+        """Until when cases are counted."""
+        last_ms = self.end_ms - self.alerting.case_ms
+        return last_ms if last_ms > self.start_ms else self.end_ms
+
+    @property
+    def years(self) -> float:
+        """How long cases were counted, in years of one machine."""
+        return (self.last_ms - self.start_ms) / YEAR_MS
+
+    def of(self, cases: Iterable[Case]) -> list[Case]:
+        """Return those of the cases that are counted."""
+        return [case for case in cases if self.start_ms <= case.opened_ms <= self.last_ms]
+
+
+def false_cases(cases: Iterable[Case], log: EventLog, case_ms: float) -> list[Case]:
+    """Return the cases that announced no outcome."""
+    return [case for case in cases if not log.outcomes.follows(*case, case_ms)]
+
+
+def unexplained(cases: Iterable[Case], log: EventLog, alerting: Alerting) -> list[Case]:
+    """Return the cases that no work followed which found a fault."""
+    work = EventLog(e for e in log.only("maintenance") if e.code in alerting.confirmed_by)
+    return [case for case in cases if not work.follows(*case, alerting.case_ms)]

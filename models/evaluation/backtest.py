@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from models.alerting.policy import RiskSeries, create_policy, learn_threshold, open_cases
+from models.alerting.policy import Case, RiskSeries, Settled, cases_of, create_policy, learn_threshold
 from models.evaluation.events import EventReport, evaluate_cases, flagged
 from models.evaluation.metrics import average_precision, brier, log_loss, roc_auc
 from models.fleet.fleet import Alerting
 from models.fleet.inventory import FLEET
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, YEAR_MS, Bools, label
+from models.telemetry.labels import DAY_MS, Bools, label
 from models.telemetry.samples import Event, Float64
 
 WEEK_MS = 7 * DAY_MS
@@ -41,8 +41,8 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one way of scoring is worth, by event where nothing else is said.
 
     ``recall`` and ``false_alarms_per_asset_year`` are with the ``threshold`` that was learnt before;
-    ``recall_at_budget`` with the one that would have kept to the budget on these days. ``prevented`` counts
-    those false alarms that work on the machine followed within the horizon; ``announced`` says when the case
+    ``recall_at_budget`` with the one that would have kept to the budget on these days. ``confirmed`` counts
+    those false alarms that work followed which found a fault; ``announced`` says when the case
     was opened that announced an outcome. The last five are over windows.
     """
 
@@ -57,7 +57,8 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
     precision: float | None
     false_alarms: int
     false_alarms_per_asset_year: float
-    prevented: int
+    confirmed: int
+    unexplained_per_asset_year: float
     announced: tuple[tuple[Event, int], ...]
     lead_days: tuple[float, ...]
     lead_days_median: float | None
@@ -114,8 +115,9 @@ class Backtest:
             cases=len(cases),
             precision=_share(len(cases) - len(false), len(cases)),
             false_alarms=len(false),
-            false_alarms_per_asset_year=len(false) / report.asset_years if report.asset_years else 0.0,
-            prevented=self._prevented(false),
+            false_alarms_per_asset_year=report.false_alarms_per_asset_year,
+            confirmed=len(report.explained),
+            unexplained_per_asset_year=report.unexplained_per_asset_year,
             announced=report.announced,
             lead_days=tuple(round(d, 3) for d in report.lead_days),
             lead_days_median=report.lead_days_median,
@@ -141,39 +143,26 @@ class Backtest:
 
     def _alerts(
         self, tested: RiskSeries, threshold: float
-    ) -> tuple[EventReport, list[tuple[str, int]], tuple[tuple[str, int], ...]]:
+    ) -> tuple[EventReport, list[Case], tuple[Case, ...]]:
         """Return what was alerted, the settled cases, and the false ones among them.
 
         With a daily share whoever is flagged on a day is alerted, while a case is opened once.
         """
-        opened = open_cases(create_policy(self.alerting, threshold), tested, self.log)
-        cases = [(c.asset, c.time_ms) for c in opened]
+        cases = cases_of(create_policy(self.alerting, threshold), tested, self.log)
         report = self._report(tested, cases)
-        horizon_ms = self.alerting.horizon_d * DAY_MS
-        settled = [c for c in cases if c[1] + horizon_ms <= self.later_ms[1]]
+        settled = Settled(self.alerting, *self.later_ms).of(cases)
         if self.alerting.daily_share:
             alerted = self._report(tested, flagged(tested, self.alerting.daily_share))
             return alerted, settled, report.false_alarms
         return report, settled, report.false_alarms
 
-    def _report(self, tested: RiskSeries, cases: Sequence[tuple[str, int]]) -> EventReport:
+    def _report(self, tested: RiskSeries, cases: Sequence[Case]) -> EventReport:
         start_ms, end_ms = self.later_ms
-        years = len(np.unique(tested.asset)) * (end_ms - start_ms) / YEAR_MS
-        return evaluate_cases(
-            cases,
-            self.log,
-            horizon_d=self.alerting.horizon_d,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            asset_years=years,
-        )
+        assets = len(np.unique(tested.asset))
+        return evaluate_cases(cases, self.log, self.alerting, start_ms=start_ms, end_ms=end_ms, assets=assets)
 
     def _judged(self) -> EventLog:
         return self.log.outcomes.between(*self.later_ms)
-
-    def _prevented(self, false: Sequence[tuple[str, int]]) -> int:
-        work, horizon_ms = self.log.only("maintenance"), self.alerting.horizon_d * DAY_MS
-        return sum(work.follows(asset, time_ms, horizon_ms) for asset, time_ms in false)
 
     def _top_k(self, tested: RiskSeries) -> float | None:
         """Return the share of the ``top_k`` machines at the start of each week that stop within it."""
@@ -194,6 +183,7 @@ def figures(judgements: Sequence[BacktestResult]) -> dict[str, float]:
         "recall_at_budget",
         "precision",
         "false_alarms_per_asset_year",
+        "unexplained_per_asset_year",
         "lead_days_median",
         "top_k_precision",
         "roc_auc",

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.alerting.policy import RiskSeries, highest
+from models.alerting.policy import Case, RiskSeries, Settled, false_cases, highest, unexplained
 from models.evaluation.metrics import average_precision, roc_auc
+from models.fleet.fleet import Alerting
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, YEAR_MS, label
+from models.telemetry.labels import DAY_MS, label
 from models.telemetry.samples import Event
 
 
@@ -20,11 +21,13 @@ class EventReport:
     """Cases against outcomes.
 
     ``announced`` holds each alerted outcome with the time at which the case that announced it was opened;
-    ``false_alarms`` are cases, ``missed`` outcomes.
+    ``false_alarms`` are cases, of which work that found a fault followed the ``explained`` ones; ``missed``
+    are outcomes.
     """
 
     announced: tuple[tuple[Event, int], ...]
-    false_alarms: tuple[tuple[str, int], ...]
+    false_alarms: tuple[Case, ...]
+    explained: tuple[Case, ...]
     asset_years: float
     missed: tuple[Event, ...]
 
@@ -53,37 +56,43 @@ class EventReport:
         """False alarms per asset and year of observation."""
         return len(self.false_alarms) / self.asset_years if self.asset_years else 0.0
 
+    @property
+    def unexplained_per_asset_year(self) -> float:
+        """Those of them that nothing explains."""
+        count = len(self.false_alarms) - len(self.explained)
+        return count / self.asset_years if self.asset_years else 0.0
+
 
 def evaluate_cases(
-    cases: Sequence[tuple[str, int]],
-    log: EventLog,
-    *,
-    horizon_d: float,
-    start_ms: int,
-    end_ms: int,
-    asset_years: float,
+    cases: Sequence[Case], log: EventLog, alerting: Alerting, *, start_ms: int, end_ms: int, assets: int
 ) -> EventReport:
-    """Match cases (asset, opened_ms) with the outcomes in (start, end].
+    """Match cases of ``assets`` machines with the outcomes in (start, end].
 
-    An outcome is alerted when a case of its asset opened in [outcome − horizon, outcome), the earliest such
-    case giving the lead time. A case opened in [start, end) that no outcome follows within the horizon is a
-    false alarm, unless the horizon reaches beyond ``end_ms``: then nobody knows.
+    An outcome is alerted if a case of its machine announced it, the earliest such case giving the lead time.
+    A case opened in [start, end) that announced none is a false alarm, unless its time reaches beyond
+    ``end_ms``: then nobody knows, and that time does not count as observed either.
     """
-    horizon_ms = int(horizon_d * DAY_MS)
     judged = log.outcomes.between(start_ms, end_ms)
-    opened: dict[str, list[int]] = defaultdict(list)
-    for asset, opened_ms in sorted(cases):
-        opened[asset].append(opened_ms)
+    opened: dict[str, list[Case]] = defaultdict(list)
+    for case in sorted(cases, key=lambda case: case.opened_ms):
+        opened[case.asset].append(case)
     announced, missed = [], []
     for event in judged:
-        before = [t for t in opened[event.asset] if 0 < event.time_ms - t <= horizon_ms]
+        before = [c for c in opened[event.asset] if c.announces(event, alerting.case_ms)]
         if before:
-            announced.append((event, before[0]))
+            announced.append((event, before[0].opened_ms))
         else:
             missed.append(event)
-    settled = [case for case in cases if start_ms <= case[1] <= end_ms - horizon_ms]
-    false = tuple(case for case in settled if not judged.follows(*case, horizon_ms))
-    return EventReport(tuple(announced), false, asset_years, tuple(missed))
+    settled = Settled(alerting, start_ms, end_ms)
+    false = false_cases(settled.of(cases), log, alerting.case_ms)
+    doubtful = set(unexplained(false, log, alerting))
+    return EventReport(
+        tuple(announced),
+        tuple(false),
+        tuple(case for case in false if case not in doubtful),
+        assets * settled.years,
+        tuple(missed),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,29 +125,27 @@ def evaluate_budget(
     """
     series = series.between(start_ms, end_ms)
     series = replace(series, risk=np.nan_to_num(series.risk, nan=-np.inf))
-    cases = flagged(series, share)
-    return evaluate_alerts(series, cases, log, horizon_d=horizon_d, start_ms=start_ms, end_ms=end_ms)
+    alerting = Alerting(horizon_d=horizon_d, daily_share=share)
+    return evaluate_alerts(series, flagged(series, share), log, alerting, start_ms=start_ms, end_ms=end_ms)
 
 
 def evaluate_alerts(
     series: RiskSeries,
-    cases: Sequence[tuple[str, int]],
+    cases: Sequence[Case],
     log: EventLog,
+    alerting: Alerting,
     *,
-    horizon_d: float,
     start_ms: int,
     end_ms: int,
 ) -> BudgetReport:
-    """Match cases (asset, opened_ms) with outcomes, beside the windows of the ``series`` in [start, end).
+    """Match cases with outcomes, beside the windows of the ``series`` in [start, end).
 
     The two row-wise figures are over the windows whose whole horizon was observed, since keeping only the
     outcomes of the others would flatter.
     """
     series = series.between(start_ms, end_ms)
-    years = len(np.unique(series.asset)) * (end_ms - start_ms) / YEAR_MS
-    report = evaluate_cases(
-        cases, log, horizon_d=horizon_d, start_ms=start_ms, end_ms=end_ms, asset_years=years
-    )
+    assets, horizon_d = len(np.unique(series.asset)), alerting.horizon_d
+    report = evaluate_cases(cases, log, alerting, start_ms=start_ms, end_ms=end_ms, assets=assets)
     labels = label(series, log, end_ms)
     judged = labels.known(horizon_d)
     score, followed = series.risk[judged], labels.follows(horizon_d)[judged]
@@ -146,7 +153,7 @@ def evaluate_alerts(
         report.shutdowns,
         report.alerted,
         len(report.false_alarms),
-        years,
+        report.asset_years,
         report.lead_days_median,
         roc_auc(score, followed),
         average_precision(score, followed),
@@ -154,12 +161,12 @@ def evaluate_alerts(
     )
 
 
-def flagged(series: RiskSeries, share: float) -> list[tuple[str, int]]:
-    """Return (asset, window end) of the ``share`` with the highest score at each window end."""
-    out: list[tuple[str, int]] = []
+def flagged(series: RiskSeries, share: float) -> list[Case]:
+    """Return a case of its own for each of the ``share`` with the highest score at each window end."""
+    out: list[Case] = []
     for end in np.unique(series.end_ms).tolist():
         rows = np.flatnonzero(series.end_ms == end)
         numbers, scores = series.asset[rows].tolist(), series.risk[rows].tolist()
         cohort = {series.assets[a]: s for a, s in zip(numbers, scores, strict=True)}
-        out += [(name, end) for name in highest(cohort, share)]
+        out += [Case(name, end) for name in highest(cohort, share)]
     return out

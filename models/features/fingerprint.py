@@ -32,12 +32,14 @@ _UNSEEN = frozenset(
         "sensors.max_per_minute",
         "sensors.resolution",
         "sensors.state",
+        "sensors.hold_s",
         "derived.label",
         "derived.brick",
         "derived.resolution",
         "derived.state",
         "expectation.drivers",  # the surfaces that were fitted name their own
-        "recording",  # as a gateway does, it makes samples; what becomes of a sample is not its business
+        "recording",  # as a gateway does, they make samples; what becomes of a sample is not their business
+        "telemetry",
     }
 )
 # Whether a machine ran, how near it is to a trip, and what that speaks for, is asked for its residuals alone.

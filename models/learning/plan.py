@@ -28,7 +28,8 @@ class TrainingPlan:
     """A model of ``fleet`` is trained on [start, split), then calibrated on [split + embargo, until).
 
     The split leaves ``training.calibration_share`` of the time for the later slice; the embargo is the
-    longest window. Machines that are ``held_out`` take no part. ``search`` (examples, start, split) may
+    longest of ``windows_s``: what is computed over longer ones moves slowly, and labels are purged anyway.
+    Machines that are ``held_out`` take no part. ``search`` (examples, start, split) may
     choose parameters. A ``division`` of the fleet gives its segments models of their own.
     """
 
@@ -49,7 +50,7 @@ class TrainingPlan:
     @property
     def later_ms(self) -> tuple[int, int]:
         """The calibration slice, from where no window reaches back into the training slice."""
-        return self.split_ms + self.fleet.sampling.reach_s * 1000, self.until_ms
+        return self.split_ms + self.fleet.sampling.windows_s[-1] * 1000, self.until_ms
 
     def share(self, time_ms: int) -> float:
         """Return how much of the range lies before a time."""

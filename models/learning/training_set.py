@@ -98,7 +98,7 @@ def inner_split(examples: Examples, start_ms: int, split_ms: int) -> tuple[Hazar
     Raises ModelError where the end is too short to be learnt from, or has no outcome.
     """
     inner_ms = split_ms - int(_INNER_SHARE * (split_ms - start_ms))
-    embargo_ms = examples.fleet.sampling.reach_s * 1000
+    embargo_ms = examples.fleet.sampling.windows_s[-1] * 1000
     earlier = examples.at_risk(start_ms, inner_ms)
     later = examples.at_risk(inner_ms + embargo_ms, split_ms)
     if not later.outcome.any():

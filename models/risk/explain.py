@@ -10,10 +10,11 @@ import numpy as np
 
 from models.features.expectation import Expectation
 from models.features.schema import FeatureSchema, window_name
-from models.fleet.fleet import Advice, Fleet
+from models.fleet.fleet import Advice, Fleet, Point
 from models.risk.causes import OTHER
 from models.risk.explanation import Cause, Explanation, Reason
 from models.risk.hazard import RiskModel
+from models.risk.modes import Modes
 from models.risk.wording import alike, percent, said, span, subject, usually
 from models.telemetry.samples import Float32, Float64
 
@@ -25,7 +26,9 @@ class Explainer:
     """Explains single windows of one fleet and model; too slow for every window, made for alerts.
 
     With an ``expectation`` a sensor is compared with what this machine would show at the same load and
-    weather, without one with its mean over the longest window.
+    weather, and a failure mode is named if its sensors moved the way it moves them, further than those of any
+    other; they are the reasons then. Without one a sensor is compared with its mean over the longest window,
+    and the mode is the one whose sensors raise the risk most.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Explainer:
         self._recent, self._baseline = window_name(fleet.sampling.recent_s), schema.windows[-1]
         self._span = span(fleet.sampling.recent_s)
         self._owner = schema.point_index
+        self._modes = Modes(fleet, schema) if expectation else Modes.none()
         self._sigma = dict(zip(expectation.sensors, expectation.sigma, strict=True)) if expectation else {}
         self._relative = {key for group in fleet.expectation if group.relative for key in group.sensors}
 
@@ -52,22 +56,41 @@ class Explainer:
         owned = self._owner >= 0
         np.add.at(by_sensor, self._owner[owned], contributions[owned])
         causes = self._causes(vector, top)
-        fault, check = self._advice(by_sensor, vector, causes)
+        advice = self._mode(vector) if self._modes.advice else self._advice(by_sensor, vector, causes)
+        fault, check = (advice.fault, advice.check) if advice else ("", "")
         soonest, latest = expected_days(risks[: self.horizon + 1], self.fleet.horizons_d)
         text = f"Likely {self.fleet.outcome} {in_words(soonest, latest)}{_by(causes)}"
         severity = self._severity(float(risks[self.horizon]), latest)
-        reasons = tuple(itertools.islice(self._reasons(by_sensor, vector), top))
+        ranked = self._evidence(advice, by_sensor, vector) if advice and self._modes.advice else None
+        reasons = tuple(itertools.islice(ranked or self._reasons(by_sensor, vector), top))
         return Explanation(text, severity, fault, check, reasons, causes)
 
     def _reasons(self, by_sensor: Float64, vector: Float32) -> Iterator[Reason]:
         """Yield what raises the risk and differs from what is usual, the strongest first."""
         for i in np.argsort(-by_sensor, kind="stable").tolist():
-            sensor, strength = self.fleet.points[i], float(by_sensor[i])
-            value, usual = self._against_usual(sensor.key, vector)
-            if strength > 0 and not alike(sensor, value, usual):
-                words = said(sensor, value, self._span), usually(sensor, usual)
-                numbers = _known(value), _known(usual), strength
-                yield Reason(sensor.key, subject(sensor), sensor.unit, *numbers, *words)
+            if by_sensor[i] > 0:
+                yield from self._reason(self.fleet.points[i], float(by_sensor[i]), vector)
+
+    def _evidence(self, mode: Advice, by_sensor: Float64, vector: Float32) -> Iterator[Reason]:
+        """Yield the sensors that moved the way a failure mode moves them, the furthest first."""
+        moved = {key: self._residual(key, vector) for key in mode.sensors if key in self._sigma}
+        for key in sorted(moved, key=lambda key: -abs(moved[key])):
+            if (moved[key] < 0) == (key in mode.falls):
+                i = self.fleet.point_keys.index(key)
+                yield from self._reason(self.fleet.points[i], float(by_sensor[i]), vector)
+
+    def _reason(self, sensor: Point, strength: float, vector: Float32) -> Iterator[Reason]:
+        """Yield a sensor as a reason, unless nobody could tell its reading from the usual one."""
+        value, usual = self._against_usual(sensor.key, vector)
+        if not alike(sensor, value, usual):
+            words = said(sensor, value, self._span), usually(sensor, usual)
+            numbers = _known(value), _known(usual), strength
+            yield Reason(sensor.key, subject(sensor), sensor.unit, *numbers, *words)
+
+    def _mode(self, vector: Float32) -> Advice | None:
+        """Return the failure mode that the residuals speak for, None if none is clear."""
+        suspicion = self._modes.suspected(vector)
+        return suspicion.advice if suspicion and suspicion.is_clear else None
 
     def _causes(self, vector: Float32, top: int) -> tuple[Cause, ...]:
         """Return the ``top`` most probable causes, most first."""
@@ -81,8 +104,8 @@ class Explainer:
     def _severity(self, risk: float, latest_d: float) -> str:
         return "critical" if risk >= _CRITICAL_RISK or latest_d <= _CRITICAL_DAYS else "warning"
 
-    def _advice(self, by_sensor: Float64, vector: Float32, causes: tuple[Cause, ...]) -> tuple[str, str]:
-        """Return the fault and check whose sensors contribute most, empty where none does.
+    def _advice(self, by_sensor: Float64, vector: Float32, causes: tuple[Cause, ...]) -> Advice | None:
+        """Return the advice whose sensors contribute most, None if none does.
 
         Where the fleet file has advice for the most probable cause, it is one of that.
         """
@@ -90,9 +113,8 @@ class Explainer:
         among = fitting or self.fleet.advice
         totals = [self._support(advice, by_sensor, vector) for advice in among]
         if not totals or (max(totals) <= 0 and not fitting):
-            return "", ""
-        best = among[int(np.argmax(totals))]
-        return best.fault, best.check
+            return None
+        return among[int(np.argmax(totals))]
 
     def _support(self, advice: Advice, by_sensor: Float64, vector: Float32) -> float:
         """Add up the contributions of the sensors that moved the way this fault moves them."""
@@ -105,10 +127,11 @@ class Explainer:
 
     def _deviation(self, key: str, vector: Float32) -> float:
         """Return how far a sensor lies from its expectation, in its unit or as a share; NaN if unknown."""
-        if key not in self._sigma:
-            return math.nan
-        residual = vector[self.schema.index(f"{key}_residual", self._recent, "mean")]
-        return float(residual) * self._sigma[key]
+        return self._residual(key, vector) * self._sigma[key] if key in self._sigma else math.nan
+
+    def _residual(self, key: str, vector: Float32) -> float:
+        """Return how far a sensor lies from its expectation, in standard deviations."""
+        return float(vector[self.schema.index(f"{key}_residual", self._recent, "mean")])
 
     def _against_usual(self, key: str, vector: Float32) -> tuple[float, float]:
         """Return the recent mean of a sensor, and what is usual for the machine."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.alerting.policy import Case
 from models.evaluation.events import EventReport, evaluate_cases
+from models.fleet.fleet import Alerting
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import DAY_MS, Bools
 from models.telemetry.samples import Float32
@@ -82,18 +84,18 @@ def loosest(
 
 def judge(seen: Survey, alarm: Bools, horizon_d: float) -> EventReport:
     """Open a case at an alarm (A, W) unless one was opened within the horizon, and hold cases to outcomes."""
-    cases, quiet_ms = list[tuple[str, int]](), int(horizon_d * DAY_MS)
+    cases, quiet_ms = list[Case](), int(horizon_d * DAY_MS)
     for column, name in enumerate(seen.assets):
         opened_ms = -quiet_ms
         for end_ms in seen.end_ms[alarm[column]].tolist():
             if end_ms - opened_ms >= quiet_ms:
                 opened_ms = end_ms
-                cases.append((name, end_ms))
+                cases.append(Case(name, end_ms))
     return evaluate_cases(
         cases,
         EventLog(seen.events),
-        horizon_d=horizon_d,
+        Alerting(horizon_d=horizon_d),
         start_ms=seen.start_ms,
         end_ms=int(seen.end_ms[-1]),
-        asset_years=seen.asset_years,
+        assets=len(seen.assets),
     )

@@ -65,12 +65,12 @@ def test_the_threshold_is_learnt_on_the_earlier_days_alone() -> None:
     assert EXAM.judge("model", "", later).threshold == EXAM.judge("model", "", series()).threshold
 
 
-def test_a_false_alarm_that_work_followed_is_still_false_and_counted_as_prevented() -> None:
-    work = Event(72 * DAY_MS, "d", "maintenance")
+def test_a_false_alarm_that_work_followed_is_still_false_and_counted_as_confirmed() -> None:
+    work = Event(72 * DAY_MS, "d", "maintenance", "corrective")
     backtest = Backtest(ALERTING, EventLog([*EVENTS, work]), EXAM.earlier_ms, EXAM.later_ms)
     found = backtest.judge("model", "", series(alarm_day=70), threshold=0.5)
-    assert (found.false_alarms, found.prevented) == (1, 1)
-    assert EXAM.judge("model", "", series(alarm_day=70), threshold=0.5).prevented == 0
+    assert (found.false_alarms, found.confirmed) == (1, 1)
+    assert EXAM.judge("model", "", series(alarm_day=70), threshold=0.5).confirmed == 0
 
 
 def test_a_score_that_says_nothing_announces_nothing_at_the_budget() -> None:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.alerting.policy import RiskSeries
+from models.alerting.policy import Case, RiskSeries
 from models.evaluation.events import BudgetReport, EventReport, evaluate_budget, evaluate_cases
+from models.fleet.fleet import Alerting
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
@@ -15,13 +16,10 @@ def trip(asset: str, day: float) -> Event:
 
 
 def judge(cases: list[tuple[str, float]], events: list[Event], end_d: float = 100.0) -> EventReport:
+    opened = [Case(a, int(d * DAY_MS)) for a, d in cases]
+    end_ms = int(end_d * DAY_MS)
     return evaluate_cases(
-        [(a, int(d * DAY_MS)) for a, d in cases],
-        EventLog(events),
-        horizon_d=7.0,
-        start_ms=0,
-        end_ms=int(end_d * DAY_MS),
-        asset_years=2.0,
+        opened, EventLog(events), Alerting(horizon_d=7.0), start_ms=0, end_ms=end_ms, assets=2
     )
 
 
@@ -46,11 +44,20 @@ def test_the_earliest_case_gives_the_lead_and_both_are_right() -> None:
 
 
 def test_false_alarms_are_counted_per_year_of_observation() -> None:
-    assert judge([("a", 5), ("a", 30), ("b", 40)], []).false_alarms_per_asset_year == 1.5
+    """Of the year the last week does not count: what opens in it is not settled at its end."""
+    report = judge([("a", 5), ("a", 30), ("b", 40)], [], end_d=365.25 + 7)
+    assert report.false_alarms_per_asset_year == 1.5
+
+
+def test_false_alarms_that_work_explains_are_counted_apart() -> None:
+    work = Event(31 * DAY_MS, "a", "maintenance", "corrective")
+    report = judge([("a", 5), ("a", 30), ("b", 40)], [work], end_d=365.25 + 7)
+    assert (len(report.false_alarms), report.explained) == (3, (Case("a", 30 * DAY_MS),))
+    assert report.unexplained_per_asset_year == 1.0
 
 
 def test_a_case_whose_horizon_reaches_beyond_the_end_is_not_judged() -> None:
-    assert judge([("a", 94), ("a", 92)], []).false_alarms == (("a", 92 * DAY_MS),)
+    assert judge([("a", 94), ("a", 92)], []).false_alarms == (Case("a", 92 * DAY_MS),)
 
 
 def test_shutdowns_outside_the_span_are_not_judged() -> None:
@@ -113,7 +120,7 @@ def test_without_failures_there_is_no_area() -> None:
 
 
 def test_a_case_whose_horizon_ends_with_the_span_is_judged() -> None:
-    assert judge([("a", 93)], []).false_alarms == (("a", 93 * DAY_MS),)
+    assert judge([("a", 93)], []).false_alarms == (Case("a", 93 * DAY_MS),)
 
 
 def test_the_lead_that_is_told_is_the_median() -> None:

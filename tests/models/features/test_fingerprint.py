@@ -27,12 +27,12 @@ from tests.support.collected import collect
 FULL: dict[str, Any] = {
     "name": "toy",
     "asset": "toy",
-    "asset_pattern": "m.",
+    "asset_pattern": "m.*",
     "outcome": "stop",
     "horizons_d": [1.0, 3.0],
     "max_assets": 9,
     "max_new_assets_per_hour": 3,
-    "inventory": ["m1", "m2"],
+    "inventory": ["ma_x", "mb_x"],
     "sampling": {
         "period_s": 60,
         "hop_s": 240,
@@ -51,6 +51,9 @@ FULL: dict[str, Any] = {
         "cooldown_d": 1.0,
         "false_alarms_per_asset_year": 2.0,
         "daily_share": 0.1,
+        "case_d": 9.0,
+        "confirmed_by": ["repair"],
+        "budget_of": "all",
     },
     "sensors": [
         {
@@ -64,6 +67,7 @@ FULL: dict[str, Any] = {
             "max_per_minute": 9.0,
             "resolution": 0.5,
             "state": "it was on",
+            "hold_s": 120,
         }
         for i in range(4)
     ],
@@ -77,7 +81,7 @@ FULL: dict[str, Any] = {
             "brick": "Sensor",
             "resolution": 0.5,
             "state": "it was on",
-            "formula": f"s{i} - s1",
+            "formula": f"s{i} * s1",
         }
         for i in (0, 2)
     ],
@@ -87,6 +91,7 @@ FULL: dict[str, Any] = {
         "early_stopping": 5,
         "censor": ["maintenance"],
         "stride_s": 480,
+        "downtime_s": 3600,
         "calibration_share": 0.5,
         "negatives_per_positive": 3,
         "cause_outcomes": 2,
@@ -101,6 +106,7 @@ FULL: dict[str, Any] = {
         {"sensor": "s0", "warn": 1.0, "trip": 2.0},
         {"sensor": "s2", "warn": 0.8, "trip": 0.5, "relative": True},
     ],
+    "telemetry": {"form": "influx"},
     "recording": {
         "asset": "machine",
         "time": "when",
@@ -111,6 +117,7 @@ FULL: dict[str, Any] = {
     },
 }
 PLAIN = {key: value for key, value in FULL.items() if key != "expectation"}
+PLAIN["rules"] = FULL["rules"][:1]  # a relative rule needs an expectation
 # What a number means is part of the vector's identity, although no number changes with it.
 MEANING = {"sensors.unit", "derived.unit"}
 EXPECTED = Expectation(

@@ -14,7 +14,7 @@ from models.features.schema import FeatureSchema
 from models.fleet.fleet import Advice, Expected, Fleet
 from models.risk.causes import train_causes
 from models.risk.explain import Explainer, expected_days, in_words
-from models.risk.explanation import Reason
+from models.risk.explanation import Explanation, Reason
 from models.risk.hazard import RiskModel
 from models.risk.wording import percent, sentence
 from models.telemetry.samples import Float32
@@ -165,6 +165,9 @@ def judged(falls: tuple[str, ...], residual: float) -> tuple[str, float | None, 
     expectation = Expectation(sensors=("s0",), surfaces=(), sigma=(2.0,), offsets={})
     vector = toy.vector(s0=2.5)
     vector[toy.schema.index("s0_residual", "1d", "mean")] = residual
+    for window in ("1d", "7d"):
+        spoken = -residual if falls else residual
+        vector[toy.schema.index("fault_index", window, "mean")] = spoken
     told = Explainer(found, toy.model, toy.schema, expectation).explain(vector, RISKS)
     return told.fault, told.reasons[0].value, told.reasons[0].baseline
 
@@ -244,4 +247,30 @@ def test_the_usual_reading_of_a_relative_and_of_a_derived_point_is_said_in_its_u
     found = explainer.explain(vector, np.array([0.5]))
     reasons = [(r.key, r.value, round(r.baseline or 0.0, 3)) for r in found.reasons]
     assert reasons == [("s2", 80.0, 100.0), ("gap", 7.0, 4.0)]
-    assert found.fault == "a leak"
+    assert found.fault == ""
+
+
+def evidence(leak: float, dirt: float) -> Explanation:
+    """Explain a window of which the indices of two modes are as given, and all sensors lower the risk."""
+    owner = watched()
+    schema = FeatureSchema(owner)
+    vector = np.ones(len(schema), np.float32)
+    said = {"a_leak_index.1000m.mean": leak, "dirt_index.1000m.mean": dirt, "s0_residual.1000m.mean": 2.0}
+    said |= {"s2_residual.1000m.mean": -3.0, "gap_residual.1000m.mean": 4.0, "s2.1000m.mean": 70.0}
+    for name, value in said.items():
+        vector[schema.names.index(name)] = value
+    model = create_autospec(RiskModel, instance=True, causes=None)
+    model.contributions.return_value = np.full((1, len(schema)), -1.0)
+    return Explainer(owner, model, schema, EXPECTATION).explain(vector, np.array([0.5]))
+
+
+def test_the_mode_whose_sensors_moved_furthest_is_named_with_those_that_moved_its_way_as_reasons() -> None:
+    found = evidence(leak=2.5, dirt=2.0)
+    assert (found.fault, found.check) == ("a leak", "look")
+    assert [r.key for r in found.reasons] == ["s2", "s0"]
+
+
+@pytest.mark.parametrize(("leak", "dirt"), [(2.1, 2.0), (0.9, 0.0), (-3.0, -4.0)])
+def test_where_two_modes_are_as_near_or_none_moved_none_is_named(leak: float, dirt: float) -> None:
+    found = evidence(leak, dirt)
+    assert (found.fault, found.check, found.reasons) == ("", "", ())

@@ -12,7 +12,7 @@ from streams.stages.features import FeatureStage
 from streams.stages.rekey import RekeyStage
 from streams.wire import codec
 from streams.wire.telemetry import TelemetryDecoder
-from tests.streams.wire.test_forms import AT, fleet
+from tests.support.foreign_fleet import AT, fleet
 
 TOPICS, PARTITIONS = Topics("t."), 4
 NAMES = [f"P{i}" for i in range(8)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,34 +9,10 @@ import numpy as np
 import pytest
 
 from models.errors import ConfigError, RecordError
-from models.fleet.fleet import Fleet, parse_fleet
 from models.telemetry.samples import Samples
 from streams.stage import Incoming
 from streams.wire.telemetry import Decoded, TelemetryDecoder
-
-AT = 1_709_251_200_000  # 2024-03-01 00:00 UTC
-RECORDED = Path(__file__).parent / "recorded"
-
-
-def fleet(**telemetry: Any) -> Fleet:
-    sensors = [
-        {"key": key, "label": key, "unit": unit, "low": -50.0, "high": 200.0}
-        for key, unit in (("temp", "degC"), ("flow", "L/s"), ("on", "1"))
-    ]
-    return parse_fleet(
-        {
-            "name": "pumps",
-            "asset": "pump",
-            "asset_pattern": "P.*",
-            "outcome": "stop",
-            "horizons_d": [1.0],
-            "sampling": {"period_s": 60, "hop_s": 600, "windows_s": [600]},
-            "alerting": {"horizon_d": 1.0},
-            "sensors": sensors,
-            "telemetry": telemetry,
-        },
-        "pumps.toml",
-    )
+from tests.support.foreign_fleet import AT, RECORDED, fleet
 
 
 def decode(sent: Any, key: bytes | None = None, /, **telemetry: Any) -> Decoded:

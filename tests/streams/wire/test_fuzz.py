@@ -15,7 +15,7 @@ from streams.stage import Incoming
 from streams.wire.codec import BLOCK, EVENT, WATERMARK
 from streams.wire.sample_batch import SampleBatch
 from streams.wire.telemetry import TelemetryDecoder
-from tests.streams.wire.test_forms import AT, RECORDED, fleet
+from tests.support.foreign_fleet import AT, RECORDED, fleet
 
 FORMS: dict[str, dict[str, Any]] = {
     "json": {"missing": ["Bad"], "name_pattern": "(?P<asset>P[0-9])"},

@@ -1,0 +1,1 @@
+"""How well the forecast does on simulated fleets that no choice has looked at. No stream, no store."""

@@ -1,0 +1,160 @@
+"""Who is compared: the model, the rules of a hand, the best sensor, age, chance, and who knows the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from chillcast.skill.survey import Survey
+from models.alerting.policy import RiskSeries
+from models.evaluation.baselines import Watched, baselines
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet
+from models.learning.training_set import Examples
+from models.risk.hazard import RiskModel, calibrate
+from models.telemetry.labels import DAY_MS, label
+from models.telemetry.samples import Float64, Int64
+from models.telemetry.window_keys import WindowKeys
+from simulators.truth import FaultRecord, ShutdownRecord
+
+_AGES_D = (0.0, 3.0, 7.0, 14.0, 28.0, 56.0, 112.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """Risks of one way of scoring, on the fleets that thresholds are learnt on and those it is judged on."""
+
+    name: str
+    text: str
+    develop: RiskSeries
+    judge: RiskSeries
+
+
+def model(fleet: Fleet, develop: Survey, judge: Survey, seed: int) -> Contender:
+    """Learn from all machines of the first; the risks of these come from the half that each is not in."""
+    examples = _examples(fleet, develop)
+    half = develop.keys.asset % 2
+    risk = np.empty((len(develop.keys), len(fleet.horizons_d)))
+    for k in (0, 1):
+        learnt = _fit(examples, np.flatnonzero(half != k), fleet, seed)
+        rows = np.flatnonzero(half == k)
+        risk[rows] = learnt.of_columns(develop.features[rows])
+    final = calibrate(_fit(examples, np.arange(len(half)), fleet, seed), risk, examples.labels)
+    horizon = fleet.horizon
+    return Contender(
+        "model",
+        f"learnt from {len(develop.keys.assets)} machines",
+        _series(develop, final.calibrated(risk)[:, horizon]),
+        _series(judge, final.calibrated(final.of_columns(judge.features))[:, horizon]),
+    )
+
+
+def _examples(fleet: Fleet, survey: Survey) -> Examples:
+    outcomes = survey.log.outcomes
+    labels = label(survey.keys, survey.log, survey.span_ms[1], fleet.training.censor or ("maintenance",))
+    number = outcomes.next_after(survey.keys)
+    return Examples(
+        fleet, FeatureSchema(fleet), survey.columns, survey.features, survey.keys, labels, number, outcomes
+    )
+
+
+def _fit(examples: Examples, rows: Int64, fleet: Fleet, seed: int) -> RiskModel:
+    chosen = replace(
+        examples,
+        features=examples.features[rows],
+        keys=examples.keys.take(rows),
+        labels=examples.labels.take(rows),
+        outcome=examples.outcome[rows],
+    )
+    end_ms = chosen.keys.end_ms
+    at_risk = chosen.at_risk(int(end_ms.min()) - 1, int(end_ms.max()))
+    return chosen.fit(at_risk, fleet.training, seed)
+
+
+def rivals(fleet: Fleet, develop: Survey, judge: Survey, seed: int) -> list[Contender]:
+    """Return every baseline; what they learn, they learn on the first."""
+    both = _both(develop.keys, judge.keys)
+    log = type(develop.log)((*develop.log, *judge.log))
+    taught = np.arange(len(both)) < len(develop.keys)
+    watched = Watched(
+        *both.columns,
+        np.concatenate([develop.daily, judge.daily]),
+        np.concatenate([develop.newest, judge.newest]),
+        label(both, log, int(both.end_ms.max())).follows(fleet.alerting.horizon_d),
+        taught,
+    )
+    cut = len(develop.keys)
+    return [
+        Contender(b.name, b.text, _series(develop, b.score[:cut]), _series(judge, b.score[cut:]))
+        for b in baselines(fleet, watched, log, seed)
+    ]
+
+
+def _both(one: WindowKeys, other: WindowKeys) -> WindowKeys:
+    asset = np.concatenate([one.asset, other.asset + len(one.assets)]).astype(np.int32)
+    return WindowKeys((*one.assets, *other.assets), asset, np.concatenate([one.end_ms, other.end_ms]))
+
+
+def oracle(fleet: Fleet, develop: Survey, judge: Survey) -> Contender:
+    """Take the truth: which faults are under way, and how often one of that kind and age stops a machine.
+
+    How often that is, is counted on the first; whether this one will is not known to it.
+    """
+    horizon_ms = fleet.alerting.horizon_d * DAY_MS
+    share = _shares(develop, horizon_ms)
+    return Contender(
+        "oracle",
+        "knows kind and age of every fault under way",
+        _series(develop, _known(develop, share)),
+        _series(judge, _known(judge, share)),
+    )
+
+
+def _shares(survey: Survey, horizon_ms: float) -> dict[tuple[str, int], float]:
+    trips = {(s.asset, s.cause): s.time_ms for s in survey.shutdowns}
+    seen: dict[tuple[str, int], list[bool]] = {}
+    for rows, fault in _spans(survey.keys, survey.faults):
+        trip_ms = trips.get((fault.asset, fault.kind), -1)
+        for end_ms in survey.keys.end_ms[rows].tolist():
+            key = fault.kind, _age(end_ms - fault.begin_ms)
+            seen.setdefault(key, []).append(0 < trip_ms - end_ms <= horizon_ms)
+    return {key: float(np.mean(hits)) for key, hits in seen.items()}
+
+
+def _known(survey: Survey, share: dict[tuple[str, int], float]) -> Float64:
+    spared = np.ones(len(survey.keys))
+    for rows, fault in _spans(survey.keys, survey.faults):
+        ages = [_age(end_ms - fault.begin_ms) for end_ms in survey.keys.end_ms[rows].tolist()]
+        spared[rows] *= 1.0 - np.array([share.get((fault.kind, age), 0.0) for age in ages])
+    return 1.0 - spared
+
+
+def _spans(keys: WindowKeys, faults: Sequence[FaultRecord]) -> list[tuple[Int64, FaultRecord]]:
+    """Return the windows that end while each gradual fault, not of an instrument, is under way."""
+    number = {name: i for i, name in enumerate(keys.assets)}
+    order = np.lexsort((keys.end_ms, keys.asset))
+    first = np.searchsorted(keys.asset[order], np.arange(len(keys.assets) + 1))
+    found = []
+    for fault in faults:
+        if fault.kind.startswith("sensor_"):
+            continue
+        own = order[first[number[fault.asset]] : first[number[fault.asset] + 1]]
+        until_ms = fault.end_ms if fault.end_ms is not None else int(keys.end_ms.max()) + 1
+        at, end = np.searchsorted(keys.end_ms[own], [fault.begin_ms, until_ms])
+        found.append((own[at:end], fault))
+    return found
+
+
+def _age(age_ms: int) -> int:
+    return int(np.searchsorted(_AGES_D, age_ms / DAY_MS, side="right"))
+
+
+def _series(survey: Survey, risk: Float64) -> RiskSeries:
+    return RiskSeries(*survey.keys.columns, np.asarray(risk, np.float64))
+
+
+def foreseeable(shutdowns: Sequence[ShutdownRecord]) -> set[tuple[str, int]]:
+    """Return machine and time of the shutdowns that a gradual fault led to."""
+    return {(s.asset, s.time_ms) for s in shutdowns if s.has_precursor}

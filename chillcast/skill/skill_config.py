@@ -1,0 +1,72 @@
+"""Which simulated fleets a forecast is developed on, and which it is judged on: data, kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from chillcast.settings import find_file
+from models.fleet.config import means, read_table, read_toml, table
+from simulators.fleet.scenario import Scenario, load_scenario
+
+
+@table
+class SkillFleet:
+    """One simulated fleet: a scenario with another seed, and maybe another size."""
+
+    scenario: Annotated[str, means("name of a shipped scenario, or path of one")]
+    seed: Annotated[int | None, Field(ge=0), means("its seed; by default the scenario's own")] = None
+    assets: Annotated[int | None, Field(gt=0), means("number of machines")] = None
+    days: Annotated[int | None, Field(gt=0), means("number of days")] = None
+    noise: Annotated[float | None, Field(ge=0), means("factor on the noise of all instruments")] = None
+    full: Annotated[bool, means("only if all are asked for")] = False
+
+    @property
+    def name(self) -> str:
+        """A name that tells it from others."""
+        return (
+            f"{Path(self.scenario).stem}-{self.seed}" if self.seed is not None else Path(self.scenario).stem
+        )
+
+    def load(self) -> Scenario:
+        """Return the scenario, changed; ConfigError if there is none."""
+        path = Path(self.scenario)
+        found = load_scenario(path if path.exists() else find_file(self.scenario, "scenario"))
+        changes = {key: getattr(self, key) for key in ("seed", "assets", "days", "noise")}
+        return replace(found, **{key: value for key, value in changes.items() if value is not None})
+
+
+@table
+class SkillConfig:
+    """A judgement of skill.
+
+    The model is learnt, and thresholds are set, on ``develop``; nothing may ever be chosen by looking at
+    ``judge``. ``modes`` names, per fault of `[[advice]]`, the simulator's kinds that it stands for.
+    """
+
+    fleet: Annotated[str, means("the fleet file")]
+    stride_s: Annotated[int, Field(gt=0), means("look at windows whose end is a multiple of it")] = 21_600
+    budgets: Annotated[tuple[float, ...], Field(min_length=1), means("false alarms a machine-year")] = (
+        0.5,
+        1.0,
+    )
+    develop: Annotated[tuple[SkillFleet, ...], Field(min_length=1)]
+    judge: Annotated[tuple[SkillFleet, ...], Field(min_length=1)]
+    modes: dict[str, tuple[str, ...]]
+
+    def chosen(self, *, full: bool) -> SkillConfig:
+        """Return what is looked at: all of it, or what takes minutes."""
+        return replace(self, develop=_some(self.develop, full), judge=_some(self.judge, full))
+
+
+def _some(fleets: Sequence[SkillFleet], full: bool) -> tuple[SkillFleet, ...]:
+    return tuple(one for one in fleets if full or not one.full)
+
+
+def load_skill_config(path: Path) -> SkillConfig:
+    """Read and check a file; ConfigError names the file, the key, its value and what was expected."""
+    return read_table(read_toml(path, "skill"), SkillConfig, str(path))

@@ -1,0 +1,73 @@
+"""Which failure mode speaks: how far the sensors of each have moved in the direction that it moves them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.features.channels import indexed, slug
+from models.features.schema import FeatureSchema, window_name
+from models.fleet.fleet import Advice, Fleet
+from models.telemetry.samples import Float32, Float64, Int64
+
+_LEAST = 1.0  # standard deviations of a day's mean that the sensors of a mode have moved on average
+_AHEAD = 1.15  # times as far as those of the next one
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A failure mode, how far its sensors have moved in standard deviations, and the next one."""
+
+    advice: Advice
+    strength: float
+    runner_up: Advice | None
+    runner_up_strength: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it may be named: it has moved, and further than the next."""
+        return self.strength >= _LEAST and self.strength >= _AHEAD * self.runner_up_strength
+
+
+class Modes:
+    """Tells the failure modes of a fleet from feature vectors; there are none without an expectation."""
+
+    def __init__(self, fleet: Fleet, schema: FeatureSchema) -> None:
+        self.advice = indexed(fleet) if fleet.expectation else []
+        windows = (window_name(fleet.sampling.recent_s), schema.windows[-1])
+        self.columns: Int64 = np.array(
+            [
+                [schema.index(f"{slug(advice.fault)}_index", window, "mean") for window in windows]
+                for advice in self.advice
+            ],
+            np.int64,
+        ).reshape(len(self.advice), len(windows))
+
+    @classmethod
+    def none(cls) -> Modes:
+        """Return what tells none, for want of an expectation."""
+        found = cls.__new__(cls)
+        found.advice, found.columns = [], np.empty((0, 0), np.int64)
+        return found
+
+    def strengths(self, vector: Float32) -> Float64:
+        """Return (M,) how far each mode's sensors moved over a day, or the longest window; 0 if unknown."""
+        moved = vector[self.columns].astype(np.float64)
+        known = np.where(np.isnan(moved), -np.inf, moved)
+        out: Float64 = np.nan_to_num(known.max(axis=1, initial=-np.inf), neginf=0.0)
+        return out
+
+    def suspected(self, vector: Float32) -> Suspicion | None:
+        """Return the mode that has moved furthest, None if the fleet has none."""
+        if not self.advice:
+            return None
+        strengths = self.strengths(vector)
+        first, *others = np.argsort(-strengths, kind="stable").tolist()
+        second = others[0] if others else None
+        return Suspicion(
+            self.advice[first],
+            float(strengths[first]),
+            None if second is None else self.advice[second],
+            0.0 if second is None else float(strengths[second]),
+        )

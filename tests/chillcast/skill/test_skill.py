@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chillcast.skill.contenders import Contender, oracle, rivals
+from chillcast.skill.judgement import judge_all, mode_shares
+from chillcast.skill.skill import in_words, write_json
+from chillcast.skill.skill_config import SkillFleet, load_skill_config
+from chillcast.skill.survey import Survey, join, survey
+from models.alerting.policy import Case
+from models.errors import ConfigError
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet, load_fleet
+from models.telemetry.labels import DAY_MS
+from simulators.truth import FaultRecord
+
+SKILL = Path("fleets/skill/portfolio.toml")
+SMALL = SkillFleet(scenario="fouling-season", seed=5, assets=8, days=70)
+
+
+@pytest.fixture(scope="module")
+def chillers() -> Fleet:
+    return load_fleet(Path("fleets/chiller.toml"))
+
+
+@pytest.fixture(scope="module")
+def seen(chillers: Fleet) -> Survey:
+    return survey("one", SMALL.load(), chillers, 21_600, lambda share, text: None)
+
+
+def test_no_fleet_is_both_looked_at_and_judged_on() -> None:
+    found = load_skill_config(SKILL)
+    develop = {(f.scenario, f.seed) for f in found.develop}
+    assert not develop.intersection((f.scenario, f.seed) for f in found.judge)
+    assert None not in {f.seed for f in (*found.develop, *found.judge)}
+
+
+def test_every_suspicion_of_the_fleet_stands_for_a_fault_of_the_simulator(chillers: Fleet) -> None:
+    assert set(load_skill_config(SKILL).modes) == {advice.fault for advice in chillers.advice}
+
+
+def test_a_scenario_that_is_not_there_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match="arctic"):
+        SkillFleet(scenario="arctic").load()
+
+
+def test_the_first_weeks_and_the_time_after_a_stop_are_not_looked_at(seen: Survey, chillers: Fleet) -> None:
+    first_ms, _ = SMALL.load().range_ms
+    assert seen.span_ms[0] > first_ms + chillers.sampling.reach_s * 1000
+    assert np.isfinite(seen.features).any(axis=0).mean() > 0.9
+    assert all(name.startswith("one/CH-") for name in seen.keys.assets)
+
+
+def test_joined_fleets_keep_their_machines_apart(seen: Survey) -> None:
+    other = replace(seen, keys=replace(seen.keys, assets=tuple(f"x{a}" for a in seen.keys.assets)))
+    both = join([seen, other])
+    assert len(set(both.keys.assets)) == 2 * len(set(seen.keys.assets))
+    names = np.array(both.keys.assets)[both.keys.asset]
+    assert sum(name.startswith("x") for name in names) == len(seen.keys)
+
+
+def test_who_knows_the_faults_ranks_the_windows_before_a_stop_above_the_others(
+    seen: Survey, chillers: Fleet
+) -> None:
+    known = oracle(chillers, seen, seen).judge.risk
+    assert known.min() == 0.0
+    assert 0.0 < known.max() <= 1.0
+    faulty = {f.asset for f in seen.faults}
+    sound = np.array([name not in faulty for name in seen.keys.assets])[seen.keys.asset]
+    assert known[sound].max(initial=0.0) == 0.0
+
+
+def test_rows_hold_every_contender_under_every_budget(seen: Survey, chillers: Fleet, tmp_path: Path) -> None:
+    contenders = [*rivals(chillers, seen, seen, 1), oracle(chillers, seen, seen)]
+    rows = judge_all(chillers, contenders, seen, seen, (0.5, 1.0), {})
+    assert [r.policy for r in rows[::4]] == ["best sensor", "rules", "age", "random", "oracle"]
+    assert {(r.budget, r.budget_of) for r in rows} == {
+        (b, k) for b in (0.5, 1.0) for k in ("all", "unexplained")
+    }
+    write_json(rows, tmp_path / "skill.json")
+    written = json.loads((tmp_path / "skill.json").read_text())
+    assert {"policy", "budget", "budget_of", "recall", "recall_foreseeable", "share_3d"} <= set(written[0])
+    assert {"lead_days_median", "false_alarms", "unexplained_alarms", "mode_right", "mode_named"} <= set(
+        written[0]
+    )
+    assert in_words(rows[0])["scored_by"] == "best sensor"
+
+
+def test_what_announces_every_foreseeable_stop_a_week_ahead_is_told_so(seen: Survey, chillers: Fleet) -> None:
+    known = {(s.asset, s.time_ms) for s in seen.shutdowns if s.has_precursor and s.time_ms > seen.span_ms[0]}
+    names = np.array(seen.keys.assets)[seen.keys.asset]
+    risk = np.zeros(len(seen.keys))
+    for asset, time_ms in known:
+        ahead_ms = time_ms - seen.keys.end_ms
+        risk[(names == asset) & (ahead_ms > 0) & (ahead_ms <= 7 * DAY_MS)] = 1.0
+    series = replace(oracle(chillers, seen, seen).judge, risk=risk)
+    alerting = replace(chillers.alerting, raise_count=1, raise_among=1)
+    (row, *_) = judge_all(
+        replace(chillers, alerting=alerting), [Contender("seer", "", series, series)], seen, seen, (0.5,), {}
+    )
+    assert row.foreseeable == len(known) > 0
+    assert row.recall_foreseeable == 1.0
+
+
+def test_modes_are_counted_where_a_fault_was_under_way(seen: Survey, chillers: Fleet) -> None:
+    schema = FeatureSchema(chillers)
+    row = 5
+    name, end_ms = seen.keys.assets[seen.keys.asset[row]], int(seen.keys.end_ms[row])
+    features = seen.features.copy()
+    places = {schema.names[c]: i for i, c in enumerate(seen.columns.tolist())}
+    features[row, places["refrigerant_leak_index.1d.mean"]] = 50.0
+    told = replace(seen, features=features, faults=(FaultRecord(name, "leak", end_ms - 1),))
+    case, modes = Case(name, end_ms), {"refrigerant leak": ("leak",), "bearing wear": ("bearing",)}
+    assert mode_shares(chillers, told, [case], modes) == (1.0, 1.0)
+    assert mode_shares(chillers, told, [case], {"refrigerant leak": ("bearing",)}) == (0.0, 1.0)
+    assert mode_shares(chillers, replace(told, faults=()), [case], modes) == (None, None)
