@@ -53,6 +53,7 @@ def subject(sensor: Point) -> str:
 def said(sensor: Point, mean: float, over: str) -> str:
     """Say the mean of a sensor ``over`` a span; NaN is no reading.
 
+    >>> from models.fleet.fleet import Sensor
     >>> limit = Sensor(key="limit", label="", unit="1", low=0, high=1, state="capacity was limited")
     >>> [said(limit, mean, "the last day") for mean in (0.0, 0.1, 1.0)]
     ['at no time in the last day', '10 % of the last day', 'all of the last day']

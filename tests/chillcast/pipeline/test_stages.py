@@ -26,7 +26,7 @@ from chillcast import settings
 from chillcast.cli import app as cli
 from chillcast.pipeline import stages
 worker = stages.create_worker("features", settings.read_settings())
-assert worker.open_stage("telemetry", 0, ()).kernel.expectation is not None
+assert worker.lanes[0].context.open_stage("telemetry", 0, ()).kernel.expectation is not None
 """
 
 
