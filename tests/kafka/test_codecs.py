@@ -14,14 +14,15 @@ from aiokafka import AIOKafkaProducer
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 
-from simulators.replay.replay import replay
 from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.kafka.live_reader import Feed
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.topics import Topics, create_topics
 from streams.stage import Outgoing
-from tests.kafka.faults import PARTITIONS, Run, golden, judge, slices
+from tests.kafka.fault_run import Run, judge
+from tests.kafka.toy import DAY_MS, PARTITIONS
+from tests.kafka.undisturbed import replay_to
 from tests.support.batches import CODECS, codecs_of, stored
 
 VALUES = [f"{i:06d} ".encode() * 200 for i in range(300)]
@@ -98,27 +99,23 @@ def test_logs_and_feeds_read_what_the_broker_itself_compressed(kafka: Connection
 
 
 class Compressed(Run):
-    """A run whose telemetry comes by every codec in turn, hour by hour."""
+    """A run whose telemetry comes by every codec in turn, two days by each."""
 
-    def _publish(self) -> None:
-        hours: list[list[tuple[int, Outgoing]]] = [[]]
-        replay(
-            slices(),
-            self.fleet,
-            partitions=PARTITIONS,
-            telemetry=self.topics.telemetry,
-            send=lambda partition, message: hours[-1].append((partition, message)),
-            pace=lambda _: hours.append([]),
-            batch_s=3600,
+    def publish(self) -> None:
+        batches: list[list[tuple[int, Outgoing]]] = [[]]
+        replay_to(
+            self.topics,
+            lambda partition, message: batches[-1].append((partition, message)),
+            lambda end_ms: batches.append([]) if end_ms % (2 * DAY_MS) == 0 else None,
         )
-        asyncio.run(self._send(hours))
+        asyncio.run(self._send(batches))
 
-    async def _send(self, hours: list[list[tuple[int, Outgoing]]]) -> None:
+    async def _send(self, batches: list[list[tuple[int, Outgoing]]]) -> None:
         async with AsyncExitStack() as stack:
             producers = [
                 await stack.enter_async_context(producing(self.connection, codec)) for codec in CODECS
             ]
-            for producer, sent in zip(itertools.cycle(producers), hours, strict=False):
+            for producer, sent in zip(itertools.cycle(producers), batches, strict=False):
                 for partition, m in sent:
                     headers = [("content-type", m.content_type.encode())]
                     await producer.send(m.topic, m.value, m.key or None, partition, headers=headers)
@@ -129,7 +126,7 @@ def test_a_worker_computes_the_same_windows_from_batches_of_every_codec(
     broker: Connection, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     on_kafka = "kafka" in request.node.name
-    run = Compressed(broker, tmp_path / "home", None, exactly_once=on_kafka)
+    run = Compressed(broker, tmp_path / "home", None, exactly_once=on_kafka, stages=("features",))
     with run.stack:
         run.thread.start()
         run.thread.join()
@@ -137,6 +134,6 @@ def test_a_worker_computes_the_same_windows_from_batches_of_every_codec(
             assert codecs_of(broker, run.topics.telemetry, partition) >= set(
                 CODECS
             )  # what would not shrink stays as it is
-        outcome = judge(run, "compressed", golden(), run.workers("w1"))
+        (outcome,) = judge(run, "compressed", [run.workers()])
     assert outcome.is_right, outcome
     assert not run.alarms

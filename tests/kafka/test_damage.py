@@ -21,7 +21,8 @@ from streams.kafka.topics import Topics, create_topics
 from streams.records import DeadLetter
 from streams.stage import Incoming, Outgoing
 from streams.wire import codec
-from tests.kafka.faults import PARTITIONS, Outcome, Run, golden, judge
+from tests.kafka.fault_run import Outcome, Run, judge
+from tests.kafka.toy import PARTITIONS, fleet
 from tests.support.batches import CODECS, by_hand, overwrite, segment, stored, write
 from tests.support.kafkad import KafkaServer
 
@@ -93,17 +94,18 @@ def test_a_log_that_is_read_from_within_such_a_batch_names_it_too(embedded: Conn
 
 
 def doctors_word(run: Run) -> Finding:
-    findings = broker_findings(run.settings, run.fleet)
+    findings = broker_findings(run.settings, fleet())
     return next(f for f in findings if f.what == "dead letters")
 
 
 def planted(run: Run) -> Outcome:
     """Start a worker on telemetry that has everything, and damage in partition 0."""
-    return judge(run, "damage", golden(), run.workers("w1"))
+    (outcome,) = judge(run, "damage", [run.workers()])
+    return outcome
 
 
 def test_a_worker_names_it_and_goes_on_with_all_partitions(embedded: Connection, tmp_path: Path) -> None:
-    run = Run(embedded, tmp_path / "home", None, load_s=0)
+    run = Run(embedded, tmp_path / "home", None, load_s=0, stages=("features",))
     assert write(embedded, run.topics.telemetry, 0, by_hand(GARBAGE, CODECS["zstd"], RECORDS)) == "NoError"
     with run.stack:
         run.thread.start()
@@ -125,7 +127,8 @@ def test_what_rots_on_the_disk_of_apache_kafka_costs_itself_only(
     kafka_server: KafkaServer, home: Path
 ) -> None:
     """Apache Kafka refuses to append such batches: they are made where it keeps them, while it is down."""
-    run = Run(Connection(kafka_server.bootstrap), home, kafka_server, exactly_once=True, load_s=0)
+    connection = Connection(kafka_server.bootstrap)
+    run = Run(connection, home, kafka_server, exactly_once=True, load_s=0, stages=("features",))
 
     with run.stack:
         for _ in range(2):

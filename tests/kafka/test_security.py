@@ -38,7 +38,7 @@ from streams.stage import Outgoing
 from streams.worker.grant import grants_transactions
 from streams.worker.lane import WorkerOptions
 from streams.worker.worker import create_app
-from tests.kafka.faults import fleet
+from tests.kafka.toy import fleet
 from tests.support.kafkad import PASSWORD, ROOT, USER, WORKER, KafkaServer, NotHereError
 
 pytestmark = pytest.mark.kafka

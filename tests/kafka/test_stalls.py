@@ -11,7 +11,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from streams.kafka.connection import Connection
-from tests.kafka.faults import PARTITIONS, Run, wait
+from tests.kafka.fault_run import Run
+from tests.kafka.faults import wait
+from tests.kafka.toy import PARTITIONS
 
 pytestmark = pytest.mark.kafka
 PATIENCE_S = "4"
@@ -44,26 +46,25 @@ def open_transaction(connection: Connection, topic: str) -> Iterator[None]:
 def test_who_reads_transactions_is_quiet_while_it_works_and_while_it_is_idle(
     kafka: Connection, home: Path
 ) -> None:
-    run = Run(kafka, home, None, exactly_once=True, load_s=15)
+    run = Run(kafka, home, None, exactly_once=True, load_s=15, stages=("features", "landing"))
     with run.stack:
-        run.workers("features", patience_s=PATIENCE_S)
-        landing = run.workers("landing", stage="landing", patience_s=PATIENCE_S)
+        workers = run.workers(patience_s=PATIENCE_S)
         run.thread.start()
-        run.watch(landing, 20.0)
+        run.watch([workers], 20.0)
         run.thread.join()
         with open_transaction(kafka, run.topics.features):
-            run.watch(landing, 15.0)
+            run.watch([workers], 15.0)
         assert not run.alarms
         assert "started processing" not in logs(run)
 
 
 def test_one_that_stands_still_in_a_commit_says_so(kafka: Connection, home: Path) -> None:
-    run = Run(kafka, home, None, exactly_once=True, load_s=15)
+    run = Run(kafka, home, None, exactly_once=True, load_s=15, stages=("features",))
     with run.stack:
-        supervisor = run.workers("w1", patience_s=PATIENCE_S)
-        run.plant("commit pause")
+        workers = run.workers(patience_s=PATIENCE_S)
+        run.plant("features", "commit pause")
         run.thread.start()
-        wait(lambda: any("nothing was processed" in text for text in run.alarms), supervisor, 60.0)
-        run.fault_file.unlink()
+        wait(lambda: any("nothing was processed" in text for text in run.alarms), run, [workers])
+        run.fault_file("features").unlink()
     assert f"{run.topics.telemetry}/" in run.alarms[0]
     assert "though messages wait" in run.alarms[0]

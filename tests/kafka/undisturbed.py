@@ -1,0 +1,174 @@
+"""What a run says that nothing disturbs: the stages in memory, one message at a time, without a broker.
+
+Nothing of what may fail under a fault has a part in it: no batch, commit, snapshot, log or consumer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from models.features.kernel import Windows
+from models.features.schema import FeatureSchema
+from models.registry.promotion import CHALLENGER, CHAMPION
+from models.store.feature_store import FeatureStore
+from simulators.replay.replay import replay
+from streams.kafka.topics import Topics
+from streams.records import Assignment
+from streams.stage import Incoming, Outgoing, Stage
+from streams.stages.features import FeatureStage
+from streams.stages.landing import LandingStage
+from streams.stages.risk import RiskStage
+from streams.stages.sink import SinkStage
+from streams.stores.sqlite import SqliteStore
+from streams.wire import codec
+from tests.kafka.elements import Element, Reading, Said, gathered, stored_points
+from tests.kafka.toy import FIRST, HOP_MS, PARTITIONS, RIVAL, SECOND, fleet, models, telemetry
+from tests.support.model_pools import Held
+
+Placed = tuple[int, Outgoing]
+"""A message and its partition."""
+TOPICS, SCHEMA = Topics(), FeatureSchema(fleet())
+PROMOTED = ((CHAMPION, 1, FIRST), (CHALLENGER, 2, RIVAL), (CHAMPION, 3, SECOND))
+_NONSENSE = [b"\xff" * 10, b"{}", b"", b"[1,2", b'{"asset":"a1","time":"x","values":{}}'] * 8
+
+
+def replay_to(topics: Topics, send: Callable[[int, Outgoing], None], pace: Callable[[int], None]) -> None:
+    """Send the telemetry, calling ``pace`` with the end of each half hop before it."""
+    replay(
+        telemetry().slices(),
+        fleet(),
+        partitions=PARTITIONS,
+        telemetry=topics.telemetry,
+        send=send,
+        pace=pace,
+        batch_s=HOP_MS // 2000,
+    )
+
+
+def replayed() -> list[Placed]:
+    """Return the telemetry in the order of sending."""
+    sent: list[Placed] = []
+    replay_to(TOPICS, lambda partition, message: sent.append((partition, message)), lambda _: None)
+    return sent
+
+
+def poison(topics: Topics = TOPICS) -> list[Placed]:
+    """Return messages that make no sense, for every topic that a stage reads."""
+    named = (topics.telemetry, topics.features, topics.scores, topics.alerts, topics.drift, topics.events)
+    places = itertools.product(named, range(PARTITIONS), _NONSENSE)
+    return [(partition, Outgoing(topic, b"x", value, "")) for topic, partition, value in places]
+
+
+class Undisturbed:
+    """The words of all stages; ``poisoned``: nonsense stands at the beginning of every topic."""
+
+    def __init__(self, *, poisoned: bool = False) -> None:
+        self.heads = poison() if poisoned else []
+        stages = [FeatureStage(fleet(), TOPICS, PARTITIONS) for _ in range(PARTITIONS)]
+        self.first = list(self._through(stages, TOPICS.telemetry, replayed()))
+
+    def said(self, assignments: Mapping[int, Sequence[Assignment]]) -> Said:
+        """Return every element, scored by the versions that have these assignments.
+
+        Their offsets count the windows, events and watermarks of a partition, from its head on.
+        """
+        pool = Held()
+        for version in (RIVAL, SECOND, FIRST):
+            pool.promote(version, models()[version])
+        scoring = [
+            RiskStage(fleet(), TOPICS, SCHEMA, pool, assignments.get(p, ())) for p in range(PARTITIONS)
+        ]
+        borders = {p: [one.offset for one in own] for p, own in assignments.items()}
+        second = list(self._through(scoring, TOPICS.features, self._features(), borders))
+        with tempfile.TemporaryDirectory() as folder:
+            spoken = [*self.first, *second, *self._unlanded(Path(folder))]
+            path = Path(folder) / "store.db"
+            spoken += self._stored(SqliteStore(path), spoken)
+            points = list(stored_points(path))
+        return gathered(itertools.chain(_elements(spoken), points, self._landed(), _promoted()))
+
+    def _features(self) -> list[Placed]:
+        return [(p, m) for p, m in self.first if m.topic == TOPICS.features]
+
+    def _through(
+        self,
+        stages: Sequence[Stage],
+        topic: str,
+        sent: Iterable[Placed],
+        borders: Mapping[int, Sequence[int]] | None = None,
+    ) -> Iterator[Placed]:
+        """Yield what stages, one a partition, say of a topic's messages, given one by one.
+
+        A message of windows has as many offsets as windows, and is cut at a border.
+        """
+        offsets = [0] * PARTITIONS
+        for partition, whole in [*(h for h in self.heads if h[1].topic == topic), *sent]:
+            for rows, message in cut(whole, offsets[partition], (borders or {}).get(partition, ())):
+                received = incoming(message, partition, offsets[partition])
+                offsets[partition] += rows
+                yield from ((partition, out) for out in stages[partition].process([received]))
+
+    def _stored(self, store: SqliteStore, spoken: Sequence[Placed]) -> list[Placed]:
+        """Write what the sink reads to a store; return its dead letters."""
+        letters: list[Placed] = []
+        for topic in (TOPICS.scores, TOPICS.alerts, TOPICS.drift, TOPICS.events):
+            sink = SinkStage(store, TOPICS)
+            letters += self._through([sink] * PARTITIONS, topic, [s for s in spoken if s[1].topic == topic])
+            asyncio.run(sink.flush())
+        store.close()
+        return letters
+
+    def _unlanded(self, folder: Path) -> list[Placed]:
+        """Return the dead letters of landing."""
+        stage = LandingStage(FeatureStore(folder), TOPICS, lambda _: None)
+        return list(self._through([stage] * PARTITIONS, TOPICS.features, []))
+
+    def _landed(self) -> Iterator[Element]:
+        """Yield what is to lie in the feature store: the words of the first stage."""
+        for _, key, value in _elements(self._features()):
+            if key[2] == "event":
+                yield "landing", ("events", *key[3:]), value
+            elif key[2] != "watermark":
+                yield "landing", ("windows", *key[2:]), value
+
+
+@functools.cache
+def undisturbed(*, poisoned: bool = False) -> Undisturbed:
+    """Return the words of an undisturbed run, found once."""
+    return Undisturbed(poisoned=poisoned)
+
+
+def cut(message: Outgoing, offset: int, borders: Sequence[int]) -> Iterator[tuple[int, Outgoing]]:
+    """Yield a message whose first window has an offset, cut at the borders; and how many offsets each has."""
+    if message.content_type != codec.WINDOWS:
+        yield 1, message
+        return
+    record = codec.decode_features(message.value, message.content_type, SCHEMA.fingerprint)
+    assert isinstance(record, Windows)
+    inner = [b - offset for b in sorted(borders) if 0 < b - offset < len(record)]
+    for start, end in itertools.pairwise([0, *inner, len(record)]):
+        part = codec.windows(message.topic, record, slice(start, end), SCHEMA.fingerprint)
+        yield end - start, part
+
+
+def incoming(message: Outgoing, partition: int, offset: int) -> Incoming:
+    """Return a message as a stage gets it."""
+    return Incoming(
+        message.topic, partition, offset, message.key or None, message.value or None, message.content_type
+    )
+
+
+def _elements(spoken: Iterable[Placed]) -> Iterator[Element]:
+    reading = Reading(fleet(), TOPICS)
+    for partition, message in spoken:
+        yield from reading.elements(incoming(message, partition, 0))
+
+
+def _promoted() -> Iterator[Element]:
+    for partition, (role, number, version) in itertools.product(range(PARTITIONS), PROMOTED):
+        yield "risk", ("promotions", partition, role, number), version.encode()
