@@ -41,6 +41,10 @@ class Redactor:
             longest_first = sorted(self._forms, key=len, reverse=True)
             self._known = re.compile("|".join(map(_pattern, longest_first)))
 
+    def forget(self) -> None:
+        """Know no secret any more, as at the start of a process."""
+        self._forms, self._known = set(), None
+
     def __call__(self, text: str) -> str:
         r"""Return a text without secrets.
 

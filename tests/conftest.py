@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from streams.kafka.embedded_broker import EmbeddedBroker
+from streams.redaction import redact
 from tests.support.influxd import Influx, serving
 from tests.support.small_disk import SmallDisk, mounted
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests() -> Iterator[None]:
+    """Forget what a test gave a process to hide: another may have it as a word."""
+    yield
+    redact.forget()
 
 
 @pytest.fixture(scope="session")
