@@ -68,17 +68,22 @@ def evaluate_cases(
 ) -> EventReport:
     """Match cases of ``assets`` machines with the outcomes in (start, end].
 
-    An outcome is alerted if a case of its machine announced it, the earliest such case giving the lead time.
+    An outcome is alerted if a case of its machine announced it, the earliest such case giving the lead time;
+    with an outcome its case is over, and announces no later one.
     A case opened in [start, end) that announced none is a false alarm, unless its time reaches beyond
     ``end_ms``: then nobody knows, and that time does not count as observed either.
     """
-    judged = log.outcomes.between(start_ms, end_ms)
     opened: dict[str, list[Case]] = defaultdict(list)
     for case in sorted(cases, key=lambda case: case.opened_ms):
         opened[case.asset].append(case)
-    announced, missed = [], []
-    for event in judged:
-        before = [c for c in opened[event.asset] if c.announces(event, alerting.case_ms)]
+    announced, missed, last_ms = [], [], dict[str, int]()
+    for event in log.outcomes.between(-1, end_ms):
+        since_ms = last_ms.get(event.asset, -1)
+        last_ms[event.asset] = event.time_ms
+        if event.time_ms <= start_ms:
+            continue
+        known = [c for c in opened[event.asset] if c.opened_ms >= since_ms]
+        before = [c for c in known if c.announces(event, alerting.case_ms)]
         if before:
             announced.append((event, before[0].opened_ms))
         else:

@@ -43,6 +43,13 @@ def test_the_earliest_case_gives_the_lead_and_both_are_right() -> None:
     assert (report.alerted, report.lead_days, report.false_alarms) == (1, (6.0,), ())
 
 
+def test_a_case_announces_one_shutdown_and_none_after_it() -> None:
+    report = judge([("a", 5)], [trip("a", 9), trip("a", 11)])
+    assert (report.alerted, report.missed) == (1, (trip("a", 11),))
+    again = judge([("a", 5), ("a", 10)], [trip("a", 9), trip("a", 11)])
+    assert (again.alerted, again.lead_days) == (2, (4.0, 1.0))
+
+
 def test_false_alarms_are_counted_per_year_of_observation() -> None:
     """Of the year the last week does not count: what opens in it is not settled at its end."""
     report = judge([("a", 5), ("a", 30), ("b", 40)], [], end_d=365.25 + 7)
