@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 from scipy.special import expit
 
 from benchmarks.record import record
+from models.event_time import DAY_MS
 from models.features.kernel import Windows
 from models.risk.pack import Pack, Recent, packed, write_pack
 from models.store.feature_store import KEYS, FeatureStore, Origin, StoredSchema
-from models.telemetry.labels import DAY_MS
 
 MEMBERS, PICKED = 18_000, 300
 DAYS, ASSETS, FEATURES, WANTED = 30, 100, 1000, 150

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.load import SENSORS, START_MS, seventy_sensors
 from benchmarks.record import peak_bytes, record
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from models.telemetry.samples import Float32, Samples, TimeSlice
 from simulators.dirt.dirt import Dirt, corrupt
 from simulators.recordings.archiver import Archiver

@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.load import seventy_sensors
 from benchmarks.record import record
+from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Training
 from models.fleet.inventory import NOTHING
@@ -31,7 +32,7 @@ from models.risk.hazard import RiskModel
 from models.risk.model_set import ModelSet
 from models.risk.pack import Recent
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, Labels
+from models.telemetry.labels import Labels
 from models.telemetry.window_keys import WindowKeys
 
 MACHINES, WINDOWS, FEATURES, OUTCOMES = 18_000, 500, 40, 6

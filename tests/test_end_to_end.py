@@ -22,11 +22,11 @@ from chillcast.models.learning import create_registry
 from chillcast.pipeline.pipeline import Pipeline, running
 from chillcast.pipeline.publishing import BackgroundReplay, Playing
 from chillcast.settings import Settings
+from models.event_time import DAY_MS
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, load_fleet
 from models.learning.history import History
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from simulators.recordings.recording import Recorded, read_recording
 from streams.kafka.embedded_broker import free_port

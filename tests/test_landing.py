@@ -14,10 +14,10 @@ from chillcast.pipeline.pipeline import running
 from chillcast.pipeline.publishing import BackgroundReplay, Playing
 from chillcast.pipeline.stages import feature_store
 from chillcast.settings import Settings
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet, load_fleet
 from models.store.dataset import StoredHistory, select
 from models.store.feature_store import FeatureStore
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from simulators.recordings.recording import Recorded, read_recording
 from tests.support.commands import ROOT, chillcast, printed, refused

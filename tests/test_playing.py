@@ -15,7 +15,7 @@ from chillcast.recordings.recorded import publish_recording
 from chillcast.simulation.simulating import SimulationRequest, simulate
 from chillcast.terminal.reporter import Reporter
 from models.errors import ConfigError
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from simulators.recordings.archive import Archive
 from simulators.replay.playable import Span
 from streams.kafka.cluster import Cluster, GroupStatus

@@ -16,12 +16,13 @@ from chillcast.terminal.reporter import Reporter
 from models.alerting.policy import Case
 from models.evaluation.events import EventReport, evaluate_cases
 from models.evaluation.metrics import log_loss
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.learning.history import History
 from models.learning.plan import TrainingPlan
 from models.risk.wording import sentence
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, label
+from models.telemetry.labels import label
 from models.telemetry.samples import Event, TimeSlice, utc
 from simulators.fleet.scenario import Scenario
 from simulators.fleet.simulation import Simulation

@@ -14,6 +14,7 @@ import numpy as np
 from models.alerting.policy import RiskSeries
 from models.errors import ModelError
 from models.evaluation.backtest import Backtest, BacktestResult, figures
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.learning.history import Kept
 from models.registry.bundle import load_bundle
@@ -23,7 +24,6 @@ from models.risk.model_set import ModelSet
 from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of
 from models.store.feature_store import FeatureStore, StoredFile
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS
 
 _TIMED_ROWS = 1000
 _MODEL, _RULES = "model_", "rules_"

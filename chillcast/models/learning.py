@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
+from models.event_time import DAY_MS
 from models.features.expectation_fit import FittedExpectation, fit_expectation
 from models.fleet.fleet import Fleet
 from models.learning.fitting import Fitted, fit
@@ -19,7 +20,6 @@ from models.learning.plan import TrainingPlan
 from models.registry.bundle import write_bundle
 from models.registry.mlflow_registry import Registry
 from models.registry.promotion import Promotion, whoever
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import TimeSlice
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from chillcast.settings import Settings
 from models.errors import RecordError
 from models.evaluation.comparison import Pairing, matured, pair
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from models.telemetry.window_keys import WindowKeys
 from streams.kafka.log_reader import KafkaLog

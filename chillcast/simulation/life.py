@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from models.errors import ConfigError
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Float32, Int64, TimeSlice
 from simulators.truth import FaultRecord
 

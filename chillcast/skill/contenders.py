@@ -10,11 +10,12 @@ import numpy as np
 from chillcast.skill.survey import Survey
 from models.alerting.policy import RiskSeries
 from models.evaluation.baselines import Watched, baselines
+from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.learning.training_set import Examples
 from models.risk.hazard import RiskModel, calibrate
-from models.telemetry.labels import DAY_MS, label
+from models.telemetry.labels import label
 from models.telemetry.samples import Float64, Int64
 from models.telemetry.window_keys import WindowKeys
 from simulators.truth import FaultRecord, ShutdownRecord

@@ -13,10 +13,10 @@ from chillcast.skill.contenders import Contender, foreseeable
 from chillcast.skill.survey import Survey, under_way
 from models.alerting.policy import Case, HysteresisPolicy, cases_of, learn_threshold
 from models.evaluation.events import EventReport, evaluate_cases
+from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Alerting, Fleet
 from models.risk.modes import Modes
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Float32
 
 BudgetOf = Literal["unexplained", "all"]

@@ -10,7 +10,7 @@ import tty
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from streams.records import Control
 
 HELP = "space pauses and resumes, ← → seek a day, - + halve and double the speed, m is max, q stops"

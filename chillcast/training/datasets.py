@@ -18,6 +18,7 @@ from chillcast.settings import Settings, find_file
 from chillcast.terminal.reporter import Reporter
 from chillcast.training.truth import keep_truth
 from models.errors import ConfigError, ModelError
+from models.event_time import DAY_MS
 from models.features.expectation import Expectation, Fold
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import Inventory, read_inventory
@@ -26,7 +27,6 @@ from models.registry.manifest import champion, load_expectation
 from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select, verify
 from models.store.feature_store import FeatureStore, Origin, stored_schema
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import TimeSlice, utc
 from simulators.fleet.scenario import load_scenario
 from simulators.fleet.simulation import Simulation

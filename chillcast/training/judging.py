@@ -12,6 +12,7 @@ from models.alerting.policy import RiskSeries
 from models.evaluation.backtest import Backtest, BacktestResult
 from models.evaluation.baselines import Watched, baselines, day_columns, newest_columns, while_running
 from models.evaluation.cause_accuracy import Hints, Naming, judge_naming
+from models.event_time import DAY_MS
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.learning.fitting import Fitted
@@ -22,7 +23,7 @@ from models.risk.causes import temperature_scaled
 from models.store.dataset import Dataset, StoredHistory
 from models.store.feature_store import FeatureStore
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, is_down, time_to_next, within
+from models.telemetry.labels import is_down, time_to_next, within
 from models.telemetry.samples import Event
 
 

@@ -12,10 +12,11 @@ import numpy as np
 from models.alerting.policy import Case, RiskSeries, Settled, cases_of, create_policy, learn_threshold
 from models.evaluation.events import EventReport, evaluate_cases, flagged
 from models.evaluation.metrics import average_precision, brier, log_loss, roc_auc
+from models.event_time import DAY_MS
 from models.fleet.fleet import Alerting
 from models.fleet.inventory import FLEET
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, Bools, label
+from models.telemetry.labels import Bools, label
 from models.telemetry.samples import Event, Float64
 
 WEEK_MS = 7 * DAY_MS

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.evaluation.metrics import roc_auc
+from models.event_time import DAY_MS
 from models.features.channels import levels
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.telemetry.event_log import OUTCOME, EventLog
-from models.telemetry.labels import DAY_MS, Bools
+from models.telemetry.labels import Bools
 from models.telemetry.samples import Float32, Float64
 from models.telemetry.window_keys import WindowKeys
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from models.event_time import DAY_MS
 from models.risk.causes import cross_entropy, numbers_of
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Float64, Int64
 from models.telemetry.window_keys import WindowKeys
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from models.alerting.policy import Case, RiskSeries, Settled, false_cases, highest, unexplained
 from models.evaluation.metrics import average_precision, roc_auc
+from models.event_time import DAY_MS
 from models.fleet.fleet import Alerting
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, label
+from models.telemetry.labels import label
 from models.telemetry.samples import Event
 
 

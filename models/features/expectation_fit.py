@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.errors import ModelError
+from models.event_time import DAY_MS
 from models.features.channels import residual_points
 from models.features.expectation import AppliedExpectation, Expectation, Fold, Surface, is_running
 from models.fleet.fleet import Expected, Fleet
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Float32, Float64, Int32, Int64, Samples, TimeSlice, limits
 
 _RIDGE = 1e-6

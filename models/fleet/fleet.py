@@ -15,6 +15,7 @@ import msgspec
 from pydantic import AfterValidator, Field
 
 from models.errors import ConfigError
+from models.event_time import DAY_MS
 from models.fleet.config import expects, means, read_table, refuse, table
 from models.fleet.consistency import contradictions
 from models.fleet.kinds import (
@@ -254,7 +255,7 @@ class Alerting:
     @property
     def case_ms(self) -> float:
         """How long a case stands."""
-        return (self.case_d or self.horizon_d) * 86_400_000
+        return (self.case_d or self.horizon_d) * DAY_MS
 
 
 @table

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 
+from models.event_time import DAY_MS
 from models.fleet.recording import Written
 from models.fleet.zones import zone_of
-from models.intake.times import DAY_MS, Bools, Int64
+from models.intake.times import Bools, Int64
 
 _LONG_MS = 1_800_000  # at so long a period an hour may hold one sample: then the same time again is the later
 

@@ -13,13 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.event_time import DAY_MS
 from models.fleet.recording import EXCEL, ISO, UNIX, Written
 
 Int64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-LATEST_MS = 7_258_118_400_000  # the year 2200
-DAY_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXCEL_EPOCH_D = 25_569  # 1970-01-01 as Excel counts days
 _MILLISECOND = timedelta(milliseconds=1)

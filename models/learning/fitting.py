@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.errors import ModelError
+from models.event_time import DAY_MS
 from models.features.expectation import Expectation
 from models.features.kernel import Windows
 from models.fleet.fleet import Training
@@ -20,7 +21,7 @@ from models.learning.training_set import Examples, inner_split
 from models.risk.hazard import RiskModel
 from models.risk.model_set import ModelSet
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, Bools, is_down
+from models.telemetry.labels import Bools, is_down
 from models.telemetry.samples import Int64
 from models.telemetry.window_keys import WindowKeys
 

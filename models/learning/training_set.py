@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.errors import ModelError
+from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, Training
 from models.risk.causes import CauseModel, classes, train_causes
 from models.risk.hazard import RiskModel, train
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, HazardRows, Labels, hazard_rows
+from models.telemetry.labels import HazardRows, Labels, hazard_rows
 from models.telemetry.samples import Float32, Int64
 from models.telemetry.window_keys import WindowKeys
 

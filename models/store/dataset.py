@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.errors import ModelError
+from models.event_time import DAY_MS
 from models.features.expectation import identity_of
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory
 from models.store.feature_store import FeatureStore, StoredFile, file_sha256
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Int32, Int64, utc
 from models.telemetry.window_keys import WindowKeys
 

@@ -24,12 +24,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.errors import ModelError
+from models.event_time import DAY_MS
 from models.features.expectation import Expectation, parse_expectation, to_json
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.inventory import NOTHING, Inventory
 from models.fleet.inventory import to_json as inventory_json
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Float32, Int32, Int64, utc
 
 KEYS = ("asset", "end_ms", "revision")

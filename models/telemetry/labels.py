@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.event_time import DAY_MS
 from models.telemetry.event_log import OUTCOME, RESTART, EventLog
 from models.telemetry.samples import Int32, Int64
 from models.telemetry.window_keys import WindowKeys
 
-DAY_MS = 86_400_000
-YEAR_MS = 365.25 * DAY_MS
 _NEVER = np.iinfo(np.int64).max
 
 Bools = npt.NDArray[np.bool_]

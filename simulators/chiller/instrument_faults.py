@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from models.telemetry.samples import Float32, Float64
 from simulators.clock import YEAR_D, Clock
 from simulators.truth import Truth

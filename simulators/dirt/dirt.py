@@ -16,10 +16,10 @@ import numpy as np
 from pydantic import Field
 
 from models.errors import MissingKeyError
+from models.event_time import DAY_MS, YEAR_MS
 from models.features.quality import UNITS
 from models.fleet.config import means, read_table, read_toml, table
 from models.fleet.fleet import Fleet
-from models.telemetry.labels import DAY_MS, YEAR_MS
 from models.telemetry.samples import Float32, Int64, Samples, TimeSlice, join
 from simulators.chance import Bursts, Lines, covering, crossed, hits, lines_of, overwrite, uniform
 

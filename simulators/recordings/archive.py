@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.errors import RecordingError
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Int32, Int64, Samples, TimeSlice, join
 from simulators.recordings.digest import Digest
 

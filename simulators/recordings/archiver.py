@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.errors import ConfigError
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Float32, Int64, Samples, TimeSlice
 from simulators.recordings.archive import FORMAT, MANIFEST, Archive, RecordingManifest, date_of
 

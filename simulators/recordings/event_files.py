@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import Inventory, of_columns
 from models.fleet.recording import Column, EventFile, InventoryFile
@@ -19,7 +20,7 @@ from simulators.recordings.sources import beside
 from simulators.recordings.tables import as_text, read_table
 from simulators.recordings.text_table import Chunk, Heading
 
-_UNITS_MS = {"s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+_UNITS_MS = {"s": 1000, "min": 60_000, "h": 3_600_000, "d": DAY_MS}
 
 
 def read_event_file(path: Path, table: EventFile, fleet: Fleet, rejects: Rejects) -> list[Event]:

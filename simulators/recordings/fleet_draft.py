@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import RecordingError
+from models.event_time import DAY_MS
 from simulators.recordings.guesses import (
     SensorGuess,
     TimeGuess,
@@ -243,7 +244,7 @@ class _Draft:
 def _step_s(time: TimeGuess) -> float:
     """Return how far most rows are apart; a day, if all are of one midnight."""
     steps = np.diff(np.unique(np.array(time.time_ms)))
-    days = all(time_ms % 86_400_000 == 0 for time_ms in time.time_ms)
+    days = all(time_ms % DAY_MS == 0 for time_ms in time.time_ms)
     return float(np.median(steps)) / 1000 if len(steps) else 86400.0 if days else 60.0
 
 

@@ -13,12 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.errors import RecordingError
+from models.event_time import DAY_MS, LATEST_MS
 from models.fleet.fleet import Fleet
 from models.fleet.recording import EventFile, Recording, TextTable
 from models.intake.local_clock import LocalClock
 from models.intake.numbers import NumberReader
 from models.intake.readings import Rows, spread
-from models.intake.times import DAY_MS, LATEST_MS, Int64, Times, native_times, parse_times, why_not
+from models.intake.times import Int64, Times, native_times, parse_times, why_not
 from models.telemetry.samples import utc
 from simulators.recordings.rejects import Rejects, shortened
 from simulators.recordings.sources import Source

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from models.errors import RecordError
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Int64, Samples, TimeSlice, join
 from simulators.recordings.archive import RecordingManifest
 from simulators.recordings.archiver import Archiver

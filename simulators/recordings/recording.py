@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import ConfigError, RecordingError
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory, of_columns
 from models.fleet.recording import Recording
 from models.intake.readings import Rows, held, joined, merged
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Samples, TimeSlice, utc
 from simulators.recordings.event_files import read_event_file, read_inventory_file
 from simulators.recordings.event_rules import RuleLog

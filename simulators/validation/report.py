@@ -8,8 +8,8 @@ from statistics import median
 
 import numpy as np
 
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Float32
 from simulators.chiller.machines import MODELS, RATED_ENTERING_C, RATED_LEAVING_C, rated
 from simulators.chiller.physics import steady

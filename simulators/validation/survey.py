@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Float32, Int64, TimeSlice
 from simulators.clock import YEAR_D
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from models.alerting.policy import Case
 from models.evaluation.events import EventReport, evaluate_cases
+from models.event_time import DAY_MS
 from models.fleet.fleet import Alerting
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, Bools
+from models.telemetry.labels import Bools
 from models.telemetry.samples import Float32
 from simulators.validation.survey import Survey
 

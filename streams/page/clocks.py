@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 
 AHEAD_MS = 3_600_000
 """How far a clock may be ahead of ours: an hour, as one that missed the change to winter time."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import FLEET
 from models.risk.wording import NO_READING
-from models.telemetry.labels import DAY_MS
 from streams.page.clocks import FleetTime, fleet_time, is_live
 from streams.stores.store import Reader, Row
 

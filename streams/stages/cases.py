@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from models.alerting import policy
 from models.alerting.policy import Decision, create_policy
+from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.risk.explain import Explainer
 from models.risk.explanation import Explanation
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Float32, Float64
 from streams.champions.model_pool import Candidate
 from streams.records import Alert

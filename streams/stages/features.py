@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from models.errors import RecordError, StateError
+from models.event_time import DAY_MS
 from models.features.expectation import Expectation
 from models.features.kernel import Kernel, KernelCounts, Windows
 from models.features.quality import QualityMonitor, QualitySignal
@@ -15,7 +16,6 @@ from models.features.snapshot import Head, Kept, Loader, Panes, head_of, kept_of
 from models.features.state import NEVER
 from models.features.watermark import FleetWatermark
 from models.fleet.fleet import Fleet
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Int64, Samples
 from streams.kafka.topics import Topics, partition_of
 from streams.records import Drift, Watermark

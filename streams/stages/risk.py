@@ -18,12 +18,12 @@ from models.adaptation.drift import DriftSignal
 from models.adaptation.score_adaptation import ScoreAdaptation
 from models.alerting import policy
 from models.errors import RecordError, StateError
+from models.event_time import DAY_MS
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.risk.calibration import log_odds
 from models.telemetry.event_log import OUTCOME
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from streams.champions.model_pool import ModelPool
 from streams.kafka.topics import Topics

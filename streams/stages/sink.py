@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from models.errors import RecordError, UnavailableError
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
 from streams.records import Alert, Drift, Scores, Watermark

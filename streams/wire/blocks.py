@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from models.errors import RecordError
+from models.event_time import LATEST_MS
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Float32, Int32, Int64, Samples
 from streams.wire import validation as checks
@@ -106,7 +107,7 @@ def _times(block: Block) -> Int64:
         return checks.times_in_range(time_ms, "time_ms")
     if block.start_ms is None or block.step_ms is None:
         raise RecordError("time_ms is left out: expected it, or start_ms and step_ms")
-    if abs(block.step_ms) >= checks.LATEST_MS:
+    if abs(block.step_ms) >= LATEST_MS:
         raise RecordError(f"step_ms {block.step_ms}: expected milliseconds between two rows")
     checks.time_in_range(block.start_ms, "start_ms")
     checks.time_in_range(block.start_ms + block.step_ms * (block.rows - 1), "start_ms + step_ms × (rows − 1)")

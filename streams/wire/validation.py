@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import RecordError
+from models.event_time import LATEST_MS
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Int32, Int64
 
 MAX_BYTES = 4 * 1024 * 1024
 CUT_BYTES = 768 * 1024  # what senders of ours cut to: a broker takes a megabyte by default
-LATEST_MS = 7_258_118_400_000  # the year 2200
 MAX_NAME = 128
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 from chillcast.pipeline.publishing import Playing, publish
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from streams.kafka.cluster import connected
 from streams.kafka.connection import Connection
 from streams.kafka.topics import Topics

@@ -15,8 +15,8 @@ from chillcast.recordings.recorded import publish_recording
 from chillcast.settings import Settings
 from chillcast.simulation.simulating import SimulationRequest, simulate
 from chillcast.terminal.reporter import Reporter
+from models.event_time import DAY_MS
 from models.fleet.fleet import load_fleet
-from models.telemetry.labels import DAY_MS
 from simulators.fleet.scenario import load_scenario
 from simulators.recordings.archive import Archive
 from streams.kafka.connection import Connection

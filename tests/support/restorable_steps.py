@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from models.event_time import DAY_MS
 from models.fleet.fleet import Alerting, Fleet
 from models.registry.promotion import CHALLENGER, CHAMPION, Role
 from models.risk.hazard import RiskModel
-from models.telemetry.labels import DAY_MS
 from streams.records import Sample
 from streams.stage import Incoming
 from streams.wire import codec

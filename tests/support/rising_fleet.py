@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from models.event_time import DAY_MS
 from models.fleet.fleet import Alerting, Fleet, Sampling, Training
 from models.learning.fitting import Fitted, fit
 from models.learning.history import History
 from models.learning.plan import TrainingPlan
 from models.registry.bundle import write_bundle
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Samples, TimeSlice
 from tests.support.toy_fleet import fleet_of
 

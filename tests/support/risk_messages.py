@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from models.event_time import DAY_MS
 from models.features.kernel import Windows
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Float32
 from streams.kafka.topics import Topics
 from streams.records import Alert, Scores, Watermark

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.errors import UnavailableError
+from models.event_time import DAY_MS
 from models.risk.explanation import Reason
-from models.telemetry.labels import DAY_MS
 from streams.kafka.topics import Topics
 from streams.records import Alert, Scores
 from streams.stage import Incoming, Outgoing

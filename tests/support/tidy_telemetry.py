@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Samples, TimeSlice
 from simulators.dirt.dirt import Dirt
 from tests.support.toy_fleet import MINUTE, fleet_of

@@ -15,11 +15,11 @@ import pytest
 from chillcast.models.modelling import Models
 from chillcast.settings import Settings
 from models.errors import ModelError
+from models.event_time import DAY_MS
 from models.fleet.config import table_json
 from models.registry.bundle import write_bundle
 from models.registry.promotion import CHALLENGER, CHAMPION, Promotion
 from models.risk.hazard import RiskModel
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from streams.kafka.connection import Connection
 from streams.kafka.publisher import Publisher

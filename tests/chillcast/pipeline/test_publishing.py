@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from chillcast.pipeline.publishing import BackgroundReplay, Playing, ahead_of
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from models.telemetry.samples import TimeSlice
 from streams.kafka.connection import Connection
 from streams.kafka.topics import Topics

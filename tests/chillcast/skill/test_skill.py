@@ -14,9 +14,9 @@ from chillcast.skill.skill_config import SkillFleet, load_skill_config
 from chillcast.skill.survey import Survey, join, survey
 from models.alerting.policy import Case
 from models.errors import ConfigError
+from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, load_fleet
-from models.telemetry.labels import DAY_MS
 from simulators.truth import FaultRecord
 
 SKILL = Path("fleets/skill/portfolio.toml")

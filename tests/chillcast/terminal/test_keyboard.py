@@ -11,7 +11,7 @@ from typing import TextIO
 import pytest
 
 from chillcast.terminal.keyboard import Keyboard
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from streams.records import Control
 
 

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from chillcast.terminal.reporter import Meter, Reporter
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from tests.support.tidy_telemetry import clean
 
 

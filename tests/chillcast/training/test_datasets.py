@@ -8,9 +8,9 @@ import pytest
 
 from chillcast.training.datasets import parse_date, prune
 from models.errors import ConfigError
+from models.event_time import DAY_MS
 from models.store.dataset import Catalogue, select
 from models.store.feature_store import FeatureStore, Origin
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from tests.support.stored_windows import SCHEMA, windows
 

@@ -25,9 +25,9 @@ from chillcast.training.training_config import Data, Split, TrainingConfig
 from chillcast.training.truth import ceiling_of, keep_truth, read_truth
 from models.errors import ModelError, UnavailableError
 from models.evaluation.backtest import figures
+from models.event_time import DAY_MS
 from models.fleet.fleet import load_fleet
 from models.registry.manifest import read_manifest
-from models.telemetry.labels import DAY_MS
 from simulators.truth import ShutdownRecord
 from tests.support.drives import drives
 from tests.support.registries import put_registry

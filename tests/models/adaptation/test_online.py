@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from models.adaptation.online import OnlineRisk, Pending
 from models.evaluation.metrics import log_loss
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 
 
 def follow(shift: float, n: int = 12_000) -> tuple[float, float]:

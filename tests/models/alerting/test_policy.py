@@ -20,9 +20,9 @@ from models.alerting.policy import (
     learn_threshold,
     unexplained,
 )
+from models.event_time import DAY_MS
 from models.fleet.fleet import Alerting
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 
 HOUR_MS, WEEK_MS = 3_600_000, 7 * DAY_MS

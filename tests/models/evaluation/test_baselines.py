@@ -15,10 +15,10 @@ from models.evaluation.baselines import (
     rules,
     while_running,
 )
+from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Rule, Running, Training, load_fleet
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from tests.support.toy_fleet import fleet_of
 

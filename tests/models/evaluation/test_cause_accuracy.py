@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.evaluation.cause_accuracy import Hints, judge_naming, naming_figures
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from models.telemetry.samples import Event
 
 CODES = ("ice", "oil", "other")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from models.evaluation.comparison import matured, pair
+from models.event_time import DAY_MS
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Float64, Int64
 from models.telemetry.window_keys import WindowKeys
 

@@ -5,9 +5,9 @@ import pytest
 
 from models.alerting.policy import Case, RiskSeries
 from models.evaluation.events import BudgetReport, EventReport, evaluate_budget, evaluate_cases
+from models.event_time import DAY_MS
 from models.fleet.fleet import Alerting
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 
 

@@ -10,12 +10,13 @@ import pytest
 from models.alerting.policy import HysteresisPolicy, RiskSeries, Settled, cases_of, false_cases
 from models.errors import ModelError
 from models.evaluation.metrics import roc_auc
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.learning.fitting import Fitted, fit
 from models.learning.history import History, Kept
 from models.registry.bundle import load_bundle
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, Labels, label
+from models.telemetry.labels import Labels, label
 from models.telemetry.samples import Event, TimeSlice
 from tests.support.rising_fleet import (
     ASSETS,

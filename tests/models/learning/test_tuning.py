@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet, Training
 from models.learning.fitting import Fitted
 from models.learning.training_set import Examples
 from models.learning.tuning import tune
-from models.telemetry.labels import DAY_MS
 from tests.support.rising_fleet import EVENTS, UNTIL, fitted, fleet, slices
 
 _RANGES = {

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError
+from models.event_time import DAY_MS
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
@@ -15,7 +16,6 @@ from models.learning.fitting import fit
 from models.learning.history import History
 from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select, verify
 from models.store.feature_store import FeatureStore, Origin, stored_schema
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from tests.support.rising_fleet import DAYS, EVENTS, fitted, fleet, ignore, plan, slices, written
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from models.errors import ModelError
+from models.event_time import DAY_MS
 from models.store.feature_store import FeatureStore, Origin
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from tests.support.stored_windows import HOUR_MS, SCHEMA, windows
 

@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.event_time import DAY_MS
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import DAY_MS, Labels, hazard_rows, is_down, label
+from models.telemetry.labels import Labels, hazard_rows, is_down, label
 from models.telemetry.samples import Event
 from models.telemetry.window_keys import WindowKeys
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import ConfigError
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from models.telemetry.samples import Float32, Int64, TimeSlice
 from simulators.dirt.dirt import Dirt, corrupt, load_dirt
 from tests.support.tidy_telemetry import ALL, DAYS, FLEET, NAMES, PERIODS, SHARES, S, clean

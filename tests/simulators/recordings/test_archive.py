@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.errors import ConfigError, RecordingError
+from models.event_time import DAY_MS
 from models.fleet.inventory import Inventory
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, TimeSlice
 from simulators.dirt.dirt import corrupt
 from simulators.recordings import archive

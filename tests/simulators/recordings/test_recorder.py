@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from models.telemetry.samples import Event
 from simulators.dirt.dirt import corrupt
 from simulators.recordings import recorder

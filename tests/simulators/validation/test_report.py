@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.event_time import DAY_MS
 from models.fleet.fleet import load_fleet
-from models.telemetry.labels import DAY_MS
 from simulators.chiller.machines import MODELS
 from simulators.truth import FaultRecord, ShutdownRecord
 from simulators.validation import report

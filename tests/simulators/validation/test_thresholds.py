@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from models.telemetry.samples import Event, Float32
 from simulators.validation.survey import Survey
 from simulators.validation.thresholds import judge, ranked

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from streams.page.clocks import AHEAD_MS, fleet_time
 
 HOUR_MS = 3_600_000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.telemetry.labels import DAY_MS
+from models.event_time import DAY_MS
 from models.telemetry.samples import Event
 from streams.page.views import Overview, open_cases, read_machine, read_overview
 from streams.stages.sink import event_point

@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.event_time import DAY_MS
 from models.features.kernel import Windows
 from models.fleet.fleet import Fleet
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event, Samples
 from streams.kafka.topics import Topics, partition_of
 from streams.records import DeadLetter, Drift, Sample, Watermark

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.event_time import DAY_MS
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Alerting
 from models.registry.promotion import CHALLENGER
-from models.telemetry.labels import DAY_MS
 from streams.records import DeadLetter, Drift, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stages.risk import RiskStage

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.event_time import DAY_MS
 from models.risk.explanation import Reason
-from models.telemetry.labels import DAY_MS
 from models.telemetry.samples import Event
 from streams.records import DeadLetter, Drift, Watermark
 from streams.stage import Incoming, Remembering

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from models.errors import RecordError
+from models.event_time import LATEST_MS
 from models.fleet.fleet import load_fleet
 from models.telemetry.samples import Samples
 from streams.wire import blocks
-from streams.wire.validation import LATEST_MS
 
 FLEET = load_fleet(Path(__file__).parents[3] / "fleets" / "chiller.toml")
 SENSORS = len(FLEET.sensors)
