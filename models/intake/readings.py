@@ -71,11 +71,11 @@ def merged(rows: Rows, period_ms: int = 1) -> Merged:
     order = np.lexsort((rows.time_ms, rows.asset))
     rows = rows.take(order)
     slot = rows.time_ms // period_ms
-    begins = _begins(rows.asset, slot)
-    starts = np.flatnonzero(begins)
+    new = begins(rows.asset, slot)
+    starts = np.flatnonzero(new)
     if len(starts) == len(rows):
         return Merged(rows, 0, 0)
-    again = np.flatnonzero(~begins)
+    again = np.flatnonzero(~new)
     touched = np.unique(np.searchsorted(starts, again, side="right") - 1)
     ends = np.append(starts[1:], len(rows))
     last = rows.take(ends - 1)
@@ -91,7 +91,7 @@ def _merge_into(out: Values, places: Int64, rows: Rows, first: Int64) -> tuple[i
     Return how many rows repeated a sensor at the same time, and how many readings gave way otherwise.
     """
     number = np.arange(len(rows))
-    same_time = ~_begins(rows.asset, rows.time_ms)
+    same_time = ~begins(rows.asset, rows.time_ms)
     instant = np.cumsum(~same_time)
     repeats, replaced = np.zeros(len(rows), bool), 0
     for sensor in range(out.shape[1]):
@@ -107,11 +107,11 @@ def _merge_into(out: Values, places: Int64, rows: Rows, first: Int64) -> tuple[i
     return int(repeats.sum()), replaced
 
 
-def _begins(asset: Int32, step: Int64) -> npt.NDArray[np.bool_]:
+def begins(asset: Int32, step: Int64) -> npt.NDArray[np.bool_]:
     """Return (n,) whether a row begins a group of equal machine and step."""
-    begins = np.ones(len(asset), bool)
-    begins[1:] = (np.diff(asset) != 0) | (np.diff(step) != 0)
-    return begins
+    new = np.ones(len(asset), bool)
+    new[1:] = (np.diff(asset) != 0) | (np.diff(step) != 0)
+    return new
 
 
 def held(rows: Rows, hold_ms: Int64, period_ms: int) -> Rows:
@@ -125,7 +125,7 @@ def held(rows: Rows, hold_ms: Int64, period_ms: int) -> Rows:
         return rows
     rows = _with_gaps(rows, int(hold_ms.max()), period_ms)
     number = np.arange(len(rows))
-    first = np.maximum.accumulate(np.where(_begins(rows.asset, np.zeros_like(rows.time_ms)), number, 0))
+    first = np.maximum.accumulate(np.where(begins(rows.asset, np.zeros_like(rows.time_ms)), number, 0))
     values = rows.values.copy()
     for sensor in sensors.tolist():
         known = ~np.isnan(rows.values[:, sensor])

@@ -51,6 +51,12 @@ class Samples:
         """Return the given rows, the table of asset names unchanged."""
         return Samples(self.assets, self.asset[rows], self.time_ms[rows], self.values[rows])
 
+    def narrowed(self, rows: Int64 | npt.NDArray[np.bool_]) -> Samples:
+        """Return the given rows, and the names of their machines alone."""
+        used, asset = np.unique(self.asset[rows], return_inverse=True)
+        names = tuple(self.assets[i] for i in used.tolist())
+        return Samples(names, asset.astype(np.int32), self.time_ms[rows], self.values[rows])
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Event:

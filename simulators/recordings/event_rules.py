@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.fleet.recording import EventRule
+from models.intake.readings import begins
 from models.telemetry.samples import Event, Int32, Int64
 from simulators.recordings.layout import Block
 from simulators.recordings.rejects import shortened
@@ -42,9 +43,7 @@ def is_meant(text: str, equals: bool | int | float | str) -> bool:
 
 def begins_of_runs(asset: Int32, state: Int64) -> Int64:
     """Return the rows (in the order of machine and time) with which a machine's state begins or changes."""
-    new = np.ones(len(asset), bool)
-    new[1:] = (np.diff(asset) != 0) | (np.diff(state) != 0)
-    return np.flatnonzero(new)
+    return np.flatnonzero(begins(asset, state))
 
 
 class RuleLog:

@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Event, Int64, Samples
+from models.telemetry.samples import Event, Samples
 from streams.kafka.topics import Topics, partition_of
 from streams.stage import Incoming, Outgoing
 from streams.wire import codec
@@ -58,7 +58,7 @@ class RekeyStage:
         for partition in np.unique(home).tolist():
             rows = np.flatnonzero(home[samples.asset] == partition)
             for start in range(0, len(rows), self._rows):
-                part = _narrowed(samples, rows[start : start + self._rows])
+                part = samples.narrowed(rows[start : start + self._rows])
                 out = codec.block(self.topics.telemetry, part, self.fleet.schema)
                 yield self._home(out, part.assets[0])
 
@@ -82,10 +82,3 @@ def _joined(parts: Sequence[Samples]) -> Samples:
         np.concatenate([part.time_ms for part in parts]),
         np.concatenate([part.values for part in parts]),
     )
-
-
-def _narrowed(samples: Samples, rows: Int64) -> Samples:
-    """Return the given rows, and the names of their machines alone."""
-    used, asset = np.unique(samples.asset[rows], return_inverse=True)
-    names = tuple(samples.assets[i] for i in used.tolist())
-    return Samples(names, asset.astype(np.int32), samples.time_ms[rows], samples.values[rows])

@@ -70,12 +70,8 @@ class SampleBatch:
 
     def keep(self, kept: npt.NDArray[np.bool_], problems: Problems) -> SampleBatch:
         """Return the batch with the rows that are ``kept`` (n,), and other problems."""
-        ends = np.concatenate([[0], np.cumsum(kept)])
-        used, asset = np.unique(self.samples.asset[kept], return_inverse=True)
-        present = {self.samples.assets[i]: None for i in used.tolist()}
-        time_ms, values = self.samples.time_ms[kept], self.samples.values[kept]
-        samples = Samples(tuple(present), asset.astype(np.int32), time_ms, values)
-        first = ends[self.first]
+        samples = self.samples.narrowed(kept)
+        present, first = set(samples.assets), np.concatenate([[0], np.cumsum(kept)])[self.first]
         names = [
             tuple(name for name in some if name in present) if rows else ()
             for some, rows in zip(self.names, np.diff(first).tolist(), strict=True)
