@@ -18,6 +18,15 @@ class FaultRecord:
     end_ms: int | None = None
     ended_by: str = ""
 
+    @property
+    def is_of_instrument(self) -> bool:
+        """Whether it is a sensor that fails, and nothing of the machine."""
+        return self.kind.startswith("sensor_")
+
+    def is_under_way(self, time_ms: int) -> bool:
+        """Return whether it had begun at a time, and was not mended."""
+        return self.begin_ms <= time_ms and (self.end_ms is None or time_ms < self.end_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class ShutdownRecord:

@@ -71,7 +71,7 @@ class DemoResult:
     def false_alarms_with_a_fault(self) -> int:
         """Return how many false alarms fell on a machine that had a fault, mended or not yet tripping."""
         return sum(
-            any(f.asset == asset and f.begin_ms <= ms < (f.end_ms or ms + 1) for f in self.faults)
+            any(f.asset == asset and f.is_under_way(ms) for f in self.faults)
             for asset, ms in self.report.false_alarms
         )
 

@@ -15,9 +15,10 @@ from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.learning.training_set import Examples
 from models.risk.hazard import RiskModel, calibrate
+from models.telemetry.event_log import EventLog
 from models.telemetry.labels import label
 from models.telemetry.samples import Float64, Int64
-from models.telemetry.window_keys import WindowKeys
+from models.telemetry.window_keys import WindowKeys, join_keys
 from simulators.truth import FaultRecord, ShutdownRecord
 
 _AGES_D = (0.0, 3.0, 7.0, 14.0, 28.0, 56.0, 112.0)
@@ -76,8 +77,8 @@ def _fit(examples: Examples, rows: Int64, fleet: Fleet, seed: int) -> RiskModel:
 
 def rivals(fleet: Fleet, develop: Survey, judge: Survey, seed: int) -> list[Contender]:
     """Return every baseline; what they learn, they learn on the first."""
-    both = _both(develop.keys, judge.keys)
-    log = type(develop.log)((*develop.log, *judge.log))
+    both = join_keys([develop.keys, judge.keys])
+    log = EventLog((*develop.log, *judge.log))
     taught = np.arange(len(both)) < len(develop.keys)
     watched = Watched(
         *both.columns,
@@ -91,11 +92,6 @@ def rivals(fleet: Fleet, develop: Survey, judge: Survey, seed: int) -> list[Cont
         Contender(b.name, b.text, _series(develop, b.score[:cut]), _series(judge, b.score[cut:]))
         for b in baselines(fleet, watched, log, seed)
     ]
-
-
-def _both(one: WindowKeys, other: WindowKeys) -> WindowKeys:
-    asset = np.concatenate([one.asset, other.asset + len(one.assets)]).astype(np.int32)
-    return WindowKeys((*one.assets, *other.assets), asset, np.concatenate([one.end_ms, other.end_ms]))
 
 
 def oracle(fleet: Fleet, develop: Survey, judge: Survey) -> Contender:
@@ -139,7 +135,7 @@ def _spans(keys: WindowKeys, faults: Sequence[FaultRecord]) -> list[tuple[Int64,
     first = np.searchsorted(keys.asset[order], np.arange(len(keys.assets) + 1))
     found = []
     for fault in faults:
-        if fault.kind.startswith("sensor_"):
+        if fault.is_of_instrument:
             continue
         own = order[first[number[fault.asset]] : first[number[fault.asset] + 1]]
         until_ms = fault.end_ms if fault.end_ms is not None else int(keys.end_ms.max()) + 1

@@ -13,6 +13,7 @@ from chillcast.skill.contenders import Contender, foreseeable
 from chillcast.skill.survey import Survey, under_way
 from models.alerting.policy import Case, HysteresisPolicy, cases_of, learn_threshold
 from models.evaluation.events import EventReport, evaluate_cases
+from models.evaluation.metrics import share
 from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Alerting, Fleet
@@ -96,11 +97,11 @@ def _row(name: str, alerting: Alerting, report: EventReport, judge: Survey) -> S
         policy=name,
         budget=alerting.false_alarms_per_asset_year,
         budget_of=alerting.budget_of,
-        recall=_share(report.alerted, report.shutdowns),
-        recall_foreseeable=_share(len(announced), total),
+        recall=share(report.alerted, report.shutdowns),
+        recall_foreseeable=share(len(announced), total),
         recall_low=low,
         recall_high=high,
-        share_3d=_share(early, total),
+        share_3d=share(early, total),
         lead_days_median=report.lead_days_median,
         false_alarms=report.false_alarms_per_asset_year,
         unexplained_alarms=report.unexplained_per_asset_year,
@@ -142,7 +143,7 @@ def mode_shares(
         if suspicion is not None and suspicion.is_clear:
             named += 1
             right += bool(there.intersection(modes.get(suspicion.advice.fault, ())))
-    return _share(right, named), _share(named, counted)
+    return share(right, named), share(named, counted)
 
 
 def _places(judge: Survey) -> dict[tuple[str, int], int]:
@@ -159,7 +160,3 @@ def _vector(judge: Survey, row: int, features: int) -> Float32:
 
 def _key(event: Event) -> tuple[str, int]:
     return event.asset, event.time_ms
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None

@@ -14,7 +14,7 @@ from models.learning.history import History
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import is_down
 from models.telemetry.samples import Float32, Int64
-from models.telemetry.window_keys import WindowKeys
+from models.telemetry.window_keys import WindowKeys, join_keys
 from simulators.fleet.scenario import Scenario
 from simulators.fleet.simulation import Simulation
 from simulators.truth import FaultRecord, ShutdownRecord
@@ -42,21 +42,6 @@ class Survey:
     def span_ms(self) -> tuple[int, int]:
         """The ends of the first and the last window."""
         return int(self.keys.end_ms.min()), int(self.keys.end_ms.max())
-
-    def only(self, chosen: Callable[[str], bool]) -> Survey:
-        """Return the windows, events and faults of some machines."""
-        wanted = np.array([chosen(name) for name in self.keys.assets])
-        rows = np.flatnonzero(wanted[self.keys.asset])
-        return replace(
-            self,
-            keys=self.keys.take(rows),
-            features=self.features[rows],
-            daily=self.daily[rows],
-            newest=self.newest[rows],
-            log=EventLog(e for e in self.log if chosen(e.asset)),
-            shutdowns=tuple(s for s in self.shutdowns if chosen(s.asset)),
-            faults=tuple(f for f in self.faults if chosen(f.asset)),
-        )
 
 
 def survey(
@@ -111,14 +96,7 @@ def _look(
 
 def join(surveys: Sequence[Survey]) -> Survey:
     """Return several fleets as one."""
-    names = [name for one in surveys for name in one.keys.assets]
-    before = np.cumsum([0, *(len(one.keys.assets) for one in surveys)])
-    asset = [one.keys.asset + at for one, at in zip(surveys, before, strict=False)]
-    keys = WindowKeys(
-        tuple(names),
-        np.concatenate(asset).astype(np.int32),
-        np.concatenate([one.keys.end_ms for one in surveys]),
-    )
+    keys = join_keys([one.keys for one in surveys])
     return Survey(
         keys,
         surveys[0].columns,
@@ -133,10 +111,5 @@ def join(surveys: Sequence[Survey]) -> Survey:
 
 def under_way(faults: Sequence[FaultRecord], asset: str, time_ms: int) -> set[str]:
     """Return the kinds of gradual faults of a machine under way at a time; instruments' are not meant."""
-    return {
-        f.kind
-        for f in faults
-        if f.asset == asset
-        and f.begin_ms <= time_ms < (f.end_ms or time_ms + 1)
-        and not f.kind.startswith("sensor_")
-    }
+    own = (f for f in faults if f.asset == asset and not f.is_of_instrument)
+    return {f.kind for f in own if f.is_under_way(time_ms)}

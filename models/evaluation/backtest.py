@@ -11,7 +11,7 @@ import numpy as np
 
 from models.alerting.policy import Case, RiskSeries, Settled, cases_of, create_policy, learn_threshold
 from models.evaluation.events import EventReport, evaluate_cases, flagged
-from models.evaluation.metrics import average_precision, brier, log_loss, roc_auc
+from models.evaluation.metrics import average_precision, brier, log_loss, roc_auc, share
 from models.event_time import DAY_MS
 from models.fleet.fleet import Alerting
 from models.fleet.inventory import FLEET
@@ -111,10 +111,10 @@ class Backtest:
             threshold=None if self.alerting.daily_share else threshold,
             shutdowns=report.shutdowns,
             alerted=report.alerted,
-            recall=_share(report.alerted, report.shutdowns),
-            recall_at_budget=_share(at_budget.alerted, at_budget.shutdowns),
+            recall=share(report.alerted, report.shutdowns),
+            recall_at_budget=share(at_budget.alerted, at_budget.shutdowns),
             cases=len(cases),
-            precision=_share(len(cases) - len(false), len(cases)),
+            precision=share(len(cases) - len(false), len(cases)),
             false_alarms=len(false),
             false_alarms_per_asset_year=report.false_alarms_per_asset_year,
             confirmed=len(report.explained),
@@ -174,7 +174,7 @@ class Backtest:
             ranked = sorted(latest, key=lambda a: (-latest[a], tested.assets[a]))[: self.top_k]
             hits += sum(self.log.outcomes.follows(tested.assets[a], week_ms, WEEK_MS) for a in ranked)
             looked_at += len(ranked)
-        return _share(hits, looked_at)
+        return share(hits, looked_at)
 
 
 def figures(judgements: Sequence[BacktestResult]) -> dict[str, float]:
@@ -237,7 +237,3 @@ def _calibration(risk: Float64, label: Bools) -> tuple[CalibrationBin, ...]:
         for rows in parts
         if len(rows)
     )
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None

@@ -54,3 +54,8 @@ def log_loss(probability: Float64, label: Bools) -> float | None:
 def brier(probability: Float64, label: Bools) -> float | None:
     """Return the mean squared error of the probabilities, None over nothing."""
     return float(((probability - label) ** 2).mean()) if len(label) else None
+
+
+def share(part: int, whole: int) -> float | None:
+    """Return a part of a whole, None of nothing."""
+    return part / whole if whole else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
@@ -48,3 +49,18 @@ class WindowKeys:
     def of_assets(self, chosen: Callable[[str], bool]) -> Self:
         """Return the windows of some machines."""
         return self.take(np.array([chosen(name) for name in self.assets], bool)[self.asset])
+
+
+def join_keys(parts: Sequence[WindowKeys]) -> WindowKeys:
+    """Return the keys of all parts, whose machines are others in each, one after the other.
+
+    >>> one = WindowKeys(("a",), np.zeros(1, np.int32), np.array([10]))
+    >>> join_keys([one, WindowKeys(("b",), np.zeros(1, np.int32), np.array([20]))]).asset.tolist()
+    [0, 1]
+    """
+    before = itertools.accumulate((len(part.assets) for part in parts), initial=0)
+    return WindowKeys(
+        tuple(name for part in parts for name in part.assets),
+        np.concatenate([part.asset + at for part, at in zip(parts, before, strict=False)]).astype(np.int32),
+        np.concatenate([part.end_ms for part in parts]),
+    )
