@@ -39,7 +39,8 @@ class Explainer:
         self._recent, self._baseline = window_name(fleet.sampling.recent_s), schema.windows[-1]
         self._span = span(fleet.sampling.recent_s)
         self._owner = schema.point_index
-        self._modes = Modes(fleet, schema) if expectation else Modes.none()
+        modes = Modes(fleet, schema)
+        self._modes = modes if expectation and modes.advice else None
         self._sigma = dict(zip(expectation.sensors, expectation.sigma, strict=True)) if expectation else {}
         self._relative = {key for group in fleet.expectation if group.relative for key in group.sensors}
 
@@ -56,14 +57,14 @@ class Explainer:
         owned = self._owner >= 0
         np.add.at(by_sensor, self._owner[owned], contributions[owned])
         causes = self._causes(vector, top)
-        advice = self._mode(vector) if self._modes.advice else self._advice(by_sensor, vector, causes)
+        mode = self._mode(vector)
+        advice = mode if self._modes else self._advice(by_sensor, vector, causes)
         fault, check = (advice.fault, advice.check) if advice else ("", "")
         soonest, latest = expected_days(risks[: self.horizon + 1], self.fleet.horizons_d)
         text = f"Likely {self.fleet.outcome} {in_words(soonest, latest)}{_by(causes)}"
         severity = self._severity(float(risks[self.horizon]), latest)
-        ranked = self._evidence(advice, by_sensor, vector) if advice and self._modes.advice else None
-        reasons = tuple(itertools.islice(ranked or self._reasons(by_sensor, vector), top))
-        return Explanation(text, severity, fault, check, reasons, causes)
+        ranked = self._evidence(mode, by_sensor, vector) if mode else self._reasons(by_sensor, vector)
+        return Explanation(text, severity, fault, check, tuple(itertools.islice(ranked, top)), causes)
 
     def _reasons(self, by_sensor: Float64, vector: Float32) -> Iterator[Reason]:
         """Yield what raises the risk and differs from what is usual, the strongest first."""
@@ -89,7 +90,7 @@ class Explainer:
 
     def _mode(self, vector: Float32) -> Advice | None:
         """Return the failure mode that the residuals speak for, None if none is clear."""
-        suspicion = self._modes.suspected(vector)
+        suspicion = self._modes.suspected(vector) if self._modes else None
         return suspicion.advice if suspicion and suspicion.is_clear else None
 
     def _causes(self, vector: Float32, top: int) -> tuple[Cause, ...]:

@@ -44,13 +44,6 @@ class Modes:
             np.int64,
         ).reshape(len(self.advice), len(windows))
 
-    @classmethod
-    def none(cls) -> Modes:
-        """Return what tells none, for want of an expectation."""
-        found = cls.__new__(cls)
-        found.advice, found.columns = [], np.empty((0, 0), np.int64)
-        return found
-
     def strengths(self, vector: Float32) -> Float64:
         """Return (M,) how far each mode's sensors moved over a day, or the longest window; 0 if unknown."""
         moved = vector[self.columns].astype(np.float64)
