@@ -161,14 +161,12 @@ class Form:
         if self.telemetry.asset_name and not self._pattern:
             return self.telemetry.asset_name, ""
         name = (message.key or b"").decode("utf-8", "replace") if path == KEY else entry.at(path)
-        if isinstance(name, bool) or not isinstance(name, str | int):
-            what = "nothing" if name is NOTHING else checks.clip(repr(name))
-            raise RecordError(f"{path} {what}: expected the name of a machine")
+        name = _named(name, path, "machine")
         if self._pattern is None:
-            return str(name), ""
-        found = self._pattern.search(str(name)[:_MOST_NAME])
+            return name, ""
+        found = self._pattern.search(name[:_MOST_NAME])
         if not found:
-            raise RecordError(f"{path} {checks.clip(str(name))!r}: expected it to match name_pattern")
+            raise RecordError(f"{path} {checks.clip(name)!r}: expected it to match name_pattern")
         groups = found.groupdict()
         return self.telemetry.asset_name or str(groups.get("asset") or name), str(groups.get("point") or "")
 
@@ -187,21 +185,16 @@ class Form:
             return
         values = at_path(entry.record, self.layout.values)
         if not isinstance(values, dict):
-            what = "nothing" if values is NOTHING else checks.clip(repr(values))
-            raise RecordError(f"{self.layout.values} {what}: expected values by point")
+            raise RecordError(f"{self.layout.values} {_shown(values)}: expected values by point")
         beside = self._beside if self.layout.values == WHOLE else set[str]()
         yield from leaves({key: value for key, value in values.items() if key not in beside})
 
     def _point(self, entry: _Entry) -> str:
         name = at_path(entry.record, self.layout.point)
         if name is NOTHING and self.telemetry.form == "sparkplug":
-            name = at_path(
-                entry.record, "alias"
-            )  # after its birth a metric may be known by this number alone
-        if isinstance(name, bool) or not isinstance(name, str | int):
-            what = "nothing" if name is NOTHING else checks.clip(repr(name))
-            raise RecordError(f"{self.layout.point} {what}: expected the name of a point")
-        return str(name)
+            # after its birth a metric may be known by this number alone
+            name = at_path(entry.record, "alias")
+        return _named(name, self.layout.point, "point")
 
     def _value(self, entry: _Entry) -> Any:
         value = at_path(entry.record, self.layout.value)
@@ -216,3 +209,14 @@ class Form:
         if value is NOTHING:
             raise RecordError(f"{self.layout.value} nothing: expected a value")
         return value
+
+
+def _named(name: Any, path: str, what: str) -> str:
+    """Return the name of something; raises RecordError if there is none."""
+    if isinstance(name, bool) or not isinstance(name, str | int):
+        raise RecordError(f"{path} {_shown(name)}: expected the name of a {what}")
+    return str(name)
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is NOTHING else checks.clip(repr(value))
