@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from models.fleet.fleet import Advice, Fleet, Rule
+from models.fleet.fleet import Advice, Expected, Fleet, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,14 @@ def channels_of(fleet: Fleet) -> Channels:
 def residual_points(fleet: Fleet) -> tuple[str, ...]:
     """Return the keys of the points that have an expectation, in order."""
     return tuple(key for group in fleet.expectation for key in group.sensors)
+
+
+def residual_groups(fleet: Fleet) -> Iterator[tuple[Expected, slice]]:
+    """Yield every group of points with an expectation, and where these stand among all of them."""
+    at = 0
+    for group in fleet.expectation:
+        yield group, slice(at, at + len(group.sensors))
+        at += len(group.sensors)
 
 
 def indexed(fleet: Fleet) -> list[Advice]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from models.errors import ModelError
 from models.event_time import DAY_MS
-from models.features.channels import residual_points
+from models.features.channels import residual_groups, residual_points
 from models.features.expectation import AppliedExpectation, Expectation, Fold, Surface, is_running
+from models.features.normal import LEAST_SHARE
 from models.fleet.fleet import Expected, Fleet
 from models.telemetry.samples import Float32, Float64, Int32, Int64, Samples, TimeSlice, limits
 
@@ -85,22 +86,19 @@ def _folds(fleet: Fleet, sample: RunningSamples) -> Iterator[Fold]:
 
 
 def _fit(fleet: Fleet, sample: RunningSamples) -> Expectation:
-    if len(sample) < _FEWEST_SAMPLES:
-        raise ModelError(f"{len(sample)} samples of running machines: expected {_FEWEST_SAMPLES} or more")
+    _need(len(sample))
     levels = _levels(fleet, sample)
     columns = [fleet.point_keys.index(key) for key in residual_points(fleet)]
     compared: Float64 = sample.values[:, columns].astype(np.float64) / levels[sample.asset]
-    surfaces, raw, at = [], np.empty_like(compared), 0
-    for group in fleet.expectation:
-        here = slice(at, at + len(group.sensors))
+    surfaces, raw = [], np.empty_like(compared)
+    for group, here in residual_groups(fleet):
         surface, raw[:, here] = _fit_surface(fleet, group, sample.values, compared[:, here])
         surfaces.append(surface)
-        at += len(group.sensors)
     offsets = _by_asset(sample, raw)
     table = np.array([offsets.get(name, np.zeros(raw.shape[1])) for name in sample.assets])
     away = raw - table[sample.asset]
     relative = np.array([group.relative for group in fleet.expectation for _ in group.sensors])
-    away[:, relative] /= np.maximum((compared - away)[:, relative], 0.05)
+    away[:, relative] /= np.maximum((compared - away)[:, relative], LEAST_SHARE)
     return Expectation(
         sensors=residual_points(fleet),
         surfaces=tuple(surfaces),
@@ -123,13 +121,15 @@ def _sample(fleet: Fleet, slices: Iterable[TimeSlice]) -> RunningSamples:
         time_ms.append(kept.time_ms)
         wrong = (kept.values < low) | (kept.values > high)
         values.append(np.where(wrong, np.float32(np.nan), kept.values))
-    if sum(map(len, asset)) < _FEWEST_SAMPLES:
-        raise ModelError(
-            f"{sum(map(len, asset))} samples of running machines: expected {_FEWEST_SAMPLES} or more"
-        )
+    _need(sum(map(len, asset)))
     codes, times = np.concatenate(asset), np.concatenate(time_ms)
     channels = AppliedExpectation(fleet).channels(tuple(names), codes, times, np.concatenate(values))
     return RunningSamples(tuple(names), codes, times, channels[:, : len(fleet.points)].copy())
+
+
+def _need(samples: int) -> None:
+    if samples < _FEWEST_SAMPLES:
+        raise ModelError(f"{samples} samples of running machines: expected {_FEWEST_SAMPLES} or more")
 
 
 def _kept(fleet: Fleet, samples: Samples, every_ms: int, period_ms: int) -> Samples:
@@ -140,15 +140,13 @@ def _kept(fleet: Fleet, samples: Samples, every_ms: int, period_ms: int) -> Samp
 def _levels(fleet: Fleet, sample: RunningSamples) -> Float64:
     """Return (A, R) what each point of a machine is divided by: its median where it is relative, else 1."""
     keys, out = fleet.point_keys, np.ones((len(sample.assets), len(residual_points(fleet))))
-    at = 0
-    for group in fleet.expectation:
-        columns = [keys.index(key) for key in group.sensors]
+    for group, here in residual_groups(fleet):
         if group.relative:
+            columns = [keys.index(key) for key in group.sensors]
             medians = _by_asset(sample, sample.values[:, columns].astype(np.float64))
             for code, name in enumerate(sample.assets):
                 level = medians.get(name, np.full(len(columns), np.nan))
-                out[code, at : at + len(columns)] = np.where(np.abs(level) > 1e-9, level, np.nan)
-        at += len(columns)
+                out[code, here] = np.where(np.abs(level) > 1e-9, level, np.nan)
     return out
 
 

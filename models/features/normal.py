@@ -29,7 +29,7 @@ from models.telemetry.samples import Float32, Float64, Int64
 _LEAST_SPAN = 0.1  # of the span from warning to trip: an expectation beyond the trip gives no margin
 _LOWEST_MARGIN, _HIGHEST_MARGIN = -2.0, 3.0
 _MOST_SIGMA = 8.0  # that one residual may add to an index
-_LEAST_SHARE = 0.05  # of a machine's median: what is expected of a flow is never nothing
+LEAST_SHARE = 0.05  # of a machine's median: what is expected of a flow is never nothing
 
 
 class Formulas(NamedTuple):
@@ -159,7 +159,7 @@ def _residuals(
     for r in range(len(normal.points)):
         value = np.float64(row[normal.points[r]])
         if normal.relative[r]:
-            expected[r] = level[r] * max(expected[r] + offset[r], _LEAST_SHARE)
+            expected[r] = level[r] * max(expected[r] + offset[r], LEAST_SHARE)
             row[at + r] = (value / expected[r] - 1.0) / normal.sigma[k, r]
         else:
             expected[r] += offset[r]

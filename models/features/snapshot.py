@@ -88,7 +88,7 @@ def panes_of(state: KernelState, row: int, since: int) -> Iterator[Panes]:
     plan, memory = state.plan, state.memory
     at = int(memory.at[row])
     closed = (at + 1) // plan.group
-    oldest = max(at + 1 - plan.long_blocks * plan.group, int(memory.first[row]))
+    oldest = max(at + 1 - plan.reach, int(memory.first[row]))
     if since > at:
         return
     for number in range(max(since, oldest) // plan.group, at // plan.group + 1):

@@ -37,6 +37,7 @@ class KernelLayout(NamedTuple):
     ``blocks`` blocks of ``group`` panes. A window of more than ``exact`` panes begins with a block. The first
     ``sensors`` channels are read, those up to ``points`` are derived from them, the others are computed with
     the expectation: of these alone ``long_blocks`` blocks are remembered for the windows ``long`` (L,).
+    Nothing is remembered of what lies more than ``reach`` panes back.
     """
 
     hop_ms: int
@@ -48,6 +49,7 @@ class KernelLayout(NamedTuple):
     group: int
     blocks: int
     long_blocks: int
+    reach: int
     exact: int
     sensors: int
     points: int
@@ -128,6 +130,7 @@ def plan_of(
     exact, group = _cut(both)
     stuck = max((s.stuck_s or 0) // hop_s for s in fleet.sensors)
     ring = int(max(both[both <= exact].max(initial=1), group, stuck)) + kept
+    long_blocks = max(int(both.max()) + kept, ring) // group + 2
     return KernelLayout(
         hop_ms=hop_s * 1000,
         period_ms=sampling.period_ms,
@@ -137,7 +140,8 @@ def plan_of(
         ring=ring,
         group=group,
         blocks=(int(lengths[-1]) + kept) // group + 2,
-        long_blocks=max(int(both.max()) + kept, ring) // group + 2,
+        long_blocks=long_blocks,
+        reach=long_blocks * group,
         exact=exact,
         sensors=len(fleet.sensors),
         points=len(fleet.points),

@@ -134,7 +134,7 @@ def _open(plan: KernelLayout, memory: Memory, asset: int, pane: int, out: Emitte
         memory.at[asset], memory.first[asset] = pane - 1, pane
     if memory.is_open[asset]:
         close(plan, memory, asset, out)
-    if pane - memory.at[asset] > plan.long_blocks * plan.group:
+    if pane - memory.at[asset] > plan.reach:
         _forget(plan, memory, asset, pane)
     while memory.at[asset] + 1 < pane:
         skipped = memory.at[asset] + 1

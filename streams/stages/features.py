@@ -122,10 +122,7 @@ class FeatureStage:
         plan = self.kernel.plan
         if self._first_ms is None:
             return False
-        return (
-            self.watermark_ms - self._first_ms
-            >= int(plan.long_blocks * plan.group) * plan.hop_ms + plan.lateness_ms
-        )
+        return self.watermark_ms - self._first_ms >= plan.reach * plan.hop_ms + plan.lateness_ms
 
     def counts(self) -> StageCounts:
         """Return what the kernel has seen since the last call."""
