@@ -22,8 +22,8 @@ from benchmarks.load import seventy_sensors
 from benchmarks.record import record
 from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
-from models.fleet.fleet import Training
 from models.fleet.inventory import NOTHING
+from models.fleet.training import Training
 from models.learning.segments import Division, Segments, train_segments
 from models.learning.training_set import Examples
 from models.registry.bundle import load_bundle, write_bundle

@@ -16,7 +16,8 @@ from models.evaluation.events import EventReport, evaluate_cases
 from models.evaluation.metrics import share
 from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
-from models.fleet.fleet import Alerting, Fleet
+from models.fleet.alerting import Alerting
+from models.fleet.fleet import Fleet
 from models.risk.modes import Modes
 from models.telemetry.samples import Event, Float32
 

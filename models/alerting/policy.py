@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from models.event_time import DAY_MS, YEAR_MS
-from models.fleet.fleet import Alerting
+from models.fleet.alerting import Alerting
 from models.telemetry.event_log import EventLog
 from models.telemetry.samples import Event, Float64
 from models.telemetry.window_keys import WindowKeys

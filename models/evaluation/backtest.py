@@ -13,7 +13,7 @@ from models.alerting.policy import Case, RiskSeries, Settled, cases_of, create_p
 from models.evaluation.events import EventReport, evaluate_cases, flagged
 from models.evaluation.metrics import average_precision, brier, log_loss, roc_auc, share
 from models.event_time import DAY_MS
-from models.fleet.fleet import Alerting
+from models.fleet.alerting import Alerting
 from models.fleet.inventory import FLEET
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import Bools, label

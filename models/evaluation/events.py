@@ -11,7 +11,7 @@ import numpy as np
 from models.alerting.policy import Case, RiskSeries, Settled, false_cases, highest, unexplained
 from models.evaluation.metrics import average_precision, roc_auc
 from models.event_time import DAY_MS
-from models.fleet.fleet import Alerting
+from models.fleet.alerting import Alerting
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import label
 from models.telemetry.samples import Event

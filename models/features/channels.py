@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from models.fleet.fleet import Advice, Expected, Fleet, Rule
+from models.fleet.fleet import Fleet
+from models.fleet.knowledge import Advice, Expected, Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from models.event_time import DAY_MS
 from models.features.channels import residual_groups, residual_points
 from models.features.expectation import AppliedExpectation, Expectation, Fold, Surface, is_running
 from models.features.normal import LEAST_SHARE
-from models.fleet.fleet import Expected, Fleet
+from models.fleet.fleet import Fleet
+from models.fleet.knowledge import Expected
 from models.telemetry.samples import Float32, Float64, Int32, Int64, Samples, TimeSlice, limits
 
 _RIDGE = 1e-6

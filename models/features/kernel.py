@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from models.features.arrivals import FRESH, LATE, TOO_LATE, prepare, room_for
 from models.features.expectation import AppliedExpectation, Expectation, Fold, identity_of
 from models.features.schema import FeatureSchema
 from models.features.state import (
@@ -25,16 +26,7 @@ from models.features.state import (
     room,
     samples_of,
 )
-from models.features.steps import (
-    FRESH,
-    LATE,
-    TOO_LATE,
-    close_all,
-    correct,
-    prepare,
-    room_for,
-    take_fresh,
-)
+from models.features.steps import close_all, correct, take_fresh
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Float32, Int32, Int64, Samples, limits
 from models.telemetry.window_keys import WindowKeys

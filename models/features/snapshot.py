@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 
 from models.errors import StateError
+from models.features.closed_panes import make_whole
 from models.features.kernel import KernelState
 from models.features.panes import STATS
 from models.features.state import NEVER, NOTHING
-from models.features.steps import make_whole
 from models.telemetry.samples import Int64
 
 _GONE = "expected what another version, or another fleet file, would have written"

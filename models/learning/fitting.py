@@ -11,7 +11,7 @@ from models.errors import ModelError
 from models.event_time import DAY_MS
 from models.features.expectation import Expectation
 from models.features.kernel import Windows
-from models.fleet.fleet import Training
+from models.fleet.training import Training
 from models.learning.calibrating import calibrated, figures, temperature_scaled, threshold_of
 from models.learning.history import NO_WINDOWS, Kept, WindowSource
 from models.learning.plan import TrainingPlan

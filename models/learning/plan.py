@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.fleet.fleet import Fleet, Training
+from models.fleet.fleet import Fleet
+from models.fleet.training import Training
 from models.learning.segments import Division
 from models.learning.training_set import Examples
 from models.telemetry.event_log import EventLog

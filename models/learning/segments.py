@@ -18,9 +18,9 @@ from pydantic import Field
 
 from models.errors import ConfigError
 from models.fleet.config import means, table
-from models.fleet.fleet import Training
 from models.fleet.inventory import ASSET, Inventory
 from models.fleet.kinds import Key, Parameters, Positive
+from models.fleet.training import Training
 from models.learning.training_set import Examples
 from models.risk.hazard import RiskModel, train
 from models.risk.model_set import Index, ModelSet, Segment

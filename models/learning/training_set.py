@@ -11,7 +11,8 @@ import numpy as np
 from models.errors import ModelError
 from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
-from models.fleet.fleet import Fleet, Training
+from models.fleet.fleet import Fleet
+from models.fleet.training import Training
 from models.risk.causes import CauseModel, classes, train_causes
 from models.risk.hazard import RiskModel, train
 from models.telemetry.event_log import EventLog

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from models.errors import ModelError
-from models.fleet.fleet import Training
+from models.fleet.training import Training
 from models.learning.training_set import Examples, inner_split
 
 _PATIENCE = 20

@@ -10,7 +10,9 @@ import numpy as np
 
 from models.features.expectation import Expectation
 from models.features.schema import FeatureSchema, window_name
-from models.fleet.fleet import Advice, Fleet, Point
+from models.fleet.fleet import Fleet
+from models.fleet.knowledge import Advice
+from models.fleet.points import Point
 from models.risk.causes import OTHER
 from models.risk.explanation import Cause, Explanation, Reason
 from models.risk.hazard import RiskModel

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit
 
 from models.errors import ModelError
-from models.fleet.fleet import Training
+from models.fleet.training import Training
 from models.risk.booster import FIXED
 from models.risk.calibration import PlattScaling, fit_platt_scaling
 from models.risk.causes import CauseModel

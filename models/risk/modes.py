@@ -8,7 +8,8 @@ import numpy as np
 
 from models.features.channels import indexed, slug
 from models.features.schema import FeatureSchema, window_name
-from models.fleet.fleet import Advice, Fleet
+from models.fleet.fleet import Fleet
+from models.fleet.knowledge import Advice
 from models.telemetry.samples import Float32, Float64, Int64
 
 _LEAST = 1.0  # standard deviations of a day's mean that the sensors of a mode have moved on average

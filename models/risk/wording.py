@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from models.fleet.fleet import Point
+from models.fleet.points import Point
 
 NO_READING = "no reading"
 _UNITS = {"degC": " °C", "degF": " °F", "deg": "°", "1": ""}

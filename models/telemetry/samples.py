@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from models.fleet.fleet import Sensor
+from models.fleet.points import Sensor
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]

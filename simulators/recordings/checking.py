@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.fleet.fleet import Sensor
+from models.fleet.points import Sensor
 from models.fleet.units import conversions
 from models.telemetry.samples import Float32, Samples
 from simulators.recordings.recording import Recorded

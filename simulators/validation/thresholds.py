@@ -11,7 +11,7 @@ import numpy as np
 from models.alerting.policy import Case
 from models.evaluation.events import EventReport, evaluate_cases
 from models.event_time import DAY_MS
-from models.fleet.fleet import Alerting
+from models.fleet.alerting import Alerting
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import Bools
 from models.telemetry.samples import Float32

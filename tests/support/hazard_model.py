@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.event_time import DAY_MS
-from models.fleet.fleet import Training
+from models.fleet.training import Training
 from models.risk.hazard import RiskModel, train
 from models.telemetry.labels import Labels, hazard_rows
 from models.telemetry.samples import Float32

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.fleet.fleet import Expected, Fleet, Running, Sensor
+from models.fleet.fleet import Fleet
+from models.fleet.knowledge import Expected, Running
+from models.fleet.points import Sensor
 from models.telemetry.samples import Float32, Float64, Int32, Samples, TimeSlice
 from tests.support.toy_fleet import fleet_of
 

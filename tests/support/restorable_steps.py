@@ -11,7 +11,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from models.event_time import DAY_MS
-from models.fleet.fleet import Alerting, Fleet
+from models.fleet.alerting import Alerting
+from models.fleet.fleet import Fleet
 from models.registry.promotion import CHALLENGER, CHAMPION, Role
 from models.risk.hazard import RiskModel
 from streams.records import Sample

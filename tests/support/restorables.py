@@ -21,12 +21,14 @@ from models.alerting.policy import HysteresisPolicy, Remembered, SharePolicy
 from models.features.quality import QualityMonitor
 from models.features.snapshot import Loader
 from models.features.watermark import FleetWatermark
-from models.fleet.fleet import Alerting
+from models.fleet.alerting import Alerting
 from streams.records import Assignment
 from streams.stage import Incoming, Outgoing
 from streams.stages.admission import Admission
 from streams.stages.cases import Cases
+from streams.stages.data_reports import DataReports
 from streams.stages.features import FeatureStage
+from streams.stages.kernel_memory import KernelMemory
 from streams.stages.risk import RiskStage
 from streams.stages.seen import Seen
 from streams.wire import codec
@@ -295,7 +297,7 @@ RESTORABLES = (
     ),
     Restorable(
         "features",
-        (FeatureStage, Loader, QualityMonitor, Admission),
+        (FeatureStage, KernelMemory, Loader, DataReports, QualityMonitor, Admission),
         lambda: Simple(lambda: Staged(FeatureStage(crowded(), FEATURE_TOPICS, 1))),
         st.builds(
             lambda source, *told: source(*told), st.sampled_from([telemetry, named, crowd]), SEEDS, HOURS
@@ -303,7 +305,7 @@ RESTORABLES = (
     ),
     Restorable(
         "features over long windows",
-        (FeatureStage, Loader),
+        (FeatureStage, KernelMemory, Loader),
         lambda: Simple(lambda: Staged(FeatureStage(watched(), FEATURE_TOPICS, 1, EXPECTATION))),
         st.builds(
             lambda source, *told: source(*told), st.sampled_from([telemetry, named, crowd]), SEEDS, HOURS

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from models.event_time import DAY_MS
-from models.fleet.fleet import Alerting, Fleet, Sampling, Training
+from models.fleet.alerting import Alerting
+from models.fleet.fleet import Fleet
+from models.fleet.sampling import Sampling
+from models.fleet.training import Training
 from models.learning.fitting import Fitted, fit
 from models.learning.history import History
 from models.learning.plan import TrainingPlan

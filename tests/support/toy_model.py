@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.features.schema import FeatureSchema
-from models.fleet.fleet import Advice, Fleet, Training
+from models.fleet.fleet import Fleet
+from models.fleet.knowledge import Advice
+from models.fleet.training import Training
 from models.risk.explain import Explainer
 from models.risk.hazard import RiskModel, train
 from models.telemetry.labels import HazardRows

@@ -21,7 +21,7 @@ from models.alerting.policy import (
     unexplained,
 )
 from models.event_time import DAY_MS
-from models.fleet.fleet import Alerting
+from models.fleet.alerting import Alerting
 from models.telemetry.event_log import EventLog
 from models.telemetry.samples import Event
 

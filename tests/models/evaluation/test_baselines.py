@@ -17,7 +17,9 @@ from models.evaluation.baselines import (
 )
 from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
-from models.fleet.fleet import Rule, Running, Training, load_fleet
+from models.fleet.fleet import load_fleet
+from models.fleet.knowledge import Rule, Running
+from models.fleet.training import Training
 from models.telemetry.event_log import EventLog
 from models.telemetry.samples import Event
 from tests.support.toy_fleet import fleet_of

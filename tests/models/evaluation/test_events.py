@@ -6,7 +6,7 @@ import pytest
 from models.alerting.policy import Case, RiskSeries
 from models.evaluation.events import BudgetReport, EventReport, evaluate_budget, evaluate_cases
 from models.event_time import DAY_MS
-from models.fleet.fleet import Alerting
+from models.fleet.alerting import Alerting
 from models.telemetry.event_log import EventLog
 from models.telemetry.samples import Event
 

@@ -21,7 +21,8 @@ from models.features.expectation import (
 from models.features.expectation_fit import FittedExpectation, fit_expectation, terms
 from models.features.kernel import Kernel
 from models.features.schema import FeatureSchema
-from models.fleet.fleet import Fleet, Rule
+from models.fleet.fleet import Fleet
+from models.fleet.knowledge import Rule
 from models.telemetry.samples import Float32, Int32, Samples
 from tests.support.loaded_machines import A_DAY, HOP_MS, NAMES, NOISE, Rows, machines, rows, slices, surface
 from tests.support.toy_fleet import fleet_of

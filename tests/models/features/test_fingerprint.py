@@ -20,7 +20,10 @@ from models.features.expectation import Expectation, Surface, identity_of
 from models.features.kernel import Kernel
 from models.features.schema import FeatureSchema
 from models.fleet import fleet as fleet_module
-from models.fleet.fleet import Fleet, Point, parse_fleet
+from models.fleet.fleet import Fleet, parse_fleet
+from models.fleet.points import Point
+from models.fleet.recording import Recording
+from models.fleet.telemetry import Telemetry
 from models.telemetry.samples import Samples
 from tests.support.collected import collect
 
@@ -260,7 +263,7 @@ def tables() -> list[Any]:
     return [
         kind
         for kind in vars(fleet_module).values()
-        if is_dataclass(kind) and kind.__module__ == "models.fleet.fleet" and kind is not Point
+        if is_dataclass(kind) and kind not in (Point, Recording, Telemetry)
     ]
 
 

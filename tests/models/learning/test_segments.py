@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from models.errors import ConfigError
-from models.fleet.fleet import Training
 from models.fleet.inventory import FLEET, Inventory
+from models.fleet.training import Training
 from models.learning.fitting import Fitted, KnownHistory, fit
 from models.learning.history import History
 from models.learning.segments import Division, Segments, crossed

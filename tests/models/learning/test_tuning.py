@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from models.event_time import DAY_MS
-from models.fleet.fleet import Fleet, Training
+from models.fleet.fleet import Fleet
+from models.fleet.training import Training
 from models.learning.fitting import Fitted
 from models.learning.training_set import Examples
 from models.learning.tuning import tune

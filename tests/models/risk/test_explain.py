@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from models.features.expectation import Expectation
 from models.features.schema import FeatureSchema
-from models.fleet.fleet import Advice, Expected, Fleet
+from models.fleet.fleet import Fleet
+from models.fleet.knowledge import Advice, Expected
 from models.risk.causes import train_causes
 from models.risk.explain import Explainer, expected_days, in_words
 from models.risk.explanation import Explanation, Reason

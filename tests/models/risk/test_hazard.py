@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError
-from models.fleet.fleet import Training
+from models.fleet.training import Training
 from models.risk.hazard import calibrate, restore, train
 from models.telemetry.labels import HazardRows
 from tests.support.hazard_model import HORIZONS, NAMES, fitted, history

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.fleet.fleet import Sensor
+from models.fleet.points import Sensor
 from models.risk.wording import alike, percent, said, sentence, usually
 
 DAY = "the last day"

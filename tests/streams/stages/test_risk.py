@@ -12,7 +12,7 @@ import pytest
 from models.event_time import DAY_MS
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
-from models.fleet.fleet import Alerting
+from models.fleet.alerting import Alerting
 from models.registry.promotion import CHALLENGER
 from streams.records import DeadLetter, Drift, Watermark
 from streams.stage import Incoming, Outgoing

@@ -1,0 +1,44 @@
+"""Windows that end with a closed pane, compiled: folded from panes and blocks, written as features."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.features.compiling import compiled
+from models.features.long_blocks import fold_long
+from models.features.panes import BLOCK, fold, slope_within
+from models.features.schema import write_features
+from models.features.state import Emitted, KernelLayout, Memory
+from models.telemetry.samples import Float32
+
+
+@compiled
+def emit(plan: KernelLayout, memory: Memory, asset: int, pane: int, samples: Float32, out: Emitted) -> None:
+    """Write the vector of the windows that end with ``pane``, a closed pane of ``samples`` (slots, C)."""
+    windows, longer = len(plan.lengths), len(plan.long)
+    moments = np.empty((windows + longer, BLOCK, plan.channels), np.float64)
+    expected = np.empty(windows + longer, np.float64)
+    n, stats = memory.n[asset], memory.stats[asset]
+    for w in range(windows):
+        start = _start(plan, pane, plan.lengths[w])
+        fold(n, stats, memory.block[asset], plan.group, start, pane + 1, moments[w])
+        expected[w] = (pane + 1 - max(start, memory.first[asset])) * plan.slots
+        if plan.lengths[w] == 1:
+            slope_within(samples, moments[w])
+    for w in range(longer):
+        start = _start(plan, pane, plan.long[w])
+        fold_long(plan, n, stats, memory.long[asset], start, pane + 1, moments[windows + w])
+        expected[windows + w] = (pane + 1 - max(start, memory.first[asset])) * plan.slots
+    at = out.counts[0]
+    out.counts[0] += 1
+    out.row[at], out.pane[at] = asset, pane
+    out.revision[at] = memory.revision[asset, pane % plan.kept]
+    memory.revision[asset, pane % plan.kept] += 1
+    write_features(moments, expected, plan.hops_per_day, plan.program, out.values[at])
+
+
+@compiled
+def _start(plan: KernelLayout, pane: int, length: int) -> int:
+    """Return the first pane of a window that ends with ``pane``: a longer one begins with a block."""
+    start = pane + 1 - length
+    return start if length <= plan.exact else start // plan.group * plan.group

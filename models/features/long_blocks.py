@@ -1,0 +1,60 @@
+"""Count, mean and maximum of the computed channels over long windows, compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.features.compiling import compiled
+from models.features.panes import B_MAX, B_MEAN, B_N, MAX, MEAN, clear_block
+from models.features.state import LONG_MAX, LONG_MEAN, LONG_N, KernelLayout
+from models.telemetry.samples import Float32, Float64
+
+
+@compiled
+def fold_long(
+    plan: KernelLayout, n: Any, stats: Float32, long: Float32, start: int, end: int, out: Float64
+) -> None:
+    """Fold count, mean and maximum of the computed channels over the panes [start, end).
+
+    Blocks that lie in the range whole stand for their panes, as in `fold`.
+    """
+    clear_block(out)
+    first, last = -(-start // plan.group), end // plan.group
+    if first >= last:
+        _sum_long_panes(plan, n, stats, start, end, out)
+    else:
+        _sum_long_panes(plan, n, stats, start, first * plan.group, out)
+        _sum_long_blocks(plan, long, first, last, out)
+        _sum_long_panes(plan, n, stats, last * plan.group, end, out)
+    for c in range(plan.points, plan.channels):
+        out[B_MEAN, c] /= max(out[B_N, c], 1.0)
+
+
+@compiled
+def _sum_long_panes(plan: KernelLayout, n: Any, stats: Float32, start: int, end: int, out: Float64) -> None:
+    for pane in range(start, end):
+        at = pane % plan.ring
+        for c in range(plan.points, plan.channels):
+            out[B_N, c] += n[at, c]
+            out[B_MEAN, c] += n[at, c] * np.float64(stats[at, MEAN, c])
+            out[B_MAX, c] = max(out[B_MAX, c], stats[at, MAX, c])
+
+
+@compiled
+def _sum_long_blocks(plan: KernelLayout, long: Float32, first: int, last: int, out: Float64) -> None:
+    for number in range(first, last):
+        at = number % plan.long_blocks
+        for k in range(long.shape[2]):
+            c = plan.points + k
+            out[B_N, c] += long[at, LONG_N, k]
+            out[B_MEAN, c] += np.float64(long[at, LONG_N, k]) * long[at, LONG_MEAN, k]
+            out[B_MAX, c] = max(out[B_MAX, c], long[at, LONG_MAX, k])
+
+
+@compiled
+def clear_long(long: Float32) -> None:
+    """Make a block of the computed channels one without samples."""
+    long[:] = 0.0
+    long[LONG_MAX] = -np.inf

@@ -1,0 +1,56 @@
+"""How the risk model of a fleet is fitted."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Annotated
+
+from pydantic import Field
+
+from models.fleet.config import means, table
+from models.fleet.kinds import Key, NotNegative, Parameters, Positive
+
+
+@table
+class Training:
+    """How the risk model is fitted."""
+
+    features: Annotated[
+        tuple[str, ...],
+        Field(min_length=1),
+        means("shell patterns of the feature names that the model may use"),
+    ] = ("*",)
+    rounds: Annotated[Positive, means("number of trees")] = 200
+    early_stopping: Annotated[
+        Positive | None,
+        means(
+            "stop after so many trees that did not better the log-loss on the end of the training slice; "
+            "`rounds` is then the most"
+        ),
+    ] = None
+    censor: Annotated[
+        tuple[str, ...],
+        means("kinds of events, as `maintenance`, after which a machine's future is not known"),
+    ] = ()
+    downtime_s: Annotated[
+        NotNegative | None,
+        means(
+            "a machine counts as running again so long after a shutdown, or with its restart event; without "
+            "it, if the log has no restart events, right after it"
+        ),
+    ] = None
+    stride_s: Annotated[Positive | None, means("learn only from windows whose end is a multiple of it")] = (
+        None
+    )
+    calibration_share: Annotated[
+        float,
+        Field(ge=0, lt=1),
+        means("share of the history, at its end, kept for calibration and threshold"),
+    ] = 0.25
+    negatives_per_positive: Annotated[Positive, means("how far negatives are thinned")] = 20
+    cause_outcomes: Annotated[Positive, means("shutdowns that a reason needs to be learnt for itself")] = 5
+    cause_rounds: Annotated[Positive, means("how many trees tell the reasons apart")] = 50
+    parameters: Annotated[Parameters, means("LightGBM's parameters as they are")] = field(
+        default_factory=dict
+    )
+    rule: Annotated[tuple[Key, ...], means("sensors whose sum is the rule to beat")] = ()

@@ -1,0 +1,63 @@
+"""What the kernel remembers, in parts under keys of their own, of which only those that changed are saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from models.errors import StateError
+from models.features.kernel import KernelState
+from models.features.snapshot import Head, Kept, Loader, Panes, head_of, kept_of, panes_of
+from models.features.state import NEVER
+from models.telemetry.samples import Int64
+from streams.state.snapshots import parsed
+
+_HEAD, _KEPT, _PANES = b"h", b"k", b"p"
+
+
+class KernelMemory:
+    """Saves the state of a kernel, and gives it back."""
+
+    def __init__(self, state: KernelState) -> None:
+        self.state = state
+        self._changed: dict[str, int] = {}
+        self._loader: Loader | None = None
+
+    def mark(self, assets: Sequence[str], touched: Int64) -> None:
+        """Note that assets change: from pane ``touched`` (A,) on, or the first that is not closed yet."""
+        for asset, pane in zip(assets, touched.tolist(), strict=True):
+            row = self.state.index.get(asset)
+            since = NEVER if row is None else min(pane, int(self.state.memory.at[row]) + 1)
+            self._changed[asset] = min(since, self._changed.get(asset, since))
+
+    def delta(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the heads of the assets that were heard of since the last call, and what panes changed."""
+        for asset, since in self._changed.items():
+            row, name = self.state.index[asset], asset.encode()
+            yield _HEAD + name, msgspec.msgpack.encode(head_of(self.state, row))
+            for kept in kept_of(self.state, row, since):
+                place = kept.pane % self.state.plan.kept
+                yield _KEPT + b"%d:" % place + name, msgspec.msgpack.encode(kept)
+            for panes in panes_of(self.state, row, since):
+                place = panes.number % self.state.plan.long_blocks
+                yield _PANES + b"%d:" % place + name, msgspec.msgpack.encode(panes)
+        self._changed.clear()
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        """Remember one head, the samples of a pane, or a block of panes."""
+        loader = self._loader = self._loader or Loader(self.state)
+        if key.startswith(_HEAD):
+            loader.head(key[1:].decode(), parsed(value, Head))
+        elif key.startswith(_KEPT):
+            loader.kept(key.partition(b":")[2].decode(), parsed(value, Kept))
+        elif key.startswith(_PANES):
+            loader.panes(key.partition(b":")[2].decode(), parsed(value, Panes))
+        else:
+            raise StateError(f"key {key!r}: not one of this stage")
+
+    def restored(self) -> None:
+        """Fold the blocks of every asset."""
+        if self._loader is not None:
+            self._loader.finish()
+        self._loader = None
