@@ -13,7 +13,7 @@ from chillcast.pipeline.publishing import Playing
 from chillcast.pipeline.streaming import Source, stream
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
-from models.alerting.policy import Case
+from models.alerting.cases import Case
 from models.evaluation.events import EventReport, evaluate_cases
 from models.evaluation.metrics import log_loss
 from models.event_time import DAY_MS

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from models.alerting.policy import RiskSeries
+from models.alerting.cases import RiskSeries
 from models.errors import ModelError
 from models.evaluation.backtest import Backtest, BacktestResult, figures
 from models.event_time import DAY_MS

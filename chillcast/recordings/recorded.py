@@ -19,7 +19,9 @@ from chillcast.pipeline.streaming import Source, stream
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
 from chillcast.training.datasets import parse_date
-from models.alerting.policy import RiskSeries, cases_of, create_policy, learn_threshold
+from models.alerting.cases import RiskSeries, cases_of
+from models.alerting.policy import create_policy
+from models.alerting.threshold import learn_threshold
 from models.errors import ConfigError, RecordingError
 from models.evaluation.events import BudgetReport, evaluate_alerts, evaluate_budget
 from models.fleet.fleet import Fleet

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chillcast.skill.survey import Survey
-from models.alerting.policy import RiskSeries
+from models.alerting.cases import RiskSeries
 from models.evaluation.baselines import Watched, baselines
 from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema

@@ -11,7 +11,9 @@ import numpy as np
 
 from chillcast.skill.contenders import Contender, foreseeable
 from chillcast.skill.survey import Survey, under_way
-from models.alerting.policy import Case, HysteresisPolicy, cases_of, learn_threshold
+from models.alerting.cases import Case, cases_of
+from models.alerting.hysteresis import HysteresisPolicy
+from models.alerting.threshold import learn_threshold
 from models.evaluation.events import EventReport, evaluate_cases
 from models.evaluation.metrics import share
 from models.event_time import DAY_MS

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chillcast.terminal.reporter import Advance
-from models.alerting.policy import RiskSeries
+from models.alerting.cases import RiskSeries
 from models.evaluation.backtest import Backtest, BacktestResult
 from models.evaluation.baselines import Watched, baselines, day_columns, newest_columns, while_running
 from models.evaluation.cause_accuracy import Hints, Naming, judge_naming

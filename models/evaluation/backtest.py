@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from models.alerting.policy import Case, RiskSeries, Settled, cases_of, create_policy, learn_threshold
+from models.alerting.cases import Case, RiskSeries, Settled, cases_of
+from models.alerting.policy import create_policy
+from models.alerting.threshold import learn_threshold
 from models.evaluation.events import EventReport, evaluate_cases, flagged
 from models.evaluation.metrics import average_precision, brier, log_loss, roc_auc, share
 from models.event_time import DAY_MS
@@ -151,7 +153,7 @@ class Backtest:
         """
         cases = cases_of(create_policy(self.alerting, threshold), tested, self.log)
         report = self._report(tested, cases)
-        settled = Settled(self.alerting, *self.later_ms).of(cases)
+        settled = Settled(self.alerting, *self.later_ms).counted(cases)
         if self.alerting.daily_share:
             alerted = self._report(tested, flagged(tested, self.alerting.daily_share))
             return alerted, settled, report.false_alarms

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.alerting.policy import Case, RiskSeries, Settled, false_cases, highest, unexplained
+from models.alerting.cases import Case, RiskSeries, Settled, false_cases, unexplained
+from models.alerting.share import highest
 from models.evaluation.metrics import average_precision, roc_auc
 from models.event_time import DAY_MS
 from models.fleet.alerting import Alerting
@@ -90,7 +91,7 @@ def evaluate_cases(
         else:
             missed.append(event)
     settled = Settled(alerting, start_ms, end_ms)
-    false = false_cases(settled.of(cases), log, alerting.case_ms)
+    false = false_cases(settled.counted(cases), log, alerting.case_ms)
     doubtful = set(unexplained(false, log, alerting))
     return EventReport(
         tuple(announced),

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.alerting.policy import RiskSeries, learn_threshold
+from models.alerting.cases import RiskSeries
+from models.alerting.threshold import learn_threshold
 from models.evaluation.metrics import brier, log_loss, roc_auc
 from models.learning.plan import TrainingPlan
 from models.learning.scoring import RawRisks

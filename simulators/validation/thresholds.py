@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.alerting.policy import Case
+from models.alerting.cases import Case
 from models.evaluation.events import EventReport, evaluate_cases
 from models.event_time import DAY_MS
 from models.fleet.alerting import Alerting

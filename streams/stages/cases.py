@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from models.alerting import policy
-from models.alerting.policy import Decision, create_policy
+from models.alerting.decision import Decision
+from models.alerting.policy import create_policy
 from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet

@@ -17,7 +17,9 @@ from models.adaptation.drift import ScoreDrift
 from models.adaptation.online import OnlineRisk, Pending
 from models.adaptation.online import Remembered as Waiting
 from models.adaptation.score_adaptation import ScoreAdaptation
-from models.alerting.policy import HysteresisPolicy, Remembered, SharePolicy
+from models.alerting.decision import Remembered
+from models.alerting.hysteresis import HysteresisPolicy
+from models.alerting.share import SharePolicy
 from models.features.quality import QualityMonitor
 from models.features.snapshot import Loader
 from models.features.watermark import FleetWatermark

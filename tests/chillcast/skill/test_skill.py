@@ -12,7 +12,7 @@ from chillcast.skill.judgement import judge_all, mode_shares
 from chillcast.skill.skill import in_words, write_json
 from chillcast.skill.skill_config import SkillFleet, load_skill_config
 from chillcast.skill.survey import Survey, join, survey
-from models.alerting.policy import Case
+from models.alerting.cases import Case
 from models.errors import ConfigError
 from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema

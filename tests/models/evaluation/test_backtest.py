@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.alerting.policy import RiskSeries
+from models.alerting.cases import RiskSeries
 from models.evaluation.backtest import Backtest, figures
 from models.event_time import DAY_MS
 from models.fleet.alerting import Alerting

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.alerting.policy import Case, RiskSeries
+from models.alerting.cases import Case, RiskSeries
 from models.evaluation.events import BudgetReport, EventReport, evaluate_budget, evaluate_cases
 from models.event_time import DAY_MS
 from models.fleet.alerting import Alerting

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.alerting.policy import HysteresisPolicy, RiskSeries, Settled, cases_of, false_cases
+from models.alerting.cases import RiskSeries, Settled, cases_of, false_cases
+from models.alerting.hysteresis import HysteresisPolicy
 from models.errors import ModelError
 from models.evaluation.metrics import roc_auc
 from models.event_time import DAY_MS
@@ -71,7 +72,7 @@ def false_alarms_a_year(learnt: Fitted, threshold: float) -> float:
     seen = EventLog(e for e in EVENTS if e.time_ms <= until_ms)
     cases = cases_of(HysteresisPolicy(fleet().alerting, threshold), series, seen)
     settled = Settled(fleet().alerting, int(series.end_ms.min()), int(series.end_ms.max()))
-    false = false_cases(settled.of(cases), seen, fleet().alerting.case_ms)
+    false = false_cases(settled.counted(cases), seen, fleet().alerting.case_ms)
     return len(false) / (len(ASSETS) * settled.years)
 
 
