@@ -13,12 +13,13 @@ from models.fleet.inventory import Inventory, of_columns
 from models.fleet.recording import Column, EventFile, InventoryFile
 from models.intake.numbers import NumberReader
 from models.telemetry.samples import Event, Int64
+from simulators.recordings.chunk import Chunk
 from simulators.recordings.event_rules import begins_of_runs
+from simulators.recordings.heading import Heading
 from simulators.recordings.layout import Clock, Names, machines_of
 from simulators.recordings.rejects import Rejects, shortened
 from simulators.recordings.sources import beside
 from simulators.recordings.tables import as_text, read_table
-from simulators.recordings.text_table import Chunk, Heading
 
 _UNITS_MS = {"s": 1000, "min": 60_000, "h": 3_600_000, "d": DAY_MS}
 

@@ -21,10 +21,11 @@ from models.intake.numbers import NumberReader
 from models.intake.readings import Rows, spread
 from models.intake.times import Int64, Times, native_times, parse_times, why_not
 from models.telemetry.samples import utc
+from simulators.recordings.chunk import Chunk
+from simulators.recordings.heading import Heading
 from simulators.recordings.rejects import Rejects, shortened
 from simulators.recordings.sources import Source
 from simulators.recordings.tables import as_text
-from simulators.recordings.text_table import Chunk, Heading
 from streams.wire.validation import MAX_NAME
 
 Int32 = npt.NDArray[np.int32]

@@ -10,9 +10,11 @@ import pyarrow.parquet as pq
 
 from models.errors import RecordingError
 from models.fleet.recording import TextTable
+from simulators.recordings.chunk import Chunk
+from simulators.recordings.heading import Heading, no_heading
 from simulators.recordings.rejects import Rejects
 from simulators.recordings.sources import Source
-from simulators.recordings.text_table import Chunk, Heading, no_heading, read_text
+from simulators.recordings.text_table import read_text
 
 _ROWS = 262_144
 
