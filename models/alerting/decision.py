@@ -22,7 +22,7 @@ class Decision:
     reason: str = ""
 
 
-class Remembered(msgspec.Struct, frozen=True, array_like=True):
+class PolicyState(msgspec.Struct, frozen=True, array_like=True):
     """What a policy knows of one asset; each uses the fields it needs."""
 
     above: list[bool] = []

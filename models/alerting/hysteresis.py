@@ -6,7 +6,7 @@ import math
 from collections import defaultdict, deque
 from dataclasses import dataclass
 
-from models.alerting.decision import Decision, Remembered
+from models.alerting.decision import Decision, PolicyState
 from models.event_time import DAY_MS
 from models.fleet.alerting import Alerting
 
@@ -63,14 +63,14 @@ class HysteresisPolicy:
         """Hold the risks from now on against another threshold; what was above the last one stays so."""
         self.threshold = threshold
 
-    def remember(self, asset: str) -> Remembered:
+    def remember(self, asset: str) -> PolicyState:
         """Return what is remembered of an asset."""
         state = self._assets[asset]
-        return Remembered(
+        return PolicyState(
             list(state.above), state.opened_ms, state.quiet_until_ms, calm_since_ms=state.calm_since_ms
         )
 
-    def restore(self, asset: str, remembered: Remembered) -> None:
+    def restore(self, asset: str, remembered: PolicyState) -> None:
         """Remember it again."""
         above = deque(remembered.above, maxlen=self.alerting.raise_among)
         self._assets[asset] = _HysteresisState(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from models.alerting.decision import Decision, Remembered
+from models.alerting.decision import Decision, PolicyState
 from models.alerting.hysteresis import HysteresisPolicy
 from models.alerting.share import SharePolicy
 from models.fleet.alerting import Alerting
@@ -30,10 +30,10 @@ class Policy(Protocol):
     def hold_to(self, threshold: float) -> None:
         """Hold the risks from now on against another threshold."""
 
-    def remember(self, asset: str) -> Remembered:
+    def remember(self, asset: str) -> PolicyState:
         """Return what is remembered of an asset."""
 
-    def restore(self, asset: str, remembered: Remembered) -> None:
+    def restore(self, asset: str, remembered: PolicyState) -> None:
         """Remember it again."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-from models.alerting.decision import Decision, Remembered
+from models.alerting.decision import Decision, PolicyState
 from models.fleet.alerting import Alerting
 
 
@@ -43,12 +43,12 @@ class SharePolicy:
     def hold_to(self, threshold: float) -> None:
         """Do nothing: the share decides."""
 
-    def remember(self, asset: str) -> Remembered:
+    def remember(self, asset: str) -> PolicyState:
         """Return what is remembered of an asset."""
         waiting = [(end_ms, cohort[asset]) for end_ms, cohort in self._cohorts.items() if asset in cohort]
-        return Remembered(opened_ms=self._flagged_ms.get(asset), waiting=waiting)
+        return PolicyState(opened_ms=self._flagged_ms.get(asset), waiting=waiting)
 
-    def restore(self, asset: str, remembered: Remembered) -> None:
+    def restore(self, asset: str, remembered: PolicyState) -> None:
         """Remember it again."""
         if remembered.opened_ms is not None:
             self._flagged_ms[asset] = remembered.opened_ms

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from models.alerting import policy
-from models.alerting.decision import Decision
+from models.alerting.decision import Decision, PolicyState
 from models.alerting.policy import create_policy
 from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
@@ -42,7 +41,7 @@ class Case:
 class Remembered(NamedTuple):
     """What is remembered of one asset."""
 
-    policy: policy.Remembered
+    policy: PolicyState
     case: Case | None
     latest: Latest | None
 

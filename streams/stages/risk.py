@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from models.adaptation.drift import DriftSignal
 from models.adaptation.score_adaptation import ScoreAdaptation
-from models.alerting import policy
+from models.alerting.decision import PolicyState
 from models.errors import RecordError, StateError
 from models.event_time import DAY_MS
 from models.features.kernel import Windows
@@ -42,7 +42,7 @@ _FORM = 3  # of what is remembered
 class _AssetState(msgspec.Struct, frozen=True):
     """What is remembered of one asset; ``vector`` is float32."""
 
-    policy: policy.Remembered
+    policy: PolicyState
     waiting: list[tuple[int, float]]
     events: list[int]
     shown: list[float]

@@ -17,7 +17,7 @@ from models.adaptation.drift import ScoreDrift
 from models.adaptation.online import OnlineRisk, Pending
 from models.adaptation.online import Remembered as Waiting
 from models.adaptation.score_adaptation import ScoreAdaptation
-from models.alerting.decision import Remembered
+from models.alerting.decision import PolicyState
 from models.alerting.hysteresis import HysteresisPolicy
 from models.alerting.share import SharePolicy
 from models.features.quality import QualityMonitor
@@ -280,14 +280,14 @@ RESTORABLES = (
     Restorable(
         "hysteresis",
         (HysteresisPolicy,),
-        by_asset(lambda: HysteresisPolicy(HYSTERESIS, 0.4), Remembered),
+        by_asset(lambda: HysteresisPolicy(HYSTERESIS, 0.4), PolicyState),
         st.builds(decided, SEEDS, DAYS),
         by_asset=True,
     ),
     Restorable(
         "share",
         (SharePolicy,),
-        by_asset(lambda: SharePolicy(SHARE), Remembered),
+        by_asset(lambda: SharePolicy(SHARE), PolicyState),
         st.builds(decided, SEEDS, DAYS),
         by_asset=True,
     ),

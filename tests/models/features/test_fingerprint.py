@@ -263,7 +263,7 @@ def tables() -> list[Any]:
     return [
         kind
         for kind in vars(fleet_module).values()
-        if is_dataclass(kind) and kind not in (Point, Recording, Telemetry)
+        if isinstance(kind, type) and is_dataclass(kind) and kind not in (Point, Recording, Telemetry)
     ]
 
 
