@@ -17,10 +17,13 @@ from benchmarks.load import HOUR_MS, SENSORS, START_MS, blocks, samples, sparse
 from benchmarks.record import peak_bytes, record
 from benchmarks.site import Site, broker
 from streams.kafka.connection import Connection
+from streams.records import Watermark
+from streams.wire import codec
 
 ASSETS, PARTITIONS = 4000, 2
 LIMIT_BYTES = 1.5e9
 HOURS = 170
+NAMES, NAME_BYTES = 10_000, 40e3
 
 
 def cost(connection: Connection, folder: Path, kind: str) -> None:
@@ -50,6 +53,20 @@ def week(connection: Connection, folder: Path, kind: str) -> None:
         memory(workers[0], f"of a worker, {kind}")
         recovery(site, workers, kind)
         memory(workers[0], f"of its successor, {kind}")
+
+
+def names(connection: Connection, folder: Path, kind: str) -> None:
+    """Measure what a worker holds for machines that send one row each, once their windows have closed."""
+    site, hour_ms = Site(connection, folder, "names", partitions=1), START_MS + HOUR_MS
+    with site.running(1) as workers:
+        site.publish(samples(1, 1))
+        asyncio.run(site.done(1))
+        before = peak_bytes(workers[0].pid)
+        site.publish(samples(NAMES, NAMES))
+        site.publish([codec.watermark(site.topics.telemetry, Watermark(hour_ms))])
+        asyncio.run(site.done(1 + NAMES + 1))
+        held = (peak_bytes(workers[0].pid) - before) / NAMES
+    record(f"memory of a machine of one row, {NAMES} x {SENSORS} sensors, {kind}", held, NAME_BYTES, "bytes")
 
 
 def memory(worker: subprocess.Popen[bytes], of: str) -> None:
@@ -89,9 +106,9 @@ def recovery(site: Site, workers: list[subprocess.Popen[bytes]], kind: str) -> N
 
 
 def main() -> None:
-    """Measure both."""
+    """Measure all three."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, broker(Path(folder)) as (kind, connection):
-        for measure in (week, cost):
+        for measure in (names, week, cost):
             measure(connection, Path(folder), kind)
 
 

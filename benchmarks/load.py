@@ -35,6 +35,7 @@ def seventy_sensors(period_s: int = 60) -> Fleet:
         "asset_pattern": "u[0-9]+",
         "outcome": "stop",
         "horizons_d": [1.0],
+        "max_assets": 20_000,
     }
     return parse_fleet(
         {**raw, "sampling": sampling, "alerting": {"horizon_d": 1.0}, "sensors": sensors}, "bench"
@@ -62,7 +63,7 @@ def blocks(assets: int, hours_: int, together: int = 1) -> Iterator[Outgoing]:
 
 
 def sparse(assets: int, hours_: int, together: int = 64) -> Iterator[Outgoing]:
-    """Yield four samples of every second hour of every asset: as much is remembered as of all samples."""
+    """Yield four samples of every second hour of every asset: half the panes, all blocks."""
     for samples in itertools.islice(hours(assets, hours_, period_s=900), 1, None, 2):
         yield from _cut(samples, 4, together)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from models.features.compiling import compiled
-from models.features.state import NEVER, KernelLayout, Memory, PaneSamples
+from models.features.memory import Memory
+from models.features.state import NEVER, KernelLayout, PaneSamples
 from models.telemetry.samples import Float32, Int64
 
 FRESH, LATE, TOO_LATE = range(3)
@@ -37,10 +38,11 @@ def plausible(raw: Float32, low: Float32, high: Float32, values: Float32, wrong:
 
 @compiled
 def classify(plan: KernelLayout, memory: Memory, samples: PaneSamples) -> None:
-    """Tell the pane of each sample, and what it is to that pane by what was known before this call."""
+    """Tell pane and slot of each sample, and what it is to that pane by what was known before this call."""
     for i in range(len(samples.row)):
         asset, pane = samples.row[i], samples.time_ms[i] // plan.hop_ms
         samples.pane[i] = pane
+        samples.slot[i] = (samples.time_ms[i] - pane * plan.hop_ms) // plan.period_ms
         samples.kind[i] = FRESH
         if memory.max_ms[asset] != NEVER and pane <= memory.at[asset]:
             over = (pane + 1) * plan.hop_ms + plan.lateness_ms <= memory.max_ms[asset]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from models.features.compiling import compiled
-from models.features.long_blocks import clear_long
+from models.features.long_blocks import clear_long, write_long
+from models.features.memory import BLOCKS, LONGS, NOWHERE, PANES, Memory, take
 from models.features.normal import compute, derive
-from models.features.panes import B_MAX, B_MEAN, B_N, BLOCK, clear_block, clear_pane, fold, summarise
+from models.features.panes import B_N, BLOCK, clear_block, clear_pane, fold, summarise
 from models.features.slots import clear_slots
-from models.features.state import LONG_MAX, LONG_MEAN, LONG_N, KernelLayout, Memory
-from models.telemetry.samples import Float32, Int64
+from models.features.state import KernelLayout
+from models.telemetry.samples import Float32, Float64, Int64
 
 _NO_BLOCKS = 1 << 60
 
@@ -18,15 +19,28 @@ _NO_BLOCKS = 1 << 60
 @compiled
 def forget(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> None:
     """Begin anew before ``pane``: nothing that is remembered reaches into its windows."""
-    for i in range(plan.ring):
-        clear_pane(memory.n[asset, i], memory.stats[asset, i])
-    for i in range(plan.blocks):
-        clear_block(memory.block[asset, i])
-    for i in range(plan.long_blocks):
-        clear_long(memory.long[asset, i])
+    for row in memory.pane_at[asset]:
+        forget_pane(memory, row)
+    for row in memory.block_at[asset]:
+        _clear_block(memory, row)
+    for row in memory.long_at[asset]:
+        clear_long(memory, row)
     for i in range(plan.kept):
         clear_slots(plan, memory, asset, i)
     memory.at[asset] = pane - 1
+
+
+@compiled
+def forget_pane(memory: Memory, row: int) -> None:
+    """Make a pane that stands in ``row``, or nowhere, one without samples."""
+    if row != NOWHERE:
+        clear_pane(memory.n[row], memory.stats[row])
+
+
+@compiled
+def _clear_block(memory: Memory, row: int) -> None:
+    if row != NOWHERE:
+        clear_block(memory.block[row])
 
 
 @compiled
@@ -34,19 +48,23 @@ def condense(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> Float
     """Make the samples of a pane that is still kept its statistics; return them (slots, C)."""
     place, scratch = pane % plan.ring, np.empty((2, plan.channels), np.float64)
     samples = complete(plan, memory, asset, pane)
-    summarise(samples, memory.n[asset, place], memory.stats[asset, place], scratch)
+    if memory.pane_at[asset, place] == NOWHERE:
+        memory.pane_at[asset, place] = take(memory.used, PANES, len(memory.n))
+    row = memory.pane_at[asset, place]
+    summarise(samples, memory.n[row], memory.stats[row], scratch)
     return samples
 
 
 @compiled
 def complete(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> Float32:
     """Return (slots, C) the readings of a pane that is still kept, with what is computed from them."""
-    slots, out = memory.slots[asset, pane % plan.kept], np.empty((plan.slots, plan.channels), np.float32)
+    slot_at, out = memory.slot_at[asset, pane % plan.kept], np.empty((plan.slots, plan.channels), np.float32)
     level, offset = memory.level[asset], memory.offset[asset]
     expected = np.empty(len(plan.normal.points), np.float64)
     for s in range(plan.slots):
+        row = slot_at[s]
         for c in range(plan.sensors):
-            out[s, c] = slots[s, c]
+            out[s, c] = memory.slots[row, c] if row != NOWHERE else np.nan
         if plan.channels > plan.sensors:
             derive(plan.formulas, out[s], plan.sensors)
             slot_ms = pane * plan.hop_ms + s * plan.period_ms
@@ -64,16 +82,26 @@ def advance(plan: KernelLayout, memory: Memory, asset: int) -> None:
 
 @compiled
 def fold_block(plan: KernelLayout, memory: Memory, asset: int, number: int) -> None:
-    """Fold the panes of block ``number`` into its places among the blocks."""
-    totals = np.empty((BLOCK, plan.channels), np.float64)
-    block, start = memory.block[asset], number * plan.group
-    fold(memory.n[asset], memory.stats[asset], block, _NO_BLOCKS, start, start + plan.group, totals)
-    block[number % plan.blocks] = totals
-    long = memory.long[asset, number % plan.long_blocks]
-    for c in range(plan.points, plan.channels):
-        long[LONG_N, c - plan.points] = totals[B_N, c]
-        long[LONG_MEAN, c - plan.points] = totals[B_MEAN, c]
-        long[LONG_MAX, c - plan.points] = totals[B_MAX, c]
+    """Fold the panes of a block; one without samples takes no room."""
+    totals, start = np.empty((BLOCK, plan.channels), np.float64), number * plan.group
+    pane_at, block_at, long_at = memory.pane_at[asset], memory.block_at[asset], memory.long_at[asset]
+    end = start + plan.group
+    fold(pane_at, memory.n, memory.stats, block_at, memory.block, _NO_BLOCKS, start, end, totals)
+    at, long_place = number % plan.blocks, number % plan.long_blocks
+    if block_at[at] == NOWHERE and _holds_any(totals, 0):
+        block_at[at] = take(memory.used, BLOCKS, len(memory.block))
+    if block_at[at] != NOWHERE:
+        memory.block[block_at[at]] = totals
+    if long_at[long_place] == NOWHERE and _holds_any(totals, plan.points):
+        long_at[long_place] = take(memory.used, LONGS, len(memory.long))
+    if long_at[long_place] != NOWHERE:
+        write_long(plan, totals, memory.long[long_at[long_place]])
+
+
+@compiled
+def _holds_any(totals: Float64, first: int) -> bool:
+    """Return whether a channel from ``first`` on has samples."""
+    return bool((totals[B_N, first:] > 0.0).any())
 
 
 @compiled
@@ -88,10 +116,10 @@ def make_whole(
     at, closed = memory.at[asset], (memory.at[asset] + 1) // plan.group
     for place in range(plan.ring):
         if not at - plan.ring < pane_at[place] <= at:
-            clear_pane(memory.n[asset, place], memory.stats[asset, place])
+            forget_pane(memory, memory.pane_at[asset, place])
     for place in range(plan.blocks):
         if not closed - plan.blocks <= block_at[place] < closed:
-            clear_block(memory.block[asset, place])
+            _clear_block(memory, memory.block_at[asset, place])
     for place in range(plan.long_blocks):
         if not closed - plan.long_blocks <= long_at[place] < closed:
-            clear_long(memory.long[asset, place])
+            clear_long(memory, memory.long_at[asset, place])

@@ -6,9 +6,10 @@ import numpy as np
 
 from models.features.compiling import compiled
 from models.features.long_blocks import fold_long
+from models.features.memory import Memory
 from models.features.panes import BLOCK, fold, slope_within
 from models.features.schema import write_features
-from models.features.state import Emitted, KernelLayout, Memory
+from models.features.state import Emitted, KernelLayout
 from models.telemetry.samples import Float32
 
 
@@ -18,16 +19,17 @@ def emit(plan: KernelLayout, memory: Memory, asset: int, pane: int, samples: Flo
     windows, longer = len(plan.lengths), len(plan.long)
     moments = np.empty((windows + longer, BLOCK, plan.channels), np.float64)
     expected = np.empty(windows + longer, np.float64)
-    n, stats = memory.n[asset], memory.stats[asset]
+    pane_at, n, stats = memory.pane_at[asset], memory.n, memory.stats
+    block_at, long_at = memory.block_at[asset], memory.long_at[asset]
     for w in range(windows):
         start = _start(plan, pane, plan.lengths[w])
-        fold(n, stats, memory.block[asset], plan.group, start, pane + 1, moments[w])
+        fold(pane_at, n, stats, block_at, memory.block, plan.group, start, pane + 1, moments[w])
         expected[w] = (pane + 1 - max(start, memory.first[asset])) * plan.slots
         if plan.lengths[w] == 1:
             slope_within(samples, moments[w])
     for w in range(longer):
         start = _start(plan, pane, plan.long[w])
-        fold_long(plan, n, stats, memory.long[asset], start, pane + 1, moments[windows + w])
+        fold_long(plan, pane_at, n, stats, long_at, memory.long, start, pane + 1, moments[windows + w])
         expected[windows + w] = (pane + 1 - max(start, memory.first[asset])) * plan.slots
     at = out.counts[0]
     out.counts[0] += 1

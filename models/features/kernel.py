@@ -8,30 +8,21 @@ value is the same bit for bit however the samples arrived.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from models.features.arrivals import FRESH, LATE, TOO_LATE, prepare, room_for
+from models.features.demand import rows_for, rows_to_close
 from models.features.expectation import AppliedExpectation, Expectation, Fold, identity_of
+from models.features.memory import KernelState
 from models.features.schema import FeatureSchema
-from models.features.state import (
-    Emitted,
-    KernelLayout,
-    Memory,
-    PaneSamples,
-    allocate,
-    plan_of,
-    room,
-    samples_of,
-)
+from models.features.state import Emitted, PaneSamples, plan_of, room, samples_of
 from models.features.steps import close_all, correct, take_fresh
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Float32, Int32, Int64, Samples, limits
 from models.telemetry.window_keys import WindowKeys
-
-_FIRST_CAPACITY = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,64 +67,6 @@ class KernelCounts:
         self.expected += other.expected
         self.implausible += other.implausible
         self.missing += other.missing
-
-
-class KernelState:
-    """All that the kernel remembers: asset ``name`` has row ``index[name]`` of each array of ``memory``."""
-
-    def __init__(self, plan: KernelLayout, expectation: AppliedExpectation) -> None:
-        self.plan, self._expectation = plan, expectation
-        self.assets: list[str] = []
-        self.index: dict[str, int] = {}
-        self.memory = Memory(**allocate(plan, 0))
-
-    def rows(self, names: Iterable[str]) -> Int64:
-        """Return the row of each named asset, making room for the new ones."""
-        known = len(self.assets)
-        out = [self._row(name) for name in names]
-        have = len(self.memory.at)
-        if len(self.assets) > have:
-            self._grow(max(_FIRST_CAPACITY, have + have // 64, len(self.assets)))
-        for row in range(known, len(self.assets)):
-            self.memory.level[row], self.memory.offset[row] = self._expectation.own(self.assets[row])
-        return np.array(out, np.int64)
-
-    def arrange(self, names: Sequence[str]) -> None:
-        """Give the assets, all of which are named, their rows in this order; in place, row by row."""
-        for row, name in enumerate(names):
-            if self.index[name] != row:
-                self._swap(row, self.index[name])
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        return sum(array.nbytes for array in self.memory)
-
-    def _row(self, name: str) -> int:
-        row = self.index.get(name)
-        if row is None:
-            row = self.index[name] = len(self.assets)
-            self.assets.append(name)
-        return row
-
-    def _swap(self, one: int, other: int) -> None:
-        for array in self.memory:
-            array[[one, other]] = array[[other, one]]
-        names = self.assets
-        names[one], names[other] = names[other], names[one]
-        self.index[names[one]], self.index[names[other]] = one, other
-
-    def _grow(self, capacity: int) -> None:
-        """Make room; array by array and in place, so that next to nothing is held twice."""
-        arrays, have = self.memory._asdict(), len(self.memory.at)
-        self.memory = Memory(**allocate(self.plan, 0))
-        for name in Memory._fields:
-            array = arrays.pop(name)
-            array.resize((capacity, *array.shape[1:]))  # moves pages, where it is large
-            array[have:] = allocate(self.plan, capacity - have, (name,))[name]
-            arrays[name] = array
-            del array
-        self.memory = Memory(**arrays)
 
 
 class Kernel:
@@ -184,8 +117,10 @@ class Kernel:
         return self._take(state, pane_samples, order, tally), tally
 
     def _take(self, state: KernelState, samples: PaneSamples, order: Int64, tally: KernelCounts) -> Windows:
-        plan, memory = self.plan, state.memory
-        out = room(room_for(plan, memory, samples, order), plan)
+        plan = self.plan
+        out = room(room_for(plan, state.memory, samples, order), plan)
+        state.reserve(rows_for(plan, state.memory, samples, order))
+        memory = state.memory
         old = samples.kind[order]
         if old.any():
             tally.late, tally.too_late = int((old == LATE).sum()), int((old == TOO_LATE).sum())
@@ -200,6 +135,7 @@ class Kernel:
         ends = (state.memory.at[:known] + 2) * self.plan.hop_ms
         due = np.flatnonzero(state.memory.is_open[:known] & (ends <= watermark_ms))
         out = room(len(due), self.plan)
+        state.reserve(rows_to_close(self.plan, state.memory, due))
         close_all(self.plan, state.memory, due, out)
         return self._windows(state, out, tally), tally
 

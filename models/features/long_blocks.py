@@ -7,14 +7,23 @@ from typing import Any
 import numpy as np
 
 from models.features.compiling import compiled
+from models.features.memory import LONG_MAX, LONG_MEAN, LONG_N, NOWHERE, Memory
 from models.features.panes import B_MAX, B_MEAN, B_N, MAX, MEAN, clear_block
-from models.features.state import LONG_MAX, LONG_MEAN, LONG_N, KernelLayout
-from models.telemetry.samples import Float32, Float64
+from models.features.state import KernelLayout
+from models.telemetry.samples import Float32, Float64, Int32
 
 
 @compiled
 def fold_long(
-    plan: KernelLayout, n: Any, stats: Float32, long: Float32, start: int, end: int, out: Float64
+    plan: KernelLayout,
+    pane_at: Int32,
+    n: Any,
+    stats: Float32,
+    long_at: Int32,
+    long: Float32,
+    start: int,
+    end: int,
+    out: Float64,
 ) -> None:
     """Fold count, mean and maximum of the computed channels over the panes [start, end).
 
@@ -23,19 +32,23 @@ def fold_long(
     clear_block(out)
     first, last = -(-start // plan.group), end // plan.group
     if first >= last:
-        _sum_long_panes(plan, n, stats, start, end, out)
+        _sum_long_panes(plan, pane_at, n, stats, start, end, out)
     else:
-        _sum_long_panes(plan, n, stats, start, first * plan.group, out)
-        _sum_long_blocks(plan, long, first, last, out)
-        _sum_long_panes(plan, n, stats, last * plan.group, end, out)
+        _sum_long_panes(plan, pane_at, n, stats, start, first * plan.group, out)
+        _sum_long_blocks(plan, long_at, long, first, last, out)
+        _sum_long_panes(plan, pane_at, n, stats, last * plan.group, end, out)
     for c in range(plan.points, plan.channels):
         out[B_MEAN, c] /= max(out[B_N, c], 1.0)
 
 
 @compiled
-def _sum_long_panes(plan: KernelLayout, n: Any, stats: Float32, start: int, end: int, out: Float64) -> None:
+def _sum_long_panes(
+    plan: KernelLayout, pane_at: Int32, n: Any, stats: Float32, start: int, end: int, out: Float64
+) -> None:
     for pane in range(start, end):
-        at = pane % plan.ring
+        at = pane_at[pane % plan.ring]
+        if at < 0:
+            continue
         for c in range(plan.points, plan.channels):
             out[B_N, c] += n[at, c]
             out[B_MEAN, c] += n[at, c] * np.float64(stats[at, MEAN, c])
@@ -43,9 +56,13 @@ def _sum_long_panes(plan: KernelLayout, n: Any, stats: Float32, start: int, end:
 
 
 @compiled
-def _sum_long_blocks(plan: KernelLayout, long: Float32, first: int, last: int, out: Float64) -> None:
+def _sum_long_blocks(
+    plan: KernelLayout, long_at: Int32, long: Float32, first: int, last: int, out: Float64
+) -> None:
     for number in range(first, last):
-        at = number % plan.long_blocks
+        at = long_at[number % plan.long_blocks]
+        if at < 0:
+            continue
         for k in range(long.shape[2]):
             c = plan.points + k
             out[B_N, c] += long[at, LONG_N, k]
@@ -54,7 +71,17 @@ def _sum_long_blocks(plan: KernelLayout, long: Float32, first: int, last: int, o
 
 
 @compiled
-def clear_long(long: Float32) -> None:
+def write_long(plan: KernelLayout, totals: Float64, long: Float32) -> None:
+    """Write what a block was folded into."""
+    for c in range(plan.points, plan.channels):
+        long[LONG_N, c - plan.points] = totals[B_N, c]
+        long[LONG_MEAN, c - plan.points] = totals[B_MEAN, c]
+        long[LONG_MAX, c - plan.points] = totals[B_MAX, c]
+
+
+@compiled
+def clear_long(memory: Memory, row: int) -> None:
     """Make a block of the computed channels one without samples."""
-    long[:] = 0.0
-    long[LONG_MAX] = -np.inf
+    if row != NOWHERE:
+        memory.long[row] = 0.0
+        memory.long[row, LONG_MAX] = -np.inf

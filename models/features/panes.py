@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from models.features.compiling import compiled
-from models.telemetry.samples import Float32, Float64
+from models.telemetry.samples import Float32, Float64, Int32
 
 MEAN, M2, MIN, MAX = range(4)
 STATS = 4
@@ -110,12 +110,23 @@ def slope_within(samples: Float32, moments: Float64) -> None:
 
 
 @compiled
-def fold(n: Any, stats: Float32, blocks: Float32, group: int, start: int, end: int, out: Float64) -> None:
+def fold(
+    pane_at: Int32,
+    n: Any,
+    stats: Float32,
+    block_at: Int32,
+    blocks: Float32,
+    group: int,
+    start: int,
+    end: int,
+    out: Float64,
+) -> None:
     """Fold the panes [start, end) of one asset into ``out``, the eight numbers of a block, in float64.
 
-    ``n`` (ring, C) and ``stats`` (ring, 4, C) hold pane ``p`` at ``p % ring``; ``blocks`` (B, 8, C) holds the
-    panes [b × group, (b + 1) × group) at ``b % B``. Blocks that lie in the range whole stand for their panes,
-    so that a window costs about ``2 × group + length / group`` steps. Two passes, means first, then what
+    ``pane_at`` (ring,) has at ``p % ring`` the row of pane ``p`` in ``n`` (…, C) and ``stats`` (…, 4, C), and
+    ``block_at`` (B,) at ``b % B`` that of the panes [b × group, (b + 1) × group) in ``blocks`` (…, 8, C);
+    below 0 it holds no samples. Blocks that lie in the range whole stand for their panes, so that a window
+    costs about ``2 × group + length / group`` steps. Two passes, means first, then what
     deviates from them: as stable as Chan, Golub & LeVeque (1979), without a division in the inner loops.
     A pane counts, for the times, at its middle.
     """
@@ -126,22 +137,26 @@ def fold(n: Any, stats: Float32, blocks: Float32, group: int, start: int, end: i
         head, tail = end, end
     else:
         head, tail = first * group, last * group
-    _sum_panes(n, stats, start, head, start, out)
-    _sum_blocks(blocks, group, first, last, start, out)
-    _sum_panes(n, stats, tail, end, start, out)
+    _sum_panes(pane_at, n, stats, start, head, start, out)
+    _sum_blocks(block_at, blocks, group, first, last, start, out)
+    _sum_panes(pane_at, n, stats, tail, end, start, out)
     for c in range(out.shape[1]):
         out[B_MEAN, c] /= max(out[B_N, c], 1.0)
         out[B_TIME, c] /= max(out[B_N, c], 1.0)
-    _deviate_panes(n, stats, start, head, start, out)
-    _deviate_blocks(blocks, group, first, last, start, out)
-    _deviate_panes(n, stats, tail, end, start, out)
+    _deviate_panes(pane_at, n, stats, start, head, start, out)
+    _deviate_blocks(block_at, blocks, group, first, last, start, out)
+    _deviate_panes(pane_at, n, stats, tail, end, start, out)
 
 
 @compiled
-def _sum_panes(n: Any, stats: Float32, start: int, end: int, origin: int, out: Float64) -> None:
+def _sum_panes(
+    pane_at: Int32, n: Any, stats: Float32, start: int, end: int, origin: int, out: Float64
+) -> None:
     count, time, mean, low, high = out[B_N], out[B_TIME], out[B_MEAN], out[B_MIN], out[B_MAX]
     for pane in range(start, end):
-        at, middle = pane % n.shape[0], pane - origin + 0.5
+        at, middle = pane_at[pane % len(pane_at)], pane - origin + 0.5
+        if at < 0:
+            continue
         for c in range(len(count)):
             count[c] += n[at, c]
             time[c] += n[at, c] * middle
@@ -153,10 +168,14 @@ def _sum_panes(n: Any, stats: Float32, start: int, end: int, origin: int, out: F
 
 
 @compiled
-def _sum_blocks(blocks: Float32, group: int, first: int, last: int, origin: int, out: Float64) -> None:
+def _sum_blocks(
+    block_at: Int32, blocks: Float32, group: int, first: int, last: int, origin: int, out: Float64
+) -> None:
     count, time, mean, low, high = out[B_N], out[B_TIME], out[B_MEAN], out[B_MIN], out[B_MAX]
     for number in range(first, last):
-        at, begin = number % blocks.shape[0], np.float64(number * group - origin)
+        at, begin = block_at[number % len(block_at)], np.float64(number * group - origin)
+        if at < 0:
+            continue
         for c in range(len(count)):
             count[c] += blocks[at, B_N, c]
             time[c] += blocks[at, B_N, c] * begin
@@ -170,10 +189,14 @@ def _sum_blocks(blocks: Float32, group: int, first: int, last: int, origin: int,
 
 
 @compiled
-def _deviate_panes(n: Any, stats: Float32, start: int, end: int, origin: int, out: Float64) -> None:
+def _deviate_panes(
+    pane_at: Int32, n: Any, stats: Float32, start: int, end: int, origin: int, out: Float64
+) -> None:
     mean, time, m2, cross, spread = out[B_MEAN], out[B_TIME], out[B_M2], out[B_CROSS], out[B_SPREAD]
     for pane in range(start, end):
-        at, middle = pane % n.shape[0], pane - origin + 0.5
+        at, middle = pane_at[pane % len(pane_at)], pane - origin + 0.5
+        if at < 0:
+            continue
         for c in range(len(mean)):
             away = stats[at, MEAN, c] - mean[c]
             m2[c] += stats[at, M2, c] + n[at, c] * away * away
@@ -185,10 +208,14 @@ def _deviate_panes(n: Any, stats: Float32, start: int, end: int, origin: int, ou
 
 
 @compiled
-def _deviate_blocks(blocks: Float32, group: int, first: int, last: int, origin: int, out: Float64) -> None:
+def _deviate_blocks(
+    block_at: Int32, blocks: Float32, group: int, first: int, last: int, origin: int, out: Float64
+) -> None:
     mean, time, m2, cross, spread = out[B_MEAN], out[B_TIME], out[B_M2], out[B_CROSS], out[B_SPREAD]
     for number in range(first, last):
-        at, begin = number % blocks.shape[0], np.float64(number * group - origin)
+        at, begin = block_at[number % len(block_at)], np.float64(number * group - origin)
+        if at < 0:
+            continue
         for c in range(len(mean)):
             away = blocks[at, B_MEAN, c] - mean[c]
             m2[c] += blocks[at, B_M2, c] + blocks[at, B_N, c] * away * away

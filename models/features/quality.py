@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from models.features.compiling import compiled
-from models.features.kernel import KernelState, Windows
+from models.features.kernel import Windows
+from models.features.memory import NOWHERE, KernelState, Memory
 from models.features.panes import MAX, MEAN, MIN
-from models.features.state import NEVER, KernelLayout, Memory
+from models.features.state import NEVER, KernelLayout
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Float32, Float64, Int64, Samples, limits
+from models.telemetry.samples import Float32, Float64, Int32, Int64, Samples, limits
 
 _MISSING, _STUCK, _JUMP, _UNIT = 1, 2, 4, 8
 _SAME = 0.02  # of the plausible range: a level that is as before
@@ -85,9 +86,12 @@ class QualityMonitor:
             asset = windows.assets[windows.asset[first[i]]]
             yield from self._named(int(found[i, sensor]), asset, sensor, int(windows.end_ms[first[i]]))
             if found[i, sensor] & _UNIT:
-                at = int(panes[i]) % self.plan.ring
-                value = float(state.memory.stats[rows[i], at, MEAN, sensor])
-                before = float(state.memory.stats[rows[i], (at - 3) % self.plan.ring, MEAN, sensor])
+                value, before = (
+                    float(
+                        state.memory.stats[state.memory.pane_at[rows[i], at % self.plan.ring], MEAN, sensor]
+                    )
+                    for at in (int(panes[i]), int(panes[i]) - 3)
+                )
                 yield self._changed(asset, sensor, int(windows.end_ms[first[i]]), value, before)
 
     def out_of_range(self, state: KernelState, samples: Samples) -> Iterator[QualitySignal]:
@@ -150,9 +154,12 @@ def usual_level(state: KernelState, asset: str, sensor: int) -> float:
     row = state.index.get(asset)
     if row is None:
         return float("nan")
-    n = state.memory.n[row, :, sensor].astype(np.float64)
+    memory, n, mean = state.memory, *np.zeros((2, state.plan.ring))
+    there = memory.pane_at[row] != NOWHERE
+    n[there] = memory.n[memory.pane_at[row, there], sensor]
+    mean[there] = memory.stats[memory.pane_at[row, there], MEAN, sensor]
     total = n.sum()
-    return float((n * state.memory.stats[row, :, MEAN, sensor]).sum() / total) if total else float("nan")
+    return float((n * mean).sum() / total) if total else float("nan")
 
 
 def _rules(fleet: Fleet, plan: KernelLayout) -> Rules:
@@ -184,12 +191,12 @@ def inspect(
     Nothing is said of a pane that is not remembered any more, since one step closed that many after it.
     """
     for i in range(len(rows)):
-        n, stats = memory.n[rows[i]], memory.stats[rows[i]]
+        n, stats, pane_at = memory.n, memory.stats, memory.pane_at[rows[i]]
         remembered = plan.ring - (memory.at[rows[i]] - panes[i])
         if remembered < 2:
             continue
-        now, before = panes[i] % plan.ring, (panes[i] - 1) % plan.ring
-        heard = n[before, : plan.sensors].max() > 0
+        now, before = pane_at[panes[i] % plan.ring], pane_at[(panes[i] - 1) % plan.ring]
+        heard = before != NOWHERE and n[before, : plan.sensors].max() > 0
         runs = rules.running < 0 or stats[now, MEAN, rules.running] > rules.above
         for c in range(plan.sensors):
             if heard and n[now, c] == 0 and n[before, c] > 0:
@@ -197,29 +204,33 @@ def inspect(
             if (
                 runs
                 and rules.stuck_panes[c] > 0
-                and _flat_panes(n, stats, panes[i], remembered, c) == rules.stuck_panes[c]
+                and _flat_panes(n, stats, pane_at, panes[i], remembered, c) == rules.stuck_panes[c]
             ):
                 found[i, c] |= _STUCK
-            if remembered >= _PANES and _reads_in_other_unit(n, stats, rules, panes[i], c):
+            if remembered >= _PANES and _reads_in_other_unit(n, stats, pane_at, rules, panes[i], c):
                 found[i, c] |= _UNIT
         if panes[i] > memory.at[rows[i]] + 1 - plan.kept:
             _jumps(plan, memory, rules, rows[i], panes[i], found[i])
 
 
 @compiled
-def _reads_in_other_unit(n: npt.NDArray[np.uint16], stats: Float32, rules: Rules, pane: int, c: int) -> bool:
+def _reads_in_other_unit(
+    n: npt.NDArray[np.uint16], stats: Float32, pane_at: Int32, rules: Rules, pane: int, c: int
+) -> bool:
     """Return whether ``c`` stepped, two panes ago at the latest, to what its level is in another unit."""
-    ring, same = n.shape[0], _SAME * rules.span[c]
+    ring, same = len(pane_at), _SAME * rules.span[c]
     for back in (0, 1, 3, 4):
-        if n[(pane - back) % ring, c] == 0:
+        if not _readings(n, pane_at[(pane - back) % ring], c):
             return False
-    now, last, between = stats[pane % ring, MEAN, c], stats[(pane - 1) % ring, MEAN, c], (pane - 2) % ring
-    level = stats[(pane - 3) % ring, MEAN, c]
-    if abs(stats[(pane - 4) % ring, MEAN, c] - level) > same or abs(now - level) <= _NEAR * rules.span[c]:
+    now, last = _mean(stats, pane_at, pane, c), _mean(stats, pane_at, pane - 1, c)
+    level, before = _mean(stats, pane_at, pane - 3, c), _mean(stats, pane_at, pane - 4, c)
+    if abs(before - level) > same or abs(now - level) <= _NEAR * rules.span[c]:
         return False
+    known = _readings(n, pane_at[(pane - 2) % ring], c) > 0
+    between = _mean(stats, pane_at, pane - 2, c) if known else now
     for u in range(rules.other.shape[1]):
         factor, offset = rules.other[c, u]
-        new = n[between, c] == 0 or not abs((stats[between, MEAN, c] - offset) / factor - level) <= same
+        new = not known or not abs((between - offset) / factor - level) <= same
         meant, meant_last = (now - offset) / factor, (last - offset) / factor
         if new and abs(meant - level) <= same and abs(meant_last - level) <= same:
             return True
@@ -227,12 +238,26 @@ def _reads_in_other_unit(n: npt.NDArray[np.uint16], stats: Float32, rules: Rules
 
 
 @compiled
-def _flat_panes(n: npt.NDArray[np.uint16], stats: Float32, pane: int, remembered: int, c: int) -> int:
+def _readings(n: npt.NDArray[np.uint16], row: int, c: int) -> int:
+    """Return how many readings of ``c`` a pane has that stands in ``row``, or nowhere."""
+    return n[row, c] if row != NOWHERE else 0
+
+
+@compiled
+def _mean(stats: Float32, pane_at: Int32, pane: int, c: int) -> float:
+    """Return the mean of ``c`` in a pane that has readings of it."""
+    return float(stats[pane_at[pane % len(pane_at)], MEAN, c])
+
+
+@compiled
+def _flat_panes(
+    n: npt.NDArray[np.uint16], stats: Float32, pane_at: Int32, pane: int, remembered: int, c: int
+) -> int:
     """Count the panes up to ``pane``, of those ``remembered``, in which ``c`` had one and the same value."""
-    value, panes = stats[pane % n.shape[0], MIN, c], 0
+    value, panes = stats[pane_at[pane % len(pane_at)], MIN, c], 0
     for back in range(remembered):
-        at = (pane - back) % n.shape[0]
-        if n[at, c] == 0 or stats[at, MIN, c] != value or stats[at, MAX, c] != value:
+        at = pane_at[(pane - back) % len(pane_at)]
+        if not _readings(n, at, c) or stats[at, MIN, c] != value or stats[at, MAX, c] != value:
             break
         panes += 1
     return panes
@@ -242,13 +267,13 @@ def _flat_panes(n: npt.NDArray[np.uint16], stats: Float32, pane: int, remembered
 def _jumps(
     plan: KernelLayout, memory: Memory, rules: Rules, row: int, pane: int, found: npt.NDArray[np.uint8]
 ) -> None:
-    slots, slot_ms = memory.slots[row, pane % plan.kept], memory.slot_ms[row, pane % plan.kept]
+    slots, slot_ms = memory.slots, memory.slot_ms
     for c in range(plan.sensors):
-        last = -1
-        for s in range(plan.slots):
-            if slot_ms[s, c] < 0:
+        last = NOWHERE
+        for s in memory.slot_at[row, pane % plan.kept]:
+            if s == NOWHERE or slot_ms[s, c] < 0:
                 continue
-            if last >= 0:
+            if last != NOWHERE:
                 ms = slot_ms[s, c] - slot_ms[last, c]
                 found[c] |= _JUMP if abs(slots[s, c] - slots[last, c]) > rules.per_ms[c] * ms else 0
             last = s

@@ -8,16 +8,18 @@ pane has closed and may not be corrected any more.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from models.errors import StateError
 from models.features.closed_panes import make_whole
-from models.features.kernel import KernelState
-from models.features.panes import STATS
+from models.features.memory import BLOCKS, LONG_MAX, LONG_N, LONGS, NOWHERE, PANES, SLOTS, KernelState
+from models.features.panes import B_MAX, B_MIN, B_N, BLOCK, MAX, MIN, STATS
 from models.features.state import NEVER, NOTHING
-from models.telemetry.samples import Int64
+from models.telemetry.samples import Float32, Int32, Int64
 
 _GONE = "expected what another version, or another fleet file, would have written"
 
@@ -94,14 +96,38 @@ def panes_of(state: KernelState, row: int, since: int) -> Iterator[Panes]:
     for number in range(max(since, oldest) // plan.group, at // plan.group + 1):
         first = max(number * plan.group, oldest, at + 1 - plan.ring)
         places = np.arange(first, min((number + 1) * plan.group, at + 1)) % plan.ring
+        rows = memory.pane_at[row, places]
+        n, stats = _filled(memory.n, rows, _NO_READINGS), _filled(memory.stats, rows, _EMPTY_PANE)
         block, long = b"", b""
         if number < closed:
-            long = memory.long[row, number % plan.long_blocks].tobytes()
+            long_at = memory.long_at[row, [number % plan.long_blocks]]
+            long = _filled(memory.long, long_at, _EMPTY_LONG).tobytes()
         if closed - plan.blocks <= number < closed:
-            block = memory.block[row, number % plan.blocks].tobytes()
-        yield Panes(
-            number, first, memory.n[row, places].tobytes(), memory.stats[row, places].tobytes(), block, long
-        )
+            block_at = memory.block_at[row, [number % plan.blocks]]
+            block = _filled(memory.block, block_at, _EMPTY_BLOCK).tobytes()
+        yield Panes(number, first, n.tobytes(), stats.tobytes(), block, long)
+
+
+def _empty(parts: int, low: int | None, high: int) -> Float32:
+    """Return (parts, 1) what stands for no samples: 0, but for the least and the greatest of them."""
+    out = np.zeros((parts, 1), np.float32)
+    out[high] = -np.inf
+    if low is not None:
+        out[low] = np.inf
+    return out
+
+
+_NO_READINGS = np.zeros((), np.uint8)
+_EMPTY_PANE, _EMPTY_BLOCK = _empty(STATS, MIN, MAX), _empty(BLOCK, B_MIN, B_MAX)
+_EMPTY_LONG = _empty(3, None, LONG_MAX)
+
+
+def _filled(pool: npt.NDArray[Any], rows: Int32, empty: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return (len(rows), …) the rows of a pool, ``empty`` for those that stand nowhere."""
+    out = np.empty((len(rows), *pool.shape[1:]), pool.dtype)
+    there = rows != NOWHERE
+    out[there], out[~there] = pool[rows[there]], empty
+    return out
 
 
 def _kept_panes(state: KernelState, row: int) -> tuple[int, int]:
@@ -111,11 +137,13 @@ def _kept_panes(state: KernelState, row: int) -> tuple[int, int]:
 
 
 def _kept(state: KernelState, row: int, pane: int) -> Kept:
-    place = pane % state.plan.kept
-    slot_ms = state.memory.slot_ms[row, place]
-    filled = np.flatnonzero(slot_ms != NOTHING).astype("<i4")
-    slots = state.memory.slots[row, place]
-    return Kept(pane, filled.tobytes(), slot_ms.ravel()[filled].tobytes(), slots.ravel()[filled].tobytes())
+    memory, sensors = state.memory, state.plan.sensors
+    slot_at = memory.slot_at[row, pane % state.plan.kept]
+    there = np.flatnonzero(slot_at != NOWHERE)
+    slots, slot_ms = memory.slots[slot_at[there]], memory.slot_ms[slot_at[there]]
+    at, sensor = np.nonzero(slot_ms != NOTHING)
+    filled = (there[at] * sensors + sensor).astype("<i4")
+    return Kept(pane, filled.tobytes(), slot_ms[at, sensor].tobytes(), slots[at, sensor].tobytes())
 
 
 class Loader:
@@ -133,54 +161,76 @@ class Loader:
 
     def head(self, asset: str, head: Head) -> None:
         """Give an asset its head."""
-        (row,), plan, memory = self.state.rows((asset,)), self.state.plan, self.state.memory
-        memory.at[row], memory.first[row], memory.max_ms[row] = head.at, head.first, head.max_ms
-        memory.is_open[row] = head.open is not None
-        memory.revision[row] = _numbers(head.revision, "<i4", (plan.kept,))
+        (row,) = self.state.rows((asset,))
+        self._number(int(row), head)
         if head.open is not None:
             self.kept(asset, head.open)
         self._row[asset] = head.row
 
+    def _number(self, row: int, head: Head) -> None:
+        memory = self.state.memory
+        memory.at[row], memory.first[row], memory.max_ms[row] = head.at, head.first, head.max_ms
+        memory.is_open[row] = head.open is not None
+        memory.revision[row] = _numbers(head.revision, "<i4", (self.state.plan.kept,))
+
     def kept(self, asset: str, kept: Kept) -> None:
         """Give an asset the samples of one pane; of two for one place the newer stays."""
-        (row,), plan, memory = self.state.rows((asset,)), self.state.plan, self.state.memory
+        (row,), plan = self.state.rows((asset,)), self.state.plan
         place = kept.pane % plan.kept
         kept_at = self._kept_at.setdefault(asset, np.full(plan.kept, NEVER))
         if kept.pane < kept_at[place]:
             return
         kept_at[place] = kept.pane
         filled = _numbers(kept.filled, "<i4", (-1,))
-        memory.slot_ms[row, place], memory.slots[row, place] = NOTHING, np.nan
-        memory.slot_ms[row, place].ravel()[filled] = _numbers(kept.slot_ms, "<i4", filled.shape)
-        memory.slots[row, place].ravel()[filled] = _numbers(kept.slots, "<f4", filled.shape)
+        slot_ms = _numbers(kept.slot_ms, "<i4", filled.shape)
+        slots = _numbers(kept.slots, "<f4", filled.shape)
+        self._clear(row, place)
+        slot, sensor = np.divmod(filled, plan.sensors)
+        if len(slot) and not 0 <= slot.min() <= slot.max() < plan.slots:
+            raise StateError(f"asset {asset}: readings of slot {slot.max()}: {_GONE}")
+        for s in np.unique(slot).tolist():
+            self.state.place(SLOTS, row, place, s)
+        at = self.state.memory.slot_at[row, place, slot]
+        self.state.memory.slot_ms[at, sensor], self.state.memory.slots[at, sensor] = slot_ms, slots
 
     def panes(self, asset: str, panes: Panes) -> None:
         """Give an asset closed panes; of two for one place the newer stays."""
-        (row,), plan, memory = self.state.rows((asset,)), self.state.plan, self.state.memory
-        n = _numbers(panes.n, memory.n.dtype.str, (-1, plan.channels))
+        (row,), plan = self.state.rows((asset,)), self.state.plan
+        n = _numbers(panes.n, self.state.memory.n.dtype.str, (-1, plan.channels))
         stats = _numbers(panes.stats, "<f4", (len(n), STATS, plan.channels))
         pane_at = self._pane_at.setdefault(asset, np.full(plan.ring, NEVER))
         for i, pane in enumerate(range(panes.first, panes.first + len(n))):
             place = pane % plan.ring
             if pane >= pane_at[place]:
                 pane_at[place] = pane
-                memory.n[row, place], memory.stats[row, place] = n[i], stats[i]
+                self._remember(PANES, row, place, n[i], n[i], stats[i])
         if panes.long or panes.block:
             self._fold(asset, row, panes)
 
     def _fold(self, asset: str, row: int, panes: Panes) -> None:
         """Give an asset what a block was folded into."""
-        plan, memory = self.state.plan, self.state.memory
+        plan = self.state.plan
         nowhere = np.full(plan.blocks, NEVER), np.full(plan.long_blocks, NEVER)
-        for at, array, data in zip(
-            self._block_at.setdefault(asset, nowhere),
-            (memory.block[row], memory.long[row]),
-            (panes.block, panes.long),
-            strict=True,
-        ):
-            place = panes.number % len(at)
-            if data and panes.number >= at[place]:
-                at[place], array[place] = panes.number, _numbers(data, "<f4", array[place].shape)
+        block_at, long_at = self._block_at.setdefault(asset, nowhere)
+        place = panes.number % plan.blocks
+        if panes.block and panes.number >= block_at[place]:
+            block = _numbers(panes.block, "<f4", (BLOCK, plan.channels))
+            block_at[place] = panes.number
+            self._remember(BLOCKS, row, place, block[B_N], block)
+        place = panes.number % plan.long_blocks
+        if panes.long and panes.number >= long_at[place]:
+            long = _numbers(panes.long, "<f4", (3, plan.channels - plan.points))
+            long_at[place] = panes.number
+            self._remember(LONGS, row, place, long[LONG_N], long)
+
+    def _remember(
+        self, pool: int, row: int, place: int, n: npt.NDArray[Any], *parts: npt.NDArray[Any]
+    ) -> None:
+        """Write a part of which ``n`` are the numbers of samples; one without any takes no room."""
+        if n.any() or self.state.holds(pool, row, place):
+            at = self.state.place(pool, row, place)
+            for array, part in zip(self.state.pool(pool), parts, strict=True):
+                array[at] = part
 
     def finish(self) -> None:
         """Give each asset its row, and clear what lies too far back."""
@@ -189,7 +239,7 @@ class Loader:
         nothing = np.full(plan.ring, NEVER)
         nowhere = np.full(plan.blocks, NEVER), np.full(plan.long_blocks, NEVER)
         for row, asset in enumerate(self.state.assets):
-            self._clear(asset, row)
+            self._forget(asset, row)
             panes, blocks = self._pane_at.get(asset, nothing), self._block_at.get(asset, nowhere)
             make_whole(plan, self.state.memory, row, panes, *blocks)
 
@@ -203,17 +253,21 @@ class Loader:
                 raise StateError(f"asset {asset}: row {self._row[asset]}, but {row} come before it: {_GONE}")
         self.state.arrange(in_order)
 
-    def _clear(self, asset: str, row: int) -> None:
+    def _forget(self, asset: str, row: int) -> None:
         """Clear the samples of panes that are not kept any more."""
-        memory, (first, last) = self.state.memory, _kept_panes(self.state, row)
+        first, last = _kept_panes(self.state, row)
         for place, pane in enumerate(self._kept_at.get(asset, ())):
             if not first <= pane <= last + 1:
-                memory.slot_ms[row, place], memory.slots[row, place] = NOTHING, np.nan
+                self._clear(row, place)
+
+    def _clear(self, row: int, place: int) -> None:
+        memory = self.state.memory
+        at = memory.slot_at[row, place]
+        at = at[at != NOWHERE]
+        memory.slot_ms[at], memory.slots[at] = NOTHING, np.nan
 
 
-def _numbers(
-    data: bytes, kind: str, shape: tuple[int, ...]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+def _numbers(data: bytes, kind: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     try:
         return np.frombuffer(data, kind).reshape(shape)
     except ValueError as error:

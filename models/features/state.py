@@ -1,17 +1,14 @@
-"""What the kernel remembers, as arrays: how large they are, and what one asset costs."""
+"""What the compiled steps are told: the numbers of a fleet, the samples of a call, and room for windows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from models.features.expectation import AppliedExpectation
 from models.features.normal import Formulas, Normal
-from models.features.panes import B_MAX, B_MIN, BLOCK, MAX, MIN, STATS
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Float32, Int32, Int64
 
@@ -19,7 +16,6 @@ NEVER = np.iinfo(np.int64).min
 _DAY_S = 86_400
 _EXACT_PANES = 48
 NOTHING, HEARD = -1, -2  # in place of the time of a reading
-LONG_N, LONG_MEAN, LONG_MAX = range(3)
 
 
 class FeatureLayout(Protocol):
@@ -64,39 +60,13 @@ class KernelLayout(NamedTuple):
     normal: Normal
 
 
-class Memory(NamedTuple):
-    """One row per asset. ``at`` is its last closed pane; pane ``at + 1`` holds samples where ``is_open``.
-
-    ``first`` is its first pane, ``max_ms`` its newest event time. ``slots`` are the readings of the kept
-    panes, the last of each sensor and sampling period, and ``slot_ms`` their times after the pane's start; it
-    is `NOTHING` if there is none, the first of a period `HEARD` if a sample came without any. Both stand at
-    ``pane % kept``, as does ``revision``; ``n`` and ``stats`` are the closed panes at ``pane % ring``,
-    ``block`` the blocks at ``number % blocks``; ``long`` are count, mean and maximum of the blocks of
-    computed channels at ``number % long_blocks``. ``level`` and ``offset`` (K, R) come from the expectation,
-    and are not saved.
-    """
-
-    at: Int64
-    first: Int64
-    max_ms: Int64
-    is_open: npt.NDArray[np.bool_]
-    slots: Float32
-    slot_ms: Int32
-    revision: Int32
-    n: npt.NDArray[Any]
-    stats: Float32
-    block: Float32
-    long: Float32
-    level: Float32
-    offset: Float32
-
-
 class PaneSamples(NamedTuple):
-    """Samples of one call: asset row, time, pane and kind (n,) of each, and its values (n, S)."""
+    """Samples of one call: asset row, time, pane, slot of it and kind (n,) of each, and its values (n, S)."""
 
     row: Int64
     time_ms: Int64
     pane: Int64
+    slot: Int64
     kind: Int64
     values: Float32
 
@@ -169,18 +139,12 @@ def _cut(lengths: Int64) -> tuple[int, int]:
     return _EXACT_PANES, max(2, int(beyond.min()) // 6)
 
 
-def allocate(
-    plan: KernelLayout, capacity: int, names: Sequence[str] = Memory._fields
-) -> dict[str, npt.NDArray[Any]]:
-    """Return the named arrays for ``capacity`` assets that have never been heard of."""
-    return {name: _MAKERS[name](plan, capacity) for name in names}
-
-
 def samples_of(plan: KernelLayout, row: Int64, time_ms: Int64) -> PaneSamples:
     """Return samples with room for what is still to be told of them."""
     n = len(row)
     values = np.empty((n, plan.sensors), np.float32)
-    return PaneSamples(row, time_ms, np.empty(n, np.int64), np.empty(n, np.int64), values)
+    pane, slot, kind = np.empty((3, n), np.int64)
+    return PaneSamples(row, time_ms, pane, slot, kind, values)
 
 
 def room(windows: int, plan: KernelLayout) -> Emitted:
@@ -193,54 +157,3 @@ def room(windows: int, plan: KernelLayout) -> Emitted:
         np.zeros(2, np.int64),
         np.zeros(plan.sensors, np.int64),
     )
-
-
-def _slots(plan: KernelLayout, capacity: int) -> Float32:
-    return np.full((capacity, plan.kept, plan.slots, plan.sensors), np.nan, np.float32)
-
-
-def _slot_ms(plan: KernelLayout, capacity: int) -> Int32:
-    return np.full((capacity, plan.kept, plan.slots, plan.sensors), NOTHING, np.int32)
-
-
-def _own(plan: KernelLayout, capacity: int) -> Float32:
-    return np.zeros((capacity, *plan.normal.sigma.shape), np.float32)
-
-
-def _n(plan: KernelLayout, capacity: int) -> npt.NDArray[Any]:
-    return np.zeros((capacity, plan.ring, plan.channels), np.min_scalar_type(plan.slots))
-
-
-def _stats(plan: KernelLayout, capacity: int) -> Float32:
-    out = np.zeros((capacity, plan.ring, STATS, plan.channels), np.float32)
-    out[:, :, MIN], out[:, :, MAX] = np.inf, -np.inf
-    return out
-
-
-def _block(plan: KernelLayout, capacity: int) -> Float32:
-    out = np.zeros((capacity, plan.blocks, BLOCK, plan.channels), np.float32)
-    out[:, :, B_MIN], out[:, :, B_MAX] = np.inf, -np.inf
-    return out
-
-
-def _long(plan: KernelLayout, capacity: int) -> Float32:
-    out = np.zeros((capacity, plan.long_blocks, 3, plan.channels - plan.points), np.float32)
-    out[:, :, LONG_MAX] = -np.inf
-    return out
-
-
-_MAKERS: dict[str, Any] = {
-    "at": lambda _, capacity: np.zeros(capacity, np.int64),
-    "first": lambda _, capacity: np.zeros(capacity, np.int64),
-    "max_ms": lambda _, capacity: np.full(capacity, NEVER, np.int64),
-    "is_open": lambda _, capacity: np.zeros(capacity, bool),
-    "slots": _slots,
-    "slot_ms": _slot_ms,
-    "revision": lambda plan, capacity: np.zeros((capacity, plan.kept), np.int32),
-    "n": _n,
-    "stats": _stats,
-    "block": _block,
-    "long": _long,
-    "level": _own,
-    "offset": _own,
-}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from models.features.closed_panes import advance, complete, condense, fold_block, forget
+from models.features.closed_panes import advance, complete, condense, fold_block, forget, forget_pane
 from models.features.compiling import compiled
 from models.features.emission import emit
-from models.features.panes import clear_pane
-from models.features.slots import clear_slots, put
-from models.features.state import HEARD, NEVER, Emitted, KernelLayout, Memory, PaneSamples
+from models.features.memory import Memory
+from models.features.slots import clear_slots, put, was_heard
+from models.features.state import NEVER, Emitted, KernelLayout, PaneSamples
 from models.telemetry.samples import Int64
 
 
@@ -48,7 +48,7 @@ def _open(plan: KernelLayout, memory: Memory, asset: int, pane: int, out: Emitte
     while memory.at[asset] + 1 < pane:
         skipped = memory.at[asset] + 1
         clear_slots(plan, memory, asset, skipped)
-        clear_pane(memory.n[asset, skipped % plan.ring], memory.stats[asset, skipped % plan.ring])
+        forget_pane(memory, memory.pane_at[asset, skipped % plan.ring])
         advance(plan, memory, asset)
     clear_slots(plan, memory, asset, pane)
     memory.is_open[asset] = True
@@ -69,9 +69,9 @@ def close(plan: KernelLayout, memory: Memory, asset: int, out: Emitted) -> None:
     advance(plan, memory, asset)
     memory.is_open[asset] = False
     out.counts[1] += plan.slots
-    n = memory.n[asset, pane % plan.ring]
+    row = memory.pane_at[asset, pane % plan.ring]
     for c in range(plan.sensors):
-        out.missing[c] += plan.slots - n[c]
+        out.missing[c] += plan.slots - memory.n[row, c]
     if (pane + 1) % plan.emit_panes == 0:
         emit(plan, memory, asset, pane, samples, out)
 
@@ -97,11 +97,10 @@ def _emit_again(plan: KernelLayout, memory: Memory, asset: int, first: int, out:
     """Condense the panes from ``first`` on again; emit the windows that end with one that holds samples."""
     memory.first[asset] = min(memory.first[asset], first)
     for pane in range(first, memory.at[asset] + 1):
-        condense(plan, memory, asset, pane)
+        if was_heard(plan, memory, asset, pane):
+            condense(plan, memory, asset, pane)
         if (pane + 1) % plan.group == 0:
             fold_block(plan, memory, asset, pane // plan.group)
     for pane in range(first, memory.at[asset] + 1):
-        slot_ms = memory.slot_ms[asset, pane % plan.kept]
-        heard = slot_ms.max() >= 0 or slot_ms.min() == HEARD
-        if heard and (pane + 1) % plan.emit_panes == 0:
+        if was_heard(plan, memory, asset, pane) and (pane + 1) % plan.emit_panes == 0:
             emit(plan, memory, asset, pane, complete(plan, memory, asset, pane), out)

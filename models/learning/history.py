@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from models.errors import ModelError
 from models.features.expectation import Expectation, Fold
-from models.features.kernel import Kernel, KernelCounts, KernelState, Windows
+from models.features.kernel import Kernel, KernelCounts, Windows
+from models.features.memory import KernelState
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Event, TimeSlice

@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 
 from models.event_time import DAY_MS
-from models.features.kernel import KernelCounts, KernelState, Windows
+from models.features.kernel import KernelCounts, Windows
+from models.features.memory import KernelState
 from models.features.quality import QualityMonitor, QualitySignal
 from models.features.state import KernelLayout
 from models.fleet.fleet import Fleet

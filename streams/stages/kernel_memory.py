@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from models.errors import StateError
-from models.features.kernel import KernelState
+from models.features.memory import KernelState
 from models.features.snapshot import Head, Kept, Loader, Panes, head_of, kept_of, panes_of
 from models.features.state import NEVER
 from models.telemetry.samples import Int64

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.features.kernel import KernelState
+from models.features.memory import KernelState
 
 
 class OpenStep:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.features.kernel import Kernel, KernelCounts, KernelState
+from models.features.kernel import Kernel, KernelCounts
+from models.features.memory import KernelState
 from models.features.panes import BLOCK
 from models.features.schema import STATS, FeatureSchema, write_features
 from models.fleet.fleet import Fleet
