@@ -30,7 +30,7 @@ from tests.kafka.elements import Key, Reading, Said, gathered, stored_features, 
 from tests.kafka.fault_worker import ForkingSupervisor
 from tests.kafka.toy import FIRST, HOP_MS, HOPS, PARTITIONS, SECOND, START_MS, Desk, fleet
 from tests.kafka.undisturbed import SCHEMA, poison, replay_to, undisturbed
-from tests.support.kafkad import KafkaServer
+from tests.support.kafkad import Servers
 
 STAGES = ("features", "risk", "sink", "landing")
 SESSION_S = 3
@@ -123,7 +123,7 @@ class Run:
 
     connection: Connection
     home: Path
-    server: KafkaServer | None
+    server: Servers | None
     exactly_once: bool = False
     load_s: float = 40.0
     stages: Sequence[str] = STAGES

@@ -1,7 +1,8 @@
 """Injects faults into every stage of the running pipeline, and compares all that comes of it.
 
 ``python -m tests.kafka.faults`` (`make faults`) runs all of them on Apache Kafka and, where they apply, on
-the embedded broker, prints a row per fault and stage, and writes ``.chillcast/faults.json``.
+the embedded broker, prints a row per fault and stage, and writes ``.chillcast/faults.json``. Words choose
+among them: those are run whose fault or broker has one of the words in its name.
 """
 
 from __future__ import annotations
@@ -14,27 +15,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
 
-from kafka import KafkaAdminClient
-
 from chillcast.terminal.logs import show_alarms
 from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import EmbeddedBroker
-from streams.kafka.topics import create_topics
+from streams.kafka.topics import admin_client, create_topics
 from streams.processes.supervisor import Supervisor
 from tests.kafka.fault_run import SESSION_S, STAGES, Outcome, Run, judge
 from tests.kafka.toy import PARTITIONS, SECOND
-from tests.support.kafkad import KafkaServer, NotHereError
+from tests.support.kafkad import KafkaCluster, KafkaServer, NotHereError, Servers
 
 ROOT = Path(__file__).parents[2]
 _WRITING = ("send", "state", "commit", "begin", "offsets", "send", "state", "commit")
 _STORING = ("store", "commit", "begin", "offsets", "store", "commit", "store", "commit")
 STEPS = {"features": _WRITING, "risk": _WRITING, "sink": _STORING, "landing": _STORING}
 Supervisors = Sequence[Supervisor]
+Broker = Servers | EmbeddedBroker
 
 
 def steps_of(run: Run, stage: str) -> tuple[str, ...]:
@@ -108,10 +108,28 @@ def stopped(run: Run, supervisors: Supervisors) -> None:
 
 def broker_away(run: Run, supervisors: Supervisors) -> None:
     """Stop the broker for a while and start it again."""
-    if run.server is not None:
+    if isinstance(run.server, KafkaServer):
         run.server.stop()
         run.watch(supervisors, float(os.environ.get("CHILLCAST_TEST_OUTAGE_S", "30")))
         run.server.start()
+
+
+def broker_lost(run: Run, supervisors: Supervisors) -> None:
+    """Kill each node of a cluster in turn; the next when the one before has all that it missed."""
+    for node in run.server.nodes if isinstance(run.server, KafkaCluster) else ():
+        run.watch(supervisors, 3.0)
+        node.kill()
+        run.watch(supervisors, 12.0)
+        node.start()
+        wait(lambda: is_in_step(run), run, supervisors)
+
+
+def is_in_step(run: Run) -> bool:
+    """Return whether each node has a copy of every partition of the run, and all of it."""
+    with admin_client(run.connection) as admin:
+        described = admin.describe_topics(list(run.topics.all))
+    parts = [part for topic in described for part in topic["partitions"]]
+    return all(len(part["isr_nodes"]) == len(part["replica_nodes"]) == 3 for part in parts)
 
 
 def rebalanced(run: Run, supervisors: Supervisors) -> None:
@@ -157,10 +175,9 @@ def state_deleted(run: Run, supervisors: Supervisors) -> None:
     for supervisor in supervisors:
         supervisor.stop()
     states = [t for t in run.topics.compacted if t != run.topics.promotions]
-    admin = KafkaAdminClient(**run.connection.kafka_python())
-    admin.delete_topics(states)
-    wait(lambda: not set(states) & set(admin.list_topics()), run, ())
-    admin.close()
+    with admin_client(run.connection) as admin:
+        admin.delete_topics(states)
+        wait(lambda: not set(states) & set(admin.list_topics()), run, ())
     create_topics(run.connection, run.topics, PARTITIONS)
 
 
@@ -186,12 +203,20 @@ FAULTS: dict[str, Fault] = {
     "poison flood": poisoned,
     "state topic deleted": state_deleted,
     "partition mismatch": mismatched,
+    "each of three brokers killed": broker_lost,
 }
-KAFKA_ONLY = ("broker stopped and restarted", "state topic deleted")
+_SERVER_ONLY = ("broker stopped and restarted", "state topic deleted")
+_CLUSTER_ONLY = ("each of three brokers killed",)
+_ALONE = tuple(name for name in FAULTS if name not in _CLUSTER_ONLY)
+PLACES: dict[str, tuple[Sequence[str], Callable[[Path], AbstractContextManager[Broker]]]] = {
+    "kafka": (_ALONE, KafkaServer),
+    "kafka-cluster": (_CLUSTER_ONLY, KafkaCluster),
+    "embedded": (tuple(name for name in _ALONE if name not in _SERVER_ONLY), EmbeddedBroker),
+}
 
 
 def inject(
-    name: str, connection: Connection, home: Path, server: KafkaServer | None, *, exactly_once: bool
+    name: str, connection: Connection, home: Path, server: Servers | None, *, exactly_once: bool
 ) -> list[Outcome]:
     """Run one fault and return what came of it; without ``server`` the broker cannot be stopped."""
     run = Run(connection, home, server, exactly_once, load_s=_load_s(name), poisoned=FAULTS[name] is poisoned)
@@ -218,40 +243,41 @@ def _load_s(name: str) -> float:
 def run_all(only: tuple[str, ...] = ()) -> list[Outcome]:
     """Run every fault on every broker that can be had."""
     out: list[Outcome] = []
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder, ExitStack() as stack:
-        home = Path(folder)
-        embedded = stack.enter_context(EmbeddedBroker(home / "embedded.log"))
-        places: list[tuple[Connection, KafkaServer | None]] = [(Connection(embedded.bootstrap), None)]
-        try:
-            server = stack.enter_context(KafkaServer(home / "kafka"))
-            places.insert(0, (Connection(server.bootstrap), server))
-        except NotHereError as error:
-            print(f"Apache Kafka: did not run: {error}")
-        for connection, server_ in places:
-            for i, name in enumerate(FAULTS):
-                kind = "kafka" if server_ else "embedded"
-                if (only and not any(word in f"{name} {kind}" for word in only)) or name in _not_on(server_):
-                    continue
-                place = home / f"{'k' if server_ else 'e'}{i}"
-                found = _injected(name, connection, place, server_)
-                print("\n".join(map(row, found)), flush=True)
-                keep(found)
-                out += found
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        for kind, (faults, start) in PLACES.items():
+            chosen = [f for f in faults if not only or any(word in f"{f} {kind}" for word in only)]
+            if chosen:
+                out += _run_on(start, Path(folder) / kind, chosen)
     return out
 
 
-def _injected(name: str, connection: Connection, home: Path, server: KafkaServer | None) -> list[Outcome]:
+def _run_on(
+    start: Callable[[Path], AbstractContextManager[Broker]], home: Path, faults: Sequence[str]
+) -> list[Outcome]:
+    out: list[Outcome] = []
+    with ExitStack() as stack:
+        try:
+            broker = stack.enter_context(start(home / "broker"))
+        except NotHereError as error:
+            print(f"Apache Kafka: did not run: {error}")
+            return out
+        for i, name in enumerate(faults):
+            found = _injected(name, broker, home / str(i))
+            print("\n".join(map(row, found)), flush=True)
+            keep(found)
+            out += found
+    return out
+
+
+def _injected(name: str, broker: Broker, home: Path) -> list[Outcome]:
     """Run one fault; of one that did not come to pass nothing was to be expected, which is not right."""
-    kind = "kafka" if server else "embedded"
+    server = None if isinstance(broker, EmbeddedBroker) else broker
     try:
-        return inject(name, connection, home, server, exactly_once=server is not None)
+        return inject(name, Connection(broker.bootstrap), home, server, exactly_once=server is not None)
     except (TimeoutError, subprocess.TimeoutExpired) as error:
+        kind = "kafka" if server else "embedded"
         print(f"{name} on {kind}: {error}")
         return [Outcome(name, kind, stage, 0, 0, 0, 0, 0) for stage in STAGES]
-
-
-def _not_on(server: KafkaServer | None) -> Sequence[str]:
-    return () if server else KAFKA_ONLY
 
 
 def row(outcome: Outcome) -> str:

@@ -1,4 +1,4 @@
-"""A real Apache Kafka for tests: one KRaft node, where one can be had.
+"""A real Apache Kafka for tests: one KRaft node, or several, where they can be had.
 
 In this order: ``CHILLCAST_TEST_KAFKA`` (an address), ``CHILLCAST_KAFKA_HOME`` (an unpacked distribution), the
 jars through Maven (`scripts/kafka.sh`).
@@ -7,9 +7,11 @@ jars through Maven (`scripts/kafka.sh`).
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -43,16 +45,26 @@ class KafkaServer:
 
     ``listener`` is the protocol of its clients: PLAINTEXT, SSL or SASL_SSL, the latter two with a certificate
     that only ``folder / "ca.pem"`` vouches for; SASL is SCRAM-SHA-512 with `USER`, who may do anything, or
-    `WORKER`, and `PASSWORD`.
+    `WORKER`, and `PASSWORD`. ``controllers`` are the addresses at which the nodes of its cluster agree, of
+    which ``number`` is its own, from 1; without any it is a cluster of itself.
     """
 
-    def __init__(self, folder: Path, listener: str = "PLAINTEXT") -> None:
-        self.folder, self.listener = folder, listener
+    def __init__(
+        self, folder: Path, listener: str = "PLAINTEXT", number: int = 1, controllers: Sequence[str] = ()
+    ) -> None:
+        self.folder, self.listener, self.number = folder, listener, number
+        self.controllers = tuple(controllers) or (f"127.0.0.1:{free_port()}",)
         self.bootstrap = f"127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[bytes] | None = None
         self._libs = jars()
 
     def __enter__(self) -> KafkaServer:
+        self.format()
+        self.start()
+        return self
+
+    def format(self) -> None:
+        """Write its settings and the beginning of its data."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.listener != "PLAINTEXT":
             _certificate(self.folder)
@@ -62,8 +74,6 @@ class KafkaServer:
             words += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={PASSWORD}]"]
         command = [*self._java(), "kafka.tools.StorageTool", "format", *words]
         subprocess.run(command, check=True, capture_output=True)
-        self.start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -72,11 +82,19 @@ class KafkaServer:
 
     def start(self) -> None:
         """Start it, and return when it listens."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it; a node listens to clients once most nodes of its cluster run."""
         command = [*self._java(), "kafka.Kafka", str(self.folder / "server.properties")]
         self._process = children.start(command, self.folder / "kafka.log")
+
+    def wait(self) -> None:
+        """Return when it listens. Raises NotHereError if it does not within a minute."""
         host, port = self.bootstrap.split(":")
         deadline = time.monotonic() + _START_S
-        while time.monotonic() < deadline and self._process.poll() is None:
+        while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
             with socket.socket() as probe:
                 if probe.connect_ex((host, int(port))) == 0:
                     return
@@ -89,6 +107,13 @@ class KafkaServer:
             children.stop(self._process, grace_s)
             self._process = None
 
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
     def _java(self) -> list[str]:
         return ["java", "-Xmx512m", "-cp", f"{self._libs}/*"]
 
@@ -96,9 +121,9 @@ class KafkaServer:
         host, port = self.bootstrap.split(":")
         lines = {
             "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@{host}:{(controller := free_port())}",
-            "listeners": f"{self.listener}://{host}:{port},CONTROLLER://{host}:{controller}",
+            "node.id": str(self.number),
+            "controller.quorum.voters": ",".join(f"{i}@{c}" for i, c in enumerate(self.controllers, 1)),
+            "listeners": f"{self.listener}://{host}:{port},CONTROLLER://{self.controllers[self.number - 1]}",
             "advertised.listeners": f"{self.listener}://{host}:{port}",
             "inter.broker.listener.name": self.listener,
             "controller.listener.names": "CONTROLLER",
@@ -109,9 +134,11 @@ class KafkaServer:
             "group.min.session.timeout.ms": "1000",
             "log.cleaner.backoff.ms": "1000",
             "message.max.bytes": "8388608",
+            "default.replication.factor": (copies := str(len(self.controllers))),
+            "min.insync.replicas": (least := str(len(self.controllers) // 2 + 1)),
         }
         for topic in ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic"):
-            few = {"replication.factor": "1", "min.isr": "1", "num.partitions": "4"}
+            few = {"replication.factor": copies, "min.isr": least, "num.partitions": "4"}
             lines |= {f"{topic}.{key}": value for key, value in few.items()}
         return "".join(f"{key}={value}\n" for key, value in (lines | self._security()).items())
 
@@ -136,6 +163,35 @@ class KafkaServer:
                 ),
             }
         return out
+
+
+class KafkaCluster:
+    """Three nodes, each with a copy of everything; what is written is on two of them.
+
+    Use it in a ``with``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        controllers = [f"127.0.0.1:{free_port()}" for _ in range(3)]
+        self.nodes = [KafkaServer(folder / f"node-{i}", number=i, controllers=controllers) for i in (1, 2, 3)]
+        self.bootstrap = ",".join(node.bootstrap for node in self.nodes)
+
+    def __enter__(self) -> KafkaCluster:
+        for node in self.nodes:
+            node.format()
+            node.launch()
+        for node in self.nodes:
+            node.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for node in self.nodes:
+            node.kill()
+
+
+Servers = KafkaServer | KafkaCluster
 
 
 def _certificate(folder: Path) -> None:
