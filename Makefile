@@ -9,10 +9,12 @@ UV_COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header
 	--no-emit-find-links --python-version 3.11 $(UPGRADE)
 STAMP := $(VENV)/.installed
 EMBEDDED := "not influx and not kafka and not faults"
-BESIDE := -n 2 --dist loadfile
+# a worker of pytest that dies is not replaced: xdist would wait for its replacement for ever
+BESIDE := -n 2 --dist loadfile --max-worker-restart 0
+SOAK_S := 3600
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka faults cases lint format types layers compose bench skill notebook simulator-report keys house pictures lock clean
+.PHONY: help setup demo test test-influx test-kafka faults soak audit cases lint format types layers compose bench skill notebook simulator-report keys house pictures lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -52,6 +54,12 @@ test-kafka: setup ## faults and security on a real Apache Kafka: its address, a 
 
 faults: setup ## every fault on Apache Kafka and the embedded broker; a table, and .chillcast/faults.json
 	@exec $(BIN)/python -m tests.kafka.faults
+
+soak: setup ## every stage at full speed on Apache Kafka for an hour (SOAK_S=3600); its memory has to stay flat
+	@exec $(BIN)/python -m tests.kafka.soak $(SOAK_S)
+
+audit: setup ## known vulnerabilities of what the locks name, if their data can be had; says so if not
+	@exec scripts/audit.sh $(LOCK)
 
 cases: setup ## run field data as people have it (../shared/cases); prints what came out, and .chillcast/cases.json
 	@exec $(BIN)/python -m tests.cases
@@ -96,6 +104,7 @@ pictures: setup ## take the pictures of README and docs/page.md of what `make de
 lock: setup ## resolve the locks; pins stay where they can, UPGRADE=--upgrade moves them all
 	@$(UV_COMPILE) --all-extras pyproject.toml requirements/build.in -o $(LOCK)
 	@$(UV_COMPILE) pyproject.toml requirements/build.in -o requirements/worker.txt
+	@$(UV_COMPILE) requirements/audit.in -o requirements/audit.txt
 
 clean: ## remove .venv, .chillcast and caches
 	@rm -rf $(VENV) .chillcast .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
