@@ -33,7 +33,7 @@ from tests.support.kafkad import KafkaServer
 REPORT = Path(__file__).parents[2] / ".chillcast" / "soak.json"
 BEGIN_MS = 5 * 365 * DAY_MS
 _EVERY_S = 5.0
-_LEAST_S = 60.0
+_LEAST_S, _START_S = 60.0, 240.0
 FLAT = 0.05
 
 
@@ -104,7 +104,7 @@ def soak(run: Run, seconds: float) -> list[Soaked]:
     with run.stack:
         supervisors = [run.workers()]
         run.thread.start()
-        run.watch(supervisors, 10.0)
+        wait_for_work(run, supervisors)
         memory_mb: dict[str, list[float]] = {stage: [] for stage in run.stages}
         pids = {stage: pid_of(supervisors[0], stage) for stage in run.stages}
         begun, before = time.monotonic(), {stage: done(run, stage) for stage in run.stages}
@@ -118,6 +118,13 @@ def soak(run: Run, seconds: float) -> list[Soaked]:
         Soaked(stage, passed_s, rates[stage], *early_and_late(memory_mb[stage]), alive[stage])
         for stage in run.stages
     ]
+
+
+def wait_for_work(run: Run, supervisors: Sequence[Supervisor]) -> None:
+    """Return when every stage has acknowledged something, or after `_START_S`."""
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and not all(done(run, stage) for stage in run.stages):
+        run.watch(supervisors, 1.0)
 
 
 def early_and_late(memory_mb: Sequence[float]) -> tuple[float, float]:
