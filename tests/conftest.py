@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.redaction import redact
 from tests.support.influxd import Influx, serving
 from tests.support.small_disk import SmallDisk, mounted
+
+# The same examples in every run; HYPOTHESIS_PROFILE=wander looks at others.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("wander", derandomize=False)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(autouse=True)

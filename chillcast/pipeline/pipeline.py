@@ -83,7 +83,7 @@ def wait_for_configured_broker(
 
 
 def run_until_stopped(settings: Settings, fleet: Fleet, reporter: Reporter) -> None:
-    """Run every stage until interrupted, then stop them in order."""
+    """Run every stage until interrupted, then stop them in order: that is how it ends well."""
     stages = (*STAGES, "rekey") if settings.rekey_topic else STAGES
     with running(settings, fleet, stages, reporter) as pipeline:
         reporter.line(f"running {', '.join(stages)} on {pipeline.connection}; Ctrl-C stops")
@@ -94,7 +94,8 @@ def run_until_stopped(settings: Settings, fleet: Fleet, reporter: Reporter) -> N
                 watch.take(feed.poll(0.0))
                 return False
 
-            pipeline.supervisor.run(look)
+            with contextlib.suppress(KeyboardInterrupt):
+                pipeline.supervisor.run(look)
 
 
 def worker_command(stage: str) -> list[str]:

@@ -149,7 +149,7 @@ def why_not(text: str | None, written: Written) -> str:
     found = guess_format([text]) if text else None
     if found is None or found == kind:
         return f"expected {expected}; time_format says how it is written"
-    read = parse_time(str(text), Written(time_format=found))[0]
+    read = parse_time(str(text).strip(), Written(time_format=found))[0]
     shown = datetime.fromtimestamp(read / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
     return f"expected {expected}; time_format = {found!r} would read {shown}"
 

@@ -101,6 +101,11 @@ def test_the_key_that_would_help_is_named(text: str, hint: str) -> None:
     assert hint in why_not(text, Written())
 
 
+def test_a_time_with_blanks_around_it_is_read_for_the_hint() -> None:
+    said = why_not(" 2024-03-01 00:00", Written(time_format="unix_s"))
+    assert "time_format = 'iso' would read 2024-03-01 00:00:00" in said
+
+
 def test_of_formats_the_one_that_reads_all_is_guessed() -> None:
     assert guess_format(["01/02/2024 00:00", "13/02/2024 00:00"]) == "%d/%m/%Y %H:%M"
     assert guess_format(["45352.25", "45352.5"]) == "excel"
