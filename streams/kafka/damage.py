@@ -24,7 +24,7 @@ REASON = "damage"
 _FRAME = struct.Struct(">qi")  # base offset, and the length of what follows
 _EXTENT = struct.Struct(">i30xi")  # last offset delta, and the number of records, of format 2
 _EXTENT_AT, _MAGIC_AT = 23, 16
-_LEAST_BYTES = 14
+_LEAST_BYTES, _NEWEST_FORMAT = 14, 2
 _PartitionRecords: Any = fetcher.PartitionRecords
 
 
@@ -139,6 +139,8 @@ def _base(data: bytes, at: int = 0) -> int:
 
 
 def _batch(raw: bytes) -> Any:
+    if len(raw) > _MAGIC_AT and raw[_MAGIC_AT] > _NEWEST_FORMAT:
+        raise CorruptRecordException(f"its format is {raw[_MAGIC_AT]}, the newest known is {_NEWEST_FORMAT}")
     batch = MemoryRecords(raw).next_batch()
     if not batch.validate_crc():
         raise CorruptRecordException("its checksum is wrong")
