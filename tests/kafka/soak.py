@@ -112,7 +112,7 @@ def past() -> Iterator[TimeSlice]:
         )
 
 
-def soak(run: Run, seconds: float) -> list[Soaked]:
+def soak(run: LongRun, seconds: float) -> list[Soaked]:
     """Run a worker of every stage for so long; return what came of each."""
     with run.stack:
         supervisors = [run.workers()]
