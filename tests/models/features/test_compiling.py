@@ -51,6 +51,25 @@ def test_a_function_is_loaded_until_a_source_of_what_it_calls_has_changed(house:
     assert called(house) == (30, 1)
 
 
+def test_a_cache_that_names_a_class_that_is_gone_is_written_anew(house: Path) -> None:
+    named = "from typing import NamedTuple\nclass {}(NamedTuple):\n    x: int\n"
+    (house / "named.py").write_text(named.format("Old"))
+    (house / "below.py").write_text(IMPORTS + "@compiled\ndef below(one):\n    return one.x\n")
+    code = "from house.named import {0}; from house.below import below; print(below({0}(7)))"
+    assert python(code.format("Old"), house.parent) == "7"
+    (house / "named.py").write_text(named.format("New"))
+    assert python(code.format("New"), house.parent) == "7"
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04no pickle"])
+def test_a_cache_that_cannot_be_read_is_written_anew(house: Path, content: bytes) -> None:
+    assert called(house) == (20, 0)
+    (index,) = (house / "room" / "__pycache__").glob("*.nbi")
+    index.write_bytes(content)
+    assert called(house) == (20, 0)
+    assert called(house) == (20, 1)
+
+
 def test_an_import_deletes_nothing(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "models", tmp_path / "models", ignore=shutil.ignore_patterns("__pycache__"))
     old = tmp_path / "models" / "features" / "__pycache__" / "old.nbi"
