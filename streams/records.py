@@ -60,8 +60,7 @@ class Alert(Record, frozen=True):
 class Drift(Record, frozen=True):
     """A change that is no machine's fault: in the scores of an asset, or in the quality of a sensor's data.
 
-    The three counts belong to detector ``quality`` and count values since its last report; ``reason`` belongs
-    to ``dead-letters``.
+    The three counts belong to detector ``quality`` and count values since its last report.
     """
 
     detector: str
@@ -70,7 +69,6 @@ class Drift(Record, frozen=True):
     text: str
     asset: str = ""
     sensor: str = ""
-    reason: str = ""
     missing: int = 0
     implausible: int = 0
     expected: int = 0
