@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from chillcast.pipeline import stages
-from chillcast.settings import read_settings
+from chillcast.resources import Resources
 from streams.worker.commit import Idempotent
 
 
 def main() -> None:
     """Run the worker; the broker is not asked what it grants."""
     stages.create_committer = Idempotent  # type: ignore[assignment]
-    stages.create_worker("features", read_settings()).run()
+    stages.create_worker("features", Resources.open()).run()
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from chillcast.models.learning import create_registry
 from chillcast.pipeline.pipeline import Pipeline, running
 from chillcast.pipeline.publishing import BackgroundReplay, Playing
+from chillcast.resources import Resources
 from chillcast.settings import Settings
 from models.event_time import DAY_MS
 from models.features.kernel import Windows
@@ -74,7 +74,7 @@ def test_replay_and_backtest_judge_a_recording_alike(recording: Path, tmp_path: 
     assert streamed["dead_letters"] == 0
     assert left_behind(tmp_path / "a") == []
     fleet = load_fleet(ROOT / "fleets" / "backblaze.toml")
-    (version,) = create_registry(Settings(home=str(tmp_path / "a"))).versions(fleet.name)
+    (version,) = Resources(Settings(home=str(tmp_path / "a")), fleet).registry.versions(fleet.name)
     assert version.is_champion
 
 

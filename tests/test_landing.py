@@ -12,7 +12,7 @@ import pytest
 
 from chillcast.pipeline.pipeline import running
 from chillcast.pipeline.publishing import BackgroundReplay, Playing
-from chillcast.pipeline.stages import feature_store
+from chillcast.resources import Resources
 from chillcast.settings import Settings
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet, load_fleet
@@ -72,7 +72,7 @@ def stream(recorded: Recorded, home: Path, expected: int, kills: int) -> tuple[F
     """Run a recording through features and landing, killing the latter ``kills`` times on the way."""
     alarms: list[str] = []
     settings = Settings(home=str(home))
-    store, deadline = feature_store(settings, recorded.fleet), time.monotonic() + 120
+    store, deadline = Resources(settings, recorded.fleet).feature_store, time.monotonic() + 120
     with (
         running(settings, recorded.fleet, ["features", "landing"], Alarms(alarms)) as pipeline,
         BackgroundReplay(
@@ -103,7 +103,7 @@ def test_what_was_streamed_equals_the_backfill_to_the_bit(
     recording: Path, backfilled: Path, tmp_path: Path, kills: int
 ) -> None:
     recorded = read_recording(recording, fleet())
-    expected = windows(feature_store(Settings(home=str(backfilled)), fleet()))
+    expected = windows(Resources(Settings(home=str(backfilled)), fleet()).feature_store)
     store, alarms = stream(recorded, tmp_path, len(expected), kills)
     assert [a.partition(";")[0] for a in alarms] == ["worker landing ended with -9"] * kills
     assert windows(store) == expected

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from chillcast.cli.options import AsJson, FleetName, Home, opened, show
-from chillcast.terminal.reporter import Reporter
+from chillcast.cli.options import AsJson, FleetName, Home, reporter_of, show
+from chillcast.resources import Resources
 
 app = typer.Typer(
     no_args_is_help=True, help="The feature store: what is in it, and the datasets drawn from it."
@@ -34,9 +34,9 @@ def backfill(
     """Land the windows and events of a recording, or of a simulated fleet, in the feature store."""
     from chillcast.training.datasets import backfill, past_of  # noqa: PLC0415
 
-    settings, machines = opened(home=home, fleet=fleet)
-    past = past_of(source, machines)
-    show(backfill(settings, past, expect_until, Reporter()), json=json)
+    resources = Resources.open(home=home, fleet=fleet)
+    past = past_of(source, resources.fleet)
+    show(backfill(resources, past, expect_until, reporter_of(resources)), json=json)
 
 
 @app.command("inventory")
@@ -48,20 +48,18 @@ def inventory(
     json: AsJson = False,
 ) -> None:
     """Say what the machines are (model, site, …): models can be trained for segments by these."""
-    from chillcast.pipeline.stages import feature_store  # noqa: PLC0415
     from chillcast.training.datasets import inventorise  # noqa: PLC0415
 
-    settings, machines = opened(home=home, fleet=fleet)
-    show(inventorise(feature_store(settings, machines), machines, file), json=json)
+    resources = Resources.open(home=home, fleet=fleet)
+    show(inventorise(resources.feature_store, resources.fleet, file), json=json)
 
 
 @app.command("list")
 def list_(*, fleet: FleetName = None, home: Home = None, json: AsJson = False) -> None:
     """List the windows of the feature store by schema, and the datasets that were drawn from it."""
-    from chillcast.pipeline.stages import feature_store  # noqa: PLC0415
     from chillcast.training.datasets import contents  # noqa: PLC0415
 
-    show(contents(feature_store(*opened(home=home, fleet=fleet))), json=json)
+    show(contents(Resources.open(home=home, fleet=fleet).feature_store), json=json)
 
 
 @app.command("define")
@@ -75,23 +73,21 @@ def define_(
     json: AsJson = False,
 ) -> None:
     """Name the windows and events of a time range as a dataset, and say what it holds."""
-    from chillcast.pipeline.stages import feature_store  # noqa: PLC0415
     from chillcast.training.datasets import define, describe  # noqa: PLC0415
 
-    settings, machines = opened(home=home, fleet=fleet)
-    store = feature_store(settings, machines)
+    resources = Resources.open(home=home, fleet=fleet)
+    store, machines = resources.feature_store, resources.fleet
     show(describe(store, machines, define(store, machines, (from_, until), fingerprint)), json=json)
 
 
 @app.command("show")
 def show_(digest: Digest, *, fleet: FleetName = None, home: Home = None, json: AsJson = False) -> None:
     """Check the files of a dataset and say what it holds."""
-    from chillcast.pipeline.stages import feature_store  # noqa: PLC0415
     from chillcast.training.datasets import describe  # noqa: PLC0415
     from models.store.dataset import Catalogue  # noqa: PLC0415
 
-    settings, machines = opened(home=home, fleet=fleet)
-    store = feature_store(settings, machines)
+    resources = Resources.open(home=home, fleet=fleet)
+    store, machines = resources.feature_store, resources.fleet
     show(describe(store, machines, Catalogue(store).find(digest)), json=json)
 
 
@@ -105,10 +101,9 @@ def prune(
     json: AsJson = False,
 ) -> None:
     """Delete old windows and events from the feature store, but none that a dataset stands on."""
-    from chillcast.pipeline.stages import feature_store  # noqa: PLC0415
     from chillcast.training import datasets  # noqa: PLC0415
 
-    store = feature_store(*opened(home=home, fleet=fleet))
+    store = Resources.open(home=home, fleet=fleet).feature_store
     show(datasets.prune(store, datasets.parse_date(before, "--before"), force=force), json=json)
 
 
@@ -122,10 +117,9 @@ def diff(
     json: AsJson = False,
 ) -> None:
     """Say how two datasets differ: in time, features and files."""
-    from chillcast.pipeline.stages import feature_store  # noqa: PLC0415
     from chillcast.training.datasets import difference  # noqa: PLC0415
     from models.store.dataset import Catalogue  # noqa: PLC0415
 
-    store = feature_store(*opened(home=home, fleet=fleet))
+    store = Resources.open(home=home, fleet=fleet).feature_store
     catalogue = Catalogue(store)
     show(difference(store, catalogue.find(one), catalogue.find(other)), json=json)

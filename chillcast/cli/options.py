@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.util import find_spec
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
-from chillcast.settings import Settings, read_settings
+from chillcast.resources import Resources
+from chillcast.settings import find_file
+from chillcast.terminal.reporter import Reporter
 from chillcast.terminal.tables import as_text, table
 from models.errors import ConfigError
-from models.fleet.fleet import Fleet, load_fleet
+from models.fleet.config import named, refuse
+
+if TYPE_CHECKING:
+    from simulators.fleet.scenario import Scenario
 
 SHIPPED = "file, or the name of one that is shipped."
 
 Home = Annotated[str | None, typer.Option(help="Folder for all that is written.", show_default=".chillcast")]
 Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; without it an embedded broker.")]
 FleetName = Annotated[str | None, typer.Option("--fleet", help=f"Fleet {SHIPPED}")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
+Horizon = Annotated[float | None, typer.Option(help="Days ahead; without it as the fleet file says.")]
+Speed = Annotated[str, typer.Option(help="Event time per wall time: a number, or max.")]
+ReplayBatch = Annotated[
+    int | None, typer.Option(help="Seconds of event time in one message; without it one sampling period.")
+]
+Kafka = Annotated[bool, typer.Option("--kafka", help="Publish to a running Kafka and its workers.")]
+Out = Annotated[Path | None, typer.Option(help="New or empty folder for a recording.")]
+TrainUntil = Annotated[str | None, typer.Option(help="Learn from the days before this date (UTC).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
-def opened(**given: Any) -> tuple[Settings, Fleet]:
-    """Return the settings, of which what the command line gives wins, and the fleet that they name.
-
-    Raises ConfigError where home is a file: much would be done before the first thing is written.
-    """
-    settings = read_settings(**given)
-    if settings.home_path.exists() and not settings.home_path.is_dir():
-        raise settings.wrong("home", "a folder, or one that can be made")
-    return settings, load_fleet(settings.fleet_path)
+def reporter_of(resources: Resources) -> Reporter:
+    """Return what tells the person at the terminal how far a command is, by the clock of its resources."""
+    return Reporter(clock=resources.clock.monotonic_s)
 
 
 def show(result: Mapping[str, Any], *, json: bool) -> None:
@@ -49,3 +59,16 @@ def need(module: str, extra: str, why: str) -> None:
         raise ConfigError(
             "installation", module, "not installed", f"it, {why}: pip install 'chillcast[{extra}]'"
         )
+
+
+def scenario_of(name: str, **overrides: int | None) -> Scenario:
+    """Read a scenario; what the command line gives wins."""
+    from simulators.fleet.scenario import load_scenario, parse_scenario  # noqa: PLC0415
+
+    chosen = asdict(load_scenario(find_file(name, "scenario")))
+    given = {k: v for k, v in overrides.items() if v is not None}
+    try:
+        return parse_scenario({**chosen, **given}, "command line")
+    except ConfigError as error:
+        refuse([named(fault, "command line", f"--{fault.key}") for fault in error.faults])
+        raise

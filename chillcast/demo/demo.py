@@ -11,7 +11,7 @@ from chillcast.pipeline.home import at_work
 from chillcast.pipeline.live import Gathered
 from chillcast.pipeline.publishing import Playing
 from chillcast.pipeline.streaming import Source, stream
-from chillcast.settings import Settings
+from chillcast.resources import Resources
 from chillcast.terminal.reporter import Reporter
 from models.alerting.cases import Case
 from models.evaluation.events import EventReport, evaluate_cases
@@ -95,20 +95,17 @@ class DemoResult:
         )
 
 
-def run_demo(
-    settings: Settings, fleet: Fleet, scenario: Scenario, *, replay_days: int, reporter: Reporter
-) -> DemoResult:
+def run_demo(resources: Resources, scenario: Scenario, *, replay_days: int, reporter: Reporter) -> DemoResult:
     """Simulate, train on the first part, stream the rest, and judge the alerts by event.
 
     Raises ConfigError if another command is at work in the same home.
     """
-    with at_work(settings.home_path, "training", "streaming"):
-        return _run(settings, fleet, scenario, replay_days, reporter)
+    with at_work(resources.settings.home_path, "training", "streaming"):
+        return _run(resources, scenario, replay_days, reporter)
 
 
-def _run(
-    settings: Settings, fleet: Fleet, scenario: Scenario, replay_days: int, reporter: Reporter
-) -> DemoResult:
+def _run(resources: Resources, scenario: Scenario, replay_days: int, reporter: Reporter) -> DemoResult:
+    fleet = resources.fleet
     started, plan = reporter.clock(), DemoSpan.of_scenario(scenario, replay_days)
     warm_ms = fleet.sampling.reach_s * 1000
     normal = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
@@ -117,14 +114,12 @@ def _run(
     history = History(fleet, slices, *(normal.parts if normal else ()))
     training = TrainingPlan(fleet=fleet, start_ms=plan.start_ms, until_ms=plan.until_ms, seed=scenario.seed)
     fitted = learn(training, history, reporter)
-    version = enrol(fitted, fleet, settings, source=scenario.name, seed=scenario.seed, reporter=reporter)
+    version = enrol(fitted, resources, source=scenario.name, seed=scenario.seed, reporter=reporter)
     events: list[Event] = []
     rest = _noting(chain(list(slices.kept), slices.slices), events)
     playing = Playing(scenario.name, lambda _: rest, plan.until_ms, plan.end_ms)
     source = Source(playing, plan.assets * fleet.sampling.hop_s / fleet.sampling.period_s)
-    gathered = stream(
-        settings, fleet, source, reporter, on_alert=lambda alert: _announce(alert, plan, reporter)
-    )
+    gathered = stream(resources, source, reporter, on_alert=lambda alert: _announce(alert, plan, reporter))
     return DemoResult(
         report=_judge(fleet, scenario, plan, gathered, events),
         case_ms=fleet.alerting.case_ms,

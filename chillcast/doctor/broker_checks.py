@@ -10,7 +10,7 @@ from functools import partial
 
 from chillcast.doctor.findings import Finding, guarded, skipped
 from chillcast.pipeline.pipeline import STAGES
-from chillcast.pipeline.stages import promotions_of
+from chillcast.resources import Resources
 from chillcast.settings import Settings
 from models.errors import ChillcastError
 from models.fleet.fleet import Fleet
@@ -144,7 +144,7 @@ def _scoring(subject: Subject) -> Finding:
         return Finding("skipped", "scoring", "the fleet file is not readable")
     if topic not in subject.cluster.topics():
         return Finding("warn", "scoring", f"no topic {topic}: promotions come by pointer file only", _CREATE)
-    champion = promotions_of(subject.settings, subject.fleet).newest()
+    champion = Resources(subject.settings, subject.fleet).promotions.newest()
     assignments = asyncio.run(
         read_assignments(subject.settings.connection, topic, subject.settings.partitions)
     )

@@ -14,8 +14,7 @@ import urllib3
 
 from chillcast.doctor.broker_checks import broker_findings
 from chillcast.doctor.findings import Finding, guarded, skipped
-from chillcast.models.learning import create_registry
-from chillcast.pipeline.stages import create_store
+from chillcast.resources import Resources, open_store
 from chillcast.settings import Settings
 from models.errors import ChillcastError, UnavailableError
 from models.features.expectation import identity_of
@@ -86,7 +85,7 @@ def _stands_on(settings: Settings, fleet: Fleet | None) -> list[Finding]:
 
 
 def _model(settings: Settings, fleet: Fleet) -> Finding:
-    version, folder = champion(settings.home_path / "bundles" / fleet.name)
+    version, folder = champion(Resources(settings, fleet).promotions.folder)
     trained = read_manifest(folder).fingerprint
     wanted = FeatureSchema(fleet, identity_of(load_expectation(folder))).fingerprint
     if trained == wanted:
@@ -121,7 +120,7 @@ def _influx(settings: Settings) -> Finding:
     if status >= 300:
         remedy = _WRITE_ADVICE.get(status, "the server is in trouble: see its log")
         return Finding("FAIL", "store", f"InfluxDB {url} answers {status} to a write", remedy)
-    with closing(create_store(settings)) as store:
+    with closing(open_store(settings)) as store:
         store.history("scores", "", 0, 1)
     return Finding("ok", "store", f"InfluxDB {url}: bucket {bucket} can be written and read")
 
@@ -136,7 +135,7 @@ def _registry(settings: Settings, fleet: Fleet) -> Finding:
     if uri.startswith("http"):
         # MLflow's own client would try for minutes.
         _status(f"registry {uri}", "GET", f"{uri.rstrip('/')}/health")
-    versions = create_registry(settings).versions(fleet.name)
+    versions = Resources(settings, fleet).registry.versions(fleet.name)
     return Finding("ok", "registry", f"{uri} holds {len(versions)} versions of {fleet.name}")
 
 

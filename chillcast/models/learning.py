@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version as installed_version
 from itertools import takewhile
 from pathlib import Path
 
-from chillcast.settings import Settings
+from chillcast.resources import Resources
 from chillcast.terminal.reporter import Reporter
 from models.event_time import DAY_MS
 from models.features.expectation_fit import FittedExpectation, fit_expectation
@@ -18,7 +17,6 @@ from models.learning.fitting import Fitted, fit
 from models.learning.history import WindowSource
 from models.learning.plan import TrainingPlan
 from models.registry.bundle import write_bundle
-from models.registry.mlflow_registry import Registry
 from models.registry.promotion import Promotion, whoever
 from models.telemetry.samples import TimeSlice
 
@@ -60,16 +58,7 @@ def learn(plan: TrainingPlan, history: WindowSource, reporter: Reporter) -> Fitt
     return fitted
 
 
-def enrol(
-    fitted: Fitted,
-    fleet: Fleet,
-    settings: Settings,
-    *,
-    source: str,
-    seed: int,
-    reporter: Reporter,
-    clock: Callable[[], float] = time.time,
-) -> str:
+def enrol(fitted: Fitted, resources: Resources, *, source: str, seed: int, reporter: Reporter) -> str:
     """Write the bundle, register it, make it the champion; return its version."""
     lineage = {
         "dataset_sha256": fitted.dataset_sha256,
@@ -77,17 +66,17 @@ def enrol(
         "seed": str(seed),
         "code": installed_version("chillcast"),
     }
-    bundle = write(fitted, fleet, settings, lineage=lineage)
+    bundle = write(fitted, resources, lineage=lineage)
     with reporter.step("registering the model"):
-        registry = create_registry(settings)
-        version = registry.register(fleet.name, bundle)
+        name, registry = resources.fleet.name, resources.registry
+        version = registry.register(name, bundle)
         registry.promote(
             Promotion(
-                fleet=fleet.name,
+                fleet=name,
                 version=version,
                 reason=f"trained on {source}",
                 who=whoever(),
-                promoted_ms=int(clock() * 1000),
+                promoted_ms=resources.clock.now_ms(),
                 overridden="the gate was not asked: this command promotes what it has learnt",
             )
         )
@@ -96,26 +85,19 @@ def enrol(
 
 def write(
     fitted: Fitted,
-    fleet: Fleet,
-    settings: Settings,
+    resources: Resources,
     *,
     lineage: Mapping[str, str],
     metrics: Mapping[str, float] | None = None,
 ) -> Path:
     """Write the bundle of a model under the home folder; ``metrics`` replaces those of its making."""
-    folder = settings.home_path / "run" / "bundle"
+    folder = resources.settings.home_path / "run" / "bundle"
     write_bundle(
         folder,
         fitted.models,
         fitted.expectation,
-        fleet=fleet.name,
+        fleet=resources.fleet.name,
         metrics=fitted.metrics if metrics is None else metrics,
         lineage=lineage,
     )
     return folder
-
-
-def create_registry(settings: Settings) -> Registry:
-    """Return the registry of these settings."""
-    home = settings.home_path
-    return Registry(settings.registry, home / "registry", home / "bundles")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from chillcast.models.registered import Registered
 from models.errors import ModelError
 from models.fleet.config import table_json
 from models.fleet.fleet import Fleet
-from models.registry.manifest import bundle_sha256
-from models.registry.promotion import Promotion, Promotions
+from models.registry.bundle import load_bundle
+from models.registry.manifest import bundle_sha256, read_manifest
+from models.registry.promotion import Promotion, Promotions, whoever
 
 ROOT = Path(__file__).parents[2]
 _FOLDERS = ("chillcast", "simulators", "streams", "models", "fleets")
@@ -39,6 +42,21 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \\
 ENTRYPOINT ["chillcast"]
 CMD ["worker", "risk"]
 """
+
+
+def package(registered: Registered, version: str, out: Path) -> dict[str, Any]:
+    """Write a container build context that holds the workers and a registered version."""
+    promotion = Promotion(
+        fleet=registered.fleet.name,
+        version=version,
+        reason="packaged",
+        who=whoever(),
+        promoted_ms=registered.resources.clock.now_ms(),
+    )
+    with registered.bundle(version) as folder:
+        load_bundle(folder, read_manifest(folder).fingerprint)
+        write_context(out, registered.fleet, folder, promotion)
+    return {"version": version, "context": str(out)}
 
 
 def write_context(out: Path, fleet: Fleet, bundle: Path, promotion: Promotion) -> Path:

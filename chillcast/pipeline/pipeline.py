@@ -1,4 +1,4 @@
-"""The composition root: broker, topics and workers, put together from the settings."""
+"""Broker, topics and workers, put together from the settings."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def running(
             settings.home_path / "logs",
             environment=settings.environment(),
             alarm=reporter.alarm,
+            clock=reporter.clock,
         )
         stack.enter_context(supervisor)
         yield Pipeline(settings.connection, topics, settings.partitions, embedded, supervisor)

@@ -192,10 +192,10 @@ def publish(settings: Settings, fleet: Fleet, playing: Playing, reporter: Report
         advance = stack.enter_context(reporter.step(playing.title))
         publisher = stack.enter_context(Publisher(connection, None, reporter.alarm))
         cluster = stack.enter_context(connected(connection))
-        lag = GroupLag(cluster, topics.group("features"), publisher, reporter.alarm)
+        lag = GroupLag(cluster, topics.group("features"), publisher, reporter.alarm, reporter.clock)
         keyboard = Keyboard(lambda: player.position_ms, playing.speed)
         commands = stack.enter_context(steered(connection, topics, partitions, keyboard, reporter))
-        meter = Meter(playing.start_ms, playing.end_ms, advance)
+        meter = Meter(playing.start_ms, playing.end_ms, advance, reporter.clock)
 
         def open_at(from_ms: int | None) -> Iterator[TimeSlice]:
             return meter.watching(playing.open_at(from_ms), lambda: f"lag {lag.lag:,} messages")

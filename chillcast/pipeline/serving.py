@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 import socket
 
-from chillcast.pipeline.stages import create_reader
+from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
-from models.fleet.fleet import Fleet
 from streams.page.app import create_app
 from streams.page.server import create_server
 
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104
 
 
-def serve_page(settings: Settings, fleet: Fleet, reporter: Reporter) -> None:
+def serve_page(resources: Resources, reporter: Reporter) -> None:
     """Serve the page until interrupted; port 0 takes a free one."""
-    with contextlib.closing(create_reader(settings)) as store, _listening(settings) as listener:
+    settings = resources.settings
+    with contextlib.closing(resources.open_reader()) as store, _listening(settings) as listener:
         names, port = allowed_hosts(settings), listener.getsockname()[1]
         name = next((name for name in names if "*" not in name), "localhost")
         reporter.line(f"the fleet by risk: http://{name}:{port}/   (Ctrl-C stops)")
-        app = create_app(store, fleet, names)
+        app = create_app(store, resources.fleet, names)
         with contextlib.suppress(KeyboardInterrupt):
             create_server(app, settings.log_level).run(sockets=[listener])
 

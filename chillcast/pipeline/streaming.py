@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from chillcast.pipeline.live import Gathered, await_sink, follow
 from chillcast.pipeline.pipeline import SCORING, Pipeline, running
 from chillcast.pipeline.publishing import BackgroundReplay, Playing, ahead_of
-from chillcast.pipeline.stages import create_store
-from chillcast.settings import Settings
+from chillcast.resources import Resources
 from chillcast.terminal.reporter import Advance, Reporter
 from models.errors import UnavailableError
 from models.fleet.fleet import Fleet
@@ -34,8 +33,7 @@ class Source:
 
 
 def stream(
-    settings: Settings,
-    fleet: Fleet,
+    resources: Resources,
     source: Source,
     reporter: Reporter,
     *,
@@ -45,10 +43,11 @@ def stream(
     """Run the pipeline over a source; without a model (``scored``) only its features stage.
 
     Returns when every partition has come to its end and the store has what was scored. Raises ModelError
-    where workers would ask for a champion, and there is none: they would be restarted for ever.
+    if workers would ask for a champion, and there is none: they would be restarted for ever.
     """
+    settings, fleet = resources.settings, resources.fleet
     if scored or fleet.expectation:
-        champion(settings.home_path / "bundles" / fleet.name)
+        champion(resources.promotions.folder)
     with ExitStack() as stack:
         pipeline = stack.enter_context(running(settings, fleet, SCORING if scored else SCORING[:1], reporter))
         gathered = Gathered(pipeline.topics, pipeline.partitions, on_alert, reporter.alarm)
@@ -64,7 +63,7 @@ def stream(
 
         follow(feed, gathered, tick)
         if scored:
-            _settle(settings, gathered, tick, reporter)
+            _settle(resources, gathered, tick, reporter)
     return gathered
 
 
@@ -96,9 +95,9 @@ def _show(advance: Advance, playing: Playing, watermark_ms: int, sent_ms: int) -
     advance(share, lag if watermark_ms else "starting")
 
 
-def _settle(settings: Settings, gathered: Gathered, tick: Callable[[], None], reporter: Reporter) -> None:
+def _settle(resources: Resources, gathered: Gathered, tick: Callable[[], None], reporter: Reporter) -> None:
     """Wait for the sink: what it has not written when the workers stop is not in the store."""
-    with closing(create_store(settings)) as store:
+    with closing(resources.open_store()) as store:
         try:
             settled = await_sink(store, gathered, tick, clock=reporter.clock)
         except UnavailableError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +24,11 @@ def record(
     *,
     from_start: bool = False,
     seconds: float | None = None,
-    clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Any]:
     """Record telemetry until every partition has come to its end, time is up, or it is interrupted."""
     wait_for_configured_broker(settings, reporter.alarm)
-    topics, started = Topics(settings.topic_prefix), clock()
+    clock, topics = reporter.clock, Topics(settings.topic_prefix)
+    started = clock()
     create_topics(settings.connection, topics, settings.partitions)
     with (
         Archiver(out, fleet) as archiver,

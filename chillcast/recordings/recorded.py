@@ -16,6 +16,7 @@ from chillcast.pipeline.home import at_work
 from chillcast.pipeline.live import Gathered
 from chillcast.pipeline.publishing import Playing, publish
 from chillcast.pipeline.streaming import Source, stream
+from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
 from chillcast.training.datasets import parse_date
@@ -75,16 +76,16 @@ def replay_recording(settings: Settings, request: ReplayRequest, reporter: Repor
     Raises ConfigError if another command is at work in the same home.
     """
     with at_work(settings.home_path, "training", "streaming"):
-        return _replay(settings, request, reporter)
+        return _replay(Resources(settings, request.fleet), request, reporter)
 
 
-def _replay(settings: Settings, request: ReplayRequest, reporter: Reporter) -> dict[str, Any]:
+def _replay(resources: Resources, request: ReplayRequest, reporter: Reporter) -> dict[str, Any]:
     recorded = _read(request, reporter)
     fitted = _fitted(request, recorded, reporter)
     if fitted is not None:
-        enrol(fitted, request.fleet, settings, source=request.path.name, seed=request.seed, reporter=reporter)
+        enrol(fitted, resources, source=request.path.name, seed=request.seed, reporter=reporter)
     source = _source(request, recorded)
-    gathered = stream(settings, request.fleet, source, reporter, scored=fitted is not None)
+    gathered = stream(resources, source, reporter, scored=fitted is not None)
     about = _about(recorded.quality, request)
     streamed = {"dead_letters": len(gathered.dead_letters), "quality": quality_of(gathered)}
     if fitted is None:

@@ -137,5 +137,5 @@ def _run(
         reporter.line(f"{sent} messages sent to {settings.broker}")
         return
     with reporter.step(title) as advance:
-        for _ in Meter(*span_ms, advance).watching(slices):
+        for _ in Meter(*span_ms, advance, reporter.clock).watching(slices):
             pass

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from chillcast.models.learning import expect
-from chillcast.pipeline.stages import feature_store
-from chillcast.settings import Settings, find_file
+from chillcast.resources import Resources
+from chillcast.settings import find_file
 from chillcast.terminal.reporter import Reporter
 from chillcast.training.truth import keep_truth
 from models.errors import ConfigError, ModelError
@@ -77,11 +77,11 @@ def parse_date(text: str, option: str) -> int:
 
 
 def backfill(
-    settings: Settings, past: HistorySource, expect_until: str | None, reporter: Reporter
+    resources: Resources, past: HistorySource, expect_until: str | None, reporter: Reporter
 ) -> dict[str, Any]:
     """Land a past in the feature store, through the kernel that serves the stream."""
-    fleet, store = past.fleet, feature_store(settings, past.fleet)
-    history = History(fleet, (), *_expectation(settings, past, expect_until, reporter))
+    fleet, store = resources.fleet, resources.feature_store
+    history = History(fleet, (), *_expectation(resources, past, expect_until, reporter))
     schema = stored_schema(history.schema)
     store.describe(schema, history.expectation)
     source, windows, events = past.open(), 0, 0
@@ -107,14 +107,14 @@ def backfill(
 
 
 def _expectation(
-    settings: Settings, past: HistorySource, expect_until: str | None, reporter: Reporter
+    resources: Resources, past: HistorySource, expect_until: str | None, reporter: Reporter
 ) -> tuple[Expectation | None, Sequence[Fold]]:
     """Learn what is normal from the past's beginning, else take what the champion expects."""
     if not past.fleet.expectation:
         return None, ()
     if expect_until is None:
         try:
-            return load_expectation(champion(settings.home_path / "bundles" / past.fleet.name)[1]), ()
+            return load_expectation(champion(resources.promotions.folder)[1]), ()
         except ModelError as error:
             expected = f"a date up to which what is normal is learnt ({error})"
             raise ConfigError("command line", "--expect-until", None, expected) from error

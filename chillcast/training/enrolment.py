@@ -12,7 +12,7 @@ import msgspec
 from chillcast.models.learning import write
 from chillcast.models.modelling import Models
 from chillcast.pipeline.home import at_work
-from chillcast.pipeline.stages import feature_store
+from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.plotting import keep_cache_under
 from chillcast.terminal.reporter import Reporter
@@ -72,11 +72,12 @@ def _enrolled(
     processes: int | None,
 ) -> dict[str, Any]:
     fleet = config.applied_to(load_fleet(settings.fleet_path), "training configuration")
+    resources = Resources(settings, fleet)
     packing = Packing(settings.home_path / "run" / "segments.pack", processes or os.cpu_count() or 1)
-    run = train(feature_store(settings, fleet), fleet, config, reporter, trials=trials, packing=packing)
-    bundle = write(run.fitted, fleet, settings, lineage=run.lineage, metrics=run.metrics)
+    run = train(resources.feature_store, fleet, config, reporter, trials=trials, packing=packing)
+    bundle = write(run.fitted, resources, lineage=run.lineage, metrics=run.metrics)
     documents = _documents(settings, run, bundle)
-    models = Models(settings, fleet)
+    models = Models(resources)
     try:
         with reporter.step("registering the model"):
             version = models.registry.register(fleet.name, bundle, documents)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import faust
@@ -32,11 +33,16 @@ class Worker:
     """Runs one stage; `run` returns when the process is told to stop, and raises SystemExit on a crash."""
 
     def __init__(
-        self, options: WorkerOptions, open_stage: OpenStage, committer: Committer, metrics: Metrics
+        self,
+        options: WorkerOptions,
+        open_stage: OpenStage,
+        committer: Committer,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.options, self.committer = options, committer
         self.app = create_app(options, commits=not committer.exactly_once)
-        context = LaneContext(options, open_stage, committer, metrics, FaustGroup(self.app))
+        context = LaneContext(options, open_stage, committer, metrics, FaustGroup(self.app), clock)
         self.lanes = [Lane(context, source) for source in options.sources]
         for lane in self.lanes:
             self._add_agent(lane)

@@ -25,7 +25,8 @@ from typing import Any, cast
 from aiokafka import AIOKafkaProducer
 
 from chillcast.pipeline.stages import create_worker
-from chillcast.settings import Settings, read_settings
+from chillcast.resources import Resources
+from chillcast.settings import read_settings
 from chillcast.terminal import logs
 from models.errors import ChillcastError
 from models.registry import bundle
@@ -125,13 +126,13 @@ def work(stage: str, log_file: Path, environment: Mapping[str, str]) -> None:
     logs.configure(settings.log_level, settings.log_format)
     bundle.smoke_test = lambda *_: None  # type: ignore[attr-defined]  # the bundles are our own
     try:
-        create_disturbed(stage, settings).run()
+        create_disturbed(stage, Resources.open()).run()
     except ChillcastError as error:
         sys.exit(f"chillcast: {error}")
 
 
-def create_disturbed(stage: str, settings: Settings) -> Worker:
-    worker = create_worker(stage, settings, Disturbed)
+def create_disturbed(stage: str, resources: Resources) -> Worker:
+    worker = create_worker(stage, resources, Disturbed)
     for lane in worker.lanes:
         lane.context = replace(lane.context, open_stage=storing(lane.context.open_stage))
         lane.__class__ = Withholding

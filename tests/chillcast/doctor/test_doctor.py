@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from chillcast.doctor.broker_checks import Subject, _exactly_once
 from chillcast.doctor.doctor import examine, healthy
 from chillcast.doctor.findings import Finding
-from chillcast.pipeline.stages import promotions_of
+from chillcast.resources import Resources
 from chillcast.settings import Settings, read_settings
 from models.fleet.fleet import load_fleet
 from models.registry.promotion import Promotion
@@ -180,7 +180,7 @@ def test_workers_that_score_with_another_version_than_the_champion_are_named(
             assignment = Assignment(role="champion", version=version, sha256="", offset=offset)
             publisher.send(1, codec.assignment(topics.promotions, assignment))
     settings = Settings(home=str(tmp_path), broker=bootstrap, topic_prefix=prefix, partitions=2)
-    promotions = promotions_of(settings, load_fleet(settings.fleet_path))
+    promotions = Resources(settings, load_fleet(settings.fleet_path)).promotions
     promotions.claim(Promotion(version=promoted, reason="better", promoted_ms=0, number=1))
     promotions.enforce("champion")
     finding = found(settings)["scoring"]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from chillcast.models.modelling import Models
+from chillcast.resources import Resources
 from chillcast.settings import Settings
 from models.errors import ModelError
 from models.event_time import DAY_MS
@@ -48,7 +49,8 @@ def toy() -> Trained:
 def models(toy: Trained, tmp_path: Path) -> Models:
     put_registry(tmp_path)
     (tmp_path / "fleet.json").write_bytes(table_json(toy.fleet))
-    return Models(Settings(home=str(tmp_path), fleet=str(tmp_path / "fleet.json")), toy.fleet)
+    settings = Settings(home=str(tmp_path), fleet=str(tmp_path / "fleet.json"))
+    return Models(Resources(settings, toy.fleet))
 
 
 def registered(models: Models, model: RiskModel, **figures: float) -> str:
@@ -136,7 +138,7 @@ def test_rolling_back_needs_no_registry(
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         away = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        alone = Models(models.settings.model_copy(update={"registry_uri": away}), toy.fleet)
+        alone = Models(Resources(models.settings.model_copy(update={"registry_uri": away}), toy.fleet))
         done = alone.rollback(reason="at night")
     assert done["registry"].startswith(f"not told: registry {away}")
     assert champion(models) == first
@@ -150,10 +152,10 @@ def test_the_first_champion_cannot_be_rolled_back(models: Models, toy: Trained) 
 
 def test_what_is_promoted_or_rolled_back_without_a_reason_is_refused(models: Models, toy: Trained) -> None:
     first = registered(models, toy.model)
-    with pytest.raises(ModelError, match="reason ' ': expected why, in words"):
+    with pytest.raises(ModelError, match="reason ' ': give a reason; it is recorded"):
         models.promote(first, reason=" ")
     models.promote(first, reason="the first")
-    with pytest.raises(ModelError, match="reason '': expected why, in words"):
+    with pytest.raises(ModelError, match="reason '': give a reason; it is recorded"):
         models.rollback(reason="")
 
 
@@ -174,7 +176,7 @@ def test_a_promotion_is_heard_on_its_topic_and_history_knows_the_offsets(
     settings = models.settings.model_copy(update={"broker": bootstrap, "topic_prefix": "modelling-"})
     topics, connection = Topics(settings.topic_prefix), Connection(bootstrap)
     create_topics(connection, topics, settings.partitions)
-    online = Models(settings, toy.fleet)
+    online = Models(Resources(settings, toy.fleet))
     done = online.promote(registered(models, toy.model), reason="the first")
     assert done["heard"] == "on topic modelling-promotions"
     begun = Assignment(role=CHAMPION, version="1", sha256=done["sha256"], offset=17, number=done["number"])
@@ -189,7 +191,7 @@ def test_compare_reads_what_became_of_the_scores_of_both(
     settings = models.settings.model_copy(update={"broker": bootstrap, "topic_prefix": "shadowed-"})
     topics, connection = Topics(settings.topic_prefix), Connection(bootstrap)
     create_topics(connection, topics, settings.partitions)
-    online = Models(settings, toy.fleet)
+    online = Models(Resources(settings, toy.fleet))
     for _ in range(2):
         online.promote(registered(models, toy.model), reason="r", override=True)
     names = tuple(f"m{i:03d}" for i in range(60))

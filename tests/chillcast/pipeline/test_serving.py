@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from chillcast.pipeline.serving import serve_page
+from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
 from models.errors import ConfigError
@@ -22,7 +23,7 @@ def test_a_port_that_is_taken_is_refused_by_name(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = Settings(home=str(tmp_path), page_port=taken.getsockname()[1])
         with pytest.raises(ConfigError, match=r"CHILLCAST_PAGE_PORT.*expected a free port on 127\.0\.0\.1"):
-            serve_page(settings, load_fleet(settings.fleet_path), Reporter())
+            serve_page(Resources(settings, load_fleet(settings.fleet_path)), Reporter())
 
 
 def test_the_page_is_served_until_an_interrupt_which_ends_it_without_a_trace(tmp_path: Path) -> None:

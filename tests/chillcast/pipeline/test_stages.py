@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from chillcast.pipeline.stages import create_worker, promotions_of
+from chillcast.pipeline.stages import create_worker
+from chillcast.resources import Resources
 from chillcast.settings import Settings
 from models.errors import UnavailableError
 from models.features.expectation_fit import fit_expectation
 from models.fleet.config import table_json
+from models.fleet.fleet import load_fleet
 from models.registry.bundle import write_bundle
 from models.registry.promotion import CHAMPION, Promotion
 from tests.support.damage import damaged_store
@@ -22,10 +24,10 @@ from tests.support.toy_model import fleet, trained
 
 HEAVY = ("lightgbm", "mlflow", "pandas", "pyarrow", "river", "sklearn", "matplotlib")
 OPENED = """
-from chillcast import settings
+from chillcast.resources import Resources
 from chillcast.cli import app as cli
 from chillcast.pipeline import stages
-worker = stages.create_worker("features", settings.read_settings())
+worker = stages.create_worker("features", Resources.open())
 assert worker.lanes[0].context.open_stage("telemetry", 0, ()).kernel.expectation is not None
 """
 
@@ -46,7 +48,7 @@ def settings(tmp_path: Path, bootstrap: str) -> Settings:
     owner = machines()
     (tmp_path / "fleet.json").write_bytes(table_json(owner))
     found = Settings(home=str(tmp_path), fleet=str(tmp_path / "fleet.json"), broker=bootstrap)
-    promotions, expectation = promotions_of(found, owner), fit_expectation(owner, slices(rows(2000)))
+    promotions, expectation = Resources(found, owner).promotions, fit_expectation(owner, slices(rows(2000)))
     assert expectation is not None
     sha256 = write_bundle(
         promotions.folder / "1",
@@ -73,4 +75,4 @@ def test_a_sink_refuses_a_damaged_store_and_says_what_to_do(tmp_path: Path) -> N
     settings = Settings(home=str(tmp_path), broker="127.0.0.1:9")
     damaged_store(settings.store_path)
     with pytest.raises(UnavailableError, match=r"store\.db: damaged: .*; move store\.db, .* away together"):
-        create_worker("sink", settings)
+        create_worker("sink", Resources(settings, load_fleet(settings.fleet_path)))

@@ -6,6 +6,7 @@ import pytest
 
 from chillcast.pipeline.publishing import Playing
 from chillcast.pipeline.streaming import Source, stream
+from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
 from models.errors import ModelError
@@ -16,5 +17,5 @@ def test_a_fleet_with_expectations_and_no_champion_is_refused_before_anything_st
     settings = Settings(home=str(tmp_path))
     source = Source(Playing("nothing", lambda *_: iter(()), 0, 1), 1.0)
     with pytest.raises(ModelError, match="no champion yet"):
-        stream(settings, load_fleet(settings.fleet_path), source, Reporter(), scored=False)
+        stream(Resources(settings, load_fleet(settings.fleet_path)), source, Reporter(), scored=False)
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ import pytest
 
 from chillcast.models.entrants import Entrant, judge_again
 from chillcast.models.modelling import Models
-from chillcast.pipeline.stages import feature_store
+from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
 from chillcast.training.datasets import backfill, past_of
@@ -45,7 +45,7 @@ def filled(home: Path) -> Settings:
     """Return the settings of a home whose feature store holds the drives that lie in it."""
     settings = Settings(home=str(home), fleet="backblaze")
     past = past_of(str(home / "drives.parquet"), load_fleet(settings.fleet_path))
-    backfill(settings, past, None, Reporter())
+    backfill(Resources(settings, past.fleet), past, None, Reporter())
     return settings
 
 
@@ -66,7 +66,7 @@ def settings(landed: Settings, tmp_path: Path) -> Settings:
 
 def run(settings: Settings, config: TrainingConfig = CONFIG, trials: int = 0) -> TrainingRun:
     fleet = config.applied_to(load_fleet(settings.fleet_path), "training configuration")
-    return train(feature_store(settings, fleet), fleet, config, Reporter(), trials)
+    return train(Resources(settings, fleet).feature_store, fleet, config, Reporter(), trials)
 
 
 def between(first: date, test: date, until: date) -> TrainingConfig:
@@ -80,7 +80,7 @@ def between(first: date, test: date, until: date) -> TrainingConfig:
 def test_a_run_promotes_what_passes_the_gate_and_keeps_the_champion_where_it_does_not(
     settings: Settings,
 ) -> None:
-    models = Models(settings, load_fleet(settings.fleet_path))
+    models = Models(Resources(settings, load_fleet(settings.fleet_path)))
 
     def enrolled(**training: object) -> str:
         config = replace(CONFIG, training={**CONFIG.training, **training})
@@ -102,7 +102,7 @@ def made(settings: Settings, config: TrainingConfig) -> str:
 
 
 def test_a_retraining_is_held_against_the_champion_on_its_own_later_days(settings: Settings) -> None:
-    models = Models(settings, load_fleet(settings.fleet_path))
+    models = Models(Resources(settings, load_fleet(settings.fleet_path)))
     early, late = date(2020, 3, 1), date(2020, 3, 27)
     models.promote(
         made(settings, between(early, date(2020, 3, 13), date(2020, 3, 23))), reason="first", override=True
@@ -125,7 +125,7 @@ def test_judged_again_a_version_has_the_figures_of_its_training(settings: Settin
     fleet = load_fleet(settings.fleet_path)
     made(settings, CONFIG)
     entrant = Entrant.load("1", settings.home_path / "run" / "bundle")
-    (again,) = judge_again(feature_store(settings, fleet), fleet, entrant, [entrant])
+    (again,) = judge_again(Resources(settings, fleet).feature_store, fleet, entrant, [entrant])
     trained = {n: v for n, v in entrant.manifest.metrics.items() if n.startswith("model_")}
     assert len(trained) >= 8
     assert figures([again]) == trained
@@ -133,7 +133,7 @@ def test_judged_again_a_version_has_the_figures_of_its_training(settings: Settin
     with pytest.raises(
         ModelError, match=rf"version 1 has features 0+, the slice {entrant.manifest.fingerprint}"
     ):
-        judge_again(feature_store(settings, fleet), fleet, entrant, [other])
+        judge_again(Resources(settings, fleet).feature_store, fleet, entrant, [other])
 
 
 def test_a_registry_that_is_away_costs_no_bundle(settings: Settings) -> None:
@@ -145,7 +145,7 @@ def test_a_registry_that_is_away_costs_no_bundle(settings: Settings) -> None:
             train_and_register(lost, CONFIG, Reporter(), promoted=False, trials=0)
     folder = settings.home_path / "run" / "bundle"
     assert read_manifest(folder).lineage["dataset"] == run(settings).dataset.digest
-    assert Models(settings, load_fleet(settings.fleet_path)).register(folder) == "1"
+    assert Models(Resources(settings, load_fleet(settings.fleet_path))).register(folder) == "1"
 
 
 def test_days_before_the_first_failure_teach_nothing_and_that_is_said(settings: Settings) -> None:
@@ -197,7 +197,7 @@ def test_the_dependencies_are_named_by_the_lock_and_without_one_by_what_is_insta
 
 
 def test_what_a_simulator_knows_bounds_what_could_be_announced(settings: Settings) -> None:
-    store = feature_store(settings, load_fleet(settings.fleet_path))
+    store = Resources(settings, load_fleet(settings.fleet_path)).feature_store
     assert run(settings).ceiling is None
     record = ShutdownRecord("DRIVE00001", 0, "oil", "oil_filter", is_sudden=False)
     days = {17: record, 18: replace(record, cause=""), 19: replace(record, is_sudden=True), 9: record}
@@ -210,7 +210,7 @@ def test_what_a_simulator_knows_bounds_what_could_be_announced(settings: Setting
 
 
 def test_the_ceiling_counts_shutdowns_after_the_start_up_to_the_end(settings: Settings) -> None:
-    store = feature_store(settings, load_fleet(settings.fleet_path))
+    store = Resources(settings, load_fleet(settings.fleet_path)).feature_store
     early, late = (ShutdownRecord("a", ms, "oil", "leak", is_sudden=False) for ms in (10, 20))
     keep_truth(store, "one", [early])
     keep_truth(store, "two", [replace(late, cause="")])

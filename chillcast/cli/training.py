@@ -1,0 +1,63 @@
+"""`chillcast train` and `chillcast skill`: learning a model, and judging what is learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chillcast.cli.options import SHIPPED, AsJson, Home, reporter_of, show
+from chillcast.resources import Resources
+from chillcast.settings import find_file, read_settings
+from chillcast.terminal.reporter import Reporter
+from chillcast.terminal.tables import table
+
+
+def train(
+    config: Annotated[str, typer.Argument(help=f"Training {SHIPPED}")],
+    *,
+    promote: Annotated[bool, typer.Option("--promote", help="Also make it the champion.")] = False,
+    tune: Annotated[
+        int, typer.Option(help="Number of parameter sets to try (needs chillcast[tuning]).", min=0)
+    ] = 0,
+    processes: Annotated[
+        int | None, typer.Option(help="Processes for models of segments; without it one per core.", min=1)
+    ] = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Learn from the feature store, judge by event beside every baseline, and register the model."""
+    from chillcast.training.enrolment import train_and_register  # noqa: PLC0415
+    from chillcast.training.training_config import load_config  # noqa: PLC0415
+
+    chosen = load_config(find_file(config, "training file"))
+    resources = Resources.open(home=home, fleet=chosen.fleet)
+    done = train_and_register(
+        resources.settings, chosen, reporter_of(resources), promoted=promote, trials=tune, processes=processes
+    )
+    show(done, json=json)
+
+
+def skill(
+    scenarios: Annotated[
+        list[Path] | None, typer.Argument(help="Scenarios to judge on; without any the shipped fleets.")
+    ] = None,
+    *,
+    config: Annotated[
+        Path | None, typer.Option(help="File of fleets to learn from and to judge on; else the shipped one.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="All fleets of the file: hours, not minutes.")] = False,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Judge the forecast on fleets that nothing was chosen on, beside rules, chance and the truth."""
+    from chillcast.skill.skill import in_words, judge_skill, write_json  # noqa: PLC0415
+    from chillcast.skill.skill_config import load_skill_config  # noqa: PLC0415
+
+    settings = read_settings(home=home)
+    wanted = load_skill_config(config or find_file("portfolio", "skill")).chosen(full=full)
+    rows = judge_skill(wanted, Reporter(), scenarios or ())
+    path = settings.home_path / "skill.json"
+    write_json(rows, path)
+    typer.echo(path.read_text() if json else table([in_words(row) for row in rows]))
