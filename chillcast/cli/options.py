@@ -33,6 +33,13 @@ ReplayBatch = Annotated[
     int | None, typer.Option(help="Seconds of event time in one message; without it one sampling period.")
 ]
 Kafka = Annotated[bool, typer.Option("--kafka", help="Publish to a running Kafka and its workers.")]
+From = Annotated[str | None, typer.Option("--from", help="Date or time (UTC) to begin at.")]
+Until = Annotated[str | None, typer.Option(help="Date or time (UTC) to end before.")]
+DirtFile = Annotated[Path | None, typer.Option(help="TOML file whose [dirt] table says what to corrupt.")]
+Picture = Annotated[
+    Path | None, typer.Option(help="File for a picture of one machine's life (.png, .svg, .pdf).")
+]
+Pictured = Annotated[str | None, typer.Option(help="Machine to plot; without it the first that trips.")]
 Out = Annotated[Path | None, typer.Option(help="New or empty folder for a recording.")]
 TrainUntil = Annotated[str | None, typer.Option(help="Learn from the days before this date (UTC).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]

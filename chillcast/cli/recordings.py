@@ -11,7 +11,9 @@ import typer
 from chillcast.cli.options import (
     AsJson,
     Broker,
+    DirtFile,
     FleetName,
+    From,
     Home,
     Horizon,
     Kafka,
@@ -19,6 +21,7 @@ from chillcast.cli.options import (
     Seed,
     Speed,
     TrainUntil,
+    Until,
     reporter_of,
     show,
 )
@@ -35,11 +38,9 @@ def replay(
     horizon: Horizon = None,
     seed: Seed = 1,
     speed: Speed = "max",
-    from_: Annotated[str | None, typer.Option("--from", help="Date or time (UTC) to begin at.")] = None,
-    until: Annotated[str | None, typer.Option(help="Date or time (UTC) to end before.")] = None,
-    dirt: Annotated[
-        Path | None, typer.Option(help="TOML file whose [dirt] table says what to corrupt.")
-    ] = None,
+    from_: From = None,
+    until: Until = None,
+    dirt: DirtFile = None,
     batch: ReplayBatch = None,
     kafka: Kafka = False,
     home: Home = None,
@@ -48,23 +49,10 @@ def replay(
 ) -> None:
     """Replay a recording through Kafka, agents, model and alerts, and judge what came out."""
     from chillcast.recordings import recorded  # noqa: PLC0415
-    from simulators.dirt.dirt import CLEAN, load_dirt  # noqa: PLC0415
-    from simulators.replay.player import parse_speed  # noqa: PLC0415
-    from simulators.replay.replay import batch_ms_of  # noqa: PLC0415
 
     resources = Resources.open(home=home, broker=broker, fleet=fleet)
-    machines = narrowed(resources.fleet, horizon)
-    batch_ms_of(machines, batch)
-    request = recorded.ReplayRequest(
-        recording,
-        machines,
-        train_until,
-        seed,
-        span=recorded.parse_span(from_, until),
-        dirt=load_dirt(dirt) if dirt else CLEAN,
-        speed=parse_speed(speed),
-        batch_s=batch,
-    )
+    machines, span = narrowed(resources.fleet, horizon), recorded.parse_span(from_, until)
+    request = recorded.ReplayRequest(recording, machines, train_until, seed, span).played(speed, batch, dirt)
     run = recorded.publish_recording if kafka else recorded.replay_recording
     show(run(resources.settings, request, reporter_of(resources)), json=json)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +14,8 @@ from chillcast.cli.options import (
     Home,
     Kafka,
     Out,
+    Picture,
+    Pictured,
     ReplayBatch,
     Speed,
     reporter_of,
@@ -31,12 +32,8 @@ def simulate(
     kafka: Kafka = False,
     speed: Speed = "max",
     batch: ReplayBatch = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="File for a picture of one machine's life (.png, .svg, .pdf).")
-    ] = None,
-    asset: Annotated[
-        str | None, typer.Option(help="Machine to plot; without it the first that trips.")
-    ] = None,
+    plot: Picture = None,
+    asset: Pictured = None,
     assets: Annotated[int | None, typer.Option(help="Number of machines.")] = None,
     days: Annotated[int | None, typer.Option(help="Days to simulate.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
@@ -47,12 +44,10 @@ def simulate(
 ) -> None:
     """Simulate a fleet: into a recording, onto a running Kafka, or only to say what happens."""
     from chillcast.simulation import simulating  # noqa: PLC0415
-    from simulators.replay.player import parse_speed  # noqa: PLC0415
-    from simulators.replay.replay import batch_ms_of  # noqa: PLC0415
 
     resources = Resources.open(home=home, broker=broker, fleet=fleet)
     chosen = scenario_of(scenario, assets=assets, days=days, seed=seed)
-    batch_ms_of(resources.fleet, batch)
-    request = simulating.SimulationRequest(chosen, out, kafka, parse_speed(speed), batch, plot, asset)
+    request = simulating.SimulationRequest(chosen, out, kafka, plot=plot, asset=asset)
+    request = request.played(resources.fleet, speed, batch)
     done = simulating.simulate(resources.settings, resources.fleet, request, reporter_of(resources))
     show(done, json=json)

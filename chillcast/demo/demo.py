@@ -105,23 +105,17 @@ def run_demo(resources: Resources, scenario: Scenario, *, replay_days: int, repo
 
 
 def _run(resources: Resources, scenario: Scenario, replay_days: int, reporter: Reporter) -> DemoResult:
-    fleet = resources.fleet
-    started, plan = reporter.clock(), DemoSpan.of_scenario(scenario, replay_days)
-    warm_ms = fleet.sampling.reach_s * 1000
-    normal = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
-    simulation = Simulation(scenario, fleet)
-    slices = Remembering(simulation.delivered(), warm_ms)
-    history = History(fleet, slices, *(normal.parts if normal else ()))
-    training = TrainingPlan(fleet=fleet, start_ms=plan.start_ms, until_ms=plan.until_ms, seed=scenario.seed)
-    fitted = learn(training, history, reporter)
-    version = enrol(fitted, resources, source=scenario.name, seed=scenario.seed, reporter=reporter)
+    fleet, started = resources.fleet, reporter.clock()
+    plan, simulation = DemoSpan.of_scenario(scenario, replay_days), Simulation(scenario, fleet)
+    slices = Remembering(simulation.delivered(), fleet.sampling.reach_s * 1000)
+    version = _learnt(resources, scenario, plan, slices, reporter)
     events: list[Event] = []
     rest = _noting(chain(list(slices.kept), slices.slices), events)
     playing = Playing(scenario.name, lambda _: rest, plan.until_ms, plan.end_ms)
     source = Source(playing, plan.assets * fleet.sampling.hop_s / fleet.sampling.period_s)
     gathered = stream(resources, source, reporter, on_alert=lambda alert: _announce(alert, plan, reporter))
     return DemoResult(
-        report=_judge(fleet, scenario, plan, gathered, events),
+        report=_judge(fleet, plan, gathered, events),
         case_ms=fleet.alerting.case_ms,
         gathered=gathered,
         plan=plan,
@@ -132,6 +126,18 @@ def _run(resources: Resources, scenario: Scenario, replay_days: int, reporter: R
         log_loss=compare_online(fleet, gathered, events, plan),
         seconds=reporter.clock() - started,
     )
+
+
+def _learnt(
+    resources: Resources, scenario: Scenario, plan: DemoSpan, slices: Iterable[TimeSlice], reporter: Reporter
+) -> str:
+    """Learn from the history that ``slices`` begin with; return the version that is champion now."""
+    fleet = resources.fleet
+    normal = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
+    history = History(fleet, slices, *(normal.parts if normal else ()))
+    training = TrainingPlan(fleet=fleet, start_ms=plan.start_ms, until_ms=plan.until_ms, seed=scenario.seed)
+    fitted = learn(training, history, reporter)
+    return enrol(fitted, resources, source=scenario.name, seed=scenario.seed, reporter=reporter)
 
 
 def _noting(slices: Iterable[TimeSlice], events: list[Event]) -> Iterator[TimeSlice]:
@@ -150,16 +156,14 @@ def _announce(alert: Alert, plan: DemoSpan, reporter: Reporter) -> None:
         reporter.line(f"{utc(alert.time_ms)}  {alert.asset}  {alert.text}{fault}{sensor}")
 
 
-def _judge(
-    fleet: Fleet, scenario: Scenario, plan: DemoSpan, gathered: Gathered, events: list[Event]
-) -> EventReport:
+def _judge(fleet: Fleet, plan: DemoSpan, gathered: Gathered, events: list[Event]) -> EventReport:
     return evaluate_cases(
         [Case(a.asset, a.opened_ms) for a in gathered.alerts if a.stage == "open"],
         EventLog(events),
         fleet.alerting,
         start_ms=plan.until_ms,
         end_ms=plan.end_ms,
-        assets=scenario.assets,
+        assets=plan.assets,
     )
 
 

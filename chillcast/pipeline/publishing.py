@@ -201,12 +201,7 @@ def publish(settings: Settings, fleet: Fleet, playing: Playing, reporter: Report
             return meter.watching(playing.open_at(from_ms), lambda: f"lag {lag.lag:,} messages")
 
         player = Player(open_at, Steering(playing.speed, commands, lag, reporter.line))
-        player.play(
-            fleet,
-            partitions=partitions,
-            telemetry=topics.telemetry,
-            send=publisher.send,
-            batch_s=playing.batch_s,
-        )
+        send, batch_s = publisher.send, playing.batch_s
+        player.play(fleet, partitions=partitions, telemetry=topics.telemetry, send=send, batch_s=batch_s)
         publisher.flush()
     return publisher.sent

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 
 from chillcast.pipeline.live import Gathered, await_sink, follow
 from chillcast.pipeline.pipeline import SCORING, Pipeline, running
@@ -55,16 +56,18 @@ def stream(
         replay = _replay(pipeline, fleet, source, gathered, reporter if source.steered else None)
         stack.enter_context(replay)
         advance = stack.enter_context(reporter.step("replaying through Kafka"))
-
-        def tick() -> None:
-            replay.raise_failure()
-            pipeline.supervisor.watch()
-            _show(advance, source.playing, gathered.watermark_ms, replay.player.position_ms)
-
+        tick = partial(_tick, pipeline, replay, gathered, advance)
         follow(feed, gathered, tick)
         if scored:
             _settle(resources, gathered, tick, reporter)
     return gathered
+
+
+def _tick(pipeline: Pipeline, replay: BackgroundReplay, gathered: Gathered, advance: Advance) -> None:
+    """Look after publisher and workers, and show how far these are."""
+    replay.raise_failure()
+    pipeline.supervisor.watch()
+    _show(advance, replay.playing, gathered.watermark_ms, replay.player.position_ms)
 
 
 def _feed(pipeline: Pipeline, *, scored: bool) -> Feed:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from chillcast.pipeline.pipeline import wait_for_configured_broker
 from chillcast.settings import Settings
-from chillcast.terminal.reporter import Reporter
+from chillcast.terminal.reporter import Advance, Reporter
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import utc
+from simulators.recordings.archive import RecordingManifest
 from simulators.recordings.archiver import Archiver
 from simulators.recordings.recorder import Recorder
 from streams.kafka.live_reader import Feed
@@ -27,8 +29,7 @@ def record(
 ) -> dict[str, Any]:
     """Record telemetry until every partition has come to its end, time is up, or it is interrupted."""
     wait_for_configured_broker(settings, reporter.alarm)
-    clock, topics = reporter.clock, Topics(settings.topic_prefix)
-    started = clock()
+    topics, clock, started = Topics(settings.topic_prefix), reporter.clock, reporter.clock()
     create_topics(settings.connection, topics, settings.partitions)
     with (
         Archiver(out, fleet) as archiver,
@@ -37,18 +38,24 @@ def record(
         recorder = Recorder(archiver, fleet, settings.partitions, reporter.alarm)
         with reporter.step(f"recording {topics.telemetry}; Ctrl-C ends it") as advance:
             try:
-                while not recorder.ended and (seconds is None or clock() - started < seconds):
-                    for message in feed.poll(0.2):
-                        recorder.take(message)
-                    advance(0.0, utc(recorder.reached_ms) if recorder.reached_ms else "nothing yet")
+                _listen(feed, recorder, advance, lambda: seconds is None or clock() - started < seconds)
             except KeyboardInterrupt:
                 reporter.line("interrupted: writing what was taken")
         manifest = recorder.finish(f"topic {topics.telemetry} on {settings.connection}")
+    return {**_told(manifest, recorder), "seconds": round(clock() - started, 3), "sha256": manifest.sha256}
+
+
+def _listen(feed: Feed, recorder: Recorder, advance: Advance, goes_on: Callable[[], bool]) -> None:
+    while not recorder.ended and goes_on():
+        for message in feed.poll(0.2):
+            recorder.take(message)
+        advance(0.0, utc(recorder.reached_ms) if recorder.reached_ms else "nothing yet")
+
+
+def _told(manifest: RecordingManifest, recorder: Recorder) -> dict[str, Any]:
     return {
         "assets": len(manifest.assets),
         "readings": manifest.readings,
         "shutdowns": manifest.shutdowns,
         "refused": recorder.refused,
-        "seconds": round(clock() - started, 3),
-        "sha256": manifest.sha256,
     }

@@ -31,10 +31,11 @@ from models.learning.history import History, Kept
 from models.learning.plan import TrainingPlan
 from models.telemetry.event_log import EventLog
 from models.telemetry.samples import Float64, TimeSlice
-from simulators.dirt.dirt import CLEAN, Dirt
+from simulators.dirt.dirt import CLEAN, Dirt, load_dirt
 from simulators.recordings.recording import RecordingQuality
 from simulators.replay.playable import EVER, Playable, Span, open_recording
-from simulators.replay.player import MAX
+from simulators.replay.player import MAX, parse_speed
+from simulators.replay.replay import batch_ms_of
 
 _DEFAULT_SHARE = 0.01
 
@@ -55,6 +56,12 @@ class ReplayRequest:
     def __post_init__(self) -> None:
         """Refuse a date that is none before a long recording is read."""
         _ = self.until_ms
+
+    def played(self, speed: str, batch_s: int | None, dirt: Path | None) -> ReplayRequest:
+        """Return the request with a speed, a batch and a file of dirt, as the command line says them."""
+        batch_ms_of(self.fleet, batch_s)
+        corrupted = load_dirt(dirt) if dirt else CLEAN
+        return replace(self, dirt=corrupted, speed=parse_speed(speed), batch_s=batch_s)
 
     @property
     def until_ms(self) -> int | None:
@@ -174,20 +181,14 @@ def _cut(recorded: Playable, until_ms: int) -> Iterable[TimeSlice]:
 
 def _judged(request: ReplayRequest, recorded: Playable, fitted: Fitted, series: RiskSeries) -> dict[str, Any]:
     """Judge the model's risk, and the rule, on the same days by the fleet's policy at the same budget."""
-    fleet, log, until_ms = request.fleet, EventLog(recorded.events), request.until_ms or 0
-    rules = _series(History(fleet, recorded.slices()), _rule_of(fleet))
-    rule_level = 0.0
-    if fleet.alerting.daily_share is None:
-        rule_level = learn_threshold(fleet.alerting, rules.between(0, until_ms), log)
+    fleet = request.fleet
+    rules, level = _by_rule(request, recorded)
     model = _evaluated(request, recorded, series, fitted.model.threshold)
-    rule = _evaluated(request, recorded, rules, rule_level)
+    rule = _evaluated(request, recorded, rules, level)
     share = fleet.alerting.daily_share or _DEFAULT_SHARE
     model_daily, rule_daily = (_daily(request, recorded, found, share) for found in (series, rules))
     return {
-        "failures": model.failures,
-        "alerted": model.alerted,
-        "false_alarms": model.false_alarms,
-        "false_alarms_per_asset_year": model.false_alarms / max(model.asset_years, 1e-9),
+        **_by_event(model),
         "budget": _budget(fleet, share, recorded.quality.assets),
         "daily_share": _daily_budget(share, recorded.quality.assets),
         "daily_share_alerted": model_daily.alerted,
@@ -200,11 +201,35 @@ def _judged(request: ReplayRequest, recorded: Playable, fitted: Fitted, series: 
         "rule_false_alarms": rule.false_alarms,
         "days_tested": model.days_tested,
         "beats_rule": (model.alerted, model_daily.alerted) > (rule.alerted, rule_daily.alerted),
+        **_rule_figures(fleet, rule),
+        "horizon_d": fleet.alerting.horizon_d,
+        "train_until": request.train_until,
+    }
+
+
+def _by_rule(request: ReplayRequest, recorded: Playable) -> tuple[RiskSeries, float]:
+    """Return what the rule says of every window, and the level that it learns from the training days."""
+    fleet, until_ms = request.fleet, request.until_ms or 0
+    rules = _series(History(fleet, recorded.slices()), _rule_of(fleet))
+    if fleet.alerting.daily_share is not None:
+        return rules, 0.0
+    return rules, learn_threshold(fleet.alerting, rules.between(0, until_ms), EventLog(recorded.events))
+
+
+def _rule_figures(fleet: Fleet, rule: BudgetReport) -> dict[str, Any]:
+    return {
         "rule": " + ".join(fleet.training.rule),
         "rule_roc_auc": rule.roc_auc,
         "rule_average_precision": rule.average_precision,
-        "horizon_d": fleet.alerting.horizon_d,
-        "train_until": request.train_until,
+    }
+
+
+def _by_event(model: BudgetReport) -> dict[str, Any]:
+    return {
+        "failures": model.failures,
+        "alerted": model.alerted,
+        "false_alarms": model.false_alarms,
+        "false_alarms_per_asset_year": model.false_alarms / max(model.asset_years, 1e-9),
     }
 
 

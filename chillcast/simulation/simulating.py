@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from simulators.fleet.scenario import Scenario
 from simulators.fleet.simulation import Simulation
 from simulators.recordings.archiver import Archiver
 from simulators.recordings.digest import Digest
-from simulators.replay.player import MAX, since
+from simulators.replay.player import MAX, parse_speed, since
+from simulators.replay.replay import batch_ms_of
 from simulators.truth import FaultRecord, ShutdownRecord
 
 _PICTURES = (".png", ".svg", ".pdf")
@@ -37,6 +38,11 @@ class SimulationRequest:
     batch_s: int | None = None
     plot: Path | None = None
     asset: str | None = None
+
+    def played(self, fleet: Fleet, speed: str, batch_s: int | None) -> SimulationRequest:
+        """Return the request with a speed and a batch, as the command line says them."""
+        batch_ms_of(fleet, batch_s)
+        return replace(self, speed=parse_speed(speed), batch_s=batch_s)
 
 
 @dataclass
@@ -66,8 +72,7 @@ def simulate(
 
     Raises ConfigError, before anything is simulated, for what makes no sense together.
     """
-    started, scenario = reporter.clock(), request.scenario
-    run = Simulation(scenario, fleet)
+    started, scenario, run = reporter.clock(), request.scenario, Simulation(request.scenario, fleet)
     _check(request, run.assets)
     with ExitStack() as stack:
         archiver = stack.enter_context(Archiver(request.out, fleet)) if request.out else None
@@ -78,12 +83,9 @@ def simulate(
             pass
         sha256 = keeping.digest.hexdigest()
         if archiver:
-            archiver.write_truth("faults", run.faults, FaultRecord)
-            archiver.write_truth("shutdowns", run.shutdowns, ShutdownRecord)
-            archiver.finish(f"scenario {scenario.name}, seed {scenario.seed}", sha256, run.inventory)
+            _finish(archiver, run, sha256)
     if request.plot:
-        keep_cache_under(settings.home_path)
-        _draw(fleet, run, request, request.plot, reporter)
+        _draw(settings, fleet, run, request, request.plot, reporter)
     return {
         "scenario": scenario.name,
         "assets": scenario.assets,
@@ -92,6 +94,14 @@ def simulate(
         "seconds": round(reporter.clock() - started, 3),
         "sha256": sha256,
     }
+
+
+def _finish(archiver: Archiver, run: Simulation, sha256: str) -> None:
+    """Write what really happened beside a recording, and its manifest."""
+    archiver.write_truth("faults", run.faults, FaultRecord)
+    archiver.write_truth("shutdowns", run.shutdowns, ShutdownRecord)
+    source = f"scenario {run.scenario.name}, seed {run.scenario.seed}"
+    archiver.finish(source, sha256, run.inventory)
 
 
 def _check(request: SimulationRequest, assets: Sequence[str]) -> None:
@@ -108,8 +118,16 @@ def _check(request: SimulationRequest, assets: Sequence[str]) -> None:
         raise ConfigError("command line", "--speed", request.speed, "--kafka beside it, or max")
 
 
-def _draw(fleet: Fleet, run: Simulation, request: SimulationRequest, path: Path, reporter: Reporter) -> None:
+def _draw(
+    settings: Settings,
+    fleet: Fleet,
+    run: Simulation,
+    request: SimulationRequest,
+    path: Path,
+    reporter: Reporter,
+) -> None:
     """Simulate once more, keeping one machine: which one is known only when all is over."""
+    keep_cache_under(settings.home_path)
     asset = chosen(request.asset, run.assets, run.faults)
     with reporter.step(f"drawing {asset}"):
         again = Simulation(request.scenario, fleet)

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.evaluation.baselines import day_columns, newest_columns, while_running
 from models.features.expectation_fit import fit_expectation
+from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.learning.history import History
 from models.telemetry.event_log import EventLog
@@ -66,6 +67,13 @@ def survey(
     )
 
 
+def _columns(schema: FeatureSchema, fleet: Fleet) -> tuple[Int64, list[int], list[int]]:
+    """Return where the features of the model stand, the means of a day, and the newest values."""
+    places = {name: i for i, name in enumerate(schema.names)}
+    daily, newest = ([places[n] for n in names] for names in (day_columns(schema), newest_columns(schema)))
+    return schema.matching(fleet.training.features), daily, newest
+
+
 def _look(
     history: History,
     fleet: Fleet,
@@ -73,10 +81,7 @@ def _look(
     span_ms: tuple[int, int],
     advance: Callable[[float, str], None],
 ) -> Survey:
-    schema = history.schema
-    columns = schema.matching(fleet.training.features)
-    places = {name: i for i, name in enumerate(schema.names)}
-    daily, newest = ([places[n] for n in names] for names in (day_columns(schema), newest_columns(schema)))
+    columns, daily, newest = _columns(history.schema, fleet)
     warm_ms = span_ms[0] + fleet.sampling.reach_s * 1000
     asset, end_ms, parts = [], [], list[tuple[Float32, Float32, Float32]]()
     for windows in history.until(_FOREVER_MS, stride_s):

@@ -25,7 +25,7 @@ from models.fleet.inventory import Inventory, read_inventory
 from models.learning.history import History
 from models.registry.manifest import champion, load_expectation
 from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select, verify
-from models.store.feature_store import FeatureStore, Origin, stored_schema
+from models.store.feature_store import FeatureStore, Origin, StoredSchema, stored_schema
 from models.telemetry.event_log import EventLog
 from models.telemetry.samples import TimeSlice, utc
 from simulators.fleet.scenario import load_scenario
@@ -87,11 +87,8 @@ def backfill(
     source, windows, events = past.open(), 0, 0
     with reporter.step(f"landing {past.path.name}") as advance:
         for number, part in enumerate(_arriving(source)):
-            origin, found = Origin(past.name, number, number), list(history.see(part))
-            if found:
-                store.land(schema, found, origin)
-            store.land_events(part.events, origin)
-            windows, events = windows + sum(map(len, found)), events + len(part.events)
+            windows += _land(store, schema, history, part, Origin(past.name, number, number))
+            events += len(part.events)
             advance(0.0, utc(part.end_ms))
     if source.inventory.machines:
         store.keep_inventory(source.inventory)
@@ -104,6 +101,17 @@ def backfill(
         "events": events,
         "assets": len(history.assets),
     }
+
+
+def _land(
+    store: FeatureStore, schema: StoredSchema, history: History, part: TimeSlice, origin: Origin
+) -> int:
+    """Land a slice and the windows that it closes; return how many these are."""
+    found = list(history.see(part))
+    if found:
+        store.land(schema, found, origin)
+    store.land_events(part.events, origin)
+    return sum(map(len, found))
 
 
 def _expectation(

@@ -78,16 +78,20 @@ def _enrolled(
     bundle = write(run.fitted, resources, lineage=run.lineage, metrics=run.metrics)
     documents = _documents(settings, run, bundle)
     models = Models(resources)
-    try:
-        with reporter.step("registering the model"):
-            version = models.registry.register(fleet.name, bundle, documents)
-    except UnavailableError as error:
-        kept = f"nothing is lost: chillcast models register {bundle} --fleet {settings.fleet}"
-        raise UnavailableError(f"{error}; {kept}") from error
+    version = _registered(models, bundle, documents, reporter)
     reporter.line(f"report: {documents / 'report.html'}")
     if promoted:
         models.promote(version, reason=f"trained on dataset {run.dataset.digest[:16]}")
     return {"version": version, "bundle_sha256": bundle_sha256(bundle), **described(run)}
+
+
+def _registered(models: Models, bundle: Path, documents: Path, reporter: Reporter) -> str:
+    try:
+        with reporter.step("registering the model"):
+            return models.registry.register(models.fleet.name, bundle, documents)
+    except UnavailableError as error:
+        kept = f"nothing is lost: chillcast models register {bundle} --fleet {models.settings.fleet}"
+        raise UnavailableError(f"{error}; {kept}") from error
 
 
 def described(run: TrainingRun) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from models.errors import ConfigError
 from models.evaluation.backtest import Backtest, BacktestResult, figures
 from models.evaluation.cause_accuracy import Naming, naming_figures
 from models.fleet.fleet import Fleet
+from models.fleet.inventory import Inventory
 from models.learning.fitting import Fitted
 from models.learning.plan import Search, TrainingPlan
 from models.learning.segments import Division
@@ -109,22 +110,30 @@ def train(
         division=_division(store, dataset, config, packing),
     )
     fitted = learn(plan, StoredHistory(store, dataset, fleet), reporter)
+    _say_what_is_missing(fitted, fleet, reporter)
+    with reporter.step("judging") as advance:
+        seen = Judging(store, dataset, plan, fitted).see(config.until_ms, advance)
+    backtest = _backtest(config, plan, seen, inventory_of(store, dataset))
+    run = TrainingRun(config, fleet, dataset, fitted, trials)
+    return _judged(run, seen, backtest, plan, ceiling_of(read_truth(store), backtest.later_ms))
+
+
+def _say_what_is_missing(fitted: Fitted, fleet: Fleet, reporter: Reporter) -> None:
     for name in _silent(fitted.unused, fleet):
         reporter.line(f"sensor {name} has no value in the training range: left out")
     if fitted.model.causes is None:
         reporter.line(without_causes(fitted.causes, fitted.training.cause_outcomes))
-    with reporter.step("judging") as advance:
-        seen = Judging(store, dataset, plan, fitted).see(config.until_ms, advance)
-    backtest = Backtest(
-        fleet.alerting,
+
+
+def _backtest(config: TrainingConfig, plan: TrainingPlan, seen: Seen, inventory: Inventory) -> Backtest:
+    return Backtest(
+        plan.fleet.alerting,
         seen.log,
         earlier_ms=plan.later_ms,
         later_ms=(config.test_ms, config.until_ms),
         top_k=config.evaluation.top_k,
-        segment_of=inventory_of(store, dataset).segments_by(config.evaluation.segments_by),
+        segment_of=inventory.segments_by(config.evaluation.segments_by),
     )
-    run = TrainingRun(config, fleet, dataset, fitted, trials)
-    return _judged(run, seen, backtest, plan, ceiling_of(read_truth(store), backtest.later_ms))
 
 
 def _judged(

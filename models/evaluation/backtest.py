@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -103,36 +104,48 @@ class Backtest:
         tested = series.between(*self.later_ms)
         threshold = self._threshold(series) if threshold is None else threshold
         report, cases, false = self._alerts(tested, threshold)
-        labels = label(tested, self.log, self.later_ms[1])
-        seen = labels.known(self.alerting.horizon_d)
-        risk, followed = tested.risk[seen], labels.follows(self.alerting.horizon_d)[seen]
         at_budget = self._alerts(tested, self._at_budget(tested))[0] if len(tested) else report
         return BacktestResult(
             name=name,
             text=text,
             threshold=None if self.alerting.daily_share else threshold,
-            shutdowns=report.shutdowns,
-            alerted=report.alerted,
-            recall=share(report.alerted, report.shutdowns),
             recall_at_budget=share(at_budget.alerted, at_budget.shutdowns),
             cases=len(cases),
             precision=share(len(cases) - len(false), len(cases)),
             false_alarms=len(false),
-            false_alarms_per_asset_year=report.false_alarms_per_asset_year,
-            confirmed=len(report.explained),
-            unexplained_per_asset_year=report.unexplained_per_asset_year,
-            announced=report.announced,
-            lead_days=tuple(round(d, 3) for d in report.lead_days),
-            lead_days_median=report.lead_days_median,
             top_k_precision=self._top_k(tested),
-            by_cause=_by(report, self._judged(), lambda e: e.code or e.kind),
-            by_segment=_by(report, self._judged(), lambda e: self.segment_of(e.asset)),
-            roc_auc=roc_auc(risk, followed),
-            average_precision=average_precision(risk, followed),
-            brier=brier(risk, followed) if is_probability else None,
-            log_loss=log_loss(risk, followed) if is_probability else None,
-            calibration=_calibration(risk, followed) if is_probability else (),
+            **self._event_figures(report),
+            **self._window_figures(tested, is_probability=is_probability),
         )
+
+    def _event_figures(self, report: EventReport) -> dict[str, Any]:
+        """Return what is to be said of the outcomes: which were announced, how early, and at what cost."""
+        return {
+            "shutdowns": report.shutdowns,
+            "alerted": report.alerted,
+            "recall": share(report.alerted, report.shutdowns),
+            "false_alarms_per_asset_year": report.false_alarms_per_asset_year,
+            "confirmed": len(report.explained),
+            "unexplained_per_asset_year": report.unexplained_per_asset_year,
+            "announced": report.announced,
+            "lead_days": tuple(round(d, 3) for d in report.lead_days),
+            "lead_days_median": report.lead_days_median,
+            "by_cause": _by(report, self._judged(), lambda e: e.code or e.kind),
+            "by_segment": _by(report, self._judged(), lambda e: self.segment_of(e.asset)),
+        }
+
+    def _window_figures(self, tested: RiskSeries, *, is_probability: bool) -> dict[str, Any]:
+        """Return what is to be said of the risks of single windows whose label is known."""
+        labels = label(tested, self.log, self.later_ms[1])
+        seen = labels.known(self.alerting.horizon_d)
+        risk, followed = tested.risk[seen], labels.follows(self.alerting.horizon_d)[seen]
+        return {
+            "roc_auc": roc_auc(risk, followed),
+            "average_precision": average_precision(risk, followed),
+            "brier": brier(risk, followed) if is_probability else None,
+            "log_loss": log_loss(risk, followed) if is_probability else None,
+            "calibration": _calibration(risk, followed) if is_probability else (),
+        }
 
     def _threshold(self, series: RiskSeries) -> float:
         earlier = series.between(*self.earlier_ms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -75,31 +75,35 @@ def evaluate_cases(
     A case opened in [start, end) that announced none is a false alarm, unless its time reaches beyond
     ``end_ms``: then nobody knows, and that time does not count as observed either.
     """
-    opened: dict[str, list[Case]] = defaultdict(list)
-    for case in sorted(cases, key=lambda case: case.opened_ms):
-        opened[case.asset].append(case)
-    announced, missed, last_ms = [], [], dict[str, int]()
-    for event in log.outcomes.between(-1, end_ms):
-        since_ms = last_ms.get(event.asset, -1)
-        last_ms[event.asset] = event.time_ms
-        if event.time_ms <= start_ms:
-            continue
-        known = [c for c in opened[event.asset] if c.opened_ms >= since_ms]
-        before = [c for c in known if c.announces(event, alerting.case_ms)]
-        if before:
-            announced.append((event, before[0].opened_ms))
-        else:
-            missed.append(event)
+    first = _first_announcements(cases, log, alerting.case_ms, end_ms)
+    judged = [(event, opened_ms) for event, opened_ms in first if event.time_ms > start_ms]
     settled = Settled(alerting, start_ms, end_ms)
     false = false_cases(settled.counted(cases), log, alerting.case_ms)
     doubtful = set(unexplained(false, log, alerting))
     return EventReport(
-        tuple(announced),
+        tuple((event, opened_ms) for event, opened_ms in judged if opened_ms is not None),
         tuple(false),
         tuple(case for case in false if case not in doubtful),
         assets * settled.years,
-        tuple(missed),
+        tuple(event for event, opened_ms in judged if opened_ms is None),
     )
+
+
+def _first_announcements(
+    cases: Sequence[Case], log: EventLog, case_ms: float, end_ms: int
+) -> Iterator[tuple[Event, int | None]]:
+    """Yield every outcome up to ``end_ms`` and when the first case that announced it opened, if one did.
+
+    A case that was open before the outcome before it announced that one.
+    """
+    opened: dict[str, list[Case]] = defaultdict(list)
+    for case in sorted(cases, key=lambda case: case.opened_ms):
+        opened[case.asset].append(case)
+    last_ms = dict[str, int]()
+    for event in log.outcomes.between(-1, end_ms):
+        known = [c for c in opened[event.asset] if c.opened_ms >= last_ms.get(event.asset, -1)]
+        last_ms[event.asset] = event.time_ms
+        yield event, next((c.opened_ms for c in known if c.announces(event, case_ms)), None)
 
 
 @dataclass(frozen=True, slots=True)

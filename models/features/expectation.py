@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -140,12 +141,6 @@ def formulas_of(fleet: Fleet) -> Formulas:
 def _normal(fleet: Fleet, spans: Sequence[tuple[int, Expectation]]) -> Normal:
     keys, residuals = fleet.point_keys, residual_points(fleet)
     relative = [group.relative for group in fleet.expectation for _ in group.sensors]
-    advice = indexed(fleet) if fleet.expectation else []
-    direction = np.zeros((len(advice), len(residuals)))
-    for i, one in enumerate(advice):
-        for r, sign in signed(fleet, one):
-            direction[i, r] = sign
-    rules = fleet.rules if fleet.expectation else ()
     surfaces = [one.surfaces for _, one in spans]
     return Normal(
         until_ms=np.array([until_ms for until_ms, _ in spans], np.int64),
@@ -157,19 +152,36 @@ def _normal(fleet: Fleet, spans: Sequence[tuple[int, Expectation]]) -> Normal:
         sigma=np.array([one.sigma for _, one in spans], np.float64).reshape(len(spans), len(residuals)),
         points=np.array([keys.index(key) for key in residuals], np.int64),
         relative=np.array(relative, bool),
-        margin_points=np.array([keys.index(rule.sensor) for rule in rules], np.int64),
-        margin_residuals=np.array(
-            [residuals.index(r.sensor) if r.sensor in residuals else -1 for r in rules], np.int64
-        ),
-        margin_relative=np.array([rule.relative for rule in rules], bool),
-        warn=np.array([rule.warn for rule in rules], np.float64),
-        trip=np.array([rule.trip for rule in rules], np.float64),
-        direction=direction,
+        **_margins(fleet, residuals),
+        direction=_directions(fleet, len(residuals)),
         nearest=len(channels_of(fleet).nearest),
         context=np.array([keys.index(key) for key in channels_of(fleet).context], np.int64),
         running=keys.index(fleet.running.sensor) if fleet.running else -1,
         above=fleet.running.above if fleet.running else 0.0,
     )
+
+
+def _margins(fleet: Fleet, residuals: Sequence[str]) -> dict[str, Any]:
+    """Return what margins are computed from: the point and the levels of each rule, and its residual."""
+    keys, rules = fleet.point_keys, fleet.rules if fleet.expectation else ()
+    compared = [residuals.index(r.sensor) if r.sensor in residuals else -1 for r in rules]
+    return {
+        "margin_points": np.array([keys.index(rule.sensor) for rule in rules], np.int64),
+        "margin_residuals": np.array(compared, np.int64),
+        "margin_relative": np.array([rule.relative for rule in rules], bool),
+        "warn": np.array([rule.warn for rule in rules], np.float64),
+        "trip": np.array([rule.trip for rule in rules], np.float64),
+    }
+
+
+def _directions(fleet: Fleet, residuals: int) -> Float64:
+    """Return (advice, residuals) 1 if a residual rises with a fault, -1 if it falls, 0 if neither."""
+    advice = indexed(fleet) if fleet.expectation else []
+    direction = np.zeros((len(advice), residuals))
+    for i, one in enumerate(advice):
+        for r, sign in signed(fleet, one):
+            direction[i, r] = sign
+    return direction
 
 
 def _drivers(fleet: Fleet, surfaces: Sequence[Sequence[Surface]]) -> Int64:

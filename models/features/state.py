@@ -90,29 +90,16 @@ def plan_of(
     fleet: Fleet, schema: FeatureLayout, expectation: AppliedExpectation, emit_s: int | None = None
 ) -> KernelLayout:
     """Return the plan of a fleet; ``emit_s``: emit only windows whose end is a multiple of it."""
-    sampling = fleet.sampling
-    hop_s = sampling.hop_s
-    lengths = np.array([w // hop_s for w in sampling.windows_s], np.int64)
+    sampling, hop_s = fleet.sampling, fleet.sampling.hop_s
     computed = schema.channels > len(fleet.points)
+    lengths = np.array([w // hop_s for w in sampling.windows_s], np.int64)
     long = np.array([w // hop_s for w in sampling.long_windows_s if computed], np.int64)
-    kept = max(2, -(-sampling.lateness_s // hop_s) + 1)  # the pane that closed last is still looked at
-    both = np.append(lengths, long)
-    exact, group = _cut(both)
-    stuck = max((s.stuck_s or 0) // hop_s for s in fleet.sensors)
-    ring = int(max(both[both <= exact].max(initial=1), group, stuck)) + kept
-    long_blocks = max(int(both.max()) + kept, ring) // group + 2
     return KernelLayout(
         hop_ms=hop_s * 1000,
         period_ms=sampling.period_ms,
         lateness_ms=sampling.lateness_s * 1000,
         slots=hop_s * 1000 // sampling.period_ms,
-        kept=kept,
-        ring=ring,
-        group=group,
-        blocks=(int(lengths[-1]) + kept) // group + 2,
-        long_blocks=long_blocks,
-        reach=long_blocks * group,
-        exact=exact,
+        **_remembered(fleet, lengths, long),
         sensors=len(fleet.sensors),
         points=len(fleet.points),
         channels=schema.channels,
@@ -125,6 +112,25 @@ def plan_of(
         formulas=expectation.formulas,
         normal=expectation.normal,
     )
+
+
+def _remembered(fleet: Fleet, lengths: Int64, long: Int64) -> dict[str, int]:
+    """Return how many panes and blocks have to be remembered for windows of these ``lengths`` in panes."""
+    hop_s, both = fleet.sampling.hop_s, np.append(lengths, long)
+    kept = max(2, -(-fleet.sampling.lateness_s // hop_s) + 1)  # the pane that closed last is still looked at
+    exact, group = _cut(both)
+    stuck = max((s.stuck_s or 0) // hop_s for s in fleet.sensors)
+    ring = int(max(both[both <= exact].max(initial=1), group, stuck)) + kept
+    long_blocks = max(int(both.max()) + kept, ring) // group + 2
+    return {
+        "kept": kept,
+        "ring": ring,
+        "group": group,
+        "blocks": (int(lengths[-1]) + kept) // group + 2,
+        "long_blocks": long_blocks,
+        "reach": long_blocks * group,
+        "exact": exact,
+    }
 
 
 def _cut(lengths: Int64) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from models.fleet.training import Training
 from models.learning.training_set import Examples
 from models.risk.hazard import RiskModel, train
 from models.risk.model_set import Index, ModelSet, Segment
-from models.risk.pack import packed, write_pack
+from models.risk.pack import Pack, packed, write_pack
 from models.telemetry.labels import HazardRows
 from models.telemetry.samples import Float32, Float64, Int64
 
@@ -133,8 +133,7 @@ def train_segments(
 
     ``progress`` is told how many of how many are done. The calibration of the levels is still to come.
     """
-    corrects = division.segments.start == "fleet"
-    start = crossed(examples, training, seed, span_ms) if corrects else None
+    start = crossed(examples, training, seed, span_ms) if division.segments.start == "fleet" else None
     labelled = _Labelled.from_examples(examples, examples.at_risk(*span_ms), start)
     found = _judged(division, labelled)
     chosen = [name for name, (segment, _) in found.items() if not segment.why]
@@ -142,16 +141,21 @@ def train_segments(
     tasks = (labelled.task(found[name][1], settled, seed) for name in chosen)
     done = zip(chosen, _run(tasks, division.processes), strict=True)
     pack = write_pack(division.pack, _reported(done, len(chosen), progress))
-    machines = sorted({*examples.keys.assets, *division.inventory.machines})
-    index = Index(
+    segments = tuple(segment for segment, _ in found.values())
+    return ModelSet(fleet, _index(division, examples.keys.assets, segments, pack), pack)
+
+
+def _index(division: Division, assets: Sequence[str], segments: tuple[Segment, ...], pack: Pack) -> Index:
+    """Return which machine is scored by which model of the pack."""
+    machines = sorted({*assets, *division.inventory.machines})
+    return Index(
         levels=division.segments.levels,
         members=dict(pack.entries),
         routes=_routes(division, machines, pack.entries),
-        segments=tuple(segment for segment, _ in found.values()),
+        segments=segments,
         unassigned=sum(division.inventory.segment(m, division.segments.by) is None for m in machines),
-        correct_fleet=corrects,
+        correct_fleet=division.segments.start == "fleet",
     )
-    return ModelSet(fleet, index, pack)
 
 
 @dataclass(frozen=True)

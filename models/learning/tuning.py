@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 from models.errors import ModelError
@@ -22,11 +23,7 @@ def tune(
     seen. The first trial is of the parameters as given. The same examples and seed give the same parameters.
     Raises ModelError where Optuna is missing, or where that end has no outcome.
     """
-    try:
-        import optuna  # noqa: PLC0415  (optional)
-    except ImportError as error:
-        raise ModelError("Optuna is not installed: pip install 'chillcast[tuning]'") from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna = _optuna()
     given = examples.fleet.training
     given = replace(given, early_stopping=given.early_stopping or _PATIENCE)
     earlier, later = inner_split(examples, start_ms, split_ms)
@@ -45,6 +42,15 @@ def tune(
     best = study.best_trial
     report(f"trial {best.number + 1} of {trials} is best, log-loss {best.value:.5f}")
     return given if best.number == 0 else _with(given, best.params)
+
+
+def _optuna() -> ModuleType:
+    try:
+        import optuna  # noqa: PLC0415  (optional)
+    except ImportError as error:
+        raise ModelError("Optuna is not installed: pip install 'chillcast[tuning]'") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
 
 
 _RANGES: dict[str, tuple[float, float]] = {

@@ -54,7 +54,40 @@ def write_bundle(
     A model alone is a set without segments.
     """
     models = given if isinstance(given, ModelSet) else ModelSet(given)
-    model, packs = models.fleet, {}
+    files = _texts(models, expectation)
+    packs = {} if models.pack is None else {PACK: models.pack.path}
+    model = _manifest(models.fleet, _sums(files, packs))
+    manifest = msgspec.structs.replace(model, fleet=fleet, metrics=dict(metrics), lineage=dict(lineage))
+    text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
+    _write_whole(folder, {**files, MANIFEST: text}, packs)
+    return hashlib.sha256(text).hexdigest()
+
+
+def _sums(files: Mapping[str, bytes], packs: Mapping[str, Path]) -> dict[str, str]:
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    return sums | {name: file_sha256(path) for name, path in packs.items()}
+
+
+def _manifest(model: RiskModel, sums: dict[str, str]) -> Manifest:
+    """Return what a manifest says of the model itself."""
+    return Manifest(
+        format=FORMAT,
+        fleet="",
+        fingerprint=model.fingerprint,
+        feature_names=model.feature_names,
+        horizons_d=model.horizons_d,
+        threshold=model.threshold,
+        parameters=msgspec.convert(model.parameters(), Parameters),
+        files=sums,
+        metrics={},
+        lineage={},
+        causes=_described(model.causes),
+    )
+
+
+def _texts(models: ModelSet, expectation: Expectation | None) -> dict[str, bytes]:
+    """Return the files of a bundle by name, but for the pack and the manifest."""
+    model = models.fleet
     files = {BOOSTER: model.booster.model_to_string().encode()}
     if model.causes is not None:
         files[CAUSES] = model.causes.booster.model_to_string().encode()
@@ -62,25 +95,7 @@ def write_bundle(
         files[EXPECTATION] = to_json(expectation)
     if models.pack is not None:
         files[SEGMENTS] = msgspec.json.encode(models.index, order="deterministic") + b"\n"
-        packs[PACK] = models.pack.path
-    sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    sums |= {name: file_sha256(path) for name, path in packs.items()}
-    manifest = Manifest(
-        format=FORMAT,
-        fleet=fleet,
-        fingerprint=model.fingerprint,
-        feature_names=model.feature_names,
-        horizons_d=model.horizons_d,
-        threshold=model.threshold,
-        parameters=msgspec.convert(model.parameters(), Parameters),
-        files=sums,
-        metrics=dict(metrics),
-        lineage=dict(lineage),
-        causes=_described(model.causes),
-    )
-    text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
-    _write_whole(folder, {**files, MANIFEST: text}, packs)
-    return hashlib.sha256(text).hexdigest()
+    return files
 
 
 def _described(causes: CauseModel | None) -> Causes | None:

@@ -49,23 +49,33 @@ def fit_platt_scaling(probability: Float64, outcome: Bools, prior: float = 1.0) 
     if not len(outcome) or not outcome.any():
         return PlattScaling()
     x = log_odds(probability)
-    centre = float(x.mean())
-    narrow = prior * (float(np.var(x)) + 1e-6)
-
-    def loss(at: Float64) -> tuple[float, list[float]]:
-        """Return the penalised loss at a slope and at the log-odds of the middle, and its gradient.
-
-        The middle, not an intercept: if risks hardly differ, that and the slope are exchangeable.
-        """
-        slope, middle = at.tolist()
-        intercept, stated = middle - slope * centre, middle + slope * (x - centre)
-        excess = expit(stated) - outcome
-        likelihood = log_expit(np.where(outcome, stated, -stated)).sum()
-        charge = (narrow * (slope - 1) ** 2 + prior * intercept**2) / 2
-        by_slope = (excess * (x - centre)).sum() + narrow * (slope - 1) - prior * intercept * centre
-        return float(charge - likelihood), [by_slope, excess.sum() + prior * intercept]
-
-    bounds = [(_FLATTEST, None), (None, None)]
-    found = minimize(loss, [1.0, centre], jac=True, bounds=bounds, method="L-BFGS-B", options=_PRECISE)
+    loss = _PenalisedLoss(x, outcome, float(x.mean()), prior, prior * (float(np.var(x)) + 1e-6))
+    bounds, start = [(_FLATTEST, None), (None, None)], [1.0, loss.centre]
+    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options=_PRECISE)
     slope, middle = found.x.tolist()
-    return PlattScaling(slope, middle - slope * centre)
+    return PlattScaling(slope, middle - slope * loss.centre)
+
+
+@dataclass(frozen=True, slots=True)
+class _PenalisedLoss:
+    """The loss of a `PlattScaling` over log-odds ``x`` (n,) around their ``centre``, and its gradient.
+
+    It depends on the slope and on the log-odds of the middle, not on an intercept: if risks hardly differ,
+    that and the slope are exchangeable. ``narrow`` charges a slope, ``prior`` an intercept.
+    """
+
+    x: Float64
+    outcome: Bools
+    centre: float
+    prior: float
+    narrow: float
+
+    def __call__(self, at: Float64) -> tuple[float, list[float]]:
+        slope, middle = at.tolist()
+        away = self.x - self.centre
+        intercept, stated = middle - slope * self.centre, middle + slope * away
+        excess = expit(stated) - self.outcome
+        likelihood = log_expit(np.where(self.outcome, stated, -stated)).sum()
+        charge = (self.narrow * (slope - 1) ** 2 + self.prior * intercept**2) / 2
+        by_slope = (excess * away).sum() + self.narrow * (slope - 1) - self.prior * intercept * self.centre
+        return float(charge - likelihood), [by_slope, excess.sum() + self.prior * intercept]

@@ -146,14 +146,9 @@ def train(
     Negatives are thinned to ``training.negatives_per_positive`` and the odds corrected by the share kept;
     there are no class weights. With ``later`` rows, ``training.early_stopping`` watches the log-loss on them.
     With a ``start`` of (n, H) log-odds per interval only what these lack is learnt.
-    Raises ModelError where there are too few outcomes to learn from.
+    Raises ModelError if there are too few outcomes to learn from.
     """
-    positives = int(rows.outcome.sum())
-    if positives < _FEWEST_OUTCOMES:
-        raise ModelError(
-            f"{positives} at-risk windows end in an outcome: expected {_FEWEST_OUTCOMES} or more; "
-            "train on a longer range or more assets"
-        )
+    _check_outcomes(rows)
     data, offset = _thinned(features, rows, training.negatives_per_positive, seed, start)
     parameters: dict[str, Any] = {**FIXED, "objective": "binary", **training.parameters, "seed": seed}
     watched = []
@@ -162,6 +157,15 @@ def train(
         parameters |= {"metric": "binary_logloss", "early_stopping_round": training.early_stopping or 0}
     booster = lgb.train(parameters, data, num_boost_round=training.rounds, valid_sets=watched)
     return RiskModel(booster, tuple(names), fingerprint, tuple(horizons_d), columns, offset)
+
+
+def _check_outcomes(rows: HazardRows) -> None:
+    positives = int(rows.outcome.sum())
+    if positives < _FEWEST_OUTCOMES:
+        raise ModelError(
+            f"{positives} at-risk windows end in an outcome: expected {_FEWEST_OUTCOMES} or more; "
+            "train on a longer range or more assets"
+        )
 
 
 def calibrate(model: RiskModel, risks: Float64, labels: Labels) -> RiskModel:

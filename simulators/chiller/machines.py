@@ -169,41 +169,65 @@ class _Site(NamedTuple):
 
 def _build(models: tuple[Model, ...], factor: Callable[[float], Float64], site: _Site) -> Machines:
     capacity = np.array([m.capacity_kw for m in models]) * factor(0.03)
-    stream_e = capacity / RATED_CHILLED_K
-    stream_c = capacity * _REJECTION / RATED_CONDENSER_K
-    cop, size = np.array([m.cop for m in models]), np.array([m.size for m in models])
-    driven = np.array([float(m.has_drive) for m in models])
+    cop, driven = np.array([m.cop for m in models]), np.array([m.has_drive for m in models])
     full_load_kw = capacity / cop * _FULL_LOAD_MARGIN
     return Machines(
         capacity_kw=capacity,
-        ua_evaporator=_RATED_NTU_EVAPORATOR * size * stream_e * factor(0.05),
-        ua_condenser=_RATED_NTU_CONDENSER * size * stream_c * factor(0.05),
-        stream_evaporator=stream_e * factor(0.03),
-        stream_condenser=stream_c * factor(0.03),
+        **_exchangers(capacity, np.array([m.size for m in models]), factor),
         efficiency=_EFFICIENCY_PER_COP * cop * factor(0.02),
-        motor_efficiency=0.945 * np.where(driven > 0, _DRIVE_EFFICIENCY, 1.0) * factor(0.005),
+        motor_efficiency=0.945 * np.where(driven, _DRIVE_EFFICIENCY, 1.0) * factor(0.005),
         full_load_kw=full_load_kw,
         rise_kj=np.array([_rated_rise_kj(m) for m in models]),
         subcooler_ntu=0.85 * factor(0.08),
         setpoint_c=np.clip(np.round((RATED_LEAVING_C + site.setpoint_k) * 2.0) / 2.0 + 0.2, 5.7, 8.7),
-        oil_bar=2.28 * factor(0.06),
-        sump_c=53.0 * factor(0.035),
-        bearing_k=6.0 * factor(0.2),
-        winding_k=42.0 * factor(0.14),
-        sink_k=17.0 * factor(0.1),
-        surge_head=1.0 * factor(0.02),
+        **_compressors(factor),
         full_load_a=full_load_kw * 1e3 / (np.sqrt(3.0) * SUPPLY_V * _RATED_POWER_FACTOR),
-        has_drive=driven,
         refrigerant=np.array([float(NAMES.index(m.refrigerant)) for m in models]),
-        # A drive slows the compressor where vanes would throttle it: part load and low lift cost less.
-        part_loss=np.where(driven > 0, 0.15, 0.30),
-        lift_loss=np.where(driven > 0, 0.4, 0.7),
-        best_head=np.where(driven > 0, 0.55, 0.75),
         # The winding that runs hottest: any of the three, as good as drawn.
         hot_phase=np.floor(capacity) % 3,
         coldest_condenser_c=site.coldest_condenser_c,
+        **_drives(driven),
         **_setpoints(models),
     )
+
+
+def _exchangers(
+    capacity_kw: Float64, size: Float64, factor: Callable[[float], Float64]
+) -> dict[str, Float64]:
+    """Draw the heat exchangers of machines of some capacity, and the streams of water through them."""
+    stream_e = capacity_kw / RATED_CHILLED_K
+    stream_c = capacity_kw * _REJECTION / RATED_CONDENSER_K
+    return {
+        "ua_evaporator": _RATED_NTU_EVAPORATOR * size * stream_e * factor(0.05),
+        "ua_condenser": _RATED_NTU_CONDENSER * size * stream_c * factor(0.05),
+        "stream_evaporator": stream_e * factor(0.03),
+        "stream_condenser": stream_c * factor(0.03),
+    }
+
+
+def _compressors(factor: Callable[[float], Float64]) -> dict[str, Float64]:
+    """Draw what oil, bearings and windings show at the rated point, and the head at which it surges."""
+    return {
+        "oil_bar": 2.28 * factor(0.06),
+        "sump_c": 53.0 * factor(0.035),
+        "bearing_k": 6.0 * factor(0.2),
+        "winding_k": 42.0 * factor(0.14),
+        "sink_k": 17.0 * factor(0.1),
+        "surge_head": 1.0 * factor(0.02),
+    }
+
+
+def _drives(driven: npt.NDArray[np.bool_]) -> dict[str, Float64]:
+    """Return what a drive changes: it slows the compressor, and part load and low lift cost less.
+
+    Vanes would throttle it.
+    """
+    return {
+        "has_drive": driven.astype(np.float64),
+        "part_loss": np.where(driven, 0.15, 0.30),
+        "lift_loss": np.where(driven, 0.4, 0.7),
+        "best_head": np.where(driven, 0.55, 0.75),
+    }
 
 
 def _setpoints(models: tuple[Model, ...]) -> dict[str, Float64]:

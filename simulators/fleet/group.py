@@ -103,13 +103,23 @@ class Group:
         self._faults = Faults(wear, rates_of(scenario.faults, machines.draws_air), policy.found_share)
         self._strikes = Strikes(strikes, scenario.faults, SIZE)
         self._controller = Controller(machines, self._clock, repair, policy)
-        self._sensors = Sensors(fleet, noise, SIZE, scenario.noise)
-        self._instruments = InstrumentFaults(broken, scenario.faults, self._sensors.scale, self._names)
-        self._nuisances = Nuisances(alerts, scenario.nuisance_warnings, SIZE)
         self._counters = Counters(age, machines.capacity_kw)
+        self._instrument(fleet, noise, broken, alerts)
         self._service_day = crew.integers(policy.service_from_day, policy.service_until_day, SIZE)
-        self._limited_ago = np.full(SIZE, self._clock.steps)
-        self._ran = np.full(SIZE, 1.0)
+        self._limited_ago, self._ran = np.full(SIZE, self._clock.steps), np.full(SIZE, 1.0)
+
+    def _instrument(
+        self,
+        fleet: Fleet,
+        noise: np.random.Generator,
+        broken: np.random.Generator,
+        alerts: np.random.Generator,
+    ) -> None:
+        """Mount what measures, what breaks of it, and what warns of nothing."""
+        faults = self._scenario.faults
+        self._sensors = Sensors(fleet, noise, SIZE, self._scenario.noise)
+        self._instruments = InstrumentFaults(broken, faults, self._sensors.scale, self._names)
+        self._nuisances = Nuisances(alerts, self._scenario.nuisance_warnings, SIZE)
 
     @property
     def shutdowns(self) -> list[ShutdownRecord]:

@@ -260,12 +260,7 @@ class Layout:
         reader, column = self._readers[sensor], chunk.columns[name]
         kind = column.type
         if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-            raw = (
-                column.cast(pa.float64(), safe=False)
-                if not pa.types.is_boolean(kind)
-                else column.cast(pa.int8()).cast(pa.float64())
-            )
-            return reader.scaled(pc.fill_null(raw, float("nan")).to_numpy(zero_copy_only=False))
+            return reader.scaled(_as_floats(column))
         if pa.types.is_temporal(kind):
             raise RecordingError(
                 f"{chunk.place(0, shown)}: {column[0].as_py()}: expected a number, not a time"
@@ -317,3 +312,11 @@ class Layout:
             raise RecordingError(f"{shown}: no point {absent[0]!r}: there are {there}")
         for name in absent:
             self.rejects.leave_out("points that no row is of", f"{name!r}")
+
+
+def _as_floats(column: pa.Array) -> Float64:
+    """Return a column of numbers, or of true and false, as numbers: NaN if there is none."""
+    is_flag = pa.types.is_boolean(column.type)
+    raw = column.cast(pa.int8()).cast(pa.float64()) if is_flag else column.cast(pa.float64(), safe=False)
+    numbers: Float64 = pc.fill_null(raw, float("nan")).to_numpy(zero_copy_only=False)
+    return numbers

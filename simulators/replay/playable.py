@@ -12,7 +12,7 @@ import numpy as np
 from models.errors import RecordingError
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory
-from models.telemetry.samples import Event, TimeSlice, limits, utc
+from models.telemetry.samples import Event, Samples, TimeSlice, limits, utc
 from simulators.dirt.dirt import CLEAN, Dirt, corrupt
 from simulators.recordings.archive import MANIFEST, Archive
 from simulators.recordings.recording import RecordingQuality, missing_samples, read_recording, repeats
@@ -107,33 +107,48 @@ def _table(path: Path, fleet: Fleet) -> Playable:
 
 def _counted(source: Playable) -> RecordingQuality:
     """Count rows, assets and what is missing in one pass; of duplicates those within one slice."""
-    fleet, period_ms = source.fleet, source.fleet.sampling.period_ms
-    low, high = limits(fleet.sensors)
-    rows = gaps = twice = 0
-    missing, wrong = (np.zeros(len(fleet.keys), np.int64) for _ in range(2))
-    first, last, assets = _LAST_MS, 0, set[str]()
+    counts = _Counts(source.fleet)
     for part in source.slices():
-        samples = part.samples
-        if not len(samples):
-            continue
-        rows, twice = rows + len(samples), twice + repeats(samples)
-        gaps += missing_samples(samples, period_ms)
-        missing += np.isnan(samples.values).sum(axis=0)
-        with np.errstate(invalid="ignore"):
-            wrong += ((samples.values < low) | (samples.values > high)).sum(axis=0)
-        first, last = min(first, int(samples.time_ms.min())), max(last, int(samples.time_ms.max()))
-        assets.update(samples.assets[i] for i in np.unique(samples.asset).tolist())
-    if not rows:
+        if len(part.samples):
+            counts.add(part.samples)
+    if not counts.rows:
         raise RecordingError("no row arrives in the part that is used")
-    return RecordingQuality(
-        rows=rows,
-        assets=len(assets),
-        from_ms=first,
-        until_ms=last,
-        unknown_assets=source.read.unknown_assets if source.read else 0,
-        repeated_hours=source.read.repeated_hours if source.read else 0,
-        duplicates=twice,
-        missing_samples=gaps,
-        missing=dict(zip(fleet.keys, missing.tolist(), strict=True)),
-        implausible=dict(zip(fleet.keys, wrong.tolist(), strict=True)),
-    )
+    return counts.quality(source.read)
+
+
+class _Counts:
+    """Counts over the samples that arrive."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet, self.limits = fleet, limits(fleet.sensors)
+        self.rows = self.gaps = self.twice = 0
+        self.missing, self.wrong = (np.zeros(len(fleet.keys), np.int64) for _ in range(2))
+        self.first_ms, self.last_ms = _LAST_MS, 0
+        self.assets: set[str] = set()
+
+    def add(self, samples: Samples) -> None:
+        """Count samples, of which there is one at least."""
+        low, high = self.limits
+        self.rows, self.twice = self.rows + len(samples), self.twice + repeats(samples)
+        self.gaps += missing_samples(samples, self.fleet.sampling.period_ms)
+        self.missing += np.isnan(samples.values).sum(axis=0)
+        with np.errstate(invalid="ignore"):
+            self.wrong += ((samples.values < low) | (samples.values > high)).sum(axis=0)
+        self.first_ms = min(self.first_ms, int(samples.time_ms.min()))
+        self.last_ms = max(self.last_ms, int(samples.time_ms.max()))
+        self.assets.update(samples.assets[i] for i in np.unique(samples.asset).tolist())
+
+    def quality(self, read: RecordingQuality | None) -> RecordingQuality:
+        """Return the counts, with those of ``read`` that only the reading of the whole file can give."""
+        return RecordingQuality(
+            rows=self.rows,
+            assets=len(self.assets),
+            from_ms=self.first_ms,
+            until_ms=self.last_ms,
+            unknown_assets=read.unknown_assets if read else 0,
+            repeated_hours=read.repeated_hours if read else 0,
+            duplicates=self.twice,
+            missing_samples=self.gaps,
+            missing=dict(zip(self.fleet.keys, self.missing.tolist(), strict=True)),
+            implausible=dict(zip(self.fleet.keys, self.wrong.tolist(), strict=True)),
+        )

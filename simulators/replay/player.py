@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -114,27 +115,22 @@ class Player:
         batch_s: int | None = None,
     ) -> None:
         """Send the source to its end, or to where it is told to stop."""
+        whither: dict[str, Any] = {"partitions": partitions, "telemetry": telemetry, "send": send}
+
+        def play(source: Iterable[TimeSlice]) -> None:
+            replay(source, fleet, pace=self.wait, batch_s=batch_s, reached_ms=self.position_ms, **whither)
+
         start_ms: int | None = None
         while True:
             self._due = None
             try:
-                replay(
-                    self.open_at(start_ms),
-                    fleet,
-                    partitions=partitions,
-                    telemetry=telemetry,
-                    send=send,
-                    pace=self.wait,
-                    batch_s=batch_s,
-                    reached_ms=self.position_ms,
-                )
+                play(self.open_at(start_ms))
             except _SeekError as seek:
                 start_ms = seek.time_ms
+                continue
             except _StopError:
                 end(partitions, telemetry, self.position_ms, send)
-                return
-            else:
-                return
+            return
 
     def wait(self, end_ms: int) -> None:
         """Return when the batch that ends at an event time is to be sent."""

@@ -47,20 +47,8 @@ class Publisher:
         self._under_way = 0
         self._changed = threading.Condition()
         self._failure: BaseException | None = None
-        patience_ms = int(1000 * (_PATIENCE_S if give_up_s is None else give_up_s))
         try:
-            self._producer = KafkaProducer(
-                **connection.kafka_python(),
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=20,
-                batch_size=262_144,
-                max_request_size=MAX_BYTES + 65_536,
-                bootstrap_timeout_ms=patience_ms,
-                max_block_ms=patience_ms,
-                request_timeout_ms=30_000 if give_up_s is None else patience_ms // 2,
-                delivery_timeout_ms=_FOR_EVER_MS if give_up_s is None else patience_ms,
-            )
+            self._producer = _producer(connection, give_up_s)
         except KafkaError as error:
             raise self._unavailable(error) from error
 
@@ -153,3 +141,19 @@ class Publisher:
     def _unavailable(self, error: BaseException) -> UnavailableError:
         unwritten = f"{self.failed} messages not written" if self.failed else "cannot be written to"
         return UnavailableError(f"Kafka broker {self.connection}: {unwritten}: {error}")
+
+
+def _producer(connection: Connection, give_up_s: float | None) -> KafkaProducer:
+    patience_ms = int(1000 * (_PATIENCE_S if give_up_s is None else give_up_s))
+    return KafkaProducer(
+        **connection.kafka_python(),
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=20,
+        batch_size=262_144,
+        max_request_size=MAX_BYTES + 65_536,
+        bootstrap_timeout_ms=patience_ms,
+        max_block_ms=patience_ms,
+        request_timeout_ms=30_000 if give_up_s is None else patience_ms // 2,
+        delivery_timeout_ms=_FOR_EVER_MS if give_up_s is None else patience_ms,
+    )

@@ -64,11 +64,7 @@ def joined(found: Sequence[tuple[Incoming, Found]], sensors: int) -> Iterator[Sa
     table: dict[str, int] = {}
     codes = [table.setdefault(name, len(table)) for some in names for name in some]
     asset = np.repeat(np.array(codes, np.int32), [n for n in rows if n])
-    time_ms, values = (
-        (parts[0].time_ms, parts[0].values)
-        if len(parts) == 1
-        else (np.concatenate([p.time_ms for p in parts]), np.concatenate([p.values for p in parts]))
-    )
+    time_ms, values = _stacked(parts)
     problems = enumerate(itertools.chain.from_iterable(part.problems for part in parts))
     yield SampleBatch(
         [message for message, _ in found],
@@ -77,6 +73,13 @@ def joined(found: Sequence[tuple[Incoming, Found]], sensors: int) -> Iterator[Sa
         Samples(tuple(table), asset, time_ms, values),
         {i: some for i, some in problems if some},
     )
+
+
+def _stacked(parts: Sequence[_Columns]) -> tuple[Int64, Float32]:
+    """Return times and values of parts, one after the other; those of a single one as they are."""
+    if len(parts) == 1:
+        return parts[0].time_ms, parts[0].values
+    return np.concatenate([p.time_ms for p in parts]), np.concatenate([p.values for p in parts])
 
 
 def _columns(kind: type, found: list[Any], sensors: int) -> Iterator[_Columns]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import faust
@@ -27,6 +27,24 @@ from streams.worker.metrics import Metrics
 log = logging.getLogger(__name__)
 
 FENCED = 75  # another worker has the partition: nothing may be tidied up
+
+
+_FAUST: Mapping[str, Any] = {
+    "agent_supervisor": "mode.CrashingSupervisor",
+    "stream_wait_empty": False,
+    "stream_buffer_maxsize": 128,
+    "broker_commit_interval": 1.0,
+    "broker_max_poll_interval": 21600.0,
+    "consumer_auto_offset_reset": "earliest",
+    "consumer_max_fetch_size": MAX_BYTES,
+    "key_serializer": "raw",
+    "value_serializer": "raw",
+    "table_standby_replicas": 0,
+    "web_enabled": False,
+    "topic_disable_leader": True,
+    "topic_allow_declare": False,
+    "worker_redirect_stdouts": False,
+}
 
 
 class Worker:
@@ -129,23 +147,10 @@ def create_app(options: WorkerOptions, *, commits: bool = True) -> faust.App:
         broker=options.connection.faust_broker(),
         broker_credentials=options.connection.faust_credentials(),
         datadir=options.data_folder or None,
-        agent_supervisor="mode.CrashingSupervisor",
-        stream_wait_empty=False,
-        stream_buffer_maxsize=128,
-        broker_commit_interval=1.0,
-        broker_max_poll_interval=21600.0,
         broker_session_timeout=options.session_timeout_s,
         broker_heartbeat_interval=options.session_timeout_s / 5,
-        consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=MAX_BYTES,
-        key_serializer="raw",
-        value_serializer="raw",
-        table_standby_replicas=0,
-        web_enabled=False,
         Monitor=QuietMonitor,
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        worker_redirect_stdouts=False,
+        **_FAUST,
     )
     app.transport.Consumer = SteadyConsumer if commits else UncommittingConsumer  # type: ignore[misc]
     return app
