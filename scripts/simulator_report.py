@@ -12,7 +12,7 @@ from simulators.fleet.scenario import load_scenario
 from simulators.fleet.simulation import Simulation
 from simulators.recordings.recording import read_recording
 from simulators.validation import report, report_plots
-from simulators.validation.survey import Survey, running, survey
+from simulators.validation.survey import Readings, running, survey
 from simulators.validation.thresholds import ranked
 
 ROOT = Path(__file__).parent.parent
@@ -20,7 +20,7 @@ IMAGES = ROOT / "docs" / "images"
 FALSE_ALARMS_PER_YEAR = 1.0
 
 
-def compared(seen: Survey, fleet: Fleet, path: Path) -> str:
+def compared(seen: Readings, fleet: Fleet, path: Path) -> str:
     """Return the section on the two real chillers, or the line that says why there is none."""
     if not path.is_file():
         return f"Left out: the recording of the two real chillers, `{path.name}`, is not there."

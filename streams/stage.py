@@ -100,7 +100,7 @@ class Remembering(Protocol):
         """Return, by key, what is remembered otherwise than at the last call."""
 
     def restore(self, key: bytes, value: bytes) -> None:
-        """Remember again what `delta` returned; raises StateError where it cannot be understood."""
+        """Remember again what `delta` returned; raises StateError if it cannot be understood."""
 
     def restored(self) -> None:
         """Learn that all has been given back."""
@@ -121,7 +121,7 @@ _CAPABILITIES: tuple[type[Any], ...] = (Deciding, Flushing, Remembering, Countin
 
 
 def check_capabilities(stage: Stage) -> None:
-    """Raise TypeError where a stage has a part of a capability only.
+    """Raise TypeError if a stage has a part of a capability only.
 
     A memory of which one method is missing, or misspelt, would be lost without a word.
     """
@@ -134,7 +134,7 @@ def check_capabilities(stage: Stage) -> None:
 
 
 def content_type(headers: object) -> str:
-    """Return the ``content-type`` of Kafka headers, a mapping or a list of pairs; empty where there is none.
+    """Return the ``content-type`` of Kafka headers, a mapping or a list of pairs; empty if there is none.
 
     It is in small letters and without parameters: all JSON is UTF-8.
 
@@ -150,7 +150,7 @@ def _kind(text: str) -> str:
 
 
 def header(headers: object, wanted: str) -> str:
-    """Return one of Kafka's headers as text, its name in any case; empty where there is none."""
+    """Return one of Kafka's headers as text, its name in any case; empty if there is none."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
     for name, value in pairs:  # type: ignore[attr-defined]
         if name == wanted or name.lower() == wanted:

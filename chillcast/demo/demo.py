@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from chillcast.models.learning import Remembering, enrol, expect, learn
+from chillcast.models.learning import RecentSlices, enrol, expect, learn
 from chillcast.pipeline.home import at_work
 from chillcast.pipeline.live import Gathered
 from chillcast.pipeline.publishing import Playing
-from chillcast.pipeline.streaming import Source, stream
+from chillcast.pipeline.streaming import StreamSource, stream
 from chillcast.resources import Resources
 from chillcast.terminal.reporter import Reporter
 from models.alerting.cases import Case
@@ -107,12 +107,12 @@ def run_demo(resources: Resources, scenario: Scenario, *, replay_days: int, repo
 def _run(resources: Resources, scenario: Scenario, replay_days: int, reporter: Reporter) -> DemoResult:
     fleet, started = resources.fleet, reporter.clock()
     plan, simulation = DemoSpan.of_scenario(scenario, replay_days), Simulation(scenario, fleet)
-    slices = Remembering(simulation.delivered(), fleet.sampling.reach_s * 1000)
+    slices = RecentSlices(simulation.delivered(), fleet.sampling.reach_s * 1000)
     version = _learnt(resources, scenario, plan, slices, reporter)
     events: list[Event] = []
     rest = _noting(chain(list(slices.kept), slices.slices), events)
     playing = Playing(scenario.name, lambda _: rest, plan.until_ms, plan.end_ms)
-    source = Source(playing, plan.assets * fleet.sampling.hop_s / fleet.sampling.period_s)
+    source = StreamSource(playing, plan.assets * fleet.sampling.hop_s / fleet.sampling.period_s)
     gathered = stream(resources, source, reporter, on_alert=lambda alert: _announce(alert, plan, reporter))
     return DemoResult(
         report=_judge(fleet, plan, gathered, events),

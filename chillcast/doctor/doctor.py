@@ -140,7 +140,7 @@ def _registry(settings: Settings, fleet: Fleet) -> Finding:
 
 
 def _status(who: str, method: str, url: str, headers: Mapping[str, str] | None = None) -> int:
-    """Return the HTTP status of a request without a body; raises UnavailableError where there is none."""
+    """Return the HTTP status of a request without a body; raises UnavailableError if there is none."""
     try:
         return urllib3.request(method, url, headers=headers, timeout=_ANSWER_S, retries=False).status
     except urllib3.exceptions.HTTPError as error:

@@ -13,7 +13,7 @@ Status = Literal["ok", "warn", "FAIL", "skipped"]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What one check found; ``remedy`` is empty where there is nothing to do."""
+    """What one check found; ``remedy`` is empty if there is nothing to do."""
 
     status: Status
     what: str

@@ -16,7 +16,7 @@ from models.errors import ModelError
 from models.evaluation.backtest import Backtest, BacktestResult, figures
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
-from models.learning.history import Kept
+from models.learning.history import KeptWindows
 from models.registry.bundle import load_bundle
 from models.registry.gate import Evidence
 from models.registry.manifest import PACK, Manifest, read_manifest
@@ -40,13 +40,13 @@ class Entrant:
 
     @classmethod
     def load(cls, version: str, folder: Path) -> Entrant:
-        """Load a version's bundle; ModelError where it is of no use."""
+        """Load a version's bundle; ModelError if it is of no use."""
         manifest = read_manifest(folder)
         return cls(version, folder, manifest, load_bundle(folder, manifest.fingerprint))
 
     @property
     def slice(self) -> str:
-        """Which days it was judged on when it was trained, empty where it was not."""
+        """Which days it was judged on when it was trained, empty if it was not."""
         return self.manifest.lineage.get("slice", "")
 
     def evidence(self) -> Evidence:
@@ -67,7 +67,7 @@ def on_one_slice(
 ) -> tuple[Evidence, Evidence]:
     """Return the evidence of both, on the slice that the newcomer was judged on when it was trained.
 
-    Where the champion was judged on another, both are judged again, alike. Raises ModelError where that
+    Where the champion was judged on another, both are judged again, alike. Raises ModelError if that
     cannot be, with the reason.
     """
     new, old = newcomer.evidence(), champion.evidence()
@@ -82,7 +82,7 @@ def judge_again(
 ) -> list[BacktestResult]:
     """Judge versions, each with its own threshold, on the slice that one of them was ``judged`` on.
 
-    Raises ModelError where the slice is not known or gone, or where a version has other features or horizons.
+    Raises ModelError if the slice is not known or gone, or if a version has other features or horizons.
     """
     if not judged.slice:
         raise ModelError(f"version {judged.version} does not say on which days it was judged")
@@ -92,7 +92,7 @@ def judge_again(
         _check(entrant, dataset.fingerprint, fleet)
     by = judged.manifest.lineage.get("segments_by", "model")
     history = _later(store, fleet, dataset, span_ms[0], entrants)
-    kept = Kept()
+    kept = KeptWindows()
     for part in history.until(span_ms[1]):
         scores = [e.models.score(part.assets, part.asset, part.values)[:, fleet.horizon] for e in entrants]
         kept.add(history.keys(part), np.stack(scores, axis=1))

@@ -21,7 +21,7 @@ from models.registry.promotion import Promotion, whoever
 from models.telemetry.samples import TimeSlice
 
 
-class Remembering:
+class RecentSlices:
     """Passes slices on, keeping those of the last ``span_ms``: what windows need to be warm."""
 
     def __init__(self, slices: Iterable[TimeSlice], span_ms: int) -> None:

@@ -62,7 +62,7 @@ def package(registered: Registered, version: str, out: Path) -> dict[str, Any]:
 def write_context(out: Path, fleet: Fleet, bundle: Path, promotion: Promotion) -> Path:
     """Write the context into ``out``, which must not exist or be empty; the promotion is that of the bundle.
 
-    Raises ModelError where ``out`` holds something, or where this is no checkout: an installed chillcast has
+    Raises ModelError if ``out`` holds something, or if this is no checkout: an installed chillcast has
     no lock to pin the image by.
     """
     if out.exists() and any(out.iterdir()):

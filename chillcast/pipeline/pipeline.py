@@ -41,7 +41,7 @@ class Pipeline:
 def running(
     settings: Settings, fleet: Fleet, stages: Sequence[str], reporter: Reporter
 ) -> Iterator[Pipeline]:
-    """Start a broker where none is configured, create the topics and run one worker per stage.
+    """Start a broker if none is configured, create the topics and run one worker per stage.
 
     The fleet, as it is here, is handed to the workers in a file under the home folder. Raises ConfigError
     if another command runs workers in it.
@@ -77,7 +77,7 @@ def with_broker(settings: Settings, stack: contextlib.ExitStack, reporter: Repor
 def wait_for_configured_broker(
     settings: Settings, alarm: Callable[[str], None], give_up_s: float | None = _GIVE_UP_S
 ) -> None:
-    """Return when the configured broker answers; raise ConfigError where none is configured."""
+    """Return when the configured broker answers; raise ConfigError if none is configured."""
     if not settings.broker:
         raise settings.wrong("broker", "host:port of a Kafka broker")
     wait_for_broker(settings.connection, alarm, give_up_s)

@@ -49,7 +49,7 @@ def _received(feed: Feed, reporter: Reporter) -> list[Control]:
 def send_control(settings: Settings, command: str, value: str | None) -> None:
     """Send a command to the replays that run on the configured broker.
 
-    Raises ConfigError where it makes no sense.
+    Raises ConfigError if it makes no sense.
     """
     message = control(Topics(settings.topic_prefix).control, _meant(command, value))
     wait_for_configured_broker(settings, lambda _: None)

@@ -21,7 +21,7 @@ from streams.records import Alert
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class StreamSource:
     """What is streamed: what is played, and how dense it is, which bounds how far publishing may run ahead.
 
     Progress counts from ``start_ms``; what lies before it warms the windows up. ``steered``: the keyboard and
@@ -35,7 +35,7 @@ class Source:
 
 def stream(
     resources: Resources,
-    source: Source,
+    source: StreamSource,
     reporter: Reporter,
     *,
     scored: bool = True,
@@ -78,7 +78,7 @@ def _feed(pipeline: Pipeline, *, scored: bool) -> Feed:
 
 
 def _replay(
-    pipeline: Pipeline, fleet: Fleet, source: Source, gathered: Gathered, reporter: Reporter | None
+    pipeline: Pipeline, fleet: Fleet, source: StreamSource, gathered: Gathered, reporter: Reporter | None
 ) -> BackgroundReplay:
     return BackgroundReplay(
         source.playing,
@@ -94,8 +94,18 @@ def _replay(
 
 def _show(advance: Advance, playing: Playing, watermark_ms: int, sent_ms: int) -> None:
     share = (watermark_ms - playing.start_ms) / (playing.end_ms - playing.start_ms)
-    lag = f"{utc(watermark_ms)}  workers {(sent_ms - watermark_ms) / 3_600_000:.1f} h behind"
-    advance(share, lag if watermark_ms else "starting")
+    ahead = f"{utc(watermark_ms)}  published {_span(sent_ms - watermark_ms)} ahead"
+    advance(share, ahead if watermark_ms else "starting")
+
+
+def _span(span_ms: int) -> str:
+    """Say a span of event time.
+
+    >>> [_span(hours * 3_600_000) for hours in (1, 47, 243)]
+    ['1 h', '47 h', '10 days']
+    """
+    hours = max(span_ms, 0) / 3_600_000
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} days"
 
 
 def _settle(resources: Resources, gathered: Gathered, tick: Callable[[], None], reporter: Reporter) -> None:

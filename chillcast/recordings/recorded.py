@@ -15,7 +15,7 @@ from chillcast.models.learning import enrol, expect, learn
 from chillcast.pipeline.home import at_work
 from chillcast.pipeline.live import Gathered
 from chillcast.pipeline.publishing import Playing, publish
-from chillcast.pipeline.streaming import Source, stream
+from chillcast.pipeline.streaming import StreamSource, stream
 from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
@@ -27,7 +27,7 @@ from models.errors import ConfigError, RecordingError
 from models.evaluation.events import BudgetReport, evaluate_alerts, evaluate_budget
 from models.fleet.fleet import Fleet
 from models.learning.fitting import Fitted
-from models.learning.history import History, Kept
+from models.learning.history import History, KeptWindows
 from models.learning.plan import TrainingPlan
 from models.telemetry.event_log import EventLog
 from models.telemetry.samples import Float64, TimeSlice
@@ -107,7 +107,7 @@ def _replay(resources: Resources, request: ReplayRequest, reporter: Reporter) ->
 def publish_recording(settings: Settings, request: ReplayRequest, reporter: Reporter) -> dict[str, Any]:
     """Send a recording to the configured broker, where somebody else's workers take it.
 
-    Raises ConfigError where a model is asked for: those workers have their own.
+    Raises ConfigError if a model is asked for: those workers have their own.
     """
     if request.train_until is not None:
         raise ConfigError("command line", "--train-until", request.train_until, "nothing, with --kafka")
@@ -142,17 +142,17 @@ def _read(request: ReplayRequest, reporter: Reporter) -> Playable:
         return open_recording(request.path, request.fleet, request.span, request.dirt, request.seed)
 
 
-def _source(request: ReplayRequest, recorded: Playable) -> Source:
+def _source(request: ReplayRequest, recorded: Playable) -> StreamSource:
     quality, hop_ms = recorded.quality, recorded.fleet.sampling.hop_s * 1000
     end_ms = max(quality.until_ms, quality.from_ms + 1)
     rows_per_hop = quality.rows * hop_ms / (end_ms - quality.from_ms)
     name, speed = request.path.name, request.speed
     playing = Playing(name, recorded.slices, quality.from_ms, end_ms, speed, request.batch_s)
-    return Source(playing, rows_per_hop, steered=True)
+    return StreamSource(playing, rows_per_hop, steered=True)
 
 
 def _fitted(request: ReplayRequest, recorded: Playable, reporter: Reporter) -> Fitted | None:
-    """Learn from the days before ``train_until``, None where the command asks for no model."""
+    """Learn from the days before ``train_until``, None if the command asks for no model."""
     until_ms, fleet = request.until_ms, request.fleet
     if until_ms is None:
         return None
@@ -276,7 +276,7 @@ def _daily_budget(share: float, machines: int) -> str:
 
 def _series(history: History, score: Callable[[Any], Float64]) -> RiskSeries:
     """Run a whole history through the kernel and score its windows."""
-    kept, end_ms = Kept(), 1 << 62
+    kept, end_ms = KeptWindows(), 1 << 62
     for windows in history.until(end_ms):
         kept.add(history.keys(windows), score(windows.values))
     keys, scores = kept.table()

@@ -91,7 +91,7 @@ def _moment(record: logging.LogRecord) -> str:
 
 
 def _exception(formatter: logging.Formatter, record: logging.LogRecord) -> str:
-    """Return the traceback that a record carries, and the stack, where it was asked for."""
+    """Return the traceback that a record carries, and the stack, if it was asked for."""
     lines = [formatter.formatException(record.exc_info)] if record.exc_info else []
     return "\n".join([*lines, *([record.stack_info] if record.stack_info else [])])
 

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees: progress bars, or plain lines where there is no terminal."""
+"""What a person at a terminal sees: progress bars, or plain lines if there is no terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results as people read them: names and values in columns, tables where there are many of a kind."""
+"""Results as people read them: names and values in columns, tables if there are many of a kind."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def _arriving(source: Simulation | Playable) -> Iterable[TimeSlice]:
 def past_of(name: str, fleet: Fleet) -> HistorySource:
     """Return the past that a name means: a recording's path, or a scenario's, or that of a shipped one.
 
-    Raises ConfigError where there is neither.
+    Raises ConfigError if there is neither.
     """
     path = Path(name)
     if not exists(path):
@@ -196,7 +196,7 @@ def describe(store: FeatureStore, fleet: Fleet, dataset: Dataset) -> dict[str, A
 
 
 def sizes_of(assets: Iterable[str], inventory: Inventory, key: str) -> dict[str, int]:
-    """Return how many of these machines each segment by ``key`` has; ``fleet`` where it is not known."""
+    """Return how many of these machines each segment by ``key`` has; ``fleet`` if it is not known."""
     return dict(sorted(Counter(map(inventory.segments_by(key), assets)).items()))
 
 
@@ -212,7 +212,7 @@ def inventorise(store: FeatureStore, fleet: Fleet, path: Path) -> dict[str, Any]
 def prune(store: FeatureStore, before_ms: int, *, force: bool) -> dict[str, Any]:
     """Delete the windows and events of the days that end by ``before_ms``.
 
-    Raises ConfigError, and deletes nothing, where a dataset stands on them, unless ``force`` is given: what
+    Raises ConfigError, and deletes nothing, if a dataset stands on them, unless ``force`` is given: what
     was trained on such a dataset could not be trained again.
     """
     files = [f for name in store.fingerprints() for f in store.window_files(name)] + store.event_files()

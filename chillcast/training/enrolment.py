@@ -54,7 +54,7 @@ def train_and_register(
 ) -> dict[str, Any]:
     """Run a training, register what it made, and return what there is to say of it.
 
-    Raises ModelError where it is to be ``promoted`` and the gate refuses it; it is registered all the same.
+    Raises ModelError if it is to be ``promoted`` and the gate refuses it; it is registered all the same.
     Raises UnavailableError, which says where the bundle lies, if the registry is away, and ConfigError
     if another command learns in the same home.
     """

@@ -16,7 +16,7 @@ from models.event_time import DAY_MS
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.learning.fitting import Fitted
-from models.learning.history import Kept
+from models.learning.history import KeptWindows
 from models.learning.plan import Chosen, TrainingPlan
 from models.learning.scoring import WindowScorer
 from models.risk.causes import temperature_scaled
@@ -28,7 +28,7 @@ from models.telemetry.samples import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Judged:
     """What is judged: all windows as baselines look at them, and the risks from the split on.
 
     ``undivided`` is what the fleet's model alone would say: the same if it has no segments. ``hints`` at the
@@ -52,11 +52,11 @@ class Judging:
         self.history = StoredHistory(store, dataset, fleet, (*daily, *newest))
         places = {name: i for i, name in enumerate(self.history.schema.names)}
         self._daily, self._newest = ([places[name] for name in names] for names in (daily, newest))
-        self._sensors, self._levels = Kept(), Kept()
+        self._sensors, self._levels = KeptWindows(), KeptWindows()
         self._scorer = WindowScorer(fitted.models, self.history)
         self._all = EventLog(self.history.all_events)
 
-    def see(self, until_ms: int, advance: Advance) -> Seen:
+    def see(self, until_ms: int, advance: Advance) -> Judged:
         """Go through the windows up to ``until_ms``: on the stride up to the split, then all, with scores."""
         start_ms, split_ms = self.plan.start_ms, self.plan.split_ms
 
@@ -82,12 +82,12 @@ class Judging:
         self._scorer.score(windows, np.arange(len(windows)))
         self._scorer.hint(windows, np.flatnonzero(followed))
 
-    def _seen(self, log: EventLog) -> Seen:
+    def _seen(self, log: EventLog) -> Judged:
         raw, models, horizon = self._scorer.risks(), self.fitted.models, self.plan.fleet.horizon
         risk = models.calibrated(raw.keys.assets, raw.keys.asset, raw.risk)[:, horizon]
         alone = models.fleet.calibrated(raw.fleet)[:, horizon]
         own, undivided = (RiskSeries(*raw.keys.columns, r) for r in (risk, alone))
-        return Seen(self._watched(log), own, undivided, log, self._hints())
+        return Judged(self._watched(log), own, undivided, log, self._hints())
 
     def _hints(self) -> Hints | None:
         causes, found = self.fitted.model.causes, self._scorer.hints()
@@ -108,14 +108,14 @@ class Judging:
         return Watched(*keys.columns, sensors, newest, label, taught)
 
 
-def judge_model(seen: Seen, backtest: Backtest, threshold: float) -> BacktestResult:
+def judge_model(seen: Judged, backtest: Backtest, threshold: float) -> BacktestResult:
     """Judge the model by the threshold that it has."""
     text = "LightGBM hazard, calibrated"
     return backtest.judge("model", text, seen.risks, is_probability=True, threshold=threshold)
 
 
 def judge_others(
-    seen: Seen, backtest: Backtest, plan: TrainingPlan, *, divided: bool
+    seen: Judged, backtest: Backtest, plan: TrainingPlan, *, divided: bool
 ) -> list[BacktestResult]:
     """Judge every baseline; and, beside a set that is ``divided``, the fleet's model alone."""
     watched = seen.watched
@@ -129,7 +129,7 @@ def judge_others(
     return out
 
 
-def judge_unseen(seen: Seen, backtest: Backtest, held_out: Chosen, threshold: float) -> BacktestResult:
+def judge_unseen(seen: Judged, backtest: Backtest, held_out: Chosen, threshold: float) -> BacktestResult:
     """Judge the model on the machines that were held out alone."""
     mine = replace(backtest, log=EventLog(e for e in seen.log if held_out(e.asset)))
     text = "the model on machines that were held out"
@@ -138,7 +138,7 @@ def judge_unseen(seen: Seen, backtest: Backtest, held_out: Chosen, threshold: fl
 
 
 def judge_causes(
-    seen: Seen, backtest: Backtest, model: BacktestResult, taught: Mapping[str, int]
+    seen: Judged, backtest: Backtest, model: BacktestResult, taught: Mapping[str, int]
 ) -> tuple[Naming, ...]:
     """Judge the causes as each case opened, and for every outcome a day before it; ``taught`` counts them."""
     if seen.hints is None:

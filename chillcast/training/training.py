@@ -13,7 +13,14 @@ import msgspec
 
 from chillcast.models.learning import learn
 from chillcast.terminal.reporter import Reporter
-from chillcast.training.judging import Judging, Seen, judge_causes, judge_model, judge_others, judge_unseen
+from chillcast.training.judging import (
+    Judged,
+    Judging,
+    judge_causes,
+    judge_model,
+    judge_others,
+    judge_unseen,
+)
 from chillcast.training.training_config import TrainingConfig
 from chillcast.training.truth import ceiling_of, read_truth
 from models.errors import ConfigError
@@ -96,8 +103,8 @@ def train(
 ) -> TrainingRun:
     """Fit on what lies before the test days, then judge the model and every baseline on them.
 
-    So many ``trials`` of parameters come first, where there are any. ``packing`` is needed where the
-    configuration divides the fleet. Raises ModelError where the data do not suffice, with what is missing.
+    So many ``trials`` of parameters come first, if there are any. ``packing`` is needed where the
+    configuration divides the fleet. Raises ModelError if the data do not suffice, with what is missing.
     """
     dataset = _dataset(store, fleet, config)
     plan = TrainingPlan(
@@ -125,7 +132,7 @@ def _say_what_is_missing(fitted: Fitted, fleet: Fleet, reporter: Reporter) -> No
         reporter.line(without_causes(fitted.causes, fitted.training.cause_outcomes))
 
 
-def _backtest(config: TrainingConfig, plan: TrainingPlan, seen: Seen, inventory: Inventory) -> Backtest:
+def _backtest(config: TrainingConfig, plan: TrainingPlan, seen: Judged, inventory: Inventory) -> Backtest:
     return Backtest(
         plan.fleet.alerting,
         seen.log,
@@ -137,7 +144,7 @@ def _backtest(config: TrainingConfig, plan: TrainingPlan, seen: Seen, inventory:
 
 
 def _judged(
-    run: TrainingRun, seen: Seen, backtest: Backtest, plan: TrainingPlan, ceiling: float | None
+    run: TrainingRun, seen: Judged, backtest: Backtest, plan: TrainingPlan, ceiling: float | None
 ) -> TrainingRun:
     """Judge the model, every baseline, and the machines that were held out."""
     fitted, threshold, held_out = run.fitted, run.fitted.model.threshold, run.config.held_out
@@ -172,7 +179,7 @@ def _dataset(store: FeatureStore, fleet: Fleet, config: TrainingConfig) -> Datas
 def _division(
     store: FeatureStore, dataset: Dataset, config: TrainingConfig, packing: Packing | None
 ) -> Division | None:
-    """Return how the fleet is divided, None where it is not; ConfigError for an attribute nobody knows."""
+    """Return how the fleet is divided, None if it is not; ConfigError for an attribute nobody knows."""
     if config.segments is None or packing is None:
         return None
     inventory = inventory_of(store, dataset)

@@ -28,6 +28,6 @@ def read_truth(store: FeatureStore) -> list[ShutdownRecord]:
 
 
 def ceiling_of(shutdowns: Sequence[ShutdownRecord], span_ms: tuple[int, int]) -> float | None:
-    """Return the share of the shutdowns in (from, until] that could be foreseen; None where none is known."""
+    """Return the share of the shutdowns in (from, until] that could be foreseen; None if none is known."""
     judged = [s for s in shutdowns if span_ms[0] < s.time_ms <= span_ms[1]]
     return sum(s.has_precursor for s in judged) / len(judged) if judged else None

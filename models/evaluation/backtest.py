@@ -42,7 +42,7 @@ class CalibrationBin(msgspec.Struct, frozen=True):
 
 
 class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What one way of scoring is worth, by event where nothing else is said.
+    """What one way of scoring is worth, by event if nothing else is said.
 
     ``recall`` and ``false_alarms_per_asset_year`` are with the ``threshold`` that was learnt before;
     ``recall_at_budget`` with the one that would have kept to the budget on these days. ``confirmed`` counts

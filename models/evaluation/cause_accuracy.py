@@ -47,7 +47,7 @@ class Hints(WindowKeys):
     codes: tuple[str, ...]
 
     def before(self, event: Event, at_ms: int, reach_ms: float) -> int | None:
-        """Return the newest window of the event's asset in (event − reach, at]; None where there is none."""
+        """Return the newest window of the event's asset in (event − reach, at]; None if there is none."""
         rows = np.flatnonzero(
             (self.asset == self.assets.index(event.asset) if event.asset in self.assets else False)
             & (self.end_ms <= at_ms)

@@ -20,7 +20,7 @@ class Pairing(msgspec.Struct, frozen=True, kw_only=True):
     """Log-loss of a challenger and the champion over ``windows`` of ``assets``, ``outcomes`` of them true.
 
     ``difference`` is challenger minus champion: below 0 the challenger is better. ``low`` and ``high`` bound
-    it with 95 % confidence, None where there is too little to say.
+    it with 95 % confidence, None if there is too little to say.
     """
 
     verdict: Word

@@ -50,7 +50,7 @@ class EventReport:
 
     @property
     def lead_days_median(self) -> float | None:
-        """Median lead time in days, None where nothing was alerted."""
+        """Median lead time in days, None if nothing was alerted."""
         return float(np.median(self.lead_days)) if self.lead_days else None
 
     @property

@@ -9,7 +9,7 @@ from models.telemetry.samples import Float64
 
 
 def roc_auc(score: Float64, label: Bools) -> float | None:
-    """Return the area under the ROC curve, ties counting half; None where one class is absent.
+    """Return the area under the ROC curve, ties counting half; None if one class is absent.
 
     >>> roc_auc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, False, True, True]))
     0.875

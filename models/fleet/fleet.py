@@ -18,7 +18,7 @@ from models.fleet.config import expects, means, read_table, refuse, table
 from models.fleet.consistency import contradictions
 from models.fleet.kinds import Key, Pattern, Positive, Rising
 from models.fleet.knowledge import Advice, Expected, Rule, Running
-from models.fleet.points import Derived, Point, Sensor
+from models.fleet.points import Derived, MachinePoint, Sensor
 from models.fleet.recording import Recording
 from models.fleet.sampling import Sampling
 from models.fleet.telemetry import Telemetry
@@ -70,7 +70,7 @@ class Fleet:
         return tuple(s.key for s in self.sensors)
 
     @functools.cached_property
-    def points(self) -> tuple[Point, ...]:
+    def points(self) -> tuple[MachinePoint, ...]:
         """The sensors, then what is derived from them."""
         return (*self.sensors, *self.derived)
 

@@ -10,7 +10,7 @@ from models.fleet.kinds import Formula, Key, Positive, PositiveNumber
 
 
 @table
-class Point:
+class MachinePoint:
     """What is known of a machine over time: measured, or derived from what is."""
 
     key: Annotated[Key, means("its name in every message and feature")]
@@ -39,7 +39,7 @@ class Point:
     def step(self) -> float:
         """The resolution; where none is given, the power of ten next to a thousandth of the range, 1 at most.
 
-        >>> Point(key="p", label="pressure", unit="bar", low=0.1, high=20.0).step
+        >>> MachinePoint(key="p", label="pressure", unit="bar", low=0.1, high=20.0).step
         0.01
         """
         thousandth = (self.high - self.low) / 1000
@@ -47,7 +47,7 @@ class Point:
 
 
 @table
-class Sensor(Point):
+class Sensor(MachinePoint):
     """One point of the catalogue, which every message gives."""
 
     stuck_s: Annotated[
@@ -64,7 +64,7 @@ class Sensor(Point):
 
 
 @table
-class Derived(Point):
+class Derived(MachinePoint):
     """A point that nobody measures: a formula over sensors, missing if one is, or outside its limits."""
 
     formula: Annotated[

@@ -13,7 +13,7 @@ from models.features.expectation import Expectation
 from models.features.kernel import Windows
 from models.fleet.training import Training
 from models.learning.calibrating import calibrated, figures, temperature_scaled, threshold_of
-from models.learning.history import NO_WINDOWS, Kept, WindowSource
+from models.learning.history import NO_WINDOWS, KeptWindows, WindowSource
 from models.learning.plan import TrainingPlan
 from models.learning.scoring import RawRisks, WindowScorer
 from models.learning.segments import train_segments
@@ -61,7 +61,7 @@ def fit(plan: TrainingPlan, history: WindowSource, progress: Progress) -> Fitted
     past = KnownHistory(plan, history, progress)
     gathered = past.gather()
     examples = past.examples(gathered)
-    training = settle(plan, examples)
+    training = settled_training(plan, examples)
     models = past.train(examples, training)
     if plan.fleet.training.calibration_share:
         scorer = past.score(models)
@@ -84,7 +84,7 @@ def fit(plan: TrainingPlan, history: WindowSource, progress: Progress) -> Fitted
     )
 
 
-def settle(plan: TrainingPlan, examples: Examples) -> Training:
+def settled_training(plan: TrainingPlan, examples: Examples) -> Training:
     """Return the parameters to train with: those that were searched for, and a number of trees."""
     found = plan.fleet.training
     if plan.search is not None:
@@ -119,16 +119,16 @@ class KnownHistory:
         """The events that are known so far."""
         return EventLog(self.history.events)
 
-    def gather(self) -> Kept:
+    def gather(self) -> KeptWindows:
         """Keep the allowed features of the windows of the training slice that end on the training stride."""
-        kept, allowed = Kept(), self.allowed
+        kept, allowed = KeptWindows(), self.allowed
         for windows in self.history.until(self.plan.split_ms, self.plan.fleet.training.stride_s):
             self._report("features", windows)
             rows = self._ours(windows)
             kept.add(self.history.keys(windows).take(rows), windows.values[np.ix_(rows, allowed)])
         return kept
 
-    def examples(self, gathered: Kept) -> Examples:
+    def examples(self, gathered: KeptWindows) -> Examples:
         """Label the gathered windows of running machines, leaving out features that never had a value."""
         keys, values = gathered.table()
         log = self.log
@@ -152,7 +152,7 @@ class KnownHistory:
         """Return (n,) whether a window's machine stands still."""
         return is_down(keys, self.log, self.plan.fleet.training.downtime_s)
 
-    def left_out(self, gathered: Kept) -> dict[str, int]:
+    def left_out(self, gathered: KeptWindows) -> dict[str, int]:
         """Count the windows that are not learnt from, by reason."""
         return {"after a shutdown, before a restart": int(self.down(gathered.table()[0]).sum())}
 
@@ -191,7 +191,7 @@ class KnownHistory:
             scorer.hint(windows, rows[windows.end_ms[rows] % stride_ms == 0])
         return scorer
 
-    def unlabelled(self, models: ModelSet, gathered: Kept) -> RawRisks:
+    def unlabelled(self, models: ModelSet, gathered: KeptWindows) -> RawRisks:
         """Score the windows whose labels the purge left out: the model has not seen them."""
         keys, values = gathered.table()
         fresh = np.flatnonzero(keys.end_ms > self.plan.until_ms - self.plan.fleet.horizons_d[-1] * DAY_MS)

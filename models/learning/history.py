@@ -98,7 +98,7 @@ class History:
 
 
 @dataclass
-class Kept:
+class KeptWindows:
     """Windows of a history, part by part, with what is kept of each."""
 
     parts: list[tuple[WindowKeys, Numbers]] = field(default_factory=list)

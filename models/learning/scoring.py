@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.features.kernel import Windows
-from models.learning.history import Kept, WindowSource
+from models.learning.history import KeptWindows, WindowSource
 from models.risk.model_set import ModelSet
 from models.telemetry.samples import Float64, Int64
 from models.telemetry.window_keys import WindowKeys
@@ -31,8 +31,8 @@ class WindowScorer:
 
     models: ModelSet
     history: WindowSource
-    _risks: Kept = field(default_factory=Kept)
-    _hints: Kept = field(default_factory=Kept)
+    _risks: KeptWindows = field(default_factory=KeptWindows)
+    _hints: KeptWindows = field(default_factory=KeptWindows)
 
     def score(self, windows: Windows, rows: Int64) -> None:
         """Keep the risks of some of the windows."""

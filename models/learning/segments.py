@@ -65,7 +65,7 @@ class Segments:
         return (self.by,) if self.group is None else (self.by, self.group)
 
     def check(self, inventory: Inventory, source: str) -> None:
-        """Raise ConfigError where the inventory knows nothing of an attribute."""
+        """Raise ConfigError if the inventory knows nothing of an attribute."""
         known = (ASSET, *inventory.keys)
         for name, key in (("by", self.by), ("group", self.group)):
             if key is not None and key not in known:

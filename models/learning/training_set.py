@@ -71,7 +71,7 @@ class Examples:
         return Counter(self.outcomes[i].code for i in np.unique(self.outcome[self.followed(until_ms)]))
 
     def fit_causes(self, until_ms: int, training: Training, seed: int) -> CauseModel | None:
-        """Fit the causes as known at ``until_ms``; None where fewer than two came often enough."""
+        """Fit the causes as known at ``until_ms``; None if fewer than two came often enough."""
         codes = classes(self.causes(until_ms), training.cause_outcomes)
         rows = self.followed(until_ms)
         if not codes:
@@ -97,7 +97,7 @@ class Examples:
 def inner_split(examples: Examples, start_ms: int, split_ms: int) -> tuple[HazardRows, HazardRows]:
     """Split the training slice once more: rows of its first 80 %, and of the end, a window's length later.
 
-    Raises ModelError where the end is too short to be learnt from, or has no outcome.
+    Raises ModelError if the end is too short to be learnt from, or has no outcome.
     """
     inner_ms = split_ms - int(_INNER_SHARE * (split_ms - start_ms))
     embargo_ms = examples.fleet.sampling.windows_s[-1] * 1000

@@ -21,7 +21,7 @@ def tune(
 
     The end of the training slice judges them, as in early stopping; neither calibration nor test days are
     seen. The first trial is of the parameters as given. The same examples and seed give the same parameters.
-    Raises ModelError where Optuna is missing, or where that end has no outcome.
+    Raises ModelError if Optuna is missing, or if that end has no outcome.
     """
     optuna = _optuna()
     given = examples.fleet.training

@@ -51,7 +51,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What the gate says of a ``version`` held ``against`` the champion; empty where there is none."""
+    """What the gate says of a ``version`` held ``against`` the champion; empty if there is none."""
 
     version: str
     against: str
@@ -64,7 +64,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def objections(self) -> str:
-        """What speaks against it, in words; empty where nothing does."""
+        """What speaks against it, in words; empty if nothing does."""
         return "; ".join(check.text for check in self.checks if not check.passed)
 
 

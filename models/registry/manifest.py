@@ -83,14 +83,14 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def load_expectation(folder: Path) -> Expectation | None:
-    """Return the expectation that a bundle's features are computed with, None where they need none."""
+    """Return the expectation that a bundle's features are computed with, None if they need none."""
     if EXPECTATION not in read_manifest(folder).files:
         return None
     return parse_expectation(read_bytes(folder / EXPECTATION), str(folder / EXPECTATION))
 
 
 def promoted_bundle(folder: Path, version: str, sha256: str) -> Path:
-    """Return the folder of a version's bundle; raises ModelError where it is not the one with this hash."""
+    """Return the folder of a version's bundle; raises ModelError if it is not the one with this hash."""
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", version):
         raise ModelError(f"{folder}: version {version!r}: expected letters, digits, . _ -")
     bundle = folder / version
@@ -103,7 +103,7 @@ def promoted_bundle(folder: Path, version: str, sha256: str) -> Path:
 def champion(folder: Path) -> tuple[str, Path]:
     """Return version and bundle folder of the champion of the fleet whose bundles lie in ``folder``.
 
-    Raises ModelError where there is none, or where the bundle is not the one that was promoted.
+    Raises ModelError if there is none, or if the bundle is not the one that was promoted.
     """
     promotion = Promotions(folder).newest()
     if promotion is None:
@@ -114,7 +114,7 @@ def champion(folder: Path) -> tuple[str, Path]:
 def last_good(promotions: Promotions, raise_alarm: Callable[[str], None]) -> Expectation | None:
     """Return the expectation of the newest champion whose bundle is whole; each that is not is an alarm.
 
-    Raises ModelError where there is none.
+    Raises ModelError if there is none.
     """
     for promotion in promotions.candidates():
         try:
@@ -148,7 +148,7 @@ def _check_parameters(manifest: Manifest, path: Path) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a file of a bundle; raises ModelError where it cannot be read."""
+    """Return the content of a file of a bundle; raises ModelError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -156,7 +156,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file of a bundle; raises ModelError where it cannot be read."""
+    """Return the SHA-256 of a file of a bundle; raises ModelError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

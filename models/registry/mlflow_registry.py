@@ -82,7 +82,7 @@ class Registry:
     def promote(self, promotion: Promotion) -> Promotion:
         """Give a version its role and hand its bundle to the workers; return the promotion as recorded.
 
-        Its hash is filled in here, and its number where it has none. Raises ModelError where the version does
+        Its hash is filled in here, and its number where it has none. Raises ModelError if the version does
         not exist, its bundle is not what was registered, or another promotion has the number already: what
         was looked at before this one was decided no longer holds.
         """
@@ -105,7 +105,7 @@ class Registry:
         return Promotions(self.bundles / fleet)
 
     def fetch(self, fleet: str, version: str, target: Path) -> Path:
-        """Copy a version's bundle to ``target``; raises ModelError where it is not what was registered."""
+        """Copy a version's bundle to ``target``; raises ModelError if it is not what was registered."""
         record = self._record(fleet, version)
         with tempfile.TemporaryDirectory() as scratch:
             _copy(self._fetched(record, scratch), target)

@@ -34,7 +34,7 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     """One decision: from now on ``version``, the bundle with this ``sha256``, has the ``role``.
 
     ``number`` counts the promotions of a fleet; the highest of a role counts. ``overridden`` is what the gate
-    had against it, where somebody promoted it all the same.
+    had against it, if somebody promoted it all the same.
     """
 
     version: str
@@ -65,7 +65,7 @@ class Promotions:
         return max(numbers, default=0) + 1
 
     def claim(self, promotion: Promotion) -> None:
-        """Record a promotion under its number; raises ModelError where another has come first."""
+        """Record a promotion under its number; raises ModelError if another has come first."""
         path = self._path(promotion.number)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{secrets.token_hex(8)}")
@@ -95,11 +95,11 @@ class Promotions:
             pointed = last
 
     def last(self, role: Role) -> Promotion | None:
-        """Return the claim of a role with the highest number, None where there is none."""
+        """Return the claim of a role with the highest number, None if there is none."""
         return next((p for p in reversed(self.all()) if p.role == role), None)
 
     def newest(self, role: Role = CHAMPION) -> Promotion | None:
-        """Return the promotion that the workers are pointed at, None where there is none."""
+        """Return the promotion that the workers are pointed at, None if there is none."""
         path = self._pointer(role)
         return _read(path) if path.exists() else None
 

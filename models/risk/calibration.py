@@ -23,7 +23,7 @@ def log_odds(probability: Float64) -> Float64:
 
 @dataclass(frozen=True, slots=True)
 class PlattScaling:
-    """``calibrated log-odds = intercept + slope × log-odds``; the identity where nothing was learnt.
+    """``calibrated log-odds = intercept + slope × log-odds``; the identity if nothing was learnt.
 
     >>> bool(np.isclose(PlattScaling().apply(np.array([0.3]))[0], 0.3))
     True

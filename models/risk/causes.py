@@ -47,7 +47,7 @@ class CauseModel:
     def calibrated(self, raw: Float64, truth: Sequence[str]) -> CauseModel:
         """Return the model with the temperature under which later windows (n, K) were likeliest.
 
-        Windows whose code was not among those learnt count as `OTHER`, or not at all where there is none.
+        Windows whose code was not among those learnt count as `OTHER`, or not at all if there is none.
         """
         from scipy.optimize import minimize_scalar  # noqa: PLC0415  (slow, and workers never fit)
 
@@ -79,7 +79,7 @@ def cross_entropy(probability: Float64, number: Int64) -> float:
 
 
 def numbers_of(truth: Sequence[str], codes: Sequence[str]) -> Int64:
-    """Return (n,) the class of each code: `OTHER` for one that was not learnt, -1 where there is none.
+    """Return (n,) the class of each code: `OTHER` for one that was not learnt, -1 if there is none.
 
     >>> numbers_of(["oil", "ice", ""], ["oil", "other"]).tolist()
     [0, 1, -1]
@@ -90,7 +90,7 @@ def numbers_of(truth: Sequence[str], codes: Sequence[str]) -> Int64:
 
 
 def classes(outcomes: Counter[str], fewest: int) -> tuple[str, ...]:
-    """Return the codes with ``fewest`` outcomes or more, in order, then `OTHER` where there are rarer ones.
+    """Return the codes with ``fewest`` outcomes or more, in order, then `OTHER` if there are rarer ones.
 
     Empty where fewer than two codes have that many: then there is nothing to tell apart.
 

@@ -12,7 +12,7 @@ from models.features.expectation import Expectation
 from models.features.schema import FeatureSchema, window_name
 from models.fleet.fleet import Fleet
 from models.fleet.knowledge import Advice
-from models.fleet.points import Point
+from models.fleet.points import MachinePoint
 from models.risk.causes import OTHER
 from models.risk.explanation import Cause, Explanation, Reason
 from models.risk.hazard import RiskModel
@@ -82,7 +82,7 @@ class Explainer:
                 i = self.fleet.point_keys.index(key)
                 yield from self._reason(self.fleet.points[i], float(by_sensor[i]), vector)
 
-    def _reason(self, sensor: Point, strength: float, vector: Float32) -> Iterator[Reason]:
+    def _reason(self, sensor: MachinePoint, strength: float, vector: Float32) -> Iterator[Reason]:
         """Yield a sensor as a reason, unless nobody could tell its reading from the usual one."""
         value, usual = self._against_usual(sensor.key, vector)
         if not alike(sensor, value, usual):

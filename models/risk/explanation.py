@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Reason:
     """One sensor behind a risk: its recent mean against what the machine itself would show, in its unit.
 
-    ``contribution`` is in log-odds; ``value`` and ``baseline`` are None where the sensor said nothing.
+    ``contribution`` is in log-odds; ``value`` and ``baseline`` are None if the sensor said nothing.
     ``label`` is what both are said of, ``said`` and ``usual`` are their words; no usual one, no words.
     """
 

@@ -17,7 +17,7 @@ import numpy as np
 from models.fleet.inventory import FLEET
 from models.risk.calibration import PlattScaling
 from models.risk.hazard import RiskModel
-from models.risk.pack import Entry, Pack, Recent
+from models.risk.pack import Pack, PackEntry, Recent
 from models.telemetry.samples import Float32, Float64, Int32, Int64
 
 MEMORY_BYTES = 256 * 1024 * 1024
@@ -27,7 +27,7 @@ _NAMED = 20
 class Segment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A segment in the training slice: its machines, labelled windows and outcomes.
 
-    ``why`` it has no model of its own; empty where it has one.
+    ``why`` it has no model of its own; empty if it has one.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
     levels: tuple[str, ...]
-    members: dict[str, Entry]
+    members: dict[str, PackEntry]
     routes: dict[str, str]
     lines: dict[str, tuple[tuple[float, float], ...]] = {}
     segments: tuple[Segment, ...] = ()

@@ -19,7 +19,7 @@ _LEVEL = 1  # of zlib: a higher one saves 10 % of the bytes and takes three time
 _PER_CHARACTER = 3  # bytes in memory for a character of a booster's text; measured by benchmarks/segments.py
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PackEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a booster lies: ``length`` bytes ``at`` an offset of the file, with this SHA-256.
 
     ``offset`` corrects its log-odds, as in `RiskModel`.
@@ -47,7 +47,7 @@ class Recent:
         return int(self._held.currsize)
 
     def booster(self, pack: Pack, name: str) -> lgb.Booster:
-        """Return a booster of a pack, loaded where it is not held."""
+        """Return a booster of a pack, loaded if it is not held."""
         key = pack.entries[name].sha256
         with self._lock:
             if key not in self._held:
@@ -60,8 +60,8 @@ class Recent:
 class Pack:
     """A file of boosters, open for reading; ``entries`` say where each lies, by the name of its segment."""
 
-    def __init__(self, path: Path, entries: Mapping[str, Entry]) -> None:
-        """Raise ModelError where there is no such file, or an entry points beyond its end."""
+    def __init__(self, path: Path, entries: Mapping[str, PackEntry]) -> None:
+        """Raise ModelError if there is no such file, or an entry points beyond its end."""
         self.path, self.entries = path, entries
         try:
             self._file = path.open("rb")
@@ -73,7 +73,7 @@ class Pack:
                 raise ModelError(f"{path}: {name}: lies beyond the {size} bytes of the file")
 
     def text(self, name: str) -> str:
-        """Return the text of a booster; ModelError where its bytes are not what was packed."""
+        """Return the text of a booster; ModelError if its bytes are not what was packed."""
         entry = self.entries[name]
         data = os.pread(self._file.fileno(), entry.length, entry.at)
         found = hashlib.sha256(data).hexdigest()
@@ -97,6 +97,6 @@ def write_pack(path: Path, members: Iterable[tuple[str, bytes, float]]) -> Pack:
     with path.open("wb") as file:
         for name, data, offset in members:
             sha256 = hashlib.sha256(data).hexdigest()
-            entries[name] = Entry(at=at, length=len(data), sha256=sha256, offset=offset)
+            entries[name] = PackEntry(at=at, length=len(data), sha256=sha256, offset=offset)
             at += file.write(data)
     return Pack(path, entries)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from models.fleet.points import Point
+from models.fleet.points import MachinePoint
 
 NO_READING = "no reading"
 _UNITS = {"degC": " °C", "degF": " °F", "deg": "°", "1": ""}
@@ -45,12 +45,12 @@ def span(seconds: int) -> str:
     return f"the last {seconds} seconds"
 
 
-def subject(sensor: Point) -> str:
+def subject(sensor: MachinePoint) -> str:
     """Return what a reading is said of: the phrase of a state, the label of anything else."""
     return sensor.state or sensor.label
 
 
-def said(sensor: Point, mean: float, over: str) -> str:
+def said(sensor: MachinePoint, mean: float, over: str) -> str:
     """Say the mean of a sensor ``over`` a span; NaN is no reading.
 
     >>> from models.fleet.fleet import Sensor
@@ -69,7 +69,7 @@ def said(sensor: Point, mean: float, over: str) -> str:
     return _number(mean, sensor.step) + _UNITS.get(sensor.unit, f" {sensor.unit}")
 
 
-def usually(sensor: Point, mean: float) -> str:
+def usually(sensor: MachinePoint, mean: float) -> str:
     """Say what is usual, empty if nobody knows."""
     if not math.isfinite(mean):
         return ""
@@ -77,7 +77,7 @@ def usually(sensor: Point, mean: float) -> str:
     return _ALL_THE_TIME.get(words, words)
 
 
-def alike(sensor: Point, mean: float, usual: float) -> bool:
+def alike(sensor: MachinePoint, mean: float, usual: float) -> bool:
     """Return whether nobody could tell a mean from the usual one.
 
     They are less than a step of the sensor apart, or said in the same words. A step of a state is one per
@@ -99,7 +99,7 @@ def sentence(of: str, now: str, usual: str) -> str:
     return f"{head}, usually {usual}" if usual else head
 
 
-def _state(sensor: Point, mean: float, over: str) -> str:
+def _state(sensor: MachinePoint, mean: float, over: str) -> str:
     """Say a share of time; the mean of a code, which has more than one word for on, is none."""
     if mean <= 0:
         return f"at no time in {over}"
@@ -110,12 +110,12 @@ def _state(sensor: Point, mean: float, over: str) -> str:
     return f"{'less than 1 %' if mean < 0.01 else percent(mean).replace('>', 'more than')} of {over}"
 
 
-def _is_count(sensor: Point) -> bool:
+def _is_count(sensor: MachinePoint) -> bool:
     return sensor.unit == "1" and sensor.step >= 1 and not sensor.state
 
 
 def _count(mean: float) -> str:
-    """Say the mean of a count, to a tenth where it is small."""
+    """Say the mean of a count, to a tenth if it is small."""
     return "none" if abs(mean) < 0.05 else f"{mean:.1f}".removesuffix(".0") if mean < 10 else f"{mean:.0f}"
 
 

@@ -27,7 +27,7 @@ from models.telemetry.window_keys import WindowKeys
 class Dataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The windows of one fingerprint that end in (from, until], and the events in it, as files hold them.
 
-    ``inventory`` is the file that says what the machines are, empty where nobody said it. A file's name holds
+    ``inventory`` is the file that says what the machines are, empty if nobody said it. A file's name holds
     the beginning of its SHA-256, so that the digest is over the content, too.
     """
 
@@ -50,7 +50,7 @@ def select(
 ) -> Dataset:
     """Choose what a store holds of (from, until].
 
-    Raises ModelError where that is nothing, or windows of several schemas of which none was named.
+    Raises ModelError if that is nothing, or windows of several schemas of which none was named.
     """
     found = {f: _within(store.window_files(f), from_ms, until_ms) for f in store.fingerprints()}
     there = {f: files for f, files in found.items() if files and fingerprint in (None, f)}

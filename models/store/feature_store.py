@@ -95,7 +95,7 @@ class FeatureStore:
         _write(folder / _SCHEMA, msgspec.json.encode(schema, order="deterministic") + b"\n")
 
     def schema(self, fingerprint: str) -> StoredSchema:
-        """Return what the windows of a fingerprint are; ModelError where none were landed."""
+        """Return what the windows of a fingerprint are; ModelError if none were landed."""
         path = self._windows(fingerprint) / _SCHEMA
         try:
             return msgspec.json.decode(path.read_bytes(), type=StoredSchema)
@@ -106,7 +106,7 @@ class FeatureStore:
             raise ModelError(f"{path}: not a schema: {error}") from error
 
     def expectation(self, fingerprint: str) -> Expectation | None:
-        """Return the expectation of the windows of a fingerprint, None where they need none."""
+        """Return the expectation of the windows of a fingerprint, None if they need none."""
         path = self._windows(fingerprint) / _EXPECTATION
         return parse_expectation(path.read_bytes(), str(path)) if path.exists() else None
 
@@ -115,12 +115,12 @@ class FeatureStore:
         return sorted(p.name.partition("=")[2] for p in self.folder.glob("windows/fingerprint=*"))
 
     def land(self, schema: StoredSchema, windows: Sequence[Windows], origin: Origin) -> None:
-        """Make windows durable: one file per day that they end in. Raises OSError where the disk refuses."""
+        """Make windows durable: one file per day that they end in. Raises OSError if the disk refuses."""
         for day_ms, table in _by_day(schema.feature_names, windows):
             _land(self._windows(schema.fingerprint) / _day_folder(day_ms), table, origin, ["asset"])
 
     def land_events(self, events: Sequence[Event], origin: Origin) -> None:
-        """Make events durable: one file per day. Raises OSError where the disk refuses."""
+        """Make events durable: one file per day. Raises OSError if the disk refuses."""
         days: dict[int, list[Event]] = {}
         for event in events:
             days.setdefault(_day_of(event.time_ms), []).append(event)

@@ -56,7 +56,7 @@ class Archive:
     """A recording that was finished; ``slices`` may be asked for again and again."""
 
     def __init__(self, folder: Path, fleet: Fleet) -> None:
-        """Raise RecordingError where the folder is no whole recording, or one of another fleet.
+        """Raise RecordingError if the folder is no whole recording, or one of another fleet.
 
         Of its files only the ends are read, which say how many rows they have.
         """

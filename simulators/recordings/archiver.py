@@ -32,7 +32,7 @@ class Archiver:
     """
 
     def __init__(self, folder: Path, fleet: Fleet) -> None:
-        """Raise ConfigError where there is something in the folder already."""
+        """Raise ConfigError if there is something in the folder already."""
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ConfigError("command line", "--out", str(folder), "a new or empty folder")
         self.folder, self.fleet = folder, fleet

@@ -16,7 +16,7 @@ from models.telemetry.samples import Event, Int64
 from simulators.recordings.chunk import Chunk
 from simulators.recordings.event_rules import begins_of_runs
 from simulators.recordings.heading import Heading
-from simulators.recordings.layout import Clock, Names, machines_of
+from simulators.recordings.layout import Names, TableClock, machines_of
 from simulators.recordings.rejects import Rejects, shortened
 from simulators.recordings.sources import beside
 from simulators.recordings.tables import as_text, read_table
@@ -66,7 +66,7 @@ class _Log:
 
     def __init__(self, table: EventFile, fleet: Fleet, rejects: Rejects) -> None:
         self._table, self._fleet, self._rejects, self._names = table, fleet, rejects, Names()
-        self._clock = Clock(table, table.time, table.date, 1)
+        self._clock = TableClock(table, table.time, table.date, 1)
         self._duration = NumberReader(table, Column(column=table.duration), "1")
         self._rows: list[tuple[int, int, int, str, str]] = []
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from models.fleet.recording import EventRule
 from models.intake.readings import begins
 from models.telemetry.samples import Event, Int32, Int64
-from simulators.recordings.layout import Block
+from simulators.recordings.layout import SensorRows
 from simulators.recordings.rejects import shortened
 from simulators.recordings.tables import as_text
 
@@ -56,7 +56,7 @@ class RuleLog:
         self.held: Counter[str] = Counter()
         self.matched = 0
 
-    def add(self, block: Block) -> None:
+    def add(self, block: SensorRows) -> None:
         """Take a part of the rows, in any order of time."""
         found = self._column(block)
         if found is None:
@@ -102,7 +102,7 @@ class RuleLog:
             f"{self.name}: no row in which {self.rule.column} equals {self.rule.equals!r}: it holds {shown}"
         )
 
-    def _column(self, block: Block) -> tuple[pa.StringArray, Int64] | None:
+    def _column(self, block: SensorRows) -> tuple[pa.StringArray, Int64] | None:
         """Return the texts that the rule looks at, and their rows: of a column, or of a point."""
         columns, name = block.chunk.columns, self.rule.column
         if name in columns:
@@ -114,7 +114,7 @@ class RuleLog:
         texts = pc.fill_null(as_text(values), "").take(pa.array(rows))
         return (texts, rows) if len(rows) else None
 
-    def _states(self, block: Block, rows: Int64) -> Int64:
+    def _states(self, block: SensorRows, rows: Int64) -> Int64:
         """Return a number for the code of each row."""
         column = self.rule.code_column
         if not column or column not in block.chunk.columns:

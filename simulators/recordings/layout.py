@@ -48,7 +48,7 @@ class Names:
         return self._numbers[name]
 
     def numbers(self, column: pa.Array) -> Int32:
-        """Return the numbers of names (n,); -1 where there is none."""
+        """Return the numbers of names (n,); -1 if there is none."""
         encoded = as_text(column).dictionary_encode()
         names = encoded.dictionary.to_pylist()
         table = [self.number(name) if name and len(name) <= MAX_NAME else -1 for name in names]
@@ -58,7 +58,7 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Block:
+class SensorRows:
     """Rows of sensors, and the columns that they were made of, for events and inventory.
 
     In a long layout ``points`` and ``point_values`` (n,) are what each row is of, and what it says.
@@ -70,7 +70,7 @@ class Block:
     point_values: pa.Array | None = None
 
 
-class Clock:
+class TableClock:
     """Reads the times of tables: UTC milliseconds, with a name for what is none."""
 
     def __init__(self, form: TextTable, time: str, date: str, period_ms: int) -> None:
@@ -143,7 +143,7 @@ def name_in(source: Source, pattern: str | None, group: str) -> str | None:
 
 
 def machines_of(table: Recording | EventFile, chunk: Chunk, names: Names, rejects: Rejects) -> Int32:
-    """Return the number of each row's machine, -1 where there is none."""
+    """Return the number of each row's machine, -1 if there is none."""
     fixed = table.asset_name or name_in(chunk.source, table.file_pattern, "asset")
     if fixed:
         return np.full(len(chunk), names.number(fixed), np.int32)
@@ -158,12 +158,12 @@ def machines_of(table: Recording | EventFile, chunk: Chunk, names: Names, reject
     return found
 
 
-class Layout:
+class RecordingLayout:
     """Turns parts of a recording's files into rows of sensors; counts what is left out, in ``rejects``."""
 
     def __init__(self, fleet: Fleet, mapping: Recording, rejects: Rejects) -> None:
         self.fleet, self.mapping, self.rejects, self.names = fleet, mapping, rejects, Names()
-        self.clock = Clock(mapping, mapping.time, mapping.date, fleet.sampling.period_ms)
+        self.clock = TableClock(mapping, mapping.time, mapping.date, fleet.sampling.period_ms)
         keys = {key: i for i, key in enumerate(fleet.keys)}
         self._readers = {
             keys[key]: NumberReader(mapping, column, fleet.sensors[keys[key]].unit)
@@ -190,7 +190,7 @@ class Layout:
             return self._heading_pattern.fullmatch(name) is not None
         return name in self._sensors
 
-    def blocks(self, chunk: Chunk) -> Iterator[Block]:
+    def blocks(self, chunk: Chunk) -> Iterator[SensorRows]:
         """Yield the rows of a part, one block, or one for each machine that headings name."""
         times, chunk = self.clock.read(chunk, self.rejects)
         self.there |= dict.fromkeys(n for n in chunk.columns if not n.startswith("\x00"))
@@ -203,7 +203,7 @@ class Layout:
         else:
             yield self._row_block(times, chunk, asset, self._wide(chunk, {n: n for n in chunk.columns}))
 
-    def _by_heading(self, times: Times, chunk: Chunk) -> Iterator[Block]:
+    def _by_heading(self, times: Times, chunk: Chunk) -> Iterator[SensorRows]:
         """Yield a block for each machine of the headings; one if the pattern names points alone."""
         machines: dict[str, dict[str, str]] = {}
         shared = [name for name in chunk.columns if name in self._extra]
@@ -230,7 +230,7 @@ class Layout:
                 values[:, sensor] = self._numbers(sensor, chunk, point, shown.get(point, point))
         return values
 
-    def _long(self, times: Times, chunk: Chunk, asset: Int32) -> Block:
+    def _long(self, times: Times, chunk: Chunk, asset: Int32) -> SensorRows:
         value, fixed = self.mapping.value, name_in(chunk.source, self.mapping.file_pattern, "point")
         points = pa.array([fixed] * len(chunk)) if fixed else as_text(chunk.columns[self.mapping.point])
         encoded = pc.fill_null(points, "").dictionary_encode()
@@ -280,11 +280,15 @@ class Layout:
 
     def _row_block(
         self, times: Times, chunk: Chunk, asset: Int32, values: Float64, series: Int64 | None = None
-    ) -> Block:
+    ) -> SensorRows:
         time_ms = self.clock.to_utc(times, asset.astype(np.int64) if series is None else series)
         keep = np.flatnonzero((asset >= 0) & self._meant(chunk, time_ms))
         rows = Rows(asset, time_ms, values)
-        return Block(chunk, rows) if len(keep) == len(rows) else Block(chunk.take(keep), rows.take(keep))
+        return (
+            SensorRows(chunk, rows)
+            if len(keep) == len(rows)
+            else SensorRows(chunk.take(keep), rows.take(keep))
+        )
 
     def _meant(self, chunk: Chunk, time_ms: Int64) -> npt.NDArray[np.bool_]:
         """Return which rows lie within the days that the fleet file says."""

@@ -17,7 +17,7 @@ from models.intake.readings import Rows, held, joined, merged
 from models.telemetry.samples import Event, Samples, TimeSlice, utc
 from simulators.recordings.event_files import read_event_file, read_inventory_file
 from simulators.recordings.event_rules import RuleLog
-from simulators.recordings.layout import Block, Layout
+from simulators.recordings.layout import RecordingLayout, SensorRows
 from simulators.recordings.rejects import Rejects
 from simulators.recordings.sources import sources_at
 from simulators.recordings.tables import as_text, read_table
@@ -84,15 +84,15 @@ def read_recording(path: Path, fleet: Fleet) -> Recorded:
     mapping = fleet.recording
     if mapping is None:
         raise ConfigError(fleet.name, "recording", None, "a table that says how the columns are to be read")
-    return _Reading(path, fleet, mapping).recorded()
+    return _RecordingReader(path, fleet, mapping).recorded()
 
 
-class _Reading:
+class _RecordingReader:
     """One recording while it is read: rows gathered so far, merged where they are of one time."""
 
     def __init__(self, path: Path, fleet: Fleet, mapping: Recording) -> None:
         self.path, self.fleet, self.mapping, self.rejects = path, fleet, mapping, Rejects()
-        self.layout = Layout(fleet, mapping, self.rejects)
+        self.layout = RecordingLayout(fleet, mapping, self.rejects)
         self.rules = [RuleLog(rule, f"recording.events[{i}]") for i, rule in enumerate(mapping.events)]
         self.rows = self.twice = 0
         self._parts: list[Rows] = []
@@ -120,7 +120,7 @@ class _Reading:
             raise RecordingError(f"{self.path}: no row")
         self.layout.check_seen(str(self.path))
 
-    def _take(self, block: Block) -> None:
+    def _take(self, block: SensorRows) -> None:
         for rule in self.rules:
             rule.add(block)
         if self.mapping.inventory:
@@ -230,7 +230,7 @@ class _Reading:
             remarks=(*said, *self.rejects.remarks()),
         )
 
-    def _note_machines(self, block: Block) -> None:
+    def _note_machines(self, block: SensorRows) -> None:
         """Remember what the last row of each machine says that it is."""
         rows, names = block.rows, self.layout.names.all
         last = dict(zip(rows.asset.tolist(), range(len(rows)), strict=True))

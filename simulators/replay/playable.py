@@ -69,7 +69,7 @@ def open_recording(
 ) -> Playable:
     """Open a folder that ``simulate`` or ``record`` wrote, or read a table through the fleet's mapping.
 
-    Raises RecordingError where it is not there, or nothing of it lies within the span.
+    Raises RecordingError if it is not there, or nothing of it lies within the span.
     """
     if not exists(path):
         raise RecordingError(f"{path}: no such file or folder")

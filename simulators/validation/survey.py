@@ -19,7 +19,7 @@ _SAMPLED_EVERY_D = 7
 
 
 @dataclass(frozen=True)
-class Survey:
+class Readings:
     """``means`` (A, W, S): running samples of six hours each, NaN where it stood; ``end_ms`` (W,) their ends.
 
     ``sample`` (n, S) holds all readings of every seventh day, ``hour`` (n,) their hours of the day.
@@ -51,7 +51,7 @@ def running(values: Float32, fleet: Fleet) -> Float32:
     return np.where((load > fleet.running.above)[..., None], values, np.float32(np.nan))
 
 
-def survey(slices: Iterable[TimeSlice], fleet: Fleet) -> Survey:
+def survey(slices: Iterable[TimeSlice], fleet: Fleet) -> Readings:
     """Survey whole days whose rows come by asset, and by time within each, none missing."""
     means, ends, parts, hours = [], list[Int64](), [], []
     events: list[Event] = []
@@ -65,7 +65,7 @@ def survey(slices: Iterable[TimeSlice], fleet: Fleet) -> Survey:
             parts.append(part.samples.values)
             hours.append(part.samples.time_ms % DAY_MS // 3_600_000)
     values, hour = np.concatenate(parts), np.concatenate(hours)
-    return Survey(assets, np.concatenate(ends), np.concatenate(means, 1), values, hour, tuple(events))
+    return Readings(assets, np.concatenate(ends), np.concatenate(means, 1), values, hour, tuple(events))
 
 
 def _means(values: Float32, assets: int) -> Float32:

@@ -15,7 +15,7 @@ from models.fleet.alerting import Alerting
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import Bools
 from models.telemetry.samples import Float32
-from simulators.validation.survey import Survey
+from simulators.validation.survey import Readings
 
 _SHARES = np.geomspace(2e-5, 0.2, 160)
 _HALVINGS = 8
@@ -37,7 +37,7 @@ class Threshold:
 
 
 def ranked(
-    seen: Survey, keys: Sequence[str], *, horizon_d: float, per_year: float, own: bool
+    seen: Readings, keys: Sequence[str], *, horizon_d: float, per_year: float, own: bool
 ) -> list[Threshold]:
     """Return the best threshold of each sensor, the highest recall first.
 
@@ -63,7 +63,7 @@ def _medians(values: Float32) -> Float32:
 
 
 def loosest(
-    seen: Survey, values: Float32, horizon_d: float, per_year: float
+    seen: Readings, values: Float32, horizon_d: float, per_year: float
 ) -> tuple[float, EventReport] | None:
     """Return the lowest limit on ``values`` (A, W) within the budget, found by halving; None if none is."""
     present = values[np.isfinite(values)]
@@ -83,7 +83,7 @@ def loosest(
     return best
 
 
-def judge(seen: Survey, alarm: Bools, horizon_d: float) -> EventReport:
+def judge(seen: Readings, alarm: Bools, horizon_d: float) -> EventReport:
     """Open a case at an alarm (A, W) unless one was opened within the horizon, and hold cases to outcomes."""
     cases, quiet_ms = list[Case](), int(horizon_d * DAY_MS)
     for column, name in enumerate(seen.assets):

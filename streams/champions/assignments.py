@@ -41,7 +41,7 @@ class Schedule:
         known[at : at + same] = [assignment]
 
     def at(self, offset: int, role: Role) -> Assignment | None:
-        """Return who has the role at an offset, None where nobody has; the first champion always was one."""
+        """Return who has the role at an offset, None if nobody has; the first champion always was one."""
         known = self._assignments.get(role, [])
         number = bisect.bisect_right(known, offset, key=_offset)
         if not known or (number == 0 and role != CHAMPION):

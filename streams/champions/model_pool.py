@@ -52,7 +52,7 @@ class ModelPool(Protocol):
     """What a stage asks for models."""
 
     def candidate(self, assignment: Assignment) -> Candidate | None:
-        """Return the version of an assignment; where it is lost, who has the role now."""
+        """Return the version of an assignment; if it is lost, who has the role now."""
 
     def ready(self, role: Role) -> Candidate | None:
         """Return who is to have a role from the next batch on."""
@@ -63,7 +63,7 @@ class PromotedModels:
 
     The newest champion that passes gives the feature schema; one that was promoted after it and does not pass
     is an alarm, and leaves the last good one in place. Models of segments, whichever version's, share
-    ``memory_bytes``. Raises ModelError where no champion passes.
+    ``memory_bytes``. Raises ModelError if no champion passes.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class PromotedModels:
         return self._ready.get(role)
 
     def candidate(self, assignment: Assignment) -> Candidate | None:
-        """Return the version of an assignment; where it is lost, say so and return who has the role now."""
+        """Return the version of an assignment; if it is lost, say so and return who has the role now."""
         try:
             return self._load(assignment.version, assignment.sha256)
         except ModelError as error:

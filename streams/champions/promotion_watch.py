@@ -63,7 +63,7 @@ class Watch:
                 time.sleep(_LOOK_S)
 
     def _follow(self) -> None:
-        """Look for ever; raises UnavailableError where the broker is away."""
+        """Look for ever; raises UnavailableError if the broker is away."""
         if self.connection is None or self.topic is None:
             self.look()
             time.sleep(_LOOK_S)

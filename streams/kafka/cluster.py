@@ -18,7 +18,7 @@ from streams.kafka.topics import admin_client
 
 @dataclass(frozen=True, slots=True)
 class GroupStatus:
-    """How far a group is behind; ``state`` is the broker's word (Stable, Empty …), None where it has none.
+    """How far a group is behind; ``state`` is the broker's word (Stable, Empty …), None if it has none.
 
     A group that committed nothing has ``committed`` False, and a lag of 0.
     """
@@ -102,15 +102,15 @@ class Cluster:
         try:
             yield
         except (KafkaError, OSError) as error:
-            raise UnavailableError(f"Kafka broker {self.address}: {failure}: {error!r}") from error
+            raise UnavailableError(f"Kafka broker {self.address}: {failure}: {error}") from error
 
 
 @contextlib.contextmanager
 def connected(connection: Connection) -> Iterator[Cluster]:
-    """Yield the cluster at ``connection``; raises UnavailableError where it does not answer in time."""
+    """Yield the cluster at ``connection``; raises UnavailableError if it does not answer in time."""
     with contextlib.ExitStack() as stack:
         try:
             admin = stack.enter_context(admin_client(connection))
         except (KafkaError, OSError) as error:
-            raise UnavailableError(f"Kafka broker {connection} does not answer: {error!r}") from error
+            raise UnavailableError(f"Kafka broker {connection} does not answer: {error}") from error
         yield Cluster(admin, str(connection))

@@ -45,7 +45,7 @@ class Connection:
         return ";".join(f"kafka://{address}" for address in self.bootstrap.split(","))
 
     def faust_credentials(self) -> object | None:
-        """Return Faust's credentials; None where the connection is plain."""
+        """Return Faust's credentials; None if the connection is plain."""
         import faust  # noqa: PLC0415  (heavy: only workers need it)
 
         given = self.security

@@ -148,7 +148,7 @@ def _batch(raw: bytes) -> Any:
 
 
 def _claimed(raw: bytes) -> int | None:
-    """Return the offset after a batch as its header has it, None where that cannot be right."""
+    """Return the offset after a batch as its header has it, None if that cannot be right."""
     if len(raw) < _EXTENT_AT + _EXTENT.size or raw[_MAGIC_AT] != 2:
         return None
     last, count = _EXTENT.unpack_from(raw, _EXTENT_AT)

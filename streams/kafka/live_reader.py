@@ -26,7 +26,7 @@ class Feed:
     """Reads all partitions of some topics from where they stood at the start; use it in a ``with``.
 
     Messages are fetched by a thread, also while nobody polls. A batch that cannot be decoded is an alarm, and
-    left out. Raises UnavailableError where the broker does not answer, or forbids it.
+    left out. Raises UnavailableError if the broker does not answer, or forbids it.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Feed:
         try:
             return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
         except KafkaError as error:
-            raise UnavailableError(f"Kafka broker {self.connection}: not read: {error!r}") from error
+            raise UnavailableError(f"Kafka broker {self.connection}: not read: {error}") from error
 
     def _fetch(self) -> None:
         with self._runner:  # which ends what is left when the loop stops

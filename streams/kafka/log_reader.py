@@ -58,7 +58,7 @@ class KafkaLog:
         """Yield messages from ``start`` on until ``end`` is reached; some beyond it may come along.
 
         A batch that cannot be decoded is an alarm, and one message with its ``damage``. Raises
-        UnavailableError where the broker gives nothing for a minute.
+        UnavailableError if the broker gives nothing for a minute.
         """
         if start >= end:
             return

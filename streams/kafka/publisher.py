@@ -69,7 +69,7 @@ class Publisher:
     def send(self, partition: int, message: Outgoing) -> None:
         """Hand a message over; it may not be written yet.
 
-        Raises UnavailableError where this message cannot be taken, or an earlier one was not written.
+        Raises UnavailableError if this message cannot be taken, or an earlier one was not written.
         """
         size = len(message.value) + _MESSAGE_BYTES
         self._reserve(size)
@@ -90,7 +90,7 @@ class Publisher:
         return self._bytes / max(self.sent, 1)
 
     def flush(self) -> None:
-        """Return when every message is written; raise UnavailableError where one was not."""
+        """Return when every message is written; raise UnavailableError if one was not."""
         try:
             self._patiently(self._producer.flush, timeout=(self.give_up_s or _PATIENCE_S) + _CLOSE_S)
         except KafkaError as error:

@@ -172,7 +172,7 @@ async def _refusal(connection: Connection) -> BaseException | None:
 
 
 def _refuse_identity(connection: Connection, error: BaseException | None) -> None:
-    """Raise ConfigError where waiting will not help: who we are, or who the broker is, is not believed."""
+    """Raise ConfigError if waiting will not help: who we are, or who the broker is, is not believed."""
     if isinstance(error, SaslAuthenticationFailed):
         expected = f"a user and password that {connection} knows (authentication failed)"
         name = connection.security.username
@@ -188,13 +188,13 @@ def create_topics(
 ) -> None:
     """Create the topics that do not exist yet.
 
-    Raises ConfigError where one exists with another number of partitions: the stages would not meet. Raises
-    UnavailableError where the broker does not answer or refuses to create one.
+    Raises ConfigError if one exists with another number of partitions: the stages would not meet. Raises
+    UnavailableError if the broker does not answer or refuses to create one.
     """
     try:
         described = _created(connection, topics, partitions, answer_s)
     except (KafkaError, OSError) as error:
-        raise UnavailableError(f"Kafka broker {connection}: topics not created: {error!r}") from error
+        raise UnavailableError(f"Kafka broker {connection}: topics not created: {error}") from error
     for topic in described:
         found = len(topic["partitions"])
         if found != partitions:
@@ -233,7 +233,7 @@ def _wanted(name: str, topics: Topics, partitions: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def admin_client(connection: Connection, answer_s: float = _ANSWER_S) -> Iterator[KafkaAdminClient]:
-    """Yield a client that administers a cluster; raises KafkaError where that does not answer."""
+    """Yield a client that administers a cluster; raises KafkaError if that does not answer."""
     admin = KafkaAdminClient(
         **connection.kafka_python(),
         request_timeout_ms=10_000,

@@ -29,7 +29,7 @@ class Answer:
     etag: str
 
     @classmethod
-    def of(cls, body: bytes, media_type: str) -> Answer:
+    def with_body(cls, body: bytes, media_type: str) -> Answer:
         """Return the answer with this body."""
         return cls(body, media_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
@@ -62,7 +62,7 @@ class Shared(Generic[T]):
 
 
 @dataclass(slots=True)
-class _Kept(Generic[T]):
+class _KeptAnswer(Generic[T]):
     """What was read at ``read_s`` from this ``version`` of the store, which it still had at ``checked_s``."""
 
     value: T
@@ -81,7 +81,7 @@ class Current(Generic[T]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read, self._version, self._clock = read, version, clock
-        self._kept: _Kept[T] | None = None
+        self._kept: _KeptAnswer[T] | None = None
         self._renewals: Shared[T] = Shared(most=0)
 
     async def get(self) -> T:
@@ -95,6 +95,6 @@ class Current(Generic[T]):
         now_s, kept, version = self._clock(), self._kept, self._version()
         unchanged = kept is not None and version is not None and version == kept.version
         if kept is None or not unchanged or now_s - kept.read_s >= _LONGEST_S:
-            kept = self._kept = _Kept(self._read(), version, now_s, now_s)
+            kept = self._kept = _KeptAnswer(self._read(), version, now_s, now_s)
         kept.checked_s = self._clock()
         return kept.value

@@ -129,14 +129,14 @@ class Page:
             "wrong_clocks": seen.wrong_clocks,
             "q": wanted,
         }
-        return Answer.of(self._html("fleet.html", **values), _HTML)
+        return Answer.with_body(self._html("fleet.html", **values), _HTML)
 
     def _machine(self, shown: dict[str, Any]) -> Answer:
         trips = [(t, code) for t, kind, code in shown["events"] if kind == "shutdown"]
         chart = draw(Chart(shown["scores"], trips, shown["days"]))
         values = {**shown, "chart": chart, "trips": trips, "spans": _SPAN_D, "rows": _EXPLANATIONS_SHOWN}
         values["recent"] = span(self.fleet.sampling.recent_s)
-        return Answer.of(self._html("machine.html", **values), _HTML)
+        return Answer.with_body(self._html("machine.html", **values), _HTML)
 
     def _unknown(self, request: Request) -> Response:
         title = f"No {self.fleet.asset} {request.path_params['asset']}"
@@ -191,11 +191,11 @@ async def _answered(
 
 
 def _fleet_json(seen: Overview) -> Answer:
-    return Answer.of(msgspec.json.encode(list(seen.machines.values())), _JSON)
+    return Answer.with_body(msgspec.json.encode(list(seen.machines.values())), _JSON)
 
 
 def _machine_json(shown: dict[str, Any]) -> Answer:
-    return Answer.of(msgspec.json.encode(shown), _JSON)
+    return Answer.with_body(msgspec.json.encode(shown), _JSON)
 
 
 def _days(request: Request) -> int:

@@ -28,7 +28,7 @@ class Chart:
 
 
 def draw(chart: Chart) -> Markup:
-    """Return the SVG, empty where there is nothing to draw; texts are escaped."""
+    """Return the SVG, empty if there is nothing to draw; texts are escaped."""
     if len(chart.rows) < 2:
         return Markup("")
     rows = _thinned(chart.rows)

@@ -24,7 +24,7 @@ class FleetTime:
 
 
 def fleet_time(ends: Collection[int], arrival_ms: int, watermarks: Collection[int] = ()) -> FleetTime:
-    """Return the fleet's time from the newest window end of each machine; 0 where there is none.
+    """Return the fleet's time from the newest window end of each machine; 0 if there is none.
 
     What has arrived by ``arrival_ms`` has not happened later, but for clocks that are a little ahead. If no
     machine is within a day of that, a replay is shown, or the fleet stands: then nobody can be a day ahead of

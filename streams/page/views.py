@@ -21,7 +21,7 @@ _RANKS = {"critical": 0, "warning": 1}
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One line of the list; a risk is None where the newest window has no score at this horizon.
+    """One line of the list; a risk is None if the newest window has no score at this horizon.
 
     ``clock_ms`` is what its clock claims, where that cannot be. Then ``as_of_ms`` is its newest window from
     before; of a machine that has none, the claim.
@@ -127,7 +127,10 @@ def _watermarks(reader: Reader) -> list[int]:
 
 
 def _believed(
-    alerts: Sequence[Row], possible: Sequence[Row], shown: Mapping[str, Row], time: FleetTime
+    alerts: Sequence[Row],
+    possible: Sequence[Row],
+    shown: Mapping[str, Row],
+    time: FleetTime,
 ) -> list[Row]:
     """Return the alerts that can be, and all of a machine that has never had a clock to be believed."""
     lost = {asset for asset, row in shown.items() if not time.allows(row.time_ms)}
@@ -193,7 +196,7 @@ def _plain(found: Mapping[str, Any], name: str) -> str:
 
 
 def _listed(row: Row, field: str) -> list[dict[str, Any]]:
-    """Return a list that a field holds as JSON, empty where it does not."""
+    """Return a list that a field holds as JSON, empty if it does not."""
     try:
         return msgspec.json.decode(str(row.fields.get(field, "[]")), type=list[dict[str, Any]])
     except msgspec.DecodeError:

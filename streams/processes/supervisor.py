@@ -24,7 +24,7 @@ _ROOM_EVERY_S = 60.0
 _ATTENTION = ("ALARM ", "chillcast: ")
 
 
-class _Record(msgspec.Struct, frozen=True):
+class _LogRecord(msgspec.Struct, frozen=True):
     """What a line of a structured log says; the rest of it stays in the log."""
 
     logger: str
@@ -51,7 +51,7 @@ class ChildStatus:
     """One worker at one moment.
 
     ``pid`` is None while it waits for its restart, ``running_s`` then 0; ``exit_code`` is that of its last
-    end, minus the signal's number where one ended it, None where it never ended.
+    end, minus the signal's number where one ended it, None if it never ended.
     """
 
     name: str
@@ -200,7 +200,7 @@ class Supervisor:
 
 
 def _attention(line: str) -> str | None:
-    """Return what a line of a worker's log asks attention for, None where it does not.
+    """Return what a line of a worker's log asks attention for, None if it does not.
 
     >>> _attention("ALARM store away")
     'store away'
@@ -212,7 +212,7 @@ def _attention(line: str) -> str | None:
     if not line.startswith("{") or ALARM_LOGGER not in line:
         return None
     try:
-        record = msgspec.json.decode(line, type=_Record)
+        record = msgspec.json.decode(line, type=_LogRecord)
     except msgspec.DecodeError:
         return None
     return record.message if record.logger == ALARM_LOGGER else None

@@ -29,7 +29,7 @@ class Latest:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class OpenCase:
     """An open case: its name, its machine, since when, and how severe it was then."""
 
     name: str
@@ -42,7 +42,7 @@ class Remembered(NamedTuple):
     """What is remembered of one asset."""
 
     policy: PolicyState
-    case: Case | None
+    case: OpenCase | None
     latest: Latest | None
 
 
@@ -55,7 +55,7 @@ class Cases:
     def __init__(self, fleet: Fleet, schema: FeatureSchema) -> None:
         self.fleet, self.schema = fleet, schema
         self.policy = create_policy(fleet.alerting, math.inf)
-        self.open: dict[str, Case] = {}
+        self.open: dict[str, OpenCase] = {}
         self._latest: dict[str, Latest] = {}
         self._changed: set[str] = set()
         self._champion: tuple[Candidate, Explainer] | None = None
@@ -109,7 +109,7 @@ class Cases:
             why = self._why(decision.asset)
             if decision.stage == "open":
                 name = f"{decision.asset}-{decision.time_ms}"
-                case = Case(name, decision.asset, decision.time_ms, why.severity)
+                case = OpenCase(name, decision.asset, decision.time_ms, why.severity)
                 self.open[decision.asset] = case
             else:
                 case = self.open.pop(decision.asset)
@@ -119,7 +119,7 @@ class Cases:
         newest, (champion, explainer) = self._latest[asset], self._held()
         return explainer.explain(newest.vector, newest.risks, model=champion.models.model_for(asset))
 
-    def _alert(self, case: Case, time_ms: int, stage: str, reason: str, why: Explanation) -> Alert:
+    def _alert(self, case: OpenCase, time_ms: int, stage: str, reason: str, why: Explanation) -> Alert:
         champion, _ = self._held()
         return Alert(
             case=case.name,

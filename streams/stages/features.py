@@ -32,7 +32,7 @@ _COMMON = b"c"
 _FORM = 4  # of what is remembered
 
 
-class _PartitionState(Reported, frozen=True):
+class _FeaturesState(Reported, frozen=True):
     """What is remembered of the partition as a whole."""
 
     watermark_ms: int
@@ -78,7 +78,7 @@ class FeatureStage:
     def restore(self, key: bytes, value: bytes) -> None:
         """Remember a part of an asset, or what is common."""
         if key == _COMMON:
-            self._restore_common(parsed(value, _PartitionState))
+            self._restore_common(parsed(value, _FeaturesState))
         else:
             self._memory.restore(key, value)
 
@@ -215,15 +215,15 @@ class FeatureStage:
     def _dead(self, message: Incoming, reason: str) -> Outgoing:
         return codec.dead_letter(self.topics.dead_letters, codec.letter(message, reason))
 
-    def _common(self) -> _PartitionState:
-        return _PartitionState(
+    def _common(self) -> _FeaturesState:
+        return _FeaturesState(
             **msgspec.structs.asdict(self.reports.saved()),
             watermark_ms=self.watermark_ms,
             reached=self.fleet_watermark.reached,
             newcomers=self.admission.rate,
         )
 
-    def _restore_common(self, common: _PartitionState) -> None:
+    def _restore_common(self, common: _FeaturesState) -> None:
         self.reports.restore(common)
         self.watermark_ms = common.watermark_ms
         self._reached, self._newcomers = common.reached, common.newcomers

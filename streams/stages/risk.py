@@ -30,7 +30,7 @@ from streams.kafka.topics import Topics
 from streams.records import Alert, Assignment, Drift, Watermark
 from streams.stage import Incoming, Outgoing, StageCounts
 from streams.stages import seen
-from streams.stages.cases import Case, Cases, Latest, Remembered
+from streams.stages.cases import Cases, Latest, OpenCase, Remembered
 from streams.stages.scorer import Scorer
 from streams.state.snapshots import parsed
 from streams.wire import codec
@@ -53,7 +53,7 @@ class _AssetState(msgspec.Struct, frozen=True):
     seen: seen.Remembered
 
 
-class _PartitionState(msgspec.Struct, frozen=True):
+class _RiskState(msgspec.Struct, frozen=True):
     """What is remembered of the partition as a whole; ``assignment`` is the champion's, if recorded."""
 
     watermark_ms: int
@@ -132,7 +132,7 @@ class RiskStage:
         for asset in sorted(changed):
             yield _ASSET + asset.encode(), msgspec.msgpack.encode(self._remembered(asset))
         learnt = self.adaptation.online.remember()
-        common = _PartitionState(self.watermark_ms, learnt, self.scorer.assignment)
+        common = _RiskState(self.watermark_ms, learnt, self.scorer.assignment)
         yield _COMMON, msgspec.msgpack.encode(common)
 
     def restore(self, key: bytes, value: bytes) -> None:
@@ -140,7 +140,7 @@ class RiskStage:
         if key.startswith(_ASSET):
             self._restoring[key[1:].decode()] = parsed(value, _AssetState)
         elif key == _COMMON:
-            common = parsed(value, _PartitionState)
+            common = parsed(value, _RiskState)
             self.watermark_ms, self._assignment = common.watermark_ms, common.assignment
             self.adaptation.online.restore(common.learnt)
         else:
@@ -182,7 +182,7 @@ class RiskStage:
         case = newest = None
         if known.case is not None:
             name, opened_ms, severity = known.case
-            case = Case(name, asset, opened_ms, severity)
+            case = OpenCase(name, asset, opened_ms, severity)
         if known.vector:
             newest = Latest(known.end_ms, np.frombuffer(known.vector, np.float32), np.array(known.risks))
         self.cases.restore(asset, Remembered(known.policy, case, newest))

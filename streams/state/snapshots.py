@@ -95,9 +95,9 @@ class Snapshots:
             stage.restore(key, record.payload)
 
     def verify(self) -> Position | None:
-        """Return the position of the snapshot that was read, None where there is none at all.
+        """Return the position of the snapshot that was read, None if there is none at all.
 
-        Raises StateError where it is not whole, or was written by a stage of another identity.
+        Raises StateError if it is not whole, or was written by a stage of another identity.
         """
         found = self.position
         if found is None and not self._stamps:
@@ -145,7 +145,7 @@ def _hash(key: bytes, offset: int, content: bytes) -> int:
 
 
 def parsed(value: bytes, kind: type[T]) -> T:
-    """Parse a payload; raises StateError where it is none of ``kind``."""
+    """Parse a payload; raises StateError if it is none of ``kind``."""
     try:
         return msgspec.msgpack.decode(value, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

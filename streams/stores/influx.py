@@ -112,7 +112,7 @@ class InfluxStore:
 
         What is too old is told by time: to halve would take two requests for each such point.
         """
-        expiry = Expiry.told(words)
+        expiry = Expiry.from_words(words)
         old = [point for point in points if expiry and point.time_ms <= expiry.newest_ms]
         if expiry and old:
             young = [point for point in points if point.time_ms > expiry.newest_ms]
@@ -152,7 +152,7 @@ class Expiry:
     reason: str
 
     @classmethod
-    def told(cls, words: str) -> Expiry | None:
+    def from_words(cls, words: str) -> Expiry | None:
         """Return what the words say, None if they are about something else."""
         found = _EXPIRED.search(words)
         if found is None:

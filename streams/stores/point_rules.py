@@ -11,7 +11,7 @@ _RESERVED = ("time", "_field", "_measurement", "_time", "_value")
 
 
 def problem_of(point: Point) -> str:
-    """Return why no store takes a point, empty where one does: the same rules for every store."""
+    """Return why no store takes a point, empty if one does: the same rules for every store."""
     if not point.fields:
         return "no field"
     for name, text in point.tags.items():

@@ -77,7 +77,7 @@ class Reader(Protocol):
         """Return the rows of one asset in [start_ms, end_ms), by time."""
 
     def version(self) -> str | None:
-        """Return a text that is another once anything was written, None where the store cannot tell."""
+        """Return a text that is another once anything was written, None if the store cannot tell."""
 
 
 class Store(Sink, Reader, Protocol):

@@ -54,7 +54,7 @@ class Committer(Protocol):
         """Take a partition over: from now on its former owner can commit nothing, where that can be had."""
 
     async def commit(self, batch: CommitBatch, is_ours: Callable[[], bool]) -> None:
-        """Return when all of a batch is durable. Raises LostPartitionError where it must not be."""
+        """Return when all of a batch is durable. Raises LostPartitionError if it must not be."""
 
     async def close_source(self, source: str) -> None:
         """Give the partitions of one source up."""
@@ -154,7 +154,7 @@ def _still(is_ours: Callable[[], bool]) -> None:
 async def _send(producer: Any, partition: int, messages: Iterable[Outgoing]) -> None:
     """Write messages to ``partition`` of their topics, or their own; return when the broker has them all.
 
-    A producer takes the next where there is room in a batch: what is made one by one is never all in memory.
+    A producer takes the next if there is room in a batch: what is made one by one is never all in memory.
     """
     pending = [
         await producer.send(

@@ -33,7 +33,7 @@ class CommittedThread(AIOKafkaConsumerThread):
     def highwater(self, tp: Any) -> Any:
         """Return the offset up to which messages may be read: what lies beyond it is not committed yet.
 
-        None where nothing was fetched yet, or the partition was given to another meanwhile.
+        None if nothing was fetched yet, or the partition was given to another meanwhile.
         """
         consumer = self._ensure_consumer()
         try:

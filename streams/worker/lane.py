@@ -58,7 +58,7 @@ class Membership(Protocol):
         """Learn that a batch of a partition is done."""
 
     def end(self, topic: str, partition: int) -> int | None:
-        """Return the offset up to which messages may be read, None where that is not known."""
+        """Return the offset up to which messages may be read, None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ class Metrics:
     def serve(self, host: str, port: int) -> Endpoint:
         """Answer at ``http://host:port/metrics`` in a thread of its own; port 0 takes a free one.
 
-        Raises ConfigError where the address cannot be listened on.
+        Raises ConfigError if the address cannot be listened on.
         """
         try:
             server, thread = start_http_server(port, host, self.families.registry)

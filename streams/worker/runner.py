@@ -136,7 +136,7 @@ class Runner:
         return out
 
     def snapshot(self) -> Iterable[Outgoing]:
-        """Return the records of what has changed since the last snapshot, nothing where nothing has.
+        """Return the records of what has changed since the last snapshot, nothing if nothing has.
 
         They are made as they are taken, and have to be taken before anything else is processed.
         """
@@ -152,7 +152,7 @@ async def open_runner(logs: Logs, make_stage: Callable[[], Stage], partition: in
     The stage gets its last snapshot, and sees silently what was processed after it. Where the committed
     offset lies before ``first``, messages were passed over in a rebalance (a known hole of the client
     library): the runner stands before them, for `catch_up`. A group that committed nothing begins with the
-    log. Raises StateError where the state is lost for good.
+    log. Raises StateError if the state is lost for good.
     """
     begin, committed = await logs.source.begin(partition), await logs.source.committed(partition)
     done = begin if committed is None else min(committed, first)
@@ -254,7 +254,7 @@ async def _load(logs: Logs, snapshots: Snapshots, stage: Remembering, partition:
 
 
 def _gap(position: Position | None, begin: int, *, was_cut: bool) -> str:
-    """Say what is missing between a snapshot and the log it continues; empty where nothing is."""
+    """Say what is missing between a snapshot and the log it continues; empty if nothing is."""
     if position is None:
         return f"there is no state, and the log begins at offset {begin} only" if was_cut else ""
     if position.offset < begin:

@@ -131,7 +131,7 @@ class FaustGroup:
         monitor.on_batch(faust.types.TP(topic, partition))
 
     def end(self, topic: str, partition: int) -> int | None:
-        """Return the offset up to which messages may be read, None where that is not known."""
+        """Return the offset up to which messages may be read, None if that is not known."""
         end: int | None = self.app.consumer.highwater(faust.types.TP(topic, partition))
         return end
 

@@ -16,7 +16,7 @@ from chillcast.recordings.recorded import ReplayRequest, backtest_recording
 from chillcast.terminal.reporter import Reporter
 from models.errors import ChillcastError
 from models.fleet.fleet import Fleet, parse_fleet
-from models.learning.history import History, Kept
+from models.learning.history import History, KeptWindows
 from models.telemetry.samples import Float64
 from simulators.recordings.recording import Recorded, read_recording
 
@@ -121,7 +121,7 @@ def features(file: str, *names: str, **keys: Any) -> Callable[[Path], str]:
     def run(folder: Path) -> str:
         fleet = fleet_with(folder, keys, sensors=sensors)
         history = History(fleet, read_recording(folder / file, fleet).slices())
-        kept = Kept()
+        kept = KeptWindows()
         for windows in history.until(1 << 62):
             kept.add(history.keys(windows), windows.values)
         values = kept.table()[1][1:]

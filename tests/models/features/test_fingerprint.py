@@ -21,7 +21,7 @@ from models.features.kernel import Kernel
 from models.features.schema import FeatureSchema
 from models.fleet import fleet as fleet_module
 from models.fleet.fleet import Fleet, parse_fleet
-from models.fleet.points import Point
+from models.fleet.points import MachinePoint
 from models.fleet.recording import Recording
 from models.fleet.telemetry import Telemetry
 from models.telemetry.samples import Samples
@@ -263,7 +263,7 @@ def tables() -> list[Any]:
     return [
         kind
         for kind in vars(fleet_module).values()
-        if isinstance(kind, type) and is_dataclass(kind) and kind not in (Point, Recording, Telemetry)
+        if isinstance(kind, type) and is_dataclass(kind) and kind not in (MachinePoint, Recording, Telemetry)
     ]
 
 

@@ -14,7 +14,7 @@ from models.evaluation.metrics import roc_auc
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.learning.fitting import Fitted, fit
-from models.learning.history import History, Kept
+from models.learning.history import History, KeptWindows
 from models.registry.bundle import load_bundle
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import Labels, label
@@ -62,7 +62,7 @@ def test_calibration_and_figures_of_the_later_slice_come_along(learnt: Fitted) -
 
 def false_alarms_a_year(learnt: Fitted, threshold: float) -> float:
     """Return the false alarms per asset-year of a threshold on the later slice, after the embargo."""
-    history, kept = History(fleet(), slices(EVENTS)), Kept()
+    history, kept = History(fleet(), slices(EVENTS)), KeptWindows()
     from_ms, until_ms = int(0.75 * UNTIL + 1) * DAY_MS, UNTIL * DAY_MS
     for windows in history.until(until_ms):
         if windows.end_ms[0] > from_ms:

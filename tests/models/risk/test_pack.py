@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.errors import ModelError
-from models.risk.pack import Entry, Pack, Recent, packed, write_pack
+from models.risk.pack import Pack, PackEntry, Recent, packed, write_pack
 from tests.support.hazard_model import fitted
 
 NAMES = ("model:A", "model:B", "model:C")
@@ -84,7 +84,7 @@ def test_what_is_no_packed_text_is_refused(tmp_path: Path) -> None:
     for data in (b"plain", zlib.compress(b"\xff")):
         path = tmp_path / hashlib.sha256(data).hexdigest()
         path.write_bytes(data)
-        entry = Entry(at=0, length=len(data), sha256=hashlib.sha256(data).hexdigest(), offset=0.0)
+        entry = PackEntry(at=0, length=len(data), sha256=hashlib.sha256(data).hexdigest(), offset=0.0)
         with pytest.raises(ModelError, match="model:A: not a packed text"):
             Pack(path, {"model:A": entry}).text("model:A")
 

@@ -7,18 +7,18 @@ import pytest
 
 from models.event_time import DAY_MS
 from models.telemetry.samples import Event, Float32
-from simulators.validation.survey import Survey
+from simulators.validation.survey import Readings
 from simulators.validation.thresholds import judge, ranked
 
 ENDS = np.arange(1, 4 * 200 + 1) * DAY_MS // 4
 TRIP = Event(150 * DAY_MS, "CH-0001", "shutdown", "surge")
 
 
-def seen(*series: Float32) -> Survey:
+def seen(*series: Float32) -> Readings:
     """Return 200 days of two machines, the first of which trips on day 150."""
     means = np.stack(series, axis=-1).astype(np.float32)
     nothing = np.empty(0, np.int64)
-    return Survey(("CH-0001", "CH-0002"), ENDS, means, np.empty((0, 1), np.float32), nothing, (TRIP,))
+    return Readings(("CH-0001", "CH-0002"), ENDS, means, np.empty((0, 1), np.float32), nothing, (TRIP,))
 
 
 def noise(seed: int) -> Float32:

@@ -123,6 +123,6 @@ def test_only_so_many_are_kept_those_last_asked_for() -> None:
 
 
 def test_an_answer_is_named_by_its_content() -> None:
-    one, other = Answer.of(b"x", "text/html"), Answer.of(b"y", "text/html")
-    assert one == Answer.of(b"x", "text/html")
+    one, other = Answer.with_body(b"x", "text/html"), Answer.with_body(b"y", "text/html")
+    assert one == Answer.with_body(b"x", "text/html")
     assert one.etag != other.etag

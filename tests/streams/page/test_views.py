@@ -92,7 +92,11 @@ def test_a_replay_whose_watermark_is_known_believes_the_few_that_go_on(store: St
 def test_a_case_whose_row_lacks_everything_is_shown_empty(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "s.db")
     tags = {"asset": "CH-0001", "severity": "warning", "stage": "open"}
-    add(store, score("CH-0001", 0, 0.1), Point("alerts", tags, {"sensors": "[{}", "risk": "high"}, START_MS))
+    add(
+        store,
+        score("CH-0001", 0, 0.1),
+        Point("alerts", tags, {"sensors": "[{}", "risk": "high"}, START_MS),
+    )
     case = overview(store, START_MS).machines["CH-0001"].case
     assert case is not None
     assert (case["text"], case["risk"], case["sensors"], case["causes"]) == ("", None, [], [])
