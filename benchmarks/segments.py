@@ -24,7 +24,8 @@ from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
 from models.fleet.inventory import NOTHING
 from models.fleet.training import Training
-from models.learning.segments import Division, Segments, train_segments
+from models.learning.division import Division, Segments
+from models.learning.segments import train_segments
 from models.learning.training_set import Examples
 from models.registry.bundle import load_bundle, write_bundle
 from models.registry.mlflow_registry import Registry

@@ -13,14 +13,7 @@ import msgspec
 
 from chillcast.models.learning import learn
 from chillcast.terminal.reporter import Reporter
-from chillcast.training.judging import (
-    Judged,
-    Judging,
-    judge_causes,
-    judge_model,
-    judge_others,
-    judge_unseen,
-)
+from chillcast.training.judging import Judged, Judging, judge_causes, judge_model, judge_others, judge_unseen
 from chillcast.training.training_config import TrainingConfig
 from chillcast.training.truth import ceiling_of, read_truth
 from models.errors import ConfigError
@@ -28,9 +21,9 @@ from models.evaluation.backtest import Backtest, BacktestResult, figures
 from models.evaluation.cause_accuracy import Naming, naming_figures
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import Inventory
+from models.learning.division import Division
 from models.learning.fitting import Fitted
 from models.learning.plan import Search, TrainingPlan
-from models.learning.segments import Division
 from models.learning.tuning import tune
 from models.risk.model_set import counts
 from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select

@@ -15,7 +15,7 @@ from models.errors import ConfigError
 from models.fleet.config import means, read_table, read_toml, table
 from models.fleet.fleet import Fleet
 from models.fleet.training import Training
-from models.learning.segments import Segments
+from models.learning.division import Segments
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 

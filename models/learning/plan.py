@@ -9,7 +9,7 @@ import numpy as np
 
 from models.fleet.fleet import Fleet
 from models.fleet.training import Training
-from models.learning.segments import Division
+from models.learning.division import Division
 from models.learning.training_set import Examples
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import Bools, Labels, label

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.fleet.inventory import Inventory
+from models.learning.division import Division, Segments
 from models.learning.fitting import Fitted
-from models.learning.segments import Division, Segments
 from tests.support.rising_fleet import ASSETS, EVENTS, fitted, fleet, slices
 
 PLATES = {a: {"model": "X" if i < 10 else "Y", "site": f"s{i % 4}"} for i, a in enumerate(ASSETS[:18])}

@@ -10,9 +10,10 @@ import pytest
 from models.errors import ConfigError
 from models.fleet.inventory import FLEET, Inventory
 from models.fleet.training import Training
+from models.learning.division import Division, Segments
 from models.learning.fitting import Fitted, KnownHistory, fit
 from models.learning.history import History
-from models.learning.segments import Division, Segments, crossed
+from models.learning.segments import crossed
 from models.registry.bundle import load_bundle, read_index
 from models.registry.manifest import bundle_sha256
 from models.risk.hazard import RiskModel
