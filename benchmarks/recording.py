@@ -76,7 +76,7 @@ def rate(what: Callable[[int], None]) -> float:
 
 
 def writing(count: int) -> None:
-    """Write a soiled recording, and fingerprint it."""
+    """Write a corrupted recording, and fingerprint it."""
     with tempfile.TemporaryDirectory() as folder, Archiver(Path(folder) / "r", FLEET) as archiver:
         digest = Digest()
         for part in corrupt(days(count), DIRT, FLEET, 1):
@@ -102,7 +102,7 @@ def copying(count: int) -> None:
 
 
 def sending(publisher: Publisher, topic: str) -> Callable[[int], None]:
-    """Send soiled blocks, one sampling period in each, to a broker."""
+    """Send corrupted blocks, one sampling period in each, to a broker."""
 
     def send(count: int) -> None:
         source = corrupt(days(count), DIRT, FLEET, 1)

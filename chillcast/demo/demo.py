@@ -141,7 +141,7 @@ def _learnt(
 
 
 def _noting(slices: Iterable[TimeSlice], events: list[Event]) -> Iterator[TimeSlice]:
-    """Pass slices on, noting what really happened: the judge knows it, the pipeline does not."""
+    """Pass slices on, noting what really happened, which the pipeline is not shown."""
     for part in slices:
         events += part.events
         yield part

@@ -87,7 +87,7 @@ def alike(sensor: MachinePoint, mean: float, usual: float) -> bool:
     return abs(mean - usual) < step or said(sensor, mean, "") == said(sensor, usual, "")
 
 
-def sentence(of: str, now: str, usual: str) -> str:
+def sentence(what: str, now: str, usual: str) -> str:
     """Put the words of a reading together.
 
     >>> sentence("capacity was limited", "10 % of the last day", "never")
@@ -95,7 +95,7 @@ def sentence(of: str, now: str, usual: str) -> str:
     >>> sentence("oil sump temperature", "no reading", "54.0 °C")
     'oil sump temperature: no reading, usually 54.0 °C'
     """
-    head = f"{of}: {now}" if now == NO_READING else f"{of} {now}"
+    head = f"{what}: {now}" if now == NO_READING else f"{what} {now}"
     return f"{head}, usually {usual}" if usual else head
 
 

@@ -149,14 +149,14 @@ def draw_models(rng: np.random.Generator, count: int) -> tuple[Model, ...]:
 
 
 def draw_machines(
-    rng: np.random.Generator, models: tuple[Model, ...], of: Int64, coldest_condenser_c: Float64
+    rng: np.random.Generator, models: tuple[Model, ...], plant_of: Int64, coldest_condenser_c: Float64
 ) -> Machines:
     """Draw a machine of each model (A,), with the spread of manufacture and site.
 
-    ``of`` (A,) is the plant of each machine, ``coldest_condenser_c`` (P,) that of its condenser water.
+    ``plant_of`` (A,) is the plant of each machine, ``coldest_condenser_c`` (P,) that of its condenser water.
     """
     count = len(models)
-    site = _Site(rng.normal(0.0, 0.6, len(coldest_condenser_c))[of], coldest_condenser_c[of])
+    site = _Site(rng.normal(0.0, 0.6, len(coldest_condenser_c))[plant_of], coldest_condenser_c[plant_of])
     return _build(models, lambda sigma: np.exp(rng.normal(0.0, sigma, count)), site)
 
 

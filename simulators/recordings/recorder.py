@@ -80,7 +80,7 @@ class Recorder:
     def _read(self, message: Incoming) -> tuple[Samples | Event | Watermark, int | None]:
         if message.content_type == BLOCK:
             block = checks.from_msgpack(checks.sized(message.value), Block)
-            return blocks.to_frames(block, self.fleet)[0], block.arrived_ms
+            return blocks.to_samples(block, self.fleet)[0], block.arrived_ms
         return self._decoder.one(message).record, None
 
 

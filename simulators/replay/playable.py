@@ -59,7 +59,7 @@ class Playable:
 
     @functools.cached_property
     def quality(self) -> RecordingQuality:
-        """What is in it; of a part, of a folder and of a soiled recording it is counted in one pass."""
+        """What is in it; of a part, of a folder and of a corrupted recording it is counted in one pass."""
         self_contained = (self.span, self.dirt) == (EVER, CLEAN)
         return self.read if self.read is not None and self_contained else _counted(self)
 

@@ -59,7 +59,7 @@ class ModelPool(Protocol):
 
 
 class PromotedModels:
-    """The bench of one worker, shared by its partitions.
+    """The models of one worker, shared by its partitions.
 
     The newest champion that passes gives the feature schema; one that was promoted after it and does not pass
     is an alarm, and leaves the last good one in place. Models of segments, whichever version's, share

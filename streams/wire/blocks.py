@@ -48,7 +48,7 @@ def to_block(samples: Samples, schema: str, arrived_ms: int | None = None) -> Bl
     )
 
 
-def to_frames(block: Block, fleet: Fleet) -> tuple[Samples, tuple[str, ...]]:
+def to_samples(block: Block, fleet: Fleet) -> tuple[Samples, tuple[str, ...]]:
     """Return the rows of a block, infinite values missing, and what of it could not be used.
 
     Assets that no row is of are left out: nothing was heard of them.

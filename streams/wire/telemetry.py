@@ -91,7 +91,7 @@ class TelemetryDecoder:
     def _one(self, data: bytes, message: Incoming) -> Found | Event | Watermark:
         kind = message.content_type
         if kind == BLOCK:
-            return Rows(*blocks.to_frames(checks.from_msgpack(data, Block), self.fleet))
+            return Rows(*blocks.to_samples(checks.from_msgpack(data, Block), self.fleet))
         if kind == EVENT:
             record = codec.parsed_event(data)
             checks.known_asset(record.asset, self.fleet)

@@ -48,7 +48,7 @@ def any_frames(draw: st.DrawFn) -> Samples:
 
 @given(any_frames())
 def test_what_goes_into_a_block_comes_out_again(samples: Samples) -> None:
-    found, problems = blocks.to_frames(blocks.to_block(samples, FLEET.schema), FLEET)
+    found, problems = blocks.to_samples(blocks.to_block(samples, FLEET.schema), FLEET)
     assert problems == ()
     assert [found.assets[i] for i in found.asset] == [samples.assets[i] for i in samples.asset]
     np.testing.assert_array_equal(found.time_ms, samples.time_ms)
@@ -57,26 +57,26 @@ def test_what_goes_into_a_block_comes_out_again(samples: Samples) -> None:
 
 def test_an_asset_that_no_row_is_of_is_left_out() -> None:
     block = blocks.to_block(samples_of(("CH-0001", "CH-0002", "CH-0003"), [2, 0, 2]), FLEET.schema)
-    found, _ = blocks.to_frames(block, FLEET)
+    found, _ = blocks.to_samples(block, FLEET)
     assert (found.assets, found.asset.tolist()) == (("CH-0001", "CH-0003"), [1, 0, 1])
 
 
 def test_a_block_of_one_asset_needs_no_indices() -> None:
     block = blocks.to_block(samples_of(("CH-0001",), [0, 0]), FLEET.schema)
     assert block.asset is None
-    assert blocks.to_frames(block, FLEET)[0].asset.tolist() == [0, 0]
+    assert blocks.to_samples(block, FLEET)[0].asset.tolist() == [0, 0]
 
 
 def test_regular_times_may_be_a_start_and_a_step() -> None:
     block = block_with(time_ms=None, start_ms=NOON_MS, step_ms=STEP_MS)
     expected = [NOON_MS, NOON_MS + STEP_MS, NOON_MS + 2 * STEP_MS]
-    assert blocks.to_frames(block, FLEET)[0].time_ms.tolist() == expected
+    assert blocks.to_samples(block, FLEET)[0].time_ms.tolist() == expected
 
 
 def test_infinite_values_are_missing_and_counted() -> None:
     samples = samples_of(("CH-0001",), [0])
     samples.values[0, 1:3] = np.inf, -np.inf
-    found, problems = blocks.to_frames(blocks.to_block(samples, FLEET.schema), FLEET)
+    found, problems = blocks.to_samples(blocks.to_block(samples, FLEET.schema), FLEET)
     assert problems == ("values: 2 infinite, taken as missing",)
     assert np.isnan(found.values[0, 1:3]).all()
     assert found.values[0, 3] == 3.0
@@ -112,4 +112,4 @@ def test_a_block_that_does_not_agree_with_itself_or_the_fleet_is_refused(
     changes: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(RecordError, match=reason):
-        blocks.to_frames(block_with(**changes), FLEET)
+        blocks.to_samples(block_with(**changes), FLEET)
