@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from models.features.compiling import compiled
+from models.features.kinds import holds, read_kinds
 from models.features.long_blocks import clear_long, write_long
 from models.features.memory import BLOCKS, LONGS, NOWHERE, PANES, Memory, take
 from models.features.normal import compute, derive
 from models.features.panes import B_N, BLOCK, clear_block, clear_pane, fold, summarise
 from models.features.slots import clear_slots
-from models.features.state import KernelLayout
+from models.features.state import NEVER, KernelLayout
 from models.telemetry.samples import Float32, Float64, Int64
 
 _NO_BLOCKS = 1 << 60
@@ -27,6 +28,7 @@ def forget(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> None:
         clear_long(memory, row)
     for i in range(plan.kept):
         clear_slots(plan, memory, asset, i)
+    memory.last_ms[asset] = NEVER
     memory.at[asset] = pane - 1
 
 
@@ -65,11 +67,44 @@ def complete(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> Float
         row = slot_at[s]
         for c in range(plan.sensors):
             out[s, c] = memory.slots[row, c] if row != NOWHERE else np.nan
-        if plan.channels > plan.sensors:
+    if len(plan.kinds.sensor) + len(plan.kinds.events):
+        _read_kinds(plan, memory, asset, pane, out)
+    if plan.channels > plan.sensors:
+        for s in range(plan.slots):
             derive(plan.formulas, out[s], plan.sensors)
             slot_ms = pane * plan.hop_ms + s * plan.period_ms
             compute(plan.normal, level, offset, slot_ms, out[s], plan.points, expected)
     return out
+
+
+@compiled
+def _read_kinds(plan: KernelLayout, memory: Memory, asset: int, pane: int, out: Float32) -> None:
+    """Write what the readings of sensors come to that are no gauges, and remember the last of each."""
+    _hand_on(plan, memory, asset, pane)
+    after, start_ms = pane % (plan.kept + 1), pane * plan.hop_ms
+    last, last_ms = memory.last[asset, after], memory.last_ms[asset, after]
+    slot_at = memory.slot_at[asset, pane % plan.kept]
+    period_ms = plan.period_ms
+    read_kinds(plan.kinds, slot_at, memory.slots, memory.slot_ms, start_ms, period_ms, last, last_ms, out)
+
+
+@compiled
+def _hand_on(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> None:
+    """Let what was read last before a pane be what was read last after it."""
+    before, after = (pane - 1) % (plan.kept + 1), pane % (plan.kept + 1)
+    for m in range(len(plan.kinds.sensor)):
+        memory.last[asset, after, m] = memory.last[asset, before, m]
+        memory.last_ms[asset, after, m] = memory.last_ms[asset, before, m]
+
+
+@compiled
+def pass_over(plan: KernelLayout, memory: Memory, asset: int, pane: int) -> None:
+    """Make a pane in which nothing was heard hold what was read before it, or nothing."""
+    if holds(plan.kinds, memory.last_ms[asset, (pane - 1) % (plan.kept + 1)], pane * plan.hop_ms):
+        condense(plan, memory, asset, pane)
+    else:
+        forget_pane(memory, memory.pane_at[asset, pane % plan.ring])
+        _hand_on(plan, memory, asset, pane)
 
 
 @compiled

@@ -25,8 +25,10 @@ def rows_for(plan: KernelLayout, memory: Memory, samples: PaneSamples, order: In
             wanted[SLOTS] += memory.slot_at[asset, pane % plan.kept, samples.slot[i]] == NOWHERE
         if pane != run and late:
             _count_rows(plan, memory, asset, pane, memory.at[asset] + 1, wanted)
+            _count_held(plan, memory, asset, pane + 1, memory.at[asset] + 1, wanted)
         elif pane != run and newest != NEVER and newest < pane:
             _count_rows(plan, memory, asset, newest, pane, wanted)
+            _count_held(plan, memory, asset, newest + 1, pane, wanted)
         newest = newest if late else pane
         seen, run, slot = asset, pane, samples.slot[i]
     return wanted
@@ -55,5 +57,18 @@ def _count_rows(
     wanted[PANES] += memory.pane_at[asset, pane % plan.ring] == NOWHERE
     number = pane // plan.group
     if (number + 1) * plan.group <= before:
+        wanted[BLOCKS] += memory.block_at[asset, number % plan.blocks] == NOWHERE
+        wanted[LONGS] += memory.long_at[asset, number % plan.long_blocks] == NOWHERE
+
+
+@compiled
+def _count_held(
+    plan: KernelLayout, memory: Memory, asset: int, first: int, before: int, wanted: Int64
+) -> None:
+    """Count what panes [first, before) in which nothing was heard may need for what holds in them."""
+    if not plan.kinds.hold_ms.any() or first >= before or before - first > plan.reach:
+        return
+    wanted[PANES] += min(before - first, plan.ring)
+    for number in range(first // plan.group, before // plan.group):
         wanted[BLOCKS] += memory.block_at[asset, number % plan.blocks] == NOWHERE
         wanted[LONGS] += memory.long_at[asset, number % plan.long_blocks] == NOWHERE

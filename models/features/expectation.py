@@ -102,7 +102,8 @@ class AppliedExpectation:
         own = [self.own(name) for name in assets]
         level = np.stack([one for one, _ in own]) if own else np.empty((0, 0, 0), np.float32)
         offset = np.stack([one for _, one in own]) if own else level
-        _all_channels(self.normal, self.formulas, level, offset, asset, time_ms, out, values.shape[1])
+        sensors, points = values.shape[1], len(self.fleet.points)
+        _all_channels(self.normal, self.formulas, level, offset, asset, time_ms, out, sensors, points)
         return out
 
 
@@ -116,8 +117,9 @@ def _all_channels(
     time_ms: Int64,
     out: Float32,
     sensors: int,
+    points: int,
 ) -> None:
-    room, points = np.empty(len(normal.points), np.float64), sensors + len(formulas.low)
+    room = np.empty(len(normal.points), np.float64)
     for i in range(len(out)):
         derive(formulas, out[i], sensors)
         compute(normal, level[asset[i]], offset[asset[i]], time_ms[i], out[i], points, room)
@@ -125,7 +127,7 @@ def _all_channels(
 
 def formulas_of(fleet: Fleet) -> Formulas:
     """Return the formulas of a fleet as arrays."""
-    parsed = [parse_formula(point.formula) for point in fleet.derived]
+    parsed = [parse_formula(point.formula) for point in fleet.formulas]
     shape = len(parsed), max(map(len, parsed), default=0) + 1
     operations, sensors, numbers = np.full(shape, -1), np.zeros(shape, np.int64), np.zeros(shape)
     for d, steps in enumerate(parsed):
@@ -133,8 +135,8 @@ def formulas_of(fleet: Fleet) -> Formulas:
             operations[d, k], numbers[d, k] = step.operation, step.number
             if step.operation == SENSOR:
                 sensors[d, k] = fleet.keys.index(step.sensor)
-    low = np.array([point.low for point in fleet.derived], np.float64)
-    high = np.array([point.high for point in fleet.derived], np.float64)
+    low = np.array([point.low for point in fleet.formulas], np.float64)
+    high = np.array([point.high for point in fleet.formulas], np.float64)
     return Formulas(operations, sensors, numbers, low, high)
 
 

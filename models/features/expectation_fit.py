@@ -15,7 +15,8 @@ from models.features.expectation import AppliedExpectation, Expectation, Fold, S
 from models.features.normal import LEAST_SHARE
 from models.fleet.fleet import Fleet
 from models.fleet.knowledge import Expected
-from models.telemetry.samples import Float32, Float64, Int32, Int64, Samples, TimeSlice, limits
+from models.intake.readings import Rows, held, merged
+from models.telemetry.samples import Float32, Float64, Int32, Int64, Samples, TimeSlice, hold_ms, limits
 
 _RIDGE = 1e-6
 _FEWEST_SAMPLES = 500
@@ -116,7 +117,7 @@ def _sample(fleet: Fleet, slices: Iterable[TimeSlice]) -> RunningSamples:
     names: dict[str, int] = {}
     asset, time_ms, values = [], [], []
     for part in slices:
-        kept = _kept(fleet, part.samples, every_ms, period_ms)
+        kept = _kept(fleet, _held(fleet, part.samples), every_ms, period_ms)
         codes = np.array([names.setdefault(a, len(names)) for a in kept.assets], np.int32)
         asset.append(codes[kept.asset])
         time_ms.append(kept.time_ms)
@@ -126,6 +127,16 @@ def _sample(fleet: Fleet, slices: Iterable[TimeSlice]) -> RunningSamples:
     codes, times = np.concatenate(asset), np.concatenate(time_ms)
     channels = AppliedExpectation(fleet).channels(tuple(names), codes, times, np.concatenate(values))
     return RunningSamples(tuple(names), codes, times, channels[:, : len(fleet.points)].copy())
+
+
+def _held(fleet: Fleet, samples: Samples) -> Samples:
+    """Return samples in which points that are sent when they change hold their last value."""
+    long_ms, period_ms = hold_ms(fleet.sensors), fleet.sampling.period_ms
+    if not long_ms.any():
+        return samples
+    rows = merged(Rows(samples.asset, samples.time_ms, samples.values), period_ms).rows
+    rows = held(rows, long_ms, period_ms)
+    return Samples(samples.assets, rows.asset, rows.time_ms, rows.values)
 
 
 def _need(samples: int) -> None:

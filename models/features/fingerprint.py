@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any
 
 from models.fleet.fleet import Fleet
 
@@ -32,7 +33,6 @@ _UNSEEN = frozenset(
         "sensors.max_per_minute",
         "sensors.resolution",
         "sensors.state",
-        "sensors.hold_s",
         "derived.label",
         "derived.brick",
         "derived.resolution",
@@ -59,17 +59,28 @@ def fingerprint(fleet: Fleet, names: Sequence[str], identity: str) -> str:
 def settings(fleet: Fleet) -> list[str]:
     """Return ``key = value`` for every key that features depend on and that is not at its default."""
     unseen = _UNSEEN if fleet.expectation else _UNSEEN | _OF_RESIDUALS
-    return list(_lines(fleet, "", unseen))
+    return [*_lines(fleet, "", unseen), *_rises(fleet)]
+
+
+def _rises(fleet: Fleet) -> Iterator[str]:
+    """Yield how fast counters rise at most: of a gauge nothing but a report depends on it."""
+    for i, sensor in enumerate(fleet.sensors):
+        if sensor.kind == "counter" and sensor.max_per_minute is not None:
+            yield f"sensors[{i}].max_per_minute = {sensor.max_per_minute!r}"
 
 
 def _lines(value: object, key: str, unseen: frozenset[str]) -> Iterator[str]:
     if is_dataclass(value):
         for field in fields(value):
             inner, below = f"{key}.{field.name}".lstrip("."), getattr(value, field.name)
-            if re.sub(r"\[\d+\]", "", inner) not in unseen and below != field.default:
+            if re.sub(r"\[\d+\]", "", inner) not in unseen and below != _default(field):
                 yield from _lines(below, inner, unseen)
     elif isinstance(value, tuple):
         for i, element in enumerate(value):
             yield from _lines(element, f"{key}[{i}]", unseen)
     else:
         yield f"{key} = {value!r}"
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()

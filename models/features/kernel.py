@@ -16,6 +16,7 @@ import numpy as np
 from models.features.arrivals import FRESH, LATE, TOO_LATE, prepare, room_for
 from models.features.demand import rows_for, rows_to_close
 from models.features.expectation import AppliedExpectation, Expectation, Fold, identity_of
+from models.features.kinds import columns_of, wide_limits
 from models.features.memory import KernelState
 from models.features.schema import FeatureSchema
 from models.features.state import Emitted, PaneSamples, plan_of, room, samples_of
@@ -94,6 +95,8 @@ class Kernel:
         self._nothing = Windows((), none.astype(np.int32), none, none.astype(np.int32), width)
         self.plan = plan_of(fleet, self.schema, self.expectation, emit_s)
         self.limits = limits(fleet.sensors)
+        self._nothing_wrong = np.zeros(self.plan.columns, np.int64)
+        self._wide_limits = wide_limits(self.limits, self.plan.kinds)
 
     def start(self) -> KernelState:
         """Return the state before the first sample."""
@@ -110,9 +113,9 @@ class Kernel:
         tally = KernelCounts(self.sensors, samples=len(samples))
         row = state.rows(samples.assets)[samples.asset]
         pane_samples = samples_of(self.plan, row, samples.time_ms)
-        ordered = prepare(
-            self.plan, state.memory, samples.values, self.limits, pane_samples, tally.implausible
-        )
+        read, wrong = columns_of(samples.values, self.plan.kinds, self.limits), self._nothing_wrong.copy()
+        ordered = prepare(self.plan, state.memory, read, self._wide_limits, pane_samples, wrong)
+        tally.implausible += wrong[: self.sensors]
         order = np.arange(len(row)) if ordered else np.lexsort((samples.time_ms, row))
         return self._take(state, pane_samples, order, tally), tally
 

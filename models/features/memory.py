@@ -12,7 +12,7 @@ from models.features.compiling import compiled
 from models.features.expectation import AppliedExpectation
 from models.features.panes import BLOCK, STATS
 from models.features.state import NEVER, NOTHING, KernelLayout
-from models.telemetry.samples import Float32, Int32, Int64
+from models.telemetry.samples import Float32, Float64, Int32, Int64
 
 SLOTS, PANES, BLOCKS, LONGS = range(4)
 NOWHERE = -1  # in place of a row of a pool: nothing is remembered there
@@ -24,8 +24,10 @@ class Memory(NamedTuple):
     """One row per asset, and four pools, of which ``used`` (4,) rows are taken; the rest is room.
 
     ``at`` is an asset's last closed pane; pane ``at + 1`` holds samples where ``is_open``. ``first`` is its
-    first pane, ``max_ms`` its newest event time. ``level`` and ``offset`` (K, R) come from the expectation,
-    and are not saved. Tables say which row of a pool something stands in, `NOWHERE` if nothing was ever sent:
+    first pane, ``max_ms`` its newest event time. ``last`` and ``last_ms`` (kept + 1, M), at
+    ``pane % (kept + 1)``, are what the sensors of `Kinds` had read last when a pane closed, and when, `NEVER`
+    if they had read nothing. ``level`` and ``offset`` (K, R) come from the expectation, and are not saved.
+    Tables say which row of a pool something stands in, `NOWHERE` if nothing was ever sent:
 
     - ``slot_at`` (kept, slots): the readings of the kept panes at ``pane % kept``, as is ``revision``. A row
       of ``slots`` (S,) are the last of each sensor in one sampling period, of ``slot_ms`` their times after
@@ -44,6 +46,8 @@ class Memory(NamedTuple):
     pane_at: Int32
     block_at: Int32
     long_at: Int32
+    last: Float64
+    last_ms: Int64
     level: Float32
     offset: Float32
     slots: Float32
@@ -55,10 +59,14 @@ class Memory(NamedTuple):
     used: Int64
 
 
-_OF_AN_ASSET = Memory._fields[:11]
+_OF_AN_ASSET = Memory._fields[:13]
 _POOLS = (("slots", "slot_ms"), ("n", "stats"), ("block",), ("long",))
 _TABLES = ("slot_at", "pane_at", "block_at", "long_at")
-_BEFORE = {"max_ms": NEVER, **dict.fromkeys(_TABLES, NOWHERE)}  # of an asset that was never heard of; else 0
+_BEFORE = {
+    "max_ms": NEVER,
+    "last_ms": NEVER,
+    **dict.fromkeys(_TABLES, NOWHERE),
+}  # of an asset that was never heard of; else 0
 
 
 class KernelState:
@@ -168,10 +176,12 @@ def _nothing(plan: KernelLayout) -> Memory:
         pane_at=none(np.int32, plan.ring),
         block_at=none(np.int32, plan.blocks),
         long_at=none(np.int32, plan.long_blocks),
+        last=none(np.float64, plan.kept + 1, len(plan.kinds.sensor)),
+        last_ms=none(np.int64, plan.kept + 1, len(plan.kinds.sensor)),
         level=none(np.float32, *own),
         offset=none(np.float32, *own),
-        slots=none(np.float32, plan.sensors),
-        slot_ms=none(np.int32, plan.sensors),
+        slots=none(np.float32, plan.columns),
+        slot_ms=none(np.int32, plan.columns),
         n=none(np.min_scalar_type(plan.slots), channels),
         stats=none(np.float32, STATS, channels),
         block=none(np.float32, BLOCK, channels),

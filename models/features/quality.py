@@ -164,7 +164,7 @@ def usual_level(state: KernelState, asset: str, sensor: int) -> float:
 
 def _rules(fleet: Fleet, plan: KernelLayout) -> Rules:
     panes = [-(-(s.stuck_s or 0) * 1000 // plan.hop_ms) for s in fleet.sensors]
-    rate = [(s.max_per_minute or np.inf) / 60_000 for s in fleet.sensors]
+    rate = [((s.kind == "gauge" and s.max_per_minute) or np.inf) / 60_000 for s in fleet.sensors]
     running = fleet.keys.index(fleet.running.sensor) if fleet.running else -1
     above = fleet.running.above if fleet.running else 0.0
     span = np.array([s.high - s.low for s in fleet.sensors])
@@ -177,7 +177,7 @@ def _other_units(fleet: Fleet) -> Float64:
     out = np.full((len(fleet.sensors), max(map(len, UNITS.values())), 2), np.nan)
     for i, sensor in enumerate(fleet.sensors):
         for u, (factor, offset) in enumerate(UNITS.get(sensor.unit, {}).values()):
-            if offset or not 2 / 3 < factor < 1.5:
+            if sensor.kind == "gauge" and (offset or not 2 / 3 < factor < 1.5):
                 out[i, u] = factor, offset
     return out
 

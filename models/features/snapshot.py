@@ -45,6 +45,8 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
     max_ms: int
     revision: bytes
     open: Kept | None
+    last: bytes = b""
+    last_ms: bytes = b""
 
 
 class Panes(msgspec.Struct, frozen=True, array_like=True):
@@ -73,6 +75,8 @@ def head_of(state: KernelState, row: int) -> Head:
         max_ms=int(memory.max_ms[row]),
         revision=memory.revision[row].tobytes(),
         open=_kept(state, row, at + 1) if memory.is_open[row] else None,
+        last=memory.last[row].tobytes(),
+        last_ms=memory.last_ms[row].tobytes(),
     )
 
 
@@ -137,12 +141,12 @@ def _kept_panes(state: KernelState, row: int) -> tuple[int, int]:
 
 
 def _kept(state: KernelState, row: int, pane: int) -> Kept:
-    memory, sensors = state.memory, state.plan.sensors
+    memory, columns = state.memory, state.plan.columns
     slot_at = memory.slot_at[row, pane % state.plan.kept]
     there = np.flatnonzero(slot_at != NOWHERE)
     slots, slot_ms = memory.slots[slot_at[there]], memory.slot_ms[slot_at[there]]
     at, sensor = np.nonzero(slot_ms != NOTHING)
-    filled = (there[at] * sensors + sensor).astype("<i4")
+    filled = (there[at] * columns + sensor).astype("<i4")
     return Kept(pane, filled.tobytes(), slot_ms[at, sensor].tobytes(), slots[at, sensor].tobytes())
 
 
@@ -172,6 +176,8 @@ class Loader:
         memory.at[row], memory.first[row], memory.max_ms[row] = head.at, head.first, head.max_ms
         memory.is_open[row] = head.open is not None
         memory.revision[row] = _numbers(head.revision, "<i4", (self.state.plan.kept,))
+        memory.last[row] = _numbers(head.last, "<f8", memory.last[row].shape)
+        memory.last_ms[row] = _numbers(head.last_ms, "<i8", memory.last_ms[row].shape)
 
     def kept(self, asset: str, kept: Kept) -> None:
         """Give an asset the samples of one pane; of two for one place the newer stays."""
@@ -185,7 +191,7 @@ class Loader:
         slot_ms = _numbers(kept.slot_ms, "<i4", filled.shape)
         slots = _numbers(kept.slots, "<f4", filled.shape)
         self._clear(row, place)
-        slot, sensor = np.divmod(filled, plan.sensors)
+        slot, sensor = np.divmod(filled, plan.columns)
         if len(slot) and not 0 <= slot.min() <= slot.max() < plan.slots:
             raise StateError(f"asset {asset}: readings of slot {slot.max()}: {_GONE}")
         for s in np.unique(slot).tolist():

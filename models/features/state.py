@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from models.features.expectation import AppliedExpectation
+from models.features.kinds import PARTS, Kinds, kinds_of
 from models.features.normal import Formulas, Normal
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Float32, Int32, Int64
@@ -31,9 +32,9 @@ class KernelLayout(NamedTuple):
 
     ``slots`` samples a pane, ``kept`` panes that late samples may still change, ``ring`` panes in all,
     ``blocks`` blocks of ``group`` panes. A window of more than ``exact`` panes begins with a block. The first
-    ``sensors`` channels are read, those up to ``points`` are derived from them, the others are computed with
-    the expectation: of these alone ``long_blocks`` blocks are remembered for the windows ``long`` (L,).
-    Nothing is remembered of what lies more than ``reach`` panes back.
+    ``sensors`` channels are read, from ``columns`` of a sample, those up to ``points`` come of them, the
+    others are computed with the expectation: of these alone ``long_blocks`` blocks are remembered for the
+    windows ``long`` (L,). Nothing is remembered of what lies more than ``reach`` panes back.
     """
 
     hop_ms: int
@@ -48,6 +49,7 @@ class KernelLayout(NamedTuple):
     reach: int
     exact: int
     sensors: int
+    columns: int
     points: int
     channels: int
     features: int
@@ -58,6 +60,7 @@ class KernelLayout(NamedTuple):
     program: Int64
     formulas: Formulas
     normal: Normal
+    kinds: Kinds
 
 
 class PaneSamples(NamedTuple):
@@ -94,6 +97,7 @@ def plan_of(
     computed = schema.channels > len(fleet.points)
     lengths = np.array([w // hop_s for w in sampling.windows_s], np.int64)
     long = np.array([w // hop_s for w in sampling.long_windows_s if computed], np.int64)
+    kinds = kinds_of(fleet)
     return KernelLayout(
         hop_ms=hop_s * 1000,
         period_ms=sampling.period_ms,
@@ -101,6 +105,7 @@ def plan_of(
         slots=hop_s * 1000 // sampling.period_ms,
         **_remembered(fleet, lengths, long),
         sensors=len(fleet.sensors),
+        columns=len(fleet.sensors) + PARTS * int((kinds.part >= 0).sum()),
         points=len(fleet.points),
         channels=schema.channels,
         features=len(schema.names),
@@ -111,6 +116,7 @@ def plan_of(
         program=schema.program,
         formulas=expectation.formulas,
         normal=expectation.normal,
+        kinds=kinds,
     )
 
 
@@ -148,7 +154,7 @@ def _cut(lengths: Int64) -> tuple[int, int]:
 def samples_of(plan: KernelLayout, row: Int64, time_ms: Int64) -> PaneSamples:
     """Return samples with room for what is still to be told of them."""
     n = len(row)
-    values = np.empty((n, plan.sensors), np.float32)
+    values = np.empty((n, plan.columns), np.float32)
     pane, slot, kind = np.empty((3, n), np.int64)
     return PaneSamples(row, time_ms, pane, slot, kind, values)
 

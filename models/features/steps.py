@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.features.closed_panes import advance, complete, condense, fold_block, forget, forget_pane
+from models.features.closed_panes import advance, complete, condense, fold_block, forget, pass_over
 from models.features.compiling import compiled
 from models.features.emission import emit
 from models.features.memory import Memory
@@ -48,7 +48,7 @@ def _open(plan: KernelLayout, memory: Memory, asset: int, pane: int, out: Emitte
     while memory.at[asset] + 1 < pane:
         skipped = memory.at[asset] + 1
         clear_slots(plan, memory, asset, skipped)
-        forget_pane(memory, memory.pane_at[asset, skipped % plan.ring])
+        pass_over(plan, memory, asset, skipped)
         advance(plan, memory, asset)
     clear_slots(plan, memory, asset, pane)
     memory.is_open[asset] = True
@@ -99,6 +99,8 @@ def _emit_again(plan: KernelLayout, memory: Memory, asset: int, first: int, out:
     for pane in range(first, memory.at[asset] + 1):
         if was_heard(plan, memory, asset, pane):
             condense(plan, memory, asset, pane)
+        else:
+            pass_over(plan, memory, asset, pane)
         if (pane + 1) % plan.group == 0:
             fold_block(plan, memory, asset, pane // plan.group)
     for pane in range(first, memory.at[asset] + 1):

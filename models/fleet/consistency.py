@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from models.errors import ConfigError
 from models.fleet.config import nearest
 from models.fleet.formula import sensors_of, unit_of
+from models.fleet.points import shares_of
 from models.fleet.recording import Column, rules_of
 from models.fleet.telemetry import telemetry_rules
 from models.fleet.units import conversion
 
 if TYPE_CHECKING:
     from models.fleet.fleet import Fleet
+    from models.fleet.points import Sensor
 
 _LONGEST_HOP_S = 14 * 86400  # times within a pane are told in milliseconds, as int32
 Wrong = Iterator[tuple[str, object, str]]
@@ -27,6 +29,8 @@ def contradictions(fleet: Fleet, source: str) -> list[ConfigError]:
         _times,
         _alerting,
         _sensors,
+        _states,
+        _totals,
         _derived,
         _expectations,
         _rules,
@@ -75,6 +79,39 @@ def _sensors(fleet: Fleet) -> Wrong:
         if sensor.key in seen:
             yield f"sensors[{i}].key", sensor.key, "a key that no other sensor has"
         seen.add(sensor.key)
+        yield from ((f"sensors[{i}].{key}", value, what) for key, value, what in _kind(sensor))
+
+
+def _kind(sensor: Sensor) -> Wrong:
+    """Yield what does not go with the kind of a sensor."""
+    kind = f"nothing: kind = {sensor.kind!r}"
+    if sensor.wrap_at is not None and sensor.kind != "counter":
+        yield "wrap_at", sensor.wrap_at, kind
+    if sensor.states and sensor.kind != "state":
+        yield "states", sensor.states, kind
+    if len(set(sensor.states.values())) < len(sensor.states):
+        yield "states", sensor.states, "a code of its own for each"
+    if sensor.hold_s is not None and sensor.kind in ("counter", "event"):
+        yield (
+            "hold_s",
+            sensor.hold_s,
+            f"{kind}: it is told since the last reading, however old that is",
+        )
+    if sensor.stuck_s is not None and sensor.is_steady:
+        what = "nothing beside hold_s" if sensor.kind == "gauge" else kind
+        yield "stuck_s", sensor.stuck_s, f"{what}: it may stay the same for long"
+    if sensor.max_per_minute is not None and sensor.kind in ("state", "event"):
+        yield "max_per_minute", sensor.max_per_minute, kind
+
+
+def _totals(fleet: Fleet) -> Wrong:
+    """Yield where a counter or events stand for a level: what they read at one time says nothing."""
+    levels = {s.key: s.kind for s in fleet.sensors if s.kind in ("counter", "event")}
+    named = [(place, key) for place, key in _named_points(fleet) if place.startswith("expectation")]
+    named += [(p, key) for p, key in _named_sensors(fleet) if p.startswith(("derived", "running"))]
+    for place, key in named:
+        if key in levels:
+            yield place, key, f"a level: {key} is of kind = {levels[key]!r}"
 
 
 def _derived(fleet: Fleet) -> Wrong:
@@ -93,6 +130,14 @@ def _derived(fleet: Fleet) -> Wrong:
         else:
             if unit != point.unit:
                 yield f"derived[{i}].unit", point.unit, f"{unit}, as the formula says"
+
+
+def _states(fleet: Fleet) -> Wrong:
+    for i, sensor in enumerate(fleet.sensors):
+        for point in shares_of(sensor):
+            if fleet.point_keys.count(point.key) > 1:
+                expected = f"names of which {point.key} and the like are keys of no other point"
+                yield f"sensors[{i}].states", sensor.states, expected
 
 
 def _expectations(fleet: Fleet) -> Wrong:

@@ -18,7 +18,7 @@ from models.fleet.config import expects, means, read_table, refuse, table
 from models.fleet.consistency import contradictions
 from models.fleet.kinds import Key, Pattern, Positive, Rising
 from models.fleet.knowledge import Advice, Expected, Rule, Running
-from models.fleet.points import Derived, MachinePoint, Sensor
+from models.fleet.points import Derived, MachinePoint, Sensor, changes_of, shares_of
 from models.fleet.recording import Recording
 from models.fleet.sampling import Sampling
 from models.fleet.telemetry import Telemetry
@@ -71,8 +71,14 @@ class Fleet:
 
     @functools.cached_property
     def points(self) -> tuple[MachinePoint, ...]:
-        """The sensors, then what is derived from them."""
-        return (*self.sensors, *self.derived)
+        """The sensors, then what is derived from them, then the changes of states."""
+        changes = (changes_of(s) for s in self.sensors if s.kind == "state")
+        return (*(s.told for s in self.sensors), *self.formulas, *changes)
+
+    @functools.cached_property
+    def formulas(self) -> tuple[Derived, ...]:
+        """What is arithmetic of sensors: what is derived, then the states of each sensor that has any."""
+        return (*self.derived, *(share for s in self.sensors for share in shares_of(s)))
 
     @functools.cached_property
     def point_keys(self) -> tuple[str, ...]:

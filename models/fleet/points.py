@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+import re
+from dataclasses import field, replace
+from typing import Annotated, Literal
 
 from models.fleet.config import means, table
 from models.fleet.kinds import Formula, Key, Positive, PositiveNumber
+
+_LONGEST_KEY = 64
 
 
 @table
@@ -59,8 +63,44 @@ class Sensor(MachinePoint):
         means("for a point that is sent when it changes: it holds its last value for up to so long"),
     ] = None
     max_per_minute: Annotated[
-        PositiveNumber | None, means("report a value that moves by more units a minute than this")
+        PositiveNumber | None,
+        means(
+            "report a value that moves by more units a minute than this; a counter that rises by more was "
+            "set anew"
+        ),
     ] = None
+    kind: Annotated[
+        Literal["gauge", "counter", "state", "event"],
+        means(
+            "what a reading is: `gauge`, a level; `counter`, a total, of which the increase a day is told; "
+            "`state`, a code, of which the share of time in each of `states` and the changes a day are told "
+            "too; `event`, so many at once, told a day, none if the machine sends something else"
+        ),
+    ] = "gauge"
+    wrap_at: Annotated[
+        PositiveNumber | None, means("a counter that reaches this goes on from 0, as 65536 with 16 bits")
+    ] = None
+    states: Annotated[
+        dict[str, int],
+        means("the words for the codes of a state, as `{ off = 0, on = 1 }`; a text in their place is read"),
+    ] = field(default_factory=dict)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether one and the same value for a long time is nothing strange."""
+        return self.kind != "gauge" or self.hold_s is not None
+
+    @property
+    def told(self) -> MachinePoint:
+        """The point that its features are of: of a counter, or of events, how many a day."""
+        if self.kind not in ("counter", "event"):
+            return self
+        return replace(self, unit=f"{self.unit}/d", resolution=self.resolution or 0.1)
+
+    @property
+    def changes(self) -> str:
+        """The key of the point that counts the changes of a state."""
+        return f"{self.key}_changes"[:_LONGEST_KEY]
 
 
 @table
@@ -71,3 +111,29 @@ class Derived(MachinePoint):
         Formula,
         means("what it is: arithmetic of sensors, as `oil_pump_pressure - evap_pressure`"),
     ]
+
+
+def shares_of(sensor: Sensor) -> tuple[Derived, ...]:
+    """Return a point for each state that a sensor has a word for: 1 while it is in it, else 0."""
+    return tuple(
+        Derived(
+            key=f"{sensor.key}_{_slug(name)}"[:_LONGEST_KEY],
+            label=f"{sensor.label}: {name}",
+            unit="1",
+            low=0.0,
+            high=1.0,
+            state=f"{sensor.label} was {name}",
+            formula=f"max(0, 1 - abs({sensor.key} - ({code})))",
+        )
+        for name, code in sensor.states.items()
+    )
+
+
+def changes_of(sensor: Sensor) -> MachinePoint:
+    """Return the point that counts the changes of a state."""
+    label = f"changes of {sensor.label}"
+    return MachinePoint(key=sensor.changes, label=label, unit="1/d", low=0.0, high=1e9, resolution=0.1)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,7 @@ NOTHING = (
     "\\N",
 )
 _TRUTH = {"true": 1.0, "false": 0.0}
+_NO_STATES: Mapping[str, float] = {}
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
 _INFINITE = re.compile(r"([+-]?)(?:inf|infinity)", re.IGNORECASE)
 _SPACES = (" ", "\u00a0", "\u202f")
@@ -51,17 +52,19 @@ class Numbers:
 class NumberReader:
     """Reads the values of one point: in the unit of its sensor.
 
-    ``nulls``, ``missing`` and ``words`` are those of the point beside those of the whole; a number may be
-    followed by a spelling of a unit, from which it is converted.
+    ``nulls``, ``missing`` and ``words`` are those of the point beside those of the whole; ``states`` are
+    words, too. A number may be followed by a spelling of a unit, from which it is converted.
     """
 
-    def __init__(self, written: Written, column: Column, unit: str) -> None:
+    def __init__(
+        self, written: Written, column: Column, unit: str, states: Mapping[str, float] = _NO_STATES
+    ) -> None:
         self.written, self.column = written, column
         self._unit = column.unit or unit
         scale, offset = conversion(self._unit, unit) or (1.0, 0.0)
         self._scale, self._offset = column.scale * scale, column.offset * scale + offset
         self._missing = {word.casefold() for word in (*NOTHING, *written.missing, *column.missing)}
-        words = {**_TRUTH, **written.words, **column.words}
+        words = {**_TRUTH, **states, **written.words, **column.words}
         self._words = {word.casefold(): value for word, value in words.items()}
         self._number = _pattern(written)
         own = sorted({*NOTHING, *written.missing, *column.missing})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
+Values = npt.NDArray[Any]  # float32, or float64 of a fleet with counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class Samples:
     """``n`` samples of ``S`` sensors, in any order.
 
     ``assets`` names the machines (distinct); ``asset`` (n,) indexes into it; ``time_ms`` (n,) is event
-    time in UTC milliseconds; ``values`` (n, S) is in the fleet's sensor order, NaN where missing.
+    time in UTC milliseconds; ``values`` (n, S) is in the fleet's sensor order, NaN where missing: float32, or
+    float64 if a sensor is a counter, whose increments would be lost otherwise.
 
     >>> one = Samples(("CH-0001",), np.zeros(1, np.int32), np.array([0]), np.ones((1, 2), np.float32))
     >>> len(one)
@@ -32,7 +35,7 @@ class Samples:
     assets: tuple[str, ...]
     asset: Int32
     time_ms: Int64
-    values: Float32
+    values: Values
 
     def __post_init__(self) -> None:
         rows = len(self.asset)
@@ -119,6 +122,16 @@ def join(parts: Sequence[Samples]) -> Samples:
 def limits(sensors: Sequence[Sensor]) -> Float32:
     """Return (2, S) the lowest and the highest plausible value of each sensor."""
     return np.array([[s.low for s in sensors], [s.high for s in sensors]], np.float32)
+
+
+def hold_ms(sensors: Sequence[Sensor]) -> Int64:
+    """Return for how long each sensor holds its last value (S,), 0 if it does not."""
+    return np.array([1000 * (s.hold_s or 0) for s in sensors], np.int64)
+
+
+def value_type(sensors: Sequence[Sensor]) -> np.dtype[Any]:
+    """Return the type of readings: float64 if one is a total, which float32 has no room for."""
+    return np.dtype(np.float64 if any(s.kind == "counter" for s in sensors) else np.float32)
 
 
 def utc(time_ms: float) -> str:

@@ -22,7 +22,7 @@ from models.errors import RecordingError
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory
-from models.telemetry.samples import Event, Int32, Int64, Samples, TimeSlice, join
+from models.telemetry.samples import Event, Int32, Int64, Samples, TimeSlice, join, value_type
 from simulators.recordings.digest import Digest
 
 MANIFEST, FORMAT = "recording.json", "chillcast.recording.v1"
@@ -133,7 +133,7 @@ class Archive:
         table = np.array([self._names[name] for name in asset.dictionary.to_pylist()], np.int32)
         codes: Int32 = table[asset.indices.to_numpy()]
         came, time_ms = (batch[name].cast(pa.int64()).to_numpy() for name in ("arrived", "time"))
-        values = np.empty((len(batch), len(self.fleet.keys)), np.float32)
+        values = np.empty((len(batch), len(self.fleet.keys)), value_type(self.fleet.sensors))
         for i, key in enumerate(self.fleet.keys):
             values[:, i] = batch[key].to_numpy(zero_copy_only=False)
         return Samples(self.manifest.assets, codes, time_ms, values), came
@@ -172,7 +172,7 @@ def _merged(logs: list[list[tuple[Samples, Int64]]], archive: Archive) -> tuple[
     """Return the rows of several logs in the order of arrival; of those of one time the first log's first."""
     parts = [part for log in logs for part in log]
     if not parts:
-        none = np.empty((0, len(archive.fleet.keys)), np.float32)
+        none = np.empty((0, len(archive.fleet.keys)), value_type(archive.fleet.sensors))
         empty = np.empty(0, np.int64)
         return Samples(archive.manifest.assets, empty.astype(np.int32), empty, none), empty
     if len(parts) == 1:

@@ -15,7 +15,7 @@ from models.errors import ConfigError
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory
-from models.telemetry.samples import Event, Float32, Int64, Samples, TimeSlice
+from models.telemetry.samples import Event, Int64, Samples, TimeSlice, Values, value_type
 from simulators.recordings.archive import FORMAT, MANIFEST, Archive, RecordingManifest, date_of
 
 _TIME = pa.timestamp("ms", "UTC")
@@ -36,7 +36,9 @@ class Archiver:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ConfigError("command line", "--out", str(folder), "a new or empty folder")
         self.folder, self.fleet = folder, fleet
-        self.schema = pa.schema([*_HEAD, *((key, pa.float32()) for key in fleet.keys)])
+        self.schema = pa.schema(
+            [*_HEAD, *((key, pa.from_numpy_dtype(value_type(fleet.sensors))) for key in fleet.keys)]
+        )
         self.rows = self.events = self.shutdowns = 0
         self.start_ms: int | None = None
         self.end_ms = 0
@@ -158,13 +160,13 @@ def _to_arrow(samples: Samples, came: Int64, schema: pa.Schema) -> pa.RecordBatc
         pa.array(samples.time_ms, pa.int64()).cast(_TIME),
         pa.DictionaryArray.from_arrays(pa.array(samples.asset, pa.int32()), names),
     ]
-    columns = _transposed(samples.values)
+    columns = _transposed(samples.values.astype(schema.types[-1].to_pandas_dtype(), copy=False))
     return pa.RecordBatch.from_arrays([*head, *(pa.array(column) for column in columns)], schema=schema)
 
 
-def _transposed(values: Float32) -> Float32:
+def _transposed(values: Values) -> Values:
     """Return (S, n) of (n, S), a few rows at a time: twice as fast as at once."""
-    out = np.empty(values.shape[::-1], np.float32)
+    out = np.empty(values.shape[::-1], values.dtype)
     for start in range(0, len(values), _TRANSPOSED_ROWS):
         rows = slice(start, start + _TRANSPOSED_ROWS)
         out[:, rows] = values[rows].T

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.fleet.points import Sensor
 from models.fleet.units import conversions
-from models.telemetry.samples import Float32, Samples
+from models.telemetry.samples import Samples, Values
 from simulators.recordings.recording import Recorded
 
 _STUCK_SHARE = 0.98
@@ -37,19 +37,20 @@ def look_at(found: Recorded) -> list[SensorLook]:
     ]
 
 
-def _look(sensor: Sensor, samples: Samples, values: Float32) -> SensorLook:
+def _look(sensor: Sensor, samples: Samples, values: Values) -> SensorLook:
     known = ~np.isnan(values)
     said = values[known].astype(np.float64)
     if not len(said):
         return SensorLook(sensor.key, sensor.unit, 1.0, 0.0, None, None, None, ("says nothing",))
     low, median, high = np.quantile(said, [0.01, 0.5, 0.99]).tolist()
     outside = float(((said < sensor.low) | (said > sensor.high)).mean())
-    doubts = [*_stuck(samples, values, known), *_unit_doubts(sensor, said, outside)]
+    stuck = [] if sensor.is_steady else _stuck(samples, values, known)
+    doubts = [*stuck, *_unit_doubts(sensor, said, outside)]
     missing = float(1 - known.mean())
     return SensorLook(sensor.key, sensor.unit, missing, outside, low, median, high, tuple(doubts))
 
 
-def _stuck(samples: Samples, values: Float32, known: np.ndarray) -> list[str]:
+def _stuck(samples: Samples, values: Values, known: np.ndarray) -> list[str]:
     """Say of which machines nearly all values are one and the same."""
     stuck = []
     for number, name in enumerate(samples.assets):

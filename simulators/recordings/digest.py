@@ -16,7 +16,7 @@ class Digest:
     """SHA-256 over rows and events in the order of delivery, the same however they are cut.
 
     Columns are hashed one by one (arrival and event time int64, asset as the hash of its name, values
-    float32, all little-endian), and events as JSON, then the five digests together.
+    float32 or float64, all little-endian), and events as JSON, then the five digests together.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Digest:
         self._arrival.update(np.ascontiguousarray(arrival_ms, "<i8").data)
         self._time.update(np.ascontiguousarray(samples.time_ms, "<i8").data)
         self._asset.update(self._names[samples.assets][samples.asset].tobytes())
-        self._values.update(np.ascontiguousarray(samples.values, "<f4").data)
+        self._values.update(np.ascontiguousarray(samples.values, samples.values.dtype.newbyteorder("<")).data)
 
     def hexdigest(self) -> str:
         """Return the fingerprint, 64 hexadecimal digits."""

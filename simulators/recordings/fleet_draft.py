@@ -257,15 +257,17 @@ def _hop_s(time: TimeGuess) -> int:
 
 
 def _sensor(sensor: SensorGuess) -> list[str]:
-    rises = ["# It only rises: a counter?"] if sensor.kind == "counter" else []
+    rises = sensor.kind == "counter"
+    kind = ['kind = "counter"    # it only rises: DECIDE: is it a total?'] if rises else []
+    high = 1000 * max(abs(sensor.high), 1.0) if rises else sensor.high
     return [
         "[[sensors]]",
-        *rises,
         f"key = {_text(sensor.key)}",
         f"label = {_text(sensor.column)}",
         f"unit = {_text(sensor.unit)}    # {_plain(sensor.why_unit)}",
         f"low = {sensor.low:.6g}    # from what was seen, with a margin: DECIDE what is plausible",
-        f"high = {sensor.high:.6g}",
+        f"high = {high:.6g}",
+        *kind,
         "",
     ]
 

@@ -164,9 +164,9 @@ class RecordingLayout:
     def __init__(self, fleet: Fleet, mapping: Recording, rejects: Rejects) -> None:
         self.fleet, self.mapping, self.rejects, self.names = fleet, mapping, rejects, Names()
         self.clock = TableClock(mapping, mapping.time, mapping.date, fleet.sampling.period_ms)
-        keys = {key: i for i, key in enumerate(fleet.keys)}
+        own = {sensor.key: (i, sensor) for i, sensor in enumerate(fleet.sensors)}
         self._readers = {
-            keys[key]: NumberReader(mapping, column, fleet.sensors[keys[key]].unit)
+            own[key][0]: NumberReader(mapping, column, own[key][1].unit, own[key][1].states)
             for key, column in mapping.columns.items()
         }
         self._sensors = {reader.column.column: sensor for sensor, reader in self._readers.items()}

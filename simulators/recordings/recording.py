@@ -14,7 +14,7 @@ from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory, of_columns
 from models.fleet.recording import Recording
 from models.intake.readings import Rows, held, joined, merged
-from models.telemetry.samples import Event, Samples, TimeSlice, utc
+from models.telemetry.samples import Event, Samples, TimeSlice, hold_ms, utc, value_type
 from simulators.recordings.event_files import read_event_file, read_inventory_file
 from simulators.recordings.event_rules import RuleLog
 from simulators.recordings.layout import RecordingLayout, SensorRows
@@ -105,7 +105,7 @@ class _RecordingReader:
         rows, replaced = self._merged()
         samples = self._samples(rows)
         events = self._events(int(samples.time_ms[0]), int(samples.time_ms[-1]))
-        quality = self._quality(samples, replaced)
+        quality = self._quality(samples, self._held(rows), replaced)
         return Recorded(self.fleet, samples, events, quality, self._inventory())
 
     def _read_files(self) -> None:
@@ -127,7 +127,7 @@ class _RecordingReader:
             self._note_machines(block)
         said = ~np.isnan(block.rows.values).all(axis=1)
         rows = block.rows.take(np.flatnonzero(said)) if self.mapping.value else block.rows
-        self._parts.append(Rows(rows.asset, rows.time_ms, rows.values.astype(np.float32)))
+        self._parts.append(Rows(rows.asset, rows.time_ms, rows.values.astype(value_type(self.fleet.sensors))))
         self._pending += len(rows)
         if self._pending > max(_COMPACT_ROWS, 2 * self._compacted):
             self._compact()
@@ -145,8 +145,12 @@ class _RecordingReader:
         self._compact()
         rows = self._known(self._parts.pop())
         found = merged(self._of_one_age(rows), period_ms)
-        hold_ms = np.array([(sensor.hold_s or 0) * 1000 for sensor in self.fleet.sensors], np.int64)
-        return held(found.rows, hold_ms, period_ms), found.replaced
+        return found.rows, found.replaced
+
+    def _held(self, rows: Rows) -> Samples:
+        """Return the rows as they stand while points hold, in which nothing is missing that is held."""
+        shown = held(rows, hold_ms(self.fleet.sensors), self.fleet.sampling.period_ms)
+        return Samples(tuple(self.layout.names.all), shown.asset, shown.time_ms, shown.values)
 
     def _known(self, rows: Rows) -> Rows:
         names = self.layout.names.all
@@ -185,7 +189,7 @@ class _RecordingReader:
     def _samples(self, rows: Rows) -> Samples:
         order = np.lexsort((rows.asset, rows.time_ms))
         names, codes = self.layout.names.all, rows.asset[order]
-        return Samples(tuple(names), codes, rows.time_ms[order], np.asarray(rows.values[order], np.float32))
+        return Samples(tuple(names), codes, rows.time_ms[order], rows.values[order])
 
     def _events(self, from_ms: int, until_ms: int) -> tuple[Event, ...]:
         """Return all events of the fleet's machines, but those years apart from the samples."""
@@ -206,12 +210,12 @@ class _RecordingReader:
                 )
         return tuple(sorted(set(near)))
 
-    def _quality(self, samples: Samples, replaced: int) -> RecordingQuality:
+    def _quality(self, samples: Samples, shown: Samples, replaced: int) -> RecordingQuality:
         low = np.array([s.low for s in self.fleet.sensors], np.float32)
         high = np.array([s.high for s in self.fleet.sensors], np.float32)
         with np.errstate(invalid="ignore"):
             wrong = ((samples.values < low) | (samples.values > high)).sum(axis=0)
-        absent = np.isnan(samples.values).sum(axis=0)
+        absent = np.isnan(shown.values).sum(axis=0)
         keys, machines = self.fleet.keys, len(np.unique(samples.asset))
         said = [remark for rule in self.rules if (remark := rule.remark())]
         return RecordingQuality(
@@ -222,7 +226,7 @@ class _RecordingReader:
             unknown_assets=sum(not self.fleet.knows(name) for name in self.layout.names.all),
             repeated_hours=self.layout.clock.repeated,
             duplicates=self.twice,
-            missing_samples=missing_samples(samples, self.fleet.sampling.period_ms),
+            missing_samples=missing_samples(shown, self.fleet.sampling.period_ms),
             missing=dict(zip(keys, absent.tolist(), strict=True)),
             implausible=dict(zip(keys, wrong.tolist(), strict=True)),
             merged_readings=replaced,

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Event, Samples, TimeSlice
+from models.telemetry.samples import Event, Samples, TimeSlice, value_type
 from streams.kafka.topics import partition_of
 from streams.records import Watermark
 from streams.stage import Outgoing
@@ -64,7 +64,7 @@ def batches(slices: Iterable[TimeSlice], partitions: int, batch_ms: int) -> Iter
 
 def to_messages(batch: ReplayBatch, fleet: Fleet, telemetry: str) -> Iterator[Outgoing]:
     """Return a batch's blocks and events, and a watermark where it ends a hop, in the order of sending."""
-    rows = max(1, CUT_BYTES // (4 * len(fleet.sensors) + 16))
+    rows = max(1, CUT_BYTES // (value_type(fleet.sensors).itemsize * len(fleet.sensors) + 16))
     for start in range(0, len(batch.samples), rows):
         part = batch.samples[start : start + rows]
         yield codec.block(telemetry, part, fleet.schema, batch.start_ms)

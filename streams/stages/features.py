@@ -29,7 +29,7 @@ from streams.wire.telemetry import Mark, TelemetryDecoder
 from streams.wire.validation import CUT_BYTES
 
 _COMMON = b"c"
-_FORM = 4  # of what is remembered
+_FORM = 5  # of what is remembered
 
 
 class _FeaturesState(Reported, frozen=True):

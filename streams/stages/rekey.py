@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Event, Samples
+from models.telemetry.samples import Event, Samples, value_type
 from streams.kafka.topics import Topics, partition_of
 from streams.stage import Incoming, Outgoing
 from streams.wire import codec
@@ -33,7 +33,7 @@ class RekeyStage:
     def __init__(self, fleet: Fleet, topics: Topics, partitions: int) -> None:
         self.fleet, self.topics, self.partitions = fleet, topics, partitions
         self.decoder = TelemetryDecoder(fleet)
-        self._rows = max(1, CUT_BYTES // (4 * len(fleet.sensors) + 12))
+        self._rows = max(1, CUT_BYTES // (value_type(fleet.sensors).itemsize * len(fleet.sensors) + 12))
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Yield the blocks and events of consecutive messages, and the dead letters of what is of no use."""

@@ -11,17 +11,18 @@ import numpy as np
 from models.errors import RecordError
 from models.event_time import LATEST_MS
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Float32, Int32, Int64, Samples
+from models.telemetry.samples import Int32, Int64, Samples, Values, value_type
 from streams.wire import validation as checks
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The MessagePack map of a block; fields it does not know are ignored, for the sake of newer senders.
 
-    ``values`` is float32 (rows, sensors) in the order of the fleet file, NaN where missing. ``asset`` is
-    int32 (rows,) into ``assets``, left out where there is only one. Times are ``time_ms``, int64 (rows,), or
-    ``start_ms`` and ``step_ms`` for regular ones. All numbers are little-endian. ``arrived_ms`` is the event
-    time at which a replayed source had these rows; nothing is computed from it.
+    ``values`` is float32, or float64, told by its length, of (rows, sensors) in the order of the fleet file,
+    NaN where missing. ``asset`` is int32 (rows,) into ``assets``, left out where there is only one. Times are
+    ``time_ms``, int64 (rows,), or ``start_ms`` and ``step_ms`` for regular ones. All numbers are
+    little-endian. ``arrived_ms`` is the event time at which a replayed source had these rows; nothing is
+    computed from it.
     """
 
     schema: str
@@ -43,7 +44,7 @@ def to_block(samples: Samples, schema: str, arrived_ms: int | None = None) -> Bl
         assets=list(samples.assets),
         asset=samples.asset.astype("<i4").tobytes() if len(samples.assets) > 1 else None,
         time_ms=samples.time_ms.astype("<i8").tobytes(),
-        values=np.ascontiguousarray(samples.values, "<f4").tobytes(),
+        values=np.ascontiguousarray(samples.values, samples.values.dtype.newbyteorder("<")).tobytes(),
         arrived_ms=arrived_ms,
     )
 
@@ -56,10 +57,7 @@ def to_samples(block: Block, fleet: Fleet) -> tuple[Samples, tuple[str, ...]]:
     do not agree, an implausible time, no finite value.
     """
     _check_head(block, fleet)
-    shape = (block.rows, len(fleet.sensors))
-    values = (
-        checks.array(block.values, "<f4", shape[0] * shape[1], "values").astype(np.float32).reshape(shape)
-    )
+    values = _values(block, fleet)
     (assets, asset), time_ms = _assets(block), _times(block)
     problems = clear_infinite(values)
     if not np.isfinite(values).any():
@@ -67,7 +65,16 @@ def to_samples(block: Block, fleet: Fleet) -> tuple[Samples, tuple[str, ...]]:
     return Samples(assets, asset, time_ms, values), problems
 
 
-def clear_infinite(values: Float32) -> tuple[str, ...]:
+def _values(block: Block, fleet: Fleet) -> Values:
+    """Return (rows, sensors) the values, in the type that the fleet needs."""
+    size = block.rows * len(fleet.sensors)
+    kind = "<f8" if len(block.values) == 8 * size else "<f4"
+    values = checks.array(block.values, kind, size, "values")
+    with np.errstate(over="ignore"):
+        return values.astype(value_type(fleet.sensors)).reshape(block.rows, len(fleet.sensors))
+
+
+def clear_infinite(values: Values) -> tuple[str, ...]:
     """Make infinite values missing, in place, and say how many there were."""
     infinite = np.isinf(values)
     if not infinite.any():

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from models.errors import RecordError
-from models.telemetry.samples import Float32, Int64, Samples
+from models.telemetry.samples import Int64, Samples, Values
 from streams.stage import Incoming
 from streams.wire.blocks import clear_infinite
 from streams.wire.sample_batch import SampleBatch
@@ -40,7 +40,7 @@ class _Columns(NamedTuple):
     names: Sequence[tuple[str, ...]]
     rows: Sequence[int]
     time_ms: Int64
-    values: Float32
+    values: Values
     problems: Sequence[tuple[str, ...]]
 
 
@@ -50,14 +50,17 @@ def alone(message: Incoming, found: Rows) -> SampleBatch:
     return SampleBatch([message], [found.samples.assets], first, found.samples, problems)
 
 
-def joined(found: Sequence[tuple[Incoming, Found]], sensors: int) -> Iterator[SampleBatch]:
-    """Yield the batch of messages, their rows one after the other; nothing if there are none."""
+def joined(found: Sequence[tuple[Incoming, Found]], none: Values) -> Iterator[SampleBatch]:
+    """Yield the batch of messages, their rows one after the other; nothing if there are none.
+
+    ``none`` (0, S) are no values, of the type that the fleet needs.
+    """
     if not found:
         return
     parts = [
         part
         for kind, some in itertools.groupby((part for _, part in found), type)
-        for part in _columns(kind, list(some), sensors)
+        for part in _columns(kind, list(some), none)
     ]
     names = [name for part in parts for name in part.names]
     rows = [n for part in parts for n in part.rows]
@@ -75,30 +78,30 @@ def joined(found: Sequence[tuple[Incoming, Found]], sensors: int) -> Iterator[Sa
     )
 
 
-def _stacked(parts: Sequence[_Columns]) -> tuple[Int64, Float32]:
+def _stacked(parts: Sequence[_Columns]) -> tuple[Int64, Values]:
     """Return times and values of parts, one after the other; those of a single one as they are."""
     if len(parts) == 1:
         return parts[0].time_ms, parts[0].values
     return np.concatenate([p.time_ms for p in parts]), np.concatenate([p.values for p in parts])
 
 
-def _columns(kind: type, found: list[Any], sensors: int) -> Iterator[_Columns]:
+def _columns(kind: type, found: list[Any], none: Values) -> Iterator[_Columns]:
     """Yield the columns of consecutive messages of one kind."""
     if kind is Row:
-        yield _of_rows(found)
+        yield _of_rows(found, none)
     elif kind is Rows:
         for samples, problems in found:
             yield _Columns([samples.assets], [len(samples)], samples.time_ms, samples.values, [problems])
     else:
         problems = [(str(error),) for error in found]
-        none = np.empty(0, np.int64), np.empty((0, sensors), np.float32)
-        yield _Columns([()] * len(found), [0] * len(found), *none, problems)
+        yield _Columns([()] * len(found), [0] * len(found), np.empty(0, np.int64), none, problems)
 
 
-def _of_rows(rows: Sequence[Row]) -> _Columns:
-    """Return samples as columns; what is too large for float32 is missing."""
+def _of_rows(rows: Sequence[Row], none: Values) -> _Columns:
+    """Return samples as columns of the type of ``none``; what is too large for it is missing."""
     with np.errstate(over="ignore"):
-        values = np.array([row.values for row in rows], np.float64).astype(np.float32)  # None becomes NaN
+        read = np.array([row.values for row in rows], np.float64)  # None becomes NaN
+        values = read.astype(none.dtype, copy=False)
     time_ms = np.array([row.time_ms for row in rows], np.int64)
     names: list[tuple[str, ...]] = [(row.asset,) for row in rows]
     problems = [row.problems for row in rows]

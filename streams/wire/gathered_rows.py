@@ -6,7 +6,7 @@ import numpy as np
 
 from models.errors import RecordError
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Float32, Samples
+from models.telemetry.samples import Samples, Values, value_type
 from streams.wire.blocks import clear_infinite
 from streams.wire.columns import Found, Row, Rows
 from streams.wire.problems import capped
@@ -21,7 +21,7 @@ class GatheredRows:
     """
 
     def __init__(self, fleet: Fleet) -> None:
-        self._sensors = len(fleet.sensors)
+        self._sensors, self._type = len(fleet.sensors), value_type(fleet.sensors)
         self._rows: dict[tuple[str, int], int] = {}
         self._places: list[tuple[int, int]] = []
         self._values: list[float] = []
@@ -61,12 +61,12 @@ class GatheredRows:
         time_ms = np.array([time_ms for _, time_ms in where], np.int64)
         return Rows(Samples(tuple(table), asset, time_ms, values[kept]), problems)
 
-    def _table(self) -> tuple[Float32, tuple[str, ...]]:
-        """Return (rows, sensors) values, and all problems; what is too large for float32 is missing."""
-        values = np.full((len(self._rows), self._sensors), np.nan, np.float32)
+    def _table(self) -> tuple[Values, tuple[str, ...]]:
+        """Return (rows, sensors) values, and all problems; what is too large for its type is missing."""
+        values = np.full((len(self._rows), self._sensors), np.nan, self._type)
         if self._values:
             row, sensor = np.array(self._places, np.int64).T
             with np.errstate(over="ignore"):
-                values[row, sensor] = np.array(self._values, np.float64).astype(np.float32)
+                values[row, sensor] = np.array(self._values, np.float64).astype(self._type)
         infinite = clear_infinite(values)
         return values, (*capped(self._problems), *infinite)

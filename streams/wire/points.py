@@ -10,6 +10,7 @@ from typing import Any
 
 from models.errors import RecordError
 from models.fleet.fleet import Fleet
+from models.fleet.points import Sensor
 from models.fleet.recording import ISO, UNIX, Column, Written
 from models.fleet.telemetry import Telemetry
 from models.fleet.zones import zone_of
@@ -21,8 +22,8 @@ from streams.wire import validation as checks
 class PointReader:
     """Reads the values of one sensor: a number is scaled, a text read as in a recording."""
 
-    def __init__(self, telemetry: Telemetry, column: Column, unit: str) -> None:
-        self._reader = NumberReader(telemetry, column, unit)
+    def __init__(self, telemetry: Telemetry, column: Column, sensor: Sensor) -> None:
+        self._reader = NumberReader(telemetry, column, sensor.unit, sensor.states)
 
     def read(self, value: Any) -> float:
         """Return a value in the unit of the sensor, NaN for nothing; raises RecordError if there is none."""
@@ -52,7 +53,7 @@ def point_readers(fleet: Fleet, telemetry: Telemetry) -> tuple[dict[str, list[in
     for i, column in enumerate(columns):
         known.setdefault(column.column, []).append(i)
     pairs = zip(columns, fleet.sensors, strict=True)
-    return known, [PointReader(telemetry, column, sensor.unit) for column, sensor in pairs]
+    return known, [PointReader(telemetry, column, sensor) for column, sensor in pairs]
 
 
 class TimeReader:

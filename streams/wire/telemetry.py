@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from models.errors import RecordError
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Event, Samples
+from models.telemetry.samples import Event, Samples, value_type
 from streams.records import Sample, Watermark
 from streams.stage import Incoming
 from streams.wire import blocks, codec
@@ -50,7 +51,8 @@ class TelemetryDecoder:
     """
 
     def __init__(self, fleet: Fleet) -> None:
-        self.fleet, self._sensors = fleet, len(fleet.sensors)
+        self.fleet = fleet
+        self._none = np.empty((0, len(fleet.sensors)), value_type(fleet.sensors))
         self._declared = _declared(fleet)
 
     def batches(self, received: Iterable[Incoming]) -> list[SampleBatch | Mark]:
@@ -63,14 +65,14 @@ class TelemetryDecoder:
         for message in received:
             found = self._read(message)
             if isinstance(found, Event | Watermark):
-                out += [*joined(waiting, self._sensors), Mark(message, found)]
+                out += [*joined(waiting, self._none), Mark(message, found)]
             elif isinstance(found, Rows) and len(found.samples.assets) > 1:
-                out += [*joined(waiting, self._sensors), alone(message, found)]
+                out += [*joined(waiting, self._none), alone(message, found)]
             else:
                 waiting.append((message, found))
                 continue
             waiting = []
-        return [*out, *joined(waiting, self._sensors)]
+        return [*out, *joined(waiting, self._none)]
 
     def one(self, message: Incoming) -> Decoded:
         """Return what one message holds; raises RecordError where nothing of it can be used."""

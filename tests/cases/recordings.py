@@ -140,6 +140,11 @@ CASES = [
     Case("13-clock-only as it is", reads("data.csv"), r"^refused: .*a time without a date"),
     Case("13-clock-only", reads("data.csv", date="date"), _TWELVE),
     Case("15-big-counter", reads("data.csv"), r"^12 rows, .* first 9.0072e\+15; 0 missing"),
+    Case(
+        "15-big-counter as a counter",
+        features("data.csv", "pulses.10m.mean", "pulses.1h.mean", sensors={"kind": "counter"}),
+        r"^pulses.10m.mean 1.44e\+05 to 1.44e\+05, 0 gaps; pulses.1h.mean 1.44e\+05 to 1.44e\+05, 0 gaps$",
+    ),
     Case("17-text-nulls as it is", reads("data.csv"), r"^refused: .*row 6, column temp: 'Bad'.*missing ="),
     Case("17-text-nulls", reads("data.csv", missing=["Bad"]), r"^12 rows, .* 1 missing; 0 events$"),
     Case(
@@ -170,6 +175,11 @@ CASES = [
     Case("23-label-runs", reads("data.csv"), r"1 events; P1 shutdown  1709311200000$"),
     Case("23-label-runs/bool.toml", reads("data.csv", toml="bool.toml"), r"1 events; P1 shutdown  17093112"),
     Case("24-dst", reads("data.csv"), r"^16 rows, 16 samples of 1; from 1729983600000 every 900000 ms"),
+    Case(
+        "26-counter",
+        features("data.csv", "kwh.10m.mean", "kwh.1h.mean", sensors={"kind": "counter"}),
+        r"^kwh.10m.mean 72 to 72, 0 gaps; kwh.1h.mean 72 to 72, 0 gaps$",
+    ),
     Case("27-long-layout as it is", reads("data.csv"), r"^refused: .*there are time, unit, point, value$"),
     Case(
         "27-long-layout",
@@ -196,4 +206,11 @@ CASES = [
         r"^\d+ of 19 by cases: 3 of 4 .*; 1\d of 19 by 0.01: the 1 of 10 .*; 29 days tested$",
     ),
     *_odds(),
+    Case(
+        "33-counter-wraps",
+        features(
+            "data.csv", "pulses.10m.mean", "pulses.1h.mean", sensors={"kind": "counter", "wrap_at": 65536.0}
+        ),
+        r"^pulses.10m.mean 1.44e\+04 to 1.44e\+04, 0 gaps; pulses.1h.mean 1.44e\+04 to 1.44e\+04, 0 gaps$",
+    ),
 ]

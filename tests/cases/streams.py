@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ MINUTE_MS, DAY_MS = 60_000, 86_400_000
 TOPICS = Topics("")
 
 
-def fleet(**telemetry: Any) -> Fleet:
+def fleet(*, flow: Mapping[str, Any] | None = None, **telemetry: Any) -> Fleet:
     sensor = {"low": -50.0, "high": 200.0}
     return parse_fleet(
         {
@@ -39,7 +39,7 @@ def fleet(**telemetry: Any) -> Fleet:
             "alerting": {"horizon_d": 1.0},
             "sensors": [
                 {"key": "temp", "label": "temp", "unit": "degC", **sensor},
-                {"key": "flow", "label": "flow", "unit": "L/s", **sensor},
+                {"key": "flow", "label": "flow", "unit": "L/s", **sensor, **(flow or {})},
             ],
             **({"telemetry": telemetry} if telemetry else {}),
         },
@@ -165,6 +165,15 @@ def _unit(_: Path) -> str:
     )
 
 
+def _on_change(flow: Mapping[str, Any]) -> Callable[[Path], str]:
+    def change(m: int) -> Incoming:
+        if m % 120 == 0:
+            return sent(at(m), temp=20.0, flow=5.0 + m / 100)
+        return sent(at(m), temp=20.0 + m % 7)
+
+    return lambda _: _samples(change, fleet(flow=flow), 240)
+
+
 _WHOLE = "windows P1 12; missing in temp 0, flow 0; 0 letters"
 _ALL = "windows P1 12, P2 12, P3 12; missing in temp 0, flow 0; 0 letters"
 _ONE = r"^windows P1 12; missing in temp 0, flow 1; "
@@ -188,5 +197,11 @@ CASES = [
     Case("40-signals-overwritten", _overwritten, "^6 points of drift, 2 events$"),
     Case("41-unix-seconds", _seconds(None), "^windows ; .*120 letters; .*were these seconds"),
     Case("41-unix-seconds declared", _seconds(fleet(time_format="unix_s")), f"^{_WHOLE}$"),
+    Case("42-report-on-change as it is", _on_change({}), "^windows P1 24; missing in temp 0, flow 24;"),
+    Case(
+        "42-report-on-change",
+        _on_change({"hold_s": 7200}),
+        "^windows P1 24; missing in temp 0, flow 0; 0 letters$",
+    ),
     Case("43-unit-change", _unit, r"; temp went to 68: in degF that is 20 degC, as before$"),
 ]

@@ -66,13 +66,21 @@ FULL: dict[str, Any] = {
             "low": -5.0,
             "high": 5.0,
             "brick": "Sensor",
-            "stuck_s": 600,
+            **({"stuck_s": 600} if i < 3 else {}),
             "max_per_minute": 9.0,
             "resolution": 0.5,
             "state": "it was on",
-            "hold_s": 120,
+            **({"hold_s": 120} if i == 3 else {}),
         }
         for i in range(4)
+    ]
+    + [
+        {"key": key, "label": key, "unit": "K", "low": -5.0, "high": 5.0, **keys}
+        for key, keys in (
+            ("s4", {"kind": "counter", "wrap_at": 5.0, "max_per_minute": 0.2}),
+            ("s5", {"kind": "state", "states": {"cold": 0, "warm": 2}}),
+            ("s6", {"kind": "event"}),
+        )
     ],
     "derived": [
         {
@@ -150,6 +158,9 @@ def telemetry() -> list[Samples]:
     time_ms = np.sort(rng.choice(np.arange(0, 200 * 60, 10), 500, replace=False)) * 1000
     angle = time_ms[:, None] / 400_000 + np.arange(4)
     values = (7 * np.sin(angle) + rng.normal(0, 0.5, angle.shape)).astype(np.float32)
+    kinds = 7 * np.sin(time_ms[:, None] / 900_000 + np.arange(3)).astype(np.float32)
+    kinds[:, 0] = time_ms / 600_000 % 5  # a counter that wraps
+    values = np.concatenate([values, kinds], axis=1)
     whole = Samples(("ma", "mb"), rng.integers(0, 2, 500).astype(np.int32), time_ms, values)
     early, held = time_ms < 120 * 60_000, rng.random(500) < 0.2
     late = held & (time_ms > 40 * 60_000)

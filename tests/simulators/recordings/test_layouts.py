@@ -180,12 +180,13 @@ def test_a_frame_of_pandas_or_spark_is_read_as_it_is(tmp_path: Path, unit: str) 
     assert rows(read(tmp_path / "r.parquet", {**WIDE, "on_bad": "skip"})) == [("A", 0, 1, 1)]
 
 
-def test_a_value_is_held(tmp_path: Path) -> None:
+def test_a_value_that_is_held_is_not_missing_and_is_left_to_the_kernel(tmp_path: Path) -> None:
     text = "pump,time,T,F\nA,2024-03-01 00:00,7,\n" + "".join(
         f"A,2024-03-01 00:0{m},,1\n" for m in range(1, 6)
     )
     found = read(tmp_path / "h.csv", WIDE, text, hold_s=180)
-    np.testing.assert_equal([row[2] for row in rows(found)], [7, 7, 7, 7, NAN, NAN])
+    np.testing.assert_equal([row[2] for row in rows(found)], [7, NAN, NAN, NAN, NAN, NAN])
+    assert found.quality.missing == {"temp": 2, "flow": 1}
 
 
 def events(path: Path, text: str, **table: Any) -> tuple[Event, ...]:
