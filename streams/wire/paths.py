@@ -25,10 +25,10 @@ def at_path(found: Any, path: str) -> Any:
     if path == WHOLE:
         return found
     while path:
-        if isinstance(found, Mapping) and path in found:
+        if isinstance(found, dict) and path in found:
             return found[path]
         key, _, path = path.partition(".")
-        if isinstance(found, Mapping) and key in found:
+        if isinstance(found, dict) and key in found:
             found = found[key]
         elif isinstance(found, list) and key.isascii() and key.isdigit() and int(key[:9]) < len(found):
             found = found[int(key)]
@@ -44,7 +44,7 @@ def leaves(found: Mapping[str, Any], depth: int = _DEEPEST) -> Iterator[tuple[st
     [('electrical.voltage', 230.0), ('on', True)]
     """
     for key, value in found.items():
-        if isinstance(value, Mapping) and depth:
+        if isinstance(value, dict) and depth:
             yield from ((f"{key}.{below}", leaf) for below, leaf in leaves(value, depth - 1))
         else:
             yield str(key), value
