@@ -18,6 +18,7 @@ from models.features.schema import FeatureSchema
 from models.learning.fitting import Fitted
 from models.learning.history import KeptWindows
 from models.learning.plan import Chosen, TrainingPlan
+from models.learning.restarts import WithRestarts
 from models.learning.scoring import WindowScorer
 from models.risk.causes import temperature_scaled
 from models.store.dataset import Dataset, StoredHistory
@@ -49,12 +50,13 @@ class Judging:
         self.plan, self.fitted, fleet = plan, fitted, plan.fleet
         plain = FeatureSchema(fleet)
         daily, newest = day_columns(plain), newest_columns(plain)
-        self.history = StoredHistory(store, dataset, fleet, (*daily, *newest))
+        stored = StoredHistory(store, dataset, fleet, (*daily, *newest))
+        self.history = WithRestarts(stored, fleet)
         places = {name: i for i, name in enumerate(self.history.schema.names)}
         self._daily, self._newest = ([places[name] for name in names] for names in (daily, newest))
         self._sensors, self._levels = KeptWindows(), KeptWindows()
         self._scorer = WindowScorer(fitted.models, self.history)
-        self._all = EventLog(self.history.all_events)
+        self._all = EventLog(stored.all_events)
 
     def see(self, until_ms: int, advance: Advance) -> Judged:
         """Go through the windows up to ``until_ms``: on the stride up to the split, then all, with scores."""

@@ -15,6 +15,7 @@ from models.fleet.training import Training
 from models.learning.calibrating import calibrated, figures, temperature_scaled, threshold_of
 from models.learning.history import NO_WINDOWS, KeptWindows, WindowSource
 from models.learning.plan import TrainingPlan
+from models.learning.restarts import WithRestarts
 from models.learning.scoring import RawRisks, WindowScorer
 from models.learning.segments import train_segments
 from models.learning.training_set import Examples, inner_split
@@ -58,7 +59,7 @@ def fit(plan: TrainingPlan, history: WindowSource, progress: Progress) -> Fitted
     Labels that are not known by the end of a slice are left out of it (the purge).
     Raises ModelError if there is too little to learn from.
     """
-    past = KnownHistory(plan, history, progress)
+    past = KnownHistory(plan, WithRestarts(history, plan.fleet), progress)
     gathered = past.gather()
     examples = past.examples(gathered)
     training = settled_training(plan, examples)

@@ -25,9 +25,17 @@ NO_WINDOWS = "the history closes no window in a part of its range: expected tele
 class WindowSource(Protocol):
     """Windows in order of time, wherever they come from, and the events up to them."""
 
-    events: list[Event]
-    schema: FeatureSchema
-    expectation: Expectation | None
+    @property
+    def events(self) -> list[Event]:
+        """The events so far."""
+
+    @property
+    def schema(self) -> FeatureSchema:
+        """What stands where in the windows."""
+
+    @property
+    def expectation(self) -> Expectation | None:
+        """What the windows were computed with."""
 
     def until(self, end_ms: int, emit_s: int | None = None) -> Iterator[Windows]:
         """Yield the windows that end at or before ``end_ms``; call again to go on.
