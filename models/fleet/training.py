@@ -35,8 +35,8 @@ class Training:
     downtime_s: Annotated[
         NotNegative | None,
         means(
-            "a machine counts as running again so long after a shutdown, with its restart event, or, if it logs "
-            "none, once `[running]` tells that it runs; without all of these right after it"
+            "a machine counts as running again so long after a shutdown, with its restart event, or, if it "
+            "logs none, once `[running]` tells that it runs; without all of these right after it"
         ),
     ] = None
     stride_s: Annotated[Positive | None, means("learn only from windows whose end is a multiple of it")] = (
