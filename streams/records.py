@@ -60,7 +60,8 @@ class Alert(Record, frozen=True):
 class Drift(Record, frozen=True):
     """A change that is no machine's fault: in the scores of an asset, or in the quality of a sensor's data.
 
-    The three counts belong to detector ``quality`` and count values since its last report.
+    The three counts belong to detector ``quality`` and count values since its last report; ``reason`` belongs
+    to ``dead-letters``.
     """
 
     detector: str
@@ -69,6 +70,7 @@ class Drift(Record, frozen=True):
     text: str
     asset: str = ""
     sensor: str = ""
+    reason: str = ""
     missing: int = 0
     implausible: int = 0
     expected: int = 0
@@ -92,6 +94,12 @@ class DeadLetter(Record, frozen=True):
     key: str
     content_type: str
     payload: str
+
+
+class Redriven(Record, frozen=True):
+    """Dead letters of this partition, by their offsets, whose messages were sent again."""
+
+    offsets: tuple[int, ...]
 
 
 class Assignment(Record, frozen=True):

@@ -11,7 +11,7 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 
 from models.telemetry.samples import Event
 from streams.records import Drift
-from streams.stages.sink import drift_point, event_point
+from streams.stages.sink import drift_point, event_point, refused_point
 from streams.stores.influx import InfluxStore
 from streams.stores.store import Point
 from tests.support.influxd import ORG, Influx
@@ -37,6 +37,7 @@ POINTS = [
         for asset in ("CH-1", "CH-2", "CH-3")
     ),
     drift_point(Drift(detector="quality", time_ms=NOW_MS, value=0.2, text="half", sensor="flow"), 1),
+    refused_point(Drift(detector="dead-letters", time_ms=NOW_MS, value=10.0, text="no", reason="form"), 1),
     *(event_point(Event(NOW_MS, "CH-1", "shutdown", code)) for code in ("surge", "low-oil-pressure", "")),
 ]
 OLD_POINTS = [
@@ -48,7 +49,7 @@ OLD_POINTS = [
     ),
     Point("events", {"asset": "CH-1", "kind": "shutdown"}, {"code": "bearing"}, NOW_MS - 1),
 ]
-LINES = {4: 5, 6: 4}  # of a table: what came together stands in lines of its own
+LINES = {4: 6, 6: 4}  # of a table: what came together stands in lines of its own
 GRAFANA_GIVES = """
 option v = {timeRangeStart: 2025-12-01T00:00:00Z, timeRangeStop: 2026-02-01T00:00:00Z, windowPeriod: 1h}
 """

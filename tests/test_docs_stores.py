@@ -21,6 +21,7 @@ def written() -> dict[str, tuple[set[str], set[str]]]:
         Drift(detector="adwin", time_ms=1, value=1.0, text="moved", sensor="s0", asset=asset)
         for asset in ("", "a")
     ]
+    signals.append(Drift(detector="dead-letters", time_ms=1, value=1.0, text="no", reason="form"))
     sent = [
         codec.scores(TOPICS.scores, scores()),
         codec.watermark(TOPICS.scores, Watermark(1)),

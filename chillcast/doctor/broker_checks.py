@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from chillcast.doctor.findings import Finding, guarded, skipped
+from chillcast.pipeline.dead_letters import waiting
 from chillcast.pipeline.pipeline import STAGES
 from chillcast.resources import Resources
 from chillcast.settings import Settings
@@ -21,8 +23,7 @@ from streams.kafka.damage import DAMAGED
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.topics import Topics, wait_for_broker
 from streams.records import DeadLetter
-from streams.wire import codec
-from streams.wire.codec import DEAD_LETTER
+from streams.wire.letter_reasons import word_of
 from streams.worker.commit import EXACTLY_ONCE, commits_of
 
 _MUCH = 10_000
@@ -173,11 +174,18 @@ def _dead_letters(subject: Subject) -> Finding:
     unread = [letter for letter in letters if letter.content_type == DAMAGED]
     total = max(total, len(letters))  # the embedded broker names an end before its last batch's
     last = (unread or letters)[-1]
-    place = f"{last.topic}/{last.partition} offset {last.offset}: {last.reason}"
+    place = f"{_by_word(letters)}; {last.topic}/{last.partition} offset {last.offset}: {last.reason}"
     if unread:
         remedy = "see docs/operations.md, A batch that cannot be decoded"
         return Finding("FAIL", "dead letters", f"{len(unread)} batches lost in a day; {place}", remedy)
-    return Finding("warn", "dead letters", f"{total} in a day; {place}", f"mend the source; see {topic}")
+    detail = f"{total} in a day; {place}"
+    return Finding("warn", "dead letters", detail, "mend the source; chillcast dead-letters list")
+
+
+def _by_word(letters: Sequence[DeadLetter]) -> str:
+    """Say how many of the newest letters have which reason, the most frequent first."""
+    counts = Counter(word_of(letter.reason) for letter in letters)
+    return ", ".join(f"{word} {n}" for word, n in counts.most_common())
 
 
 async def _letters(subject: Subject, spans: Mapping[int, tuple[int, int]]) -> list[DeadLetter]:
@@ -186,7 +194,7 @@ async def _letters(subject: Subject, spans: Mapping[int, tuple[int, int]]) -> li
         found = [m for p, span in spans.items() async for part in log.read(p, *span) for m in part]
     finally:
         await log.stop()
-    return [codec.decode_json(m.value, DeadLetter) for m in found if m.content_type == DEAD_LETTER]
+    return [letter.content for letter in waiting(found)]
 
 
 def _lag(stage: str) -> Callable[[Subject], Finding]:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from streams.records import DeadLetter
 from streams.stage import Incoming
 from streams.wire.codec import DEAD_LETTER, decode_json
+from streams.wire.letter_reasons import kind_of, word_of
 
 _EVERY_S = 60.0
 _MOST_KINDS = 200
-
-
-def kind_of(reason: str) -> str:
-    """Return a reason without its names and numbers, so that letters of one kind count together.
-
-    >>> kind_of("asset 'CH-0001' on partition 3: key 'CH-0001' belongs to 1")
-    "asset '…' on partition #: key '…' belongs to #"
-    """
-    return re.sub(r"\d+", "#", re.sub(r"'[^']*'", "'…'", reason))
 
 
 class LetterWatch:
@@ -28,21 +20,23 @@ class LetterWatch:
     def __init__(self, alarm: Callable[[str], None], clock: Callable[[], float]) -> None:
         self._alarm, self._clock = alarm, clock
         self._kinds: set[str] = set()
-        self._since, self._count = clock(), 0
+        self._since, self._counts = clock(), Counter[str]()
 
     def take(self, messages: Iterable[Incoming]) -> None:
         """See what came on the dead letters since the last call; call it often."""
         for message in messages:
             if message.content_type == DEAD_LETTER:
                 self._see(decode_json(message.value, DeadLetter))
-        if self._count and self._clock() - self._since >= _EVERY_S:
-            self._alarm(f"{self._count} dead letters since the last count: see chillcast dead-letters list")
-            self._since, self._count = self._clock(), 0
+        if self._counts and self._clock() - self._since >= _EVERY_S:
+            by_word = ", ".join(f"{word} {n}" for word, n in self._counts.most_common())
+            many = f"{self._counts.total()} dead letters in {self._clock() - self._since:.0f} s"
+            self._alarm(f"{many} ({by_word}): see chillcast dead-letters list")
+            self._since, self._counts = self._clock(), Counter()
 
     def _see(self, letter: DeadLetter) -> None:
-        if not self._count:
+        if not self._counts:
             self._since = self._clock()
-        self._count += 1
+        self._counts[word_of(letter.reason)] += 1
         kind = kind_of(letter.reason)
         if kind not in self._kinds and len(self._kinds) < _MOST_KINDS:
             self._kinds.add(kind)

@@ -19,6 +19,7 @@ from streams.records import Alert, DeadLetter, Drift, Scores, Watermark
 from streams.stage import Incoming
 from streams.stores.store import Reader
 from streams.wire import codec
+from streams.wire.letter_reasons import kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,9 @@ class Gathered:
 
     def _dead_letter(self, letter: DeadLetter) -> None:
         """Keep a dead letter, and say the first of each reason."""
-        if letter.reason not in self._reasons:
-            self._reasons.add(letter.reason)
+        kind = kind_of(letter.reason)
+        if kind not in self._reasons:
+            self._reasons.add(kind)
             self.on_dead_letter(f"dead letter from {letter.topic}/{letter.partition}: {letter.reason}")
         self.dead_letters.append(letter)
 

@@ -127,6 +127,7 @@ class Page:
             "cases": sum(m.case is not None for m in every),
             "newest_ms": seen.time.now_ms,
             "wrong_clocks": seen.wrong_clocks,
+            "refused": seen.refused,
             "q": wanted,
         }
         return Answer.with_body(self._html("fleet.html", **values), _HTML)

@@ -44,11 +44,15 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The fleet at one time: its ``machines`` by name, the most urgent first, and their newest scores."""
+    """The fleet at one time: its ``machines`` by name, the most urgent first, and their newest scores.
+
+    ``refused`` says, the newest first, which messages of the last day could not be used.
+    """
 
     time: FleetTime
     machines: Mapping[str, Machine]
     newest: Mapping[str, Row]
+    refused: Sequence[tuple[int, str]] = ()
 
     @property
     def wrong_clocks(self) -> Sequence[Machine]:
@@ -75,7 +79,14 @@ def read_overview(reader: Reader, fleet: Fleet, arrival_ms: int) -> Overview:
         _machine(risk_field(fleet), row, time, cases.get(asset), claimed[asset].time_ms)
         for asset, row in shown.items()
     ]
-    return Overview(time, {m.asset: m for m in sorted(machines, key=lambda m: m.rank)}, shown)
+    by_rank = {m.asset: m for m in sorted(machines, key=lambda m: m.rank)}
+    return Overview(time, by_rank, shown, _refused(reader, arrival_ms))
+
+
+def _refused(reader: Reader, arrival_ms: int) -> list[tuple[int, str]]:
+    """Return when and what of the last day could not be used, the newest of each reason and partition."""
+    found = [(row.time_ms, str(row.fields.get("text", ""))) for row in reader.latest("dead_letters")]
+    return sorted((one for one in found if one[0] > arrival_ms - DAY_MS), reverse=True)
 
 
 def read_machine(

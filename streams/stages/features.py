@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -22,6 +22,7 @@ from streams.stages.data_reports import DataReports, Reported
 from streams.stages.home_partitions import HomePartitions
 from streams.stages.kernel_memory import KernelMemory
 from streams.stages.open_step import OpenStep
+from streams.stages.refused import Refused, Tally
 from streams.state.snapshots import parsed
 from streams.wire import codec
 from streams.wire.sample_batch import SampleBatch
@@ -38,6 +39,7 @@ class _FeaturesState(Reported, frozen=True):
     watermark_ms: int
     reached: int | None
     newcomers: Newcomers = Newcomers()
+    refused: tuple[Tally, ...] = ()
 
 
 class FeatureStage:
@@ -63,6 +65,7 @@ class FeatureStage:
         self._first_ms: int | None = None
         self._reached: int | None = None
         self._newcomers = Newcomers()
+        self._refused = Refused()
         self._open = OpenStep(self.state)
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
@@ -108,7 +111,7 @@ class FeatureStage:
         try:
             self._check(mark)
         except RecordError as error:
-            yield self._dead(mark.message, str(error))
+            yield from self._dead(mark.message, str(error))
             return
         if isinstance(record, Event):
             yield codec.event(self.topics.events, record)
@@ -128,7 +131,6 @@ class FeatureStage:
 
     def _mixed(self, batch: SampleBatch) -> Iterator[Outgoing]:
         """Let the kernel see a message of several machines."""
-        yield from self._letter(batch, 0)
         yield from self._step(batch, 0, 1)
         newest = zip(
             batch.names[0], (_newest(batch.samples) // self.kernel.plan.hop_ms).tolist(), strict=True
@@ -142,7 +144,6 @@ class FeatureStage:
         oldest_ms, newest_ms = (times.tolist() for times in batch.spans())
         hop_ms, start = self.kernel.plan.hop_ms, 0
         for i, names in enumerate(batch.names):
-            yield from self._letter(batch, i)
             for asset in names:
                 fits = self._open.add(asset, oldest_ms[i], newest_ms[i])
                 if not fits:
@@ -156,15 +157,19 @@ class FeatureStage:
                     yield from self._close_behind()
         yield from self._step(batch, start, len(batch))
 
-    def _letter(self, batch: SampleBatch, i: int) -> Iterator[Outgoing]:
-        if i in batch.problems:
-            yield self._dead(batch.messages[i], "; ".join(batch.problems[i]))
-
     def _step(self, batch: SampleBatch, start: int, end: int) -> Iterator[Outgoing]:
-        """Let the kernel see the messages [start, end)."""
+        """Let the kernel see the messages [start, end); one that is too late is the last of them."""
         self._open.begin()
-        if batch.first[start] == batch.first[end]:
-            return
+        late: tuple[str, ...] = ()
+        if batch.first[start] < batch.first[end]:
+            late = yield from self._taken(batch, start, end)
+        for i in range(start, end):
+            problems = (*batch.problems.get(i, ()), *(late if i == end - 1 else ()))
+            if problems:
+                yield from self._dead(batch.messages[i], "; ".join(problems))
+
+    def _taken(self, batch: SampleBatch, start: int, end: int) -> Generator[Outgoing, None, tuple[str, ...]]:
+        """Yield what messages with samples lead to; return why some of these do not count."""
         samples = batch.part(start, end)
         if self._first_ms is None:
             self._first_ms = int(samples.time_ms.min())
@@ -174,11 +179,9 @@ class FeatureStage:
         yield from self._closed(windows, counts)
         if counts.implausible.any():
             yield from self._drifts(self.reports.out_of_range(self.state, samples))
-        if counts.too_late:
-            reason = (
-                f"{counts.too_late} samples came later than lateness_s = {self.fleet.sampling.lateness_s}"
-            )
-            yield self._dead(batch.messages[end - 1], reason)
+        if not counts.too_late:
+            return ()
+        return (f"{counts.too_late} samples came later than lateness_s = {self.fleet.sampling.lateness_s}",)
 
     def _close_behind(self) -> Iterator[Outgoing]:
         """Close what the fleet has left behind."""
@@ -212,8 +215,11 @@ class FeatureStage:
     def _drifts(self, found: Iterable[Drift]) -> Iterator[Outgoing]:
         return (codec.drift(self.topics.drift, drift) for drift in found)
 
-    def _dead(self, message: Incoming, reason: str) -> Outgoing:
-        return codec.dead_letter(self.topics.dead_letters, codec.letter(message, reason))
+    def _dead(self, message: Incoming, reason: str) -> Iterator[Outgoing]:
+        """Yield the one letter of a message, and a signal if one is due."""
+        letter = codec.letter(message, reason)
+        yield codec.dead_letter(self.topics.dead_letters, letter)
+        yield from self._drifts(self._refused.see(letter, message.arrived_ms, self.watermark_ms))
 
     def _common(self) -> _FeaturesState:
         return _FeaturesState(
@@ -221,12 +227,14 @@ class FeatureStage:
             watermark_ms=self.watermark_ms,
             reached=self.fleet_watermark.reached,
             newcomers=self.admission.rate,
+            refused=tuple(self._refused.tallies()),
         )
 
     def _restore_common(self, common: _FeaturesState) -> None:
         self.reports.restore(common)
         self.watermark_ms = common.watermark_ms
         self._reached, self._newcomers = common.reached, common.newcomers
+        self._refused.restore(common.refused)
 
 
 def _newest(samples: Samples) -> Int64:

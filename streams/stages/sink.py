@@ -78,7 +78,9 @@ class SinkStage:
         if message.topic == self.topics.alerts:
             return alert_points(codec.decode_json(message.value, Alert))
         if message.topic == self.topics.drift:
-            return [drift_point(codec.decode_json(message.value, Drift), message.partition)]
+            drift = codec.decode_json(message.value, Drift)
+            point = refused_point if drift.reason else drift_point
+            return [point(drift, message.partition)]
         return [event_point(codec.decode_json(message.value, Event))]
 
     def _letters(self, rejected: Sequence[Rejection]) -> list[Outgoing]:
@@ -165,6 +167,12 @@ def drift_point(drift: Drift, partition: int) -> Point:
         tags["partition"] = str(partition)
     said = {name: text for name, text in tags.items() if text}
     return Point("drift", said, {"value": float(drift.value), "text": drift.text}, drift.time_ms)
+
+
+def refused_point(drift: Drift, partition: int) -> Point:
+    """Return how many messages of a partition could not be used for one reason, in a day."""
+    tags = {"reason": drift.reason, "partition": str(partition)}
+    return Point("dead_letters", tags, {"count": float(drift.value), "text": drift.text}, drift.time_ms)
 
 
 def event_point(event: Event) -> Point:

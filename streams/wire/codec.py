@@ -15,7 +15,7 @@ from models.errors import RecordError
 from models.features.kernel import Windows
 from models.registry.promotion import Promotion
 from models.telemetry.samples import Event, Samples
-from streams.records import Alert, Assignment, Control, DeadLetter, Drift, Sample, Scores, Watermark
+from streams.records import Alert, Assignment, Control, DeadLetter, Drift, Redriven, Sample, Scores, Watermark
 from streams.redaction import redact
 from streams.stage import Incoming, Outgoing
 from streams.wire import blocks
@@ -38,6 +38,7 @@ SCORES = "application/vnd.chillcast.scores.v1+msgpack"
 ALERT = "application/vnd.chillcast.alert.v1+json"
 DRIFT = "application/vnd.chillcast.drift.v1+json"
 DEAD_LETTER = "application/vnd.chillcast.dead-letter.v1+json"
+REDRIVEN = "application/vnd.chillcast.redriven.v1+json"
 PROMOTION = "application/vnd.chillcast.promotion.v1+json"
 ASSIGNMENT = "application/vnd.chillcast.tenure.v1+json"
 CONTROL = "application/vnd.chillcast.control.v1+json"
@@ -144,6 +145,11 @@ def letter(message: Incoming, reason: str) -> DeadLetter:
 def dead_letter(topic: str, record: DeadLetter) -> Outgoing:
     """Encode a dead letter."""
     return Outgoing(topic, record.key.encode(), msgspec.json.encode(record), DEAD_LETTER)
+
+
+def redriven(topic: str, record: Redriven) -> Outgoing:
+    """Encode which dead letters were sent again."""
+    return Outgoing(topic, b"", msgspec.json.encode(record), REDRIVEN)
 
 
 def promotion(topic: str, record: Promotion) -> Outgoing:

@@ -8,6 +8,7 @@ from models.fleet.fleet import Fleet
 from streams.wire.validation import clip
 
 MOST = 16
+_NAME = 40
 
 
 def capped(problems: Sequence[str]) -> tuple[str, ...]:
@@ -21,7 +22,9 @@ def capped(problems: Sequence[str]) -> tuple[str, ...]:
 
 
 def unknown_points(names: Iterable[str], fleet: Fleet) -> list[str]:
-    """Name the points that are no sensors of the fleet, the first of them one by one."""
-    named = [f"values.{clip(name)}: not a sensor of fleet {fleet.name}" for name in sorted(names)]
-    more = len(named) - MOST
-    return [*named[:MOST], f"values: {more} more unknown sensors"] if more > 0 else named
+    """Say which points are no sensors of the fleet, in one sentence: a reason is shorter than its message."""
+    named = [repr(clip(name, _NAME)) for name in sorted(names)]
+    if not named:
+        return []
+    more = f" and {len(named) - MOST} more" if len(named) > MOST else ""
+    return [f"values: not sensors of fleet {fleet.name}: {', '.join(named[:MOST])}{more}"]

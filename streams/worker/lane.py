@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 from streams.kafka.connection import Connection
 from streams.kafka.log_reader import KafkaLog, incoming
+from streams.records import DeadLetter
 from streams.stage import Incoming, Outgoing, Stage
 from streams.state.snapshot_schedule import SaveSchedule
-from streams.wire.codec import DEAD_LETTER
+from streams.wire.codec import DEAD_LETTER, decode_json
 from streams.wire.validation import MAX_BYTES
 from streams.worker.commit import CommitBatch, Committer, LostPartitionError
 from streams.worker.metrics import Metrics
@@ -154,7 +155,9 @@ class Lane:
         for level, windows in counts.scored.items():
             metrics.scored(partition, windows, level)
         metrics.holes(partition, runner.take_reread())
-        metrics.dead_letters(partition, sum(o.content_type == DEAD_LETTER for o in outputs))
+        for output in outputs:
+            if output.content_type == DEAD_LETTER:
+                metrics.dead_letter(partition, decode_json(output.value, DeadLetter).reason)
         if counts.watermark_ms:
             metrics.set_watermark(partition, counts.watermark_ms)
 

@@ -14,6 +14,7 @@ from wsgiref.simple_server import WSGIServer
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from models.errors import ConfigError
+from streams.wire import letter_reasons
 
 _PLACE = ("stage", "topic", "partition")
 _LANE = ("stage", "topic")
@@ -42,7 +43,9 @@ class Families:
         self.late = self._counter("late_total", "Samples that came late, but in time to count.", _PLACE)
         self.dropped = self._counter("dropped_total", "Samples that do not count.", (*_PLACE, "reason"))
         self.scored = self._counter("scored_total", "Windows scored, by the level.", (*_PLACE, "level"))
-        self.dead_letters = self._counter("dead_letters_total", "Messages nobody could use.", _PLACE)
+        self.dead_letters = self._counter(
+            "dead_letters_total", "Messages nobody could use.", (*_PLACE, "reason")
+        )
         self.holes = self._counter("holes_total", "Messages passed over and read again.", _PLACE)
         self.step = self._histogram("step_seconds", "Time to process one batch.")
         self.commit = self._histogram("commit_seconds", "Time until the broker had a batch's outputs.")
@@ -82,10 +85,12 @@ class Metrics:
     def opened(self, partition: int) -> None:
         """Begin to count a partition: its counters are there, with 0, before anything happens."""
         known, place = self.families, self._place(partition)
-        for counter in (known.messages, known.readings, known.late, known.dead_letters, known.holes):
+        for counter in (known.messages, known.readings, known.late, known.holes):
             counter.labels(*place)
         for reason in REASONS:
             known.dropped.labels(*place, reason)
+        for word in letter_reasons.REASONS:
+            known.dead_letters.labels(*place, word)
 
     def closed(self, partition: int) -> None:
         """Forget the gauges of a partition that another worker has now; what was counted stays."""
@@ -132,9 +137,9 @@ class Metrics:
         """Count windows that the champion scored, by the level of its set: of a segment, or ``fleet``."""
         self.families.scored.labels(*self._place(partition), level).inc(windows)
 
-    def dead_letters(self, partition: int, messages: int) -> None:
-        """Count messages that went to the dead letters."""
-        self.families.dead_letters.labels(*self._place(partition)).inc(messages)
+    def dead_letter(self, partition: int, reason: str) -> None:
+        """Count a message that went to the dead letters, by the word of its reason."""
+        self.families.dead_letters.labels(*self._place(partition), letter_reasons.word_of(reason)).inc()
 
     def holes(self, partition: int, messages: int) -> None:
         """Count messages that were passed over, and read again."""

@@ -112,11 +112,14 @@ def rows(record: Scores) -> Iterator[tuple[Key, bytes]]:
         yield key, msgspec.json.encode(said) + numbers
 
 
+_POINTS = "SELECT measurement, series, time_ms, fields FROM points WHERE measurement != 'dead_letters'"
+
+
 def stored_points(path: Path) -> Iterator[Element]:
-    """Yield every point of an embedded store."""
+    """Yield every point of an embedded store, but for those whose time is an arrival, another in each run."""
     database = sqlite3.connect(path)
     try:
-        for *key, fields in database.execute("SELECT measurement, series, time_ms, fields FROM points"):
+        for *key, fields in database.execute(_POINTS):
             ordered = msgspec.json.encode(msgspec.json.decode(fields), order="sorted")
             yield "sink", ("store", *key), ordered
     finally:
@@ -156,7 +159,18 @@ def _alert(message: Incoming) -> Iterator[Element]:
 
 def _drift(message: Incoming) -> Iterator[Element]:
     record = codec.decode_json(message.value, Drift)
-    key = ("drift", message.partition, record.detector, record.asset, record.sensor, record.time_ms)
+    if record.reason:  # what could not be used is as of its arrival, which differs from run to run
+        record = msgspec.structs.replace(record, time_ms=0)
+    key = (
+        "drift",
+        message.partition,
+        record.detector,
+        record.asset,
+        record.sensor,
+        record.reason,
+        record.value,
+        record.time_ms,
+    )
     yield "risk" if record.detector == "adwin" else "features", key, msgspec.json.encode(record)
 
 

@@ -16,7 +16,7 @@ from tests.kafka.toy import FIRST, PARTITIONS, RIVAL, SECOND, fleet, telemetry
 from tests.kafka.undisturbed import undisturbed
 from tests.support.collected import Final, collect
 
-DETECTORS = {"quality", "missing", "stuck", "out-of-range", "silent", "unit"}
+DETECTORS = {"quality", "missing", "stuck", "out-of-range", "silent", "unit", "dead-letters"}
 
 
 @pytest.fixture(scope="module")

@@ -132,7 +132,7 @@ def test_dead_letters_of_the_day_are_counted_and_the_last_one_told(bootstrap: st
             publisher.send(1, codec.dead_letter(topics.dead_letters, letter))
     finding = found(settings)["dead letters"]
     assert finding.status == "warn"
-    assert finding.detail == "2 in a day; letters-telemetry/1 offset 4: no good"
+    assert finding.detail == "2 in a day; other 2; letters-telemetry/1 offset 4: no good"
 
 
 def test_other_partitions_than_configured_fail(bootstrap: str, tmp_path: Path) -> None:

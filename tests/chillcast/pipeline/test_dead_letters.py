@@ -54,16 +54,33 @@ def test_letters_are_counted_by_reason_looked_into_and_sent_again_once_each(sett
         "t-telemetry/1 offset 7",
     )
     assert redrive(settings, letters, "unknown") == {"sent": 1, "cut": 1}
-
-    async def sent() -> list[Incoming]:
-        log = KafkaLog(settings.connection, TOPICS.telemetry)
-        try:
-            return await log.all(1)
-        finally:
-            await log.stop()
-
-    (again,) = asyncio.run(sent())
+    (again,) = asyncio.run(sent(settings))
     assert (again.key, again.value, again.content_type) == (b"a", b"{}", "text/plain")
+
+
+def test_a_letter_is_sent_again_once_and_so_is_what_was_refused_again(settings: Settings) -> None:
+    redrive(settings, read_letters(settings), "unknown")
+    left = read_letters(settings)  # what was cut, and what was not asked for
+    assert [one.content.reason for one in left] == [
+        "asset 'c': unknown",
+        "not JSON",
+    ]
+    assert redrive(settings, left, "unknown") == {"sent": 0, "cut": 1}
+    with Publisher(settings.connection) as publisher:
+        for offset in (100, 101):  # the same message, which came again and was refused again
+            refused = Incoming(TOPICS.telemetry, 1, offset, b"a", b"{}", "text/plain")
+            content = codec.letter(refused, "asset 'a': unknown")
+            publisher.send(1, codec.dead_letter(TOPICS.dead_letters, content))
+    assert redrive(settings, read_letters(settings), "unknown") == {"sent": 1, "cut": 1}
+    assert len(asyncio.run(sent(settings))) == 2
+
+
+async def sent(settings: Settings) -> list[Incoming]:
+    log = KafkaLog(settings.connection, TOPICS.telemetry)
+    try:
+        return await log.all(1)
+    finally:
+        await log.stop()
 
 
 @pytest.mark.parametrize(("content_type", "is_whole"), [("", True), (DAMAGED, False)])

@@ -31,7 +31,7 @@ def test_how_many_came_is_said_once_a_minute_and_not_if_none_came() -> None:
     assert len(said) == 1
     now[0] = 61.0
     watch.take([])
-    assert said[1:] == ["4 dead letters since the last count: see chillcast dead-letters list"]
+    assert said[1:] == ["4 dead letters in 61 s (form 4): see chillcast dead-letters list"]
     now[0] = 200.0
     watch.take([])
     assert len(said) == 2

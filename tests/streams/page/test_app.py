@@ -142,7 +142,17 @@ def test_the_most_urgent_of_a_large_fleet_are_shown_from_one_query_per_measureme
     assert text.count('class="name"') == 200
     assert "The 200 most urgent of 4000 are shown" in text
     assert "CH-3999" in text
-    assert reader.asked == ["scores", "alerts"]
+    assert reader.asked == ["scores", "alerts", "dead_letters"]
+
+
+def test_messages_that_could_not_be_used_are_told_with_the_command_that_lists_them(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s.db")
+    tags = {"reason": "form", "partition": "0"}
+    store.add([Point("dead_letters", tags, {"text": "10 messages: not <JSON>"}, START_MS)])
+    store.flush()
+    text = browse(store, START_MS).get("/").text
+    assert "10 messages: not &lt;JSON&gt;" in text
+    assert "chillcast dead-letters list" in text
 
 
 @pytest.mark.parametrize("asset", ["a?b", "a#b", "a/b", "é ü", "a&b\"'", "<b>"])
@@ -285,7 +295,7 @@ def test_many_requests_between_two_changes_read_the_store_once(tmp_path: Path) -
     reader = Counting(store)
     client = browse(reader)
     pages = {client.get(path).text for path in ["/"] * 20 + ["/?q="] * 20}
-    assert (len(pages), reader.asked) == (1, ["scores", "alerts"])
+    assert (len(pages), reader.asked) == (1, ["scores", "alerts", "dead_letters"])
 
 
 def test_a_change_of_the_store_is_seen(tmp_path: Path) -> None:

@@ -52,6 +52,16 @@ def test_a_machine_whose_clock_says_2199_is_named_and_nobody_else_is_concerned(
     assert mended == {name: (m.risk, m.as_of_ms, m.case) for name, m in before.machines.items()}
 
 
+def test_what_could_not_be_used_in_the_last_day_is_told_the_newest_first(store: Store) -> None:
+    def refused(reason: str, time_ms: int) -> Point:
+        return Point("dead_letters", {"reason": reason, "partition": "0"}, {"text": reason}, time_ms)
+
+    add(
+        store, refused("time", NEWEST_MS), refused("form", NEWEST_MS + 1), refused("late", NEWEST_MS - DAY_MS)
+    )
+    assert overview(store).refused == [(NEWEST_MS + 1, "form"), (NEWEST_MS, "time")]
+
+
 def test_a_machine_that_never_had_a_right_clock_shows_what_it_sent(store: Store) -> None:
     add(store, score("CH-0007", FAR_H, 0.7), score("CH-0007", FAR_H - 1, 0.6))
     add(store, alert("CH-0007", "open", FAR_H))

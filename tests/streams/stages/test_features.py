@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,7 +129,7 @@ def test_whatever_makes_no_sense_becomes_one_dead_letter(
 ) -> None:
     outputs = feed(stage, message)
     (letter,) = letters(outputs)
-    assert len(outputs) == 1
+    assert [o.topic for o in outputs] == ["t.dead-letters", "t.drift"]
     assert re.search(reason, letter.reason)
     assert (letter.topic, letter.partition, letter.offset) == ("t.telemetry", 0, message.offset)
     assert base64.b64decode(letter.payload) == (message.value or b"")
@@ -152,7 +153,7 @@ def test_one_machine_of_another_partition_refuses_its_whole_block(stage: Feature
 
 def test_an_unknown_sensor_is_reported_and_the_rest_of_its_sample_used(stage: FeatureStage) -> None:
     outputs = feed(stage, sample(0, surprise=3.0), sample(4))
-    assert [x.reason for x in letters(outputs)] == ["values.surprise: not a sensor of fleet toy"]
+    assert [x.reason for x in letters(outputs)] == ["values: not sensors of fleet toy: 'surprise'"]
     assert len(windows(stage, outputs)) == 1
 
 
@@ -160,6 +161,39 @@ def test_a_sample_that_is_too_late_is_a_dead_letter_that_says_how_late_it_may_be
     stage = FeatureStage(toy(lateness_s=240), TOPICS, partitions=2)
     outputs = feed(stage, sample(0), sample(30), sample(1))
     assert [x.reason for x in letters(outputs)] == ["1 samples came later than lateness_s = 240"]
+
+
+def test_a_message_has_one_letter_whatever_is_wrong_with_it() -> None:
+    stage = FeatureStage(toy(lateness_s=240), TOPICS, partitions=2)
+    outputs = feed(stage, sample(0), sample(30), sample(1, surprise=1.0))
+    (letter,) = letters(outputs)
+    assert letter.reason == (
+        "values: not sensors of fleet toy: 'surprise'; 1 samples came later than lateness_s = 240"
+    )
+
+
+def test_a_letter_does_not_multiply_its_message(stage: FeatureStage) -> None:
+    unknown: dict[str, Any] = {f"building_7.chiller_{i}.supply_temp": 12.5 for i in range(40)}
+    message = sample(0, **unknown)
+    (letter,) = [o for o in feed(stage, message) if o.topic == "t.dead-letters"]
+    assert len(letter.value) <= 2 * len(message.value or b"")
+
+
+def test_a_flood_is_said_as_it_grows_and_a_successor_goes_on_counting(stage: FeatureStage) -> None:
+    def refused(outputs: Iterable[Outgoing]) -> list[tuple[str, float]]:
+        found = [codec.decode_json(o.value, Drift) for o in outputs if o.topic == "t.drift"]
+        return [(d.reason, d.value) for d in found if d.detector == "dead-letters"]
+
+    bad = [raw(b"{")] * 60
+    assert refused(feed(stage, *bad)) == [("form", 1), ("form", 10)]
+    assert refused(feed(stage, sample(0, surprise=1.0))) == [("point", 1)]
+    successor = FeatureStage(stage.fleet, TOPICS, partitions=2)
+    for key, value in stage.delta():
+        successor.restore(key, value)
+    successor.restored()
+    assert refused(feed(successor, *bad)) == [("form", 100)]
+    next_day = watermark(START_MS + DAY_MS)
+    assert refused(feed(successor, next_day, *bad[:2])) == [("form", 1)]
 
 
 def test_a_late_sample_sends_its_window_again_with_a_higher_revision() -> None:

@@ -94,5 +94,5 @@ def test_a_feature_stage_says_of_a_machine_that_is_not_at_home_what_helps() -> N
     name = next(n for n in NAMES if partition_of(n, PARTITIONS) != 0)
     sample = codec.sample("t", Sample(asset=name, time=AT, values={"temp": 1.0}))
     message = Incoming("t.telemetry", 0, 0, None, sample.value, sample.content_type)
-    (letter,) = FeatureStage(fleet(), TOPICS, PARTITIONS).process([message])
+    letter, _ = FeatureStage(fleet(), TOPICS, PARTITIONS).process([message])
     assert "chillcast rekey" in codec.decode_json(letter.value, DeadLetter).reason

@@ -41,7 +41,7 @@ def test_a_sample_reads_the_same_with_a_stranger_among_its_sensors(
     assert isinstance(plain.record, Samples)
     assert isinstance(other.record, Samples)
     assert plain.problems == ()
-    assert other.problems == (f"values.stranger: not a sensor of fleet {FLEET.name}",)
+    assert other.problems == (f"values: not sensors of fleet {FLEET.name}: 'stranger'",)
     expected = [np.nan if values.get(key) is None else values[key] for key in FLEET.keys]
     for record in (plain.record, other.record):
         np.testing.assert_array_equal(record.values[0], np.array(expected, np.float32))

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from models.errors import ConfigError
+from streams.wire import letter_reasons
 from streams.worker.metrics import REASONS, Endpoint, Metrics
 
 NOW_S = 1_700_000_000.0
@@ -99,21 +100,25 @@ def test_what_was_late_dropped_unusable_or_read_again_is_counted_apart(served: S
     served.metrics.late(0, 4)
     served.metrics.dropped(0, 2, "too_late")
     served.metrics.dropped(0, 1, "duplicate")
-    served.metrics.dead_letters(0, 3)
+    for reason in ("not a Sample in JSON", "not a Sample in JSON", "asset 'x' is of no use"):
+        served.metrics.dead_letter(0, reason)
     served.metrics.holes(0, 5)
     assert served.value("late_total") == 4
     assert served.value("dropped_total", reason="too_late") == 2
     assert served.value("dropped_total", reason="duplicate") == 1
-    assert served.value("dead_letters_total") == 3
+    assert served.value("dead_letters_total", reason="form") == 2
+    assert served.value("dead_letters_total", reason="other") == 1
     assert served.value("holes_total") == 5
 
 
 def test_a_partition_that_was_opened_has_every_counter_at_0(served: Served) -> None:
     served.metrics.opened(0)
-    for name in ("messages", "readings", "late", "dead_letters", "holes"):
+    for name in ("messages", "readings", "late", "holes"):
         assert served.value(f"{name}_total", partition="0") == 0
     for reason in REASONS:
         assert served.value("dropped_total", reason=reason) == 0
+    for word in letter_reasons.REASONS:
+        assert served.value("dead_letters_total", reason=word) == 0
 
 
 def test_a_partition_that_moved_away_leaves_its_counters_but_no_gauge(served: Served) -> None:
@@ -134,7 +139,7 @@ def test_closing_a_partition_that_had_no_gauge_is_no_error(served: Served) -> No
 
 
 def test_two_workers_of_one_process_do_not_count_together(served: Served) -> None:
-    Metrics("features", "telemetry").dead_letters(0, 1)
+    Metrics("features", "telemetry").dead_letter(0, "empty message")
     assert "chillcast_dead_letters_total" not in served.names()
 
 
