@@ -147,7 +147,11 @@ class KernelState:
         for name in names:
             array = arrays.pop(name)
             have = len(array)
-            array.resize((capacity, *array.shape[1:]))  # moves pages, where it is large; what is new is 0
+            shape = (capacity, *array.shape[1:])
+            try:
+                array.resize(shape)  # moves pages, where it is large; what is new is 0
+            except ValueError:  # somebody holds it, such as a frame of the compiler that is not collected yet
+                array = np.concatenate([array, np.zeros((capacity - have, *shape[1:]), array.dtype)])
             if name in _BEFORE:
                 array[have:] = _BEFORE[name]
             arrays[name] = array

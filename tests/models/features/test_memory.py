@@ -44,6 +44,16 @@ def test_a_machine_costs_what_it_sent_not_what_it_might() -> None:
     assert often.nbytes > 10 * seldom.nbytes
 
 
+def test_memory_that_somebody_holds_is_copied_and_nothing_is_lost() -> None:
+    state, alone = KERNEL.start(), KERNEL.start()
+    held = []
+    for minute in range(40):
+        held.append(state.memory)
+        windows, _ = KERNEL.step(state, sent(1 + minute, [minute]))
+        expected, _ = KERNEL.step(alone, sent(1 + minute, [minute]))
+        assert windows.values.tobytes() == expected.values.tobytes()
+
+
 def test_silence_costs_nothing_and_what_came_is_not_kept_twice() -> None:
     state = KERNEL.start()
     KERNEL.step(state, sent(1, [0]))
