@@ -188,16 +188,10 @@ class _Draft:
     def _columns(self) -> list[str]:
         out = ["[recording.columns]"]
         for sensor in self.sensors:
-            more = ""
-            if sensor.words:
-                words = ", ".join(f"{_text(word)} = {i}" for i, word in enumerate(sensor.words))
-                more = (
-                    f", words = {{ {words} }}"
-                    if sensor.kind == "state"
-                    else f", missing = [{', '.join(map(_text, sensor.words))}]"
-                )
+            missing = sensor.words if sensor.kind != "state" else ()
+            more = f", missing = [{', '.join(map(_text, missing))}]" if missing else ""
             more += f", suffix = {_text(sensor.suffix)}" if sensor.suffix else ""
-            note = "    # DECIDE: what these words mean" if sensor.words else ""
+            note = "    # DECIDE: what these words mean" if missing else ""
             out.append(f"{sensor.key} = {{ column = {_text(sensor.column)}{more} }}{note}")
         keys, used = [], set[str]()
         for column in self.attributes:
@@ -259,6 +253,9 @@ def _hop_s(time: TimeGuess) -> int:
 def _sensor(sensor: SensorGuess) -> list[str]:
     rises = sensor.kind == "counter"
     kind = ['kind = "counter"    # it only rises: DECIDE: is it a total?'] if rises else []
+    if sensor.kind == "state" and sensor.words:
+        codes = ", ".join(f"{_text(word)} = {i}" for i, word in enumerate(sensor.words))
+        kind = ['kind = "state"', f"states = {{ {codes} }}    # DECIDE: what these words mean"]
     high = 1000 * max(abs(sensor.high), 1.0) if rises else sensor.high
     return [
         "[[sensors]]",

@@ -57,6 +57,15 @@ def test_a_folder_is_one_file_a_machine_and_further_files_are_events(tmp_path: P
     assert [(e.asset, e.kind, e.code) for e in found.events] == [("A", "shutdown", "bearing")]
 
 
+def test_a_total_is_drafted_as_a_counter_and_words_as_states(tmp_path: Path) -> None:
+    rows = "".join(f"2024-03-01 00:{m:02},{1000 + m},{'ON' if m % 7 else 'OFF'}\n" for m in range(40))
+    fleet, found = drafted(tmp_path / "m.csv", "time,kWh,mode\n" + rows)
+    assert [sensor.kind for sensor in fleet.sensors] == ["counter", "state"]
+    assert fleet.sensors[0].high > 100_000
+    assert fleet.sensors[1].states == {"OFF": 0, "ON": 1}
+    assert found.samples.values[0].tolist() == [1000.0, 0.0]
+
+
 def test_every_guess_that_only_the_owner_can_make_is_marked(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("time,x\n01/02/2024,1\n03/04/2024,2\n")
     text = draft([tmp_path / "m.csv"], "mine")
