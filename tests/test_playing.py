@@ -10,8 +10,8 @@ import pytest
 
 from chillcast.pipeline.publishing import GroupLag
 from chillcast.pipeline.steering import send_control
-from chillcast.recordings.recorded import ReplayRequest as Recording
 from chillcast.recordings.recorded import publish_recording
+from chillcast.recordings.replay_request import ReplayRequest as Recording
 from chillcast.simulation.simulating import SimulationRequest, simulate
 from chillcast.terminal.reporter import Reporter
 from models.errors import ConfigError
@@ -25,14 +25,7 @@ from streams.records import Watermark
 from streams.wire.codec import WATERMARK, decode_json
 from tests.support.commands import chillcast
 from tests.support.drives import drives
-from tests.support.playing import (
-    FLEET,
-    SCENARIO,
-    check_same_bytes,
-    check_steering,
-    settings,
-    telemetry,
-)
+from tests.support.playing import FLEET, SCENARIO, check_same_bytes, check_steering, settings, telemetry
 
 ROOT = Path(__file__).parents[1]
 

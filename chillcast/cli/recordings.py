@@ -48,13 +48,13 @@ def replay(
     json: AsJson = False,
 ) -> None:
     """Replay a recording through Kafka, agents, model and alerts, and judge what came out."""
-    from chillcast.recordings import recorded  # noqa: PLC0415
+    from chillcast.recordings import recorded, replay_request  # noqa: PLC0415
 
     resources = Resources.open(home=home, broker=broker, fleet=fleet)
-    machines, span = narrowed(resources.fleet, horizon), recorded.parse_span(from_, until)
-    request = recorded.ReplayRequest(recording, machines, train_until, seed, span).played(speed, batch, dirt)
+    machines, span = narrowed(resources.fleet, horizon), replay_request.parse_span(from_, until)
+    request = replay_request.ReplayRequest(recording, machines, train_until, seed, span)
     run = recorded.publish_recording if kafka else recorded.replay_recording
-    show(run(resources.settings, request, reporter_of(resources)), json=json)
+    show(run(resources.settings, request.played(speed, batch, dirt), reporter_of(resources)), json=json)
 
 
 def backtest(
@@ -68,7 +68,8 @@ def backtest(
     json: AsJson = False,
 ) -> None:
     """Do what replay does without a broker, through the same kernel."""
-    from chillcast.recordings.recorded import ReplayRequest, backtest_recording  # noqa: PLC0415
+    from chillcast.recordings.recorded import backtest_recording  # noqa: PLC0415
+    from chillcast.recordings.replay_request import ReplayRequest  # noqa: PLC0415
 
     resources = Resources.open(home=home, fleet=fleet)
     request = ReplayRequest(recording, narrowed(resources.fleet, horizon), train_until, seed)

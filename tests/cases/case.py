@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from chillcast.recordings.recorded import ReplayRequest, backtest_recording
+from chillcast.recordings.recorded import backtest_recording
+from chillcast.recordings.replay_request import ReplayRequest
 from chillcast.terminal.reporter import Reporter
 from models.errors import ChillcastError
 from models.fleet.fleet import Fleet, parse_fleet

@@ -10,8 +10,8 @@ from pathlib import Path
 from chillcast.pipeline.publishing import Playing, publish
 from chillcast.pipeline.steering import send_control
 from chillcast.recordings.capturing import record
-from chillcast.recordings.recorded import ReplayRequest as Recording
 from chillcast.recordings.recorded import publish_recording
+from chillcast.recordings.replay_request import ReplayRequest as Recording
 from chillcast.settings import Settings
 from chillcast.simulation.simulating import SimulationRequest, simulate
 from chillcast.terminal.reporter import Reporter
