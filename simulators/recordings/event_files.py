@@ -16,9 +16,10 @@ from models.telemetry.samples import Event, Int64
 from simulators.recordings.chunk import Chunk
 from simulators.recordings.event_rules import begins_of_runs
 from simulators.recordings.heading import Heading
-from simulators.recordings.layout import Names, TableClock, machines_of
+from simulators.recordings.machine_names import Names, machines_of
 from simulators.recordings.rejects import Rejects, shortened
 from simulators.recordings.sources import beside
+from simulators.recordings.table_clock import TableClock
 from simulators.recordings.tables import as_text, read_table
 
 _UNITS_MS = {"s": 1000, "min": 60_000, "h": 3_600_000, "d": DAY_MS}

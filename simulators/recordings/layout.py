@@ -13,48 +13,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.errors import RecordingError
-from models.event_time import DAY_MS, LATEST_MS
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
-from models.fleet.recording import EventFile, Recording, TextTable
-from models.intake.local_clock import LocalClock
+from models.fleet.recording import Recording
 from models.intake.numbers import NumberReader
 from models.intake.readings import Rows, spread
-from models.intake.times import Int64, Times, native_times, parse_times, why_not
-from models.telemetry.samples import utc
+from models.intake.times import Int64, Times
+from models.telemetry.samples import Float64, Int32, utc
 from simulators.recordings.chunk import Chunk
 from simulators.recordings.heading import Heading
+from simulators.recordings.machine_names import Names, machines_of, name_in
 from simulators.recordings.rejects import Rejects, shortened
-from simulators.recordings.sources import Source
+from simulators.recordings.table_clock import TableClock
 from simulators.recordings.tables import as_text
-from streams.wire.validation import MAX_NAME
 
-Int32 = npt.NDArray[np.int32]
-Float64 = npt.NDArray[np.float64]
 _POINT = "\x00point"
-
-
-class Names:
-    """The machines of a recording: a number for each name, in the order in which they are first seen."""
-
-    def __init__(self) -> None:
-        self.all: list[str] = []
-        self._numbers: dict[str, int] = {}
-
-    def number(self, name: str) -> int:
-        """Return the number of a name."""
-        if name not in self._numbers:
-            self._numbers[name] = len(self.all)
-            self.all.append(name)
-        return self._numbers[name]
-
-    def numbers(self, column: pa.Array) -> Int32:
-        """Return the numbers of names (n,); -1 if there is none."""
-        encoded = as_text(column).dictionary_encode()
-        names = encoded.dictionary.to_pylist()
-        table = [self.number(name) if name and len(name) <= MAX_NAME else -1 for name in names]
-        codes = pc.fill_null(encoded.indices, len(table)).to_numpy(zero_copy_only=False)
-        found: Int32 = np.array([*table, -1], np.int32)[codes]
-        return found
 
 
 @dataclass(frozen=True)
@@ -68,94 +41,6 @@ class SensorRows:
     rows: Rows
     points: pa.StringArray | None = None
     point_values: pa.Array | None = None
-
-
-class TableClock:
-    """Reads the times of tables: UTC milliseconds, with a name for what is none."""
-
-    def __init__(self, form: TextTable, time: str, date: str, period_ms: int) -> None:
-        self.form, self._time, self._date = form, time, date
-        self._local = LocalClock(form, period_ms)
-
-    @property
-    def repeated(self) -> int:
-        """How many local times existed twice."""
-        return self._local.repeated
-
-    def read(self, chunk: Chunk, rejects: Rejects, column: str = "") -> tuple[Times, Chunk]:
-        """Return the times of rows, local where they have no offset, and those rows that have one."""
-        name = column or self._time
-        times = self._parsed(chunk, name)
-        wrong = np.flatnonzero(times.bad)
-        if len(wrong):
-            text = self._texts(chunk, name)[int(wrong[0])].as_py()
-            said = "nothing" if not text else shortened(text)
-            why = why_not(text, self.form)
-            if chunk.row[wrong[0]] <= 2 and "would read" not in why and "two columns" not in why:
-                why += "; units_rows passes over rows under the heading"
-            place = f"{chunk.place(int(wrong[0]), name)}: {said}: {why}"
-            rejects.reject(self.form.on_bad, "rows without a time", place, len(wrong))
-        far = np.flatnonzero(~times.bad & ((times.time_ms <= 0) | (times.time_ms >= LATEST_MS)))
-        if len(far):
-            at = int(far[0])
-            place = f"{chunk.place(at, name)}: {int(times.time_ms[at])} ms"
-            text = f"{place}: expected a time from 1970 to 2200; time_format says how it is written"
-            rejects.reject(self.form.on_bad, "times before 1970 or after 2200", text, len(far))
-        good = np.flatnonzero(~times.bad & (times.time_ms > 0) & (times.time_ms < LATEST_MS))
-        if len(good) == len(chunk):
-            return times, chunk
-        return Times(times.time_ms[good], times.zoned[good], times.bad[good]), chunk.take(good)
-
-    def to_utc(self, times: Times, series: Int64) -> Int64:
-        """Return UTC milliseconds (n,)."""
-        time_ms, local = times.time_ms.copy(), np.flatnonzero(~times.zoned)
-        if len(local):
-            time_ms[local] = self._local.to_utc(time_ms[local], series[local])
-        return time_ms
-
-    def _parsed(self, chunk: Chunk, name: str) -> Times:
-        try:
-            typed = None if self._date else native_times(chunk.columns[name])
-        except ValueError as error:
-            said = f"{chunk.place(0, name)}: {error}: name both columns: time = …, date = …"
-            raise RecordingError(said) from error
-        return typed or parse_times(self._texts(chunk, name), self.form)
-
-    def _texts(self, chunk: Chunk, name: str) -> pa.StringArray:
-        texts = as_text(chunk.columns[name])
-        if not self._date:
-            return pc.if_else(pc.equal(texts, ""), None, texts)
-        return pc.binary_join_element_wise(as_text(chunk.columns[self._date]), texts, " ")
-
-
-def name_in(source: Source, pattern: str | None, group: str) -> str | None:
-    """Return what a file's path says by a pattern, None if that is not asked.
-
-    Raises RecordingError if the path does not fit.
-    """
-    if pattern is None or group not in re.compile(pattern).groupindex:
-        return None
-    found = re.search(pattern, source.name)
-    if found is None or not found[group]:
-        expected = f"expected a path like file_pattern = {pattern!r}"
-        raise RecordingError(f"{source.shown}: {source.name!r} names no {group}: {expected}")
-    return found[group]
-
-
-def machines_of(table: Recording | EventFile, chunk: Chunk, names: Names, rejects: Rejects) -> Int32:
-    """Return the number of each row's machine, -1 if there is none."""
-    fixed = table.asset_name or name_in(chunk.source, table.file_pattern, "asset")
-    if fixed:
-        return np.full(len(chunk), names.number(fixed), np.int32)
-    found = names.numbers(chunk.columns[table.asset])
-    nobody = np.flatnonzero(found < 0)
-    if len(nobody):
-        name = (as_text(chunk.columns[table.asset])[int(nobody[0])].as_py() or "")[: MAX_NAME + 1]
-        said = f"{len(name)} characters and more" if len(name) > MAX_NAME else "nothing"
-        expected = f"expected the name of a machine, of at most {MAX_NAME} characters"
-        text = f"{chunk.place(int(nobody[0]), table.asset)}: {said}: {expected}"
-        rejects.reject(table.on_bad, "rows without a machine", text, len(nobody))
-    return found
 
 
 class RecordingLayout:
