@@ -28,20 +28,20 @@ CREATE TABLE IF NOT EXISTS points (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_asset ON points (measurement, asset, time_ms);
 """
-_UPSERT = """
+_STAMP = "coalesce(json_extract({0}, '$.revision'), json_extract({0}, '$.time_ms'), 0)"
+_UPSERT = f"""
 INSERT INTO points VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET fields = json_patch(fields, excluded.fields)
-WHERE coalesce(json_extract(fields, '$.revision'), 0)
-   <= coalesce(json_extract(excluded.fields, '$.revision'), 0)
-"""
+WHERE {_STAMP.format("fields")} <= {_STAMP.format("excluded.fields")}
+"""  # noqa: S608  (nothing of it comes from outside)
 
 
 class SqliteStore:
     """Points in one file. The same measurement, tags and time overwrite; fields merge, as in InfluxDB.
 
-    But no ``revision`` overwrites a higher one: a worker that was stopped for long may wake up and write it.
-    If the file was moved away, or another is in its place, the next flush is to what lies at ``path`` then. A
-    lock that another process holds is waited for up to ``busy_s``.
+    But no ``revision``, and no watermark's ``time_ms``, overwrites a higher one: a worker that was stopped
+    for long may wake up and write it. If the file was moved away, or another is in its place, the next flush
+    is to what lies at ``path`` then. A lock that another process holds is waited for up to ``busy_s``.
     """
 
     def __init__(self, path: Path, busy_s: float = _BUSY_S) -> None:

@@ -46,6 +46,15 @@ def test_what_a_worker_wrote_late_does_not_take_the_place_of_a_correction(tmp_pa
     assert row.fields == {"risk_1d": 0.4, "revision": 2.0}
 
 
+def test_a_watermark_that_a_worker_wrote_late_does_not_take_the_place_of_a_later_one(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    for time_ms, end in ((20.0, 0.0), (40.0, 1.0), (30.0, 0.0)):
+        store.add([Point("watermarks", {"partition": "3"}, {"time_ms": time_ms, "end": end}, 10)])
+        store.flush()
+    (row,) = store.latest("watermarks")
+    assert row.fields == {"time_ms": 40.0, "end": 1.0}
+
+
 def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     path.write_bytes(b"not a database, but long enough to be looked at" * 50)
