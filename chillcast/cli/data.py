@@ -28,6 +28,12 @@ def backfill(
             help="Learn what is normal from the days before this date; without it as the champion has it."
         ),
     ] = None,
+    by_time: Annotated[
+        bool,
+        typer.Option(
+            "--by-time", help="Take samples by their times, also if older ones arrived after newer ones."
+        ),
+    ] = False,
     home: Home = None,
     json: AsJson = False,
 ) -> None:
@@ -35,7 +41,7 @@ def backfill(
     from chillcast.training.datasets import backfill, past_of  # noqa: PLC0415
 
     resources = Resources.open(home=home, fleet=fleet)
-    past = past_of(source, resources.fleet)
+    past = past_of(source, resources.fleet, by_time=by_time)
     show(backfill(resources, past, expect_until, reporter_of(resources)), json=json)
 
 

@@ -31,16 +31,22 @@ from models.telemetry.samples import TimeSlice, utc
 from simulators.fleet.scenario import load_scenario
 from simulators.fleet.simulation import Simulation
 from simulators.recordings.sources import exists
-from simulators.replay.playable import Playable, open_recording
+from simulators.replay.playable import Playable, by_time, open_recording
+
+_TOO_LATE = (
+    "{} samples of {} are in no window: they arrived more than lateness_s = {} after newer ones of their "
+    "machine, as on a stream; --by-time takes them by their times"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class HistorySource:
-    """A recording or a scenario, and a name for it."""
+    """A recording or a scenario, and a name for it; ``by_time``: taken by its times, not as it arrived."""
 
     name: str
     path: Path
     fleet: Fleet
+    by_time: bool = False
 
     def open(self) -> Simulation | Playable:
         """Return what its slices come from."""
@@ -48,13 +54,13 @@ class HistorySource:
             return Simulation(load_scenario(self.path), self.fleet)
         return open_recording(self.path, self.fleet)
 
+    def slices(self, source: Simulation | Playable) -> Iterable[TimeSlice]:
+        """Return what an opened past sends, with a scenario's dirt on it."""
+        arriving = source.delivered() if isinstance(source, Simulation) else source.slices()
+        return by_time(self.fleet, arriving) if self.by_time else arriving
 
-def _arriving(source: Simulation | Playable) -> Iterable[TimeSlice]:
-    """Return what a past sends, with a scenario's dirt on it."""
-    return source.delivered() if isinstance(source, Simulation) else source.slices()
 
-
-def past_of(name: str, fleet: Fleet) -> HistorySource:
+def past_of(name: str, fleet: Fleet, *, by_time: bool = False) -> HistorySource:
     """Return the past that a name means: a recording's path, or a scenario's, or that of a shipped one.
 
     Raises ConfigError if there is neither.
@@ -64,7 +70,7 @@ def past_of(name: str, fleet: Fleet) -> HistorySource:
         path = find_file(name, "scenario")
     if not exists(path):
         raise ConfigError("command line", "source", name, "a recording or a scenario that is there")
-    return HistorySource(re.sub(r"[^A-Za-z0-9._]", "_", path.stem), path, fleet)
+    return HistorySource(re.sub(r"[^A-Za-z0-9._]", "_", path.stem), path, fleet, by_time)
 
 
 def parse_date(text: str, option: str) -> int:
@@ -86,21 +92,31 @@ def backfill(
     store.describe(schema, history.expectation)
     source, windows, events = past.open(), 0, 0
     with reporter.step(f"landing {past.path.name}") as advance:
-        for number, part in enumerate(_arriving(source)):
+        for number, part in enumerate(past.slices(source)):
             windows += _land(store, schema, history, part, Origin(past.name, number, number))
             events += len(part.events)
-            advance(0.0, utc(part.end_ms))
+            advance(_share(source, part.end_ms), utc(part.end_ms))
     if source.inventory.machines:
         store.keep_inventory(source.inventory)
     if isinstance(source, Simulation):
         keep_truth(store, past.name, source.shutdowns)
+    too_late = history.tally.too_late
+    if too_late:
+        reporter.alarm(_TOO_LATE.format(too_late, past.path, fleet.sampling.lateness_s))
     return {
         "fleet": fleet.name,
         "fingerprint": schema.fingerprint,
+        "samples": history.tally.samples,
+        "too_late": too_late,
         "windows": windows,
         "events": events,
         "assets": len(history.assets),
     }
+
+
+def _share(source: Simulation | Playable, end_ms: int) -> float:
+    first_ms, last_ms = source.scenario.range_ms if isinstance(source, Simulation) else source.range_ms
+    return (end_ms - first_ms) / (last_ms - first_ms)
 
 
 def _land(
@@ -127,7 +143,7 @@ def _expectation(
             expected = f"a date up to which what is normal is learnt ({error})"
             raise ConfigError("command line", "--expect-until", None, expected) from error
     until_ms = parse_date(expect_until, "--expect-until")
-    found = expect(past.fleet, _arriving(past.open()), until_ms, reporter)
+    found = expect(past.fleet, past.slices(past.open()), until_ms, reporter)
     return found.parts if found else (None, ())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,16 +63,20 @@ class Recorded:
 
     def slices(self) -> Iterator[TimeSlice]:
         """Yield one slice per day, or per hop where that is longer."""
-        span_ms = max(DAY_MS, self.fleet.sampling.hop_s * 1000)
-        time_ms = self.samples.time_ms
-        first = int(time_ms[0]) // span_ms * span_ms
-        last = max(int(time_ms[-1]), self.events[-1].time_ms if self.events else 0)
-        events = list(self.events)
-        for start_ms in range(first, last + 1, span_ms):
-            end_ms = start_ms + span_ms
-            low, high = np.searchsorted(time_ms, [start_ms, end_ms])
-            now = tuple(e for e in events if start_ms <= e.time_ms < end_ms)
-            yield TimeSlice(start_ms, end_ms, self.samples.take(np.arange(low, high)), now)
+        return sliced(self.fleet, self.samples, self.events)
+
+
+def sliced(fleet: Fleet, samples: Samples, events: Sequence[Event]) -> Iterator[TimeSlice]:
+    """Yield samples and events, which are in order of time, in slices of a day, or of a longer hop."""
+    span_ms = max(DAY_MS, fleet.sampling.hop_s * 1000)
+    ends = [int(samples.time_ms[i]) for i in (0, -1) if len(samples)] + [e.time_ms for e in events]
+    if not ends:
+        return
+    for start_ms in range(min(ends) // span_ms * span_ms, max(ends) + 1, span_ms):
+        end_ms = start_ms + span_ms
+        low, high = np.searchsorted(samples.time_ms, [start_ms, end_ms])
+        now = tuple(e for e in events if start_ms <= e.time_ms < end_ms)
+        yield TimeSlice(start_ms, end_ms, samples.take(np.arange(low, high)), now)
 
 
 def read_recording(path: Path, fleet: Fleet) -> Recorded:

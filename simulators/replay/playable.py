@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +12,10 @@ import numpy as np
 from models.errors import RecordingError
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING, Inventory
-from models.telemetry.samples import Event, Samples, TimeSlice, limits, utc
+from models.telemetry.samples import Event, Samples, TimeSlice, join, limits, utc
 from simulators.dirt.dirt import CLEAN, Dirt, corrupt
 from simulators.recordings.archive import MANIFEST, Archive
-from simulators.recordings.recording import RecordingQuality, missing_samples, read_recording, repeats
+from simulators.recordings.recording import RecordingQuality, missing_samples, read_recording, repeats, sliced
 from simulators.recordings.sources import exists
 from simulators.replay.player import Open, since
 
@@ -83,6 +83,16 @@ def open_recording(
         raise RecordingError(f"{path}: nothing between --from and --until: it holds {there}")
     events = tuple(e for e in opened.events if span.holds(e.time_ms))
     return replace(opened, events=events, span=span, dirt=dirt, seed=seed)
+
+
+def by_time(fleet: Fleet, slices: Iterable[TimeSlice]) -> Iterator[TimeSlice]:
+    """Yield what slices hold in order of its own time, whenever it arrived; all of it is kept in memory."""
+    parts = list(slices)
+    if not parts:
+        return
+    samples = join([part.samples for part in parts])
+    events = sorted(event for part in parts for event in part.events)
+    yield from sliced(fleet, samples.take(np.argsort(samples.time_ms, kind="stable")), events)
 
 
 def _folder(path: Path, fleet: Fleet) -> Playable:
