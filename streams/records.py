@@ -77,11 +77,22 @@ class Drift(Record, frozen=True):
 
 
 class Control(Record, frozen=True):
-    """What a running replay is to do; ``seek`` needs ``time``, ``speed`` a ``speed``: 0 is the highest."""
+    """What a running replay is to do; ``seek`` needs ``time``, ``speed`` a ``speed``: 0 is the highest.
+
+    A replay answers a command that has an ``id``.
+    """
 
     command: Literal["pause", "resume", "seek", "speed", "stop"]
     time: str | int | None = None
     speed: Annotated[float, Meta(ge=0)] | None = None
+    id: str = ""
+
+
+class Heard(Record, frozen=True):
+    """What a replay answers to a command: the ``id`` of the command, and who it is."""
+
+    id: str
+    replay: str
 
 
 class DeadLetter(Record, frozen=True):

@@ -11,7 +11,7 @@ from models.registry.promotion import Promotion
 from models.risk.explanation import Cause, Reason
 from models.telemetry.samples import Event
 from streams.kafka.topics import NAMES, STATES
-from streams.records import Alert, Assignment, Control, DeadLetter, Drift, Redriven, Sample, Watermark
+from streams.records import Alert, Assignment, Control, DeadLetter, Drift, Heard, Redriven, Sample, Watermark
 from streams.state.snapshots import STATE, Position, StateRecord
 from streams.wire import codec
 from streams.wire import validation as checks
@@ -38,6 +38,7 @@ RECORDS: list[tuple[str, tuple[str, ...]]] = [
     (codec.PROMOTION, Promotion.__struct_fields__),
     (codec.ASSIGNMENT, Assignment.__struct_fields__),
     (codec.CONTROL, Control.__struct_fields__),
+    (codec.HEARD, Heard.__struct_fields__),
     (STATE, Position.__struct_fields__),
     (STATE, StateRecord.__struct_fields__),
 ]

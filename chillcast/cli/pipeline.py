@@ -70,5 +70,5 @@ def control(
     from chillcast.pipeline.steering import send_control  # noqa: PLC0415
 
     settings = read_settings(home=home, broker=broker)
-    send_control(settings, command, value)
-    typer.echo(f"{' '.join(filter(None, (command, value)))}: sent to every replay on {settings.broker}")
+    heard_by = send_control(settings, command, value)
+    typer.echo(f"{' '.join(filter(None, (command, value)))}: heard by {', '.join(heard_by)}")

@@ -15,7 +15,18 @@ from models.errors import RecordError
 from models.features.kernel import Windows
 from models.registry.promotion import Promotion
 from models.telemetry.samples import Event, Samples
-from streams.records import Alert, Assignment, Control, DeadLetter, Drift, Redriven, Sample, Scores, Watermark
+from streams.records import (
+    Alert,
+    Assignment,
+    Control,
+    DeadLetter,
+    Drift,
+    Heard,
+    Redriven,
+    Sample,
+    Scores,
+    Watermark,
+)
 from streams.redaction import redact
 from streams.stage import Incoming, Outgoing
 from streams.wire import blocks
@@ -42,6 +53,7 @@ REDRIVEN = "application/vnd.chillcast.redriven.v1+json"
 PROMOTION = "application/vnd.chillcast.promotion.v1+json"
 ASSIGNMENT = "application/vnd.chillcast.tenure.v1+json"
 CONTROL = "application/vnd.chillcast.control.v1+json"
+HEARD = "application/vnd.chillcast.heard.v1+json"
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 
@@ -127,6 +139,11 @@ def drift(topic: str, record: Drift) -> Outgoing:
 def control(topic: str, record: Control) -> Outgoing:
     """Encode a command to a replay."""
     return Outgoing(topic, b"", msgspec.json.encode(record), CONTROL)
+
+
+def heard(topic: str, record: Heard) -> Outgoing:
+    """Encode what a replay answers to a command."""
+    return Outgoing(topic, b"", msgspec.json.encode(record), HEARD)
 
 
 def letter(message: Incoming, reason: str) -> DeadLetter:

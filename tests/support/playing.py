@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from dataclasses import replace
@@ -15,6 +16,7 @@ from chillcast.recordings.replay_request import ReplayRequest as Recording
 from chillcast.settings import Settings
 from chillcast.simulation.simulating import SimulationRequest, simulate
 from chillcast.terminal.reporter import Reporter
+from models.errors import UnavailableError
 from models.event_time import DAY_MS
 from models.fleet.fleet import load_fleet
 from simulators.fleet.scenario import load_scenario
@@ -90,7 +92,8 @@ def check_steering(broker: str, prefix: str) -> None:
     def told(command: str, value: str | None, answer: str) -> None:
         while not any(answer in text for text in reporter.said):
             assert time.monotonic() < deadline, reporter.said
-            send_control(mine, command, value)
+            with contextlib.suppress(UnavailableError):  # it listens a little later
+                send_control(mine, command, value)
             time.sleep(0.3)
 
     told("pause", None, "paused at 1970-01-02")
