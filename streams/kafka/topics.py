@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ NAMES = (
 STATES = ("state-features", "state-risk")
 _RETRY_S = 2.0
 _ANSWER_S = 5.0
+_AGAIN_S, _TRIES = 0.2, 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +215,22 @@ def _created(
                 wanted = {name: _wanted(name, topics, partitions)}
                 with contextlib.suppress(TopicAlreadyExistsError):
                     admin.create_topics(wanted)
-        # A broker answers before all its metadata knows the new topics.
+        # A broker answers before all its metadata knows the new topics; of a cluster, each for itself.
         admin.wait_for_topics(list(topics.all))
-        described: list[dict[str, Any]] = admin.describe_topics(list(topics.all))
-        return described
+        return _described(admin, topics.all)
+
+
+def _described(
+    admin: KafkaAdminClient, names: Sequence[str], sleep: Callable[[float], None] = time.sleep
+) -> list[dict[str, Any]]:
+    """Return the description of topics, once the broker that is asked knows the partitions of each."""
+    described: list[dict[str, Any]] = admin.describe_topics(list(names))
+    for _ in range(_TRIES):
+        if all(topic["partitions"] for topic in described):
+            break
+        sleep(_AGAIN_S)
+        described = admin.describe_topics(list(names))
+    return described
 
 
 def _wanted(name: str, topics: Topics, partitions: int) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from streams.stages.cases import Cases
 from streams.stages.data_reports import DataReports
 from streams.stages.features import FeatureStage
 from streams.stages.kernel_memory import KernelMemory
+from streams.stages.refused import Refused
 from streams.stages.risk import RiskStage
 from streams.stages.seen import Seen
 from streams.wire import codec
@@ -299,7 +300,7 @@ RESTORABLES = (
     ),
     Restorable(
         "features",
-        (FeatureStage, KernelMemory, Loader, DataReports, QualityMonitor, Admission),
+        (FeatureStage, KernelMemory, Loader, DataReports, QualityMonitor, Admission, Refused),
         lambda: Simple(lambda: Staged(FeatureStage(crowded(), FEATURE_TOPICS, 1))),
         st.builds(
             lambda source, *told: source(*told), st.sampled_from([telemetry, named, crowd]), SEEDS, HOURS

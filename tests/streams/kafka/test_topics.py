@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from kafka import KafkaProducer
 
 from models.errors import ConfigError, UnavailableError
+from streams.kafka import topics
 from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import free_port
 from streams.kafka.topics import NAMES, STATES, Topics, create_topics, partition_of, wait_for_broker
@@ -100,3 +101,21 @@ def test_waiting_for_a_broker_names_it_and_ends_in_an_error() -> None:
         )
     assert len(alarms) == 1
     assert f"Kafka broker {address} does not answer" in alarms[0]
+
+
+class Slow:
+    """A broker of a cluster that hears of a new topic's partitions from the others only later."""
+
+    def __init__(self, *counts: int) -> None:
+        self.counts = list(counts)
+
+    def describe_topics(self, names: list[str]) -> list[dict[str, object]]:
+        count = self.counts.pop(0)
+        return [{"name": name, "partitions": [{}] * count} for name in names]
+
+
+def test_a_broker_that_does_not_know_the_partitions_yet_is_asked_again() -> None:
+    pauses: list[float] = []
+    (found,) = topics._described(Slow(0, 0, 3), ["t"], pauses.append)
+    assert len(found["partitions"]) == 3
+    assert len(pauses) == 2
