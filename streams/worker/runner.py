@@ -149,13 +149,16 @@ class Runner:
 async def open_runner(logs: Logs, make_stage: Callable[[], Stage], partition: int, first: int) -> Runner:
     """Open a partition whose next delivered message has offset ``first``.
 
-    The stage gets its last snapshot, and sees silently what was processed after it. Where the committed
-    offset lies before ``first``, messages were passed over in a rebalance (a known hole of the client
-    library): the runner stands before them, for `catch_up`. A group that committed nothing begins with the
-    log. Raises StateError if the state is lost for good.
+    The stage gets its last snapshot, and sees silently what was processed after it. If the committed offset
+    lies before ``first``, messages were passed over in a rebalance (a known hole of the client library): the
+    runner stands before them, for `catch_up`. If it lies behind, a former owner went on after this worker had
+    asked: what it has done is not done again. A group that committed nothing begins with the log. Raises
+    StateError if the state is lost for good.
     """
     begin, committed = await logs.source.begin(partition), await logs.source.committed(partition)
-    done = begin if committed is None else min(committed, first)
+    if committed is not None and first < committed and committed > await logs.source.end(partition):
+        committed = first  # of a topic that was deleted, and made anew
+    done = begin if committed is None else committed
     was_cut = begin > 0 and committed is not None
     runner, loss = await _restored(logs, make_stage, partition, (begin, was_cut))
     if runner.remembering is None:

@@ -82,7 +82,7 @@ class FakeLog:
     written: list[Incoming] = field(default_factory=list)
 
     async def end(self, partition: int) -> int:
-        return len(self.written)
+        return len(self.written) or 20
 
     async def begin(self, partition: int) -> int:
         return self.first
@@ -150,12 +150,17 @@ def test_what_a_rebalance_passed_over_is_processed_and_speaks() -> None:
     assert (stage.seen, outputs, runner.position) == (list(range(7)), [5, 6, 7], 7)
 
 
-def test_messages_delivered_again_after_the_rebuild_are_not_seen_twice() -> None:
+def test_what_a_former_owner_committed_is_not_said_again_when_older_messages_are_delivered() -> None:
     """A worker may get what another had committed, when its own view is older."""
     runner, stage, outputs = opened(FakeLog(committed_at=9), first=5)
-    assert (stage.seen, outputs) == (list(range(5)), [])
-    runner.take([message(i) for i in (3, 4, 5, 6)])
-    assert stage.seen == list(range(7))
+    assert (stage.seen, outputs, runner.position) == (list(range(9)), [], 9)
+    assert runner.take([message(i) for i in (5, 6, 7, 8)]) == []
+    assert [numbers(out.value)[-1] for out in runner.take([message(8), message(9)])] == [9]
+
+
+def test_an_offset_beyond_the_end_is_of_a_topic_that_was_made_anew() -> None:
+    runner, stage, outputs = opened(FakeLog(committed_at=99), first=5)
+    assert (stage.seen, outputs, runner.position) == (list(range(5)), [], 5)
 
 
 def test_a_new_group_starts_with_the_log_whatever_it_is_given_first() -> None:
