@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version as installed_version
-from itertools import takewhile
+from itertools import chain, islice, takewhile
 from pathlib import Path
 
 from chillcast.resources import Resources
-from chillcast.terminal.reporter import Reporter
+from chillcast.terminal.reporter import Meter, Reporter
 from models.event_time import DAY_MS
 from models.features.expectation_fit import FittedExpectation, fit_expectation
 from models.fleet.fleet import Fleet
@@ -42,8 +42,11 @@ def expect(
     """Fit what the fleet's sensors should read, on the slices that end at or before ``until_ms``."""
     if not fleet.expectation:
         return None
-    with reporter.step("learning what is normal"):
-        return fit_expectation(fleet, takewhile(lambda part: part.end_ms <= until_ms, slices))
+    early = takewhile(lambda part: part.end_ms <= until_ms, slices)
+    first = list(islice(early, 1))
+    with reporter.step("learning what is normal") as advance:
+        meter = Meter(first[0].start_ms if first else 0, until_ms, advance, reporter.clock)
+        return fit_expectation(fleet, meter.watching(chain(first, early)))
 
 
 def learn(plan: TrainingPlan, history: WindowSource, reporter: Reporter) -> Fitted:

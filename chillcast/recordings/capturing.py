@@ -38,18 +38,29 @@ def record(
         recorder = Recorder(archiver, fleet, settings.partitions, reporter.alarm)
         with reporter.step(f"recording {topics.telemetry}; Ctrl-C ends it") as advance:
             try:
-                _listen(feed, recorder, advance, lambda: seconds is None or clock() - started < seconds)
+                _listen(feed, recorder, advance, lambda: _share(clock() - started, seconds))
             except KeyboardInterrupt:
                 reporter.line("interrupted: writing what was taken")
         manifest = recorder.finish(f"topic {topics.telemetry} on {settings.connection}")
     return {**_told(manifest, recorder), "seconds": round(clock() - started, 3), "sha256": manifest.sha256}
 
 
-def _listen(feed: Feed, recorder: Recorder, advance: Advance, goes_on: Callable[[], bool]) -> None:
-    while not recorder.ended and goes_on():
+def _share(passed_s: float, seconds: float | None) -> float:
+    """Return how much of the time is up; of a recording without an end, which is not known, nothing.
+
+    >>> _share(3.0, 12.0), _share(3.0, 0.0), _share(3.0, None)
+    (0.25, 1.0, 0.0)
+    """
+    if seconds is None:
+        return 0.0
+    return passed_s / seconds if passed_s < seconds else 1.0
+
+
+def _listen(feed: Feed, recorder: Recorder, advance: Advance, share: Callable[[], float]) -> None:
+    while not recorder.ended and share() < 1.0:
         for message in feed.poll(0.2):
             recorder.take(message)
-        advance(0.0, utc(recorder.reached_ms) if recorder.reached_ms else "nothing yet")
+        advance(share(), utc(recorder.reached_ms) if recorder.reached_ms else "nothing yet")
 
 
 def _told(manifest: RecordingManifest, recorder: Recorder) -> dict[str, Any]:
