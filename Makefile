@@ -35,8 +35,8 @@ demo: setup ## simulate a fleet, train, stream, alert days ahead, report (under 
 
 # what starts workers lies in tests/test_*.py and tests/kafka: it mostly waits, and runs by itself
 test: setup ## the whole suite on embedded parts: unit, doctest, contract, browser, end to end
-	@$(BIN)/python -m pytest -m $(EMBEDDED) $(BESIDE) --ignore-glob 'tests/test_*.py' --ignore tests/kafka
-	@exec $(BIN)/python -m pytest -m $(EMBEDDED) $(BESIDE) tests/test_*.py tests/kafka
+	@$(BIN)/python -m pytest -m $(EMBEDDED) $(BESIDE) --ignore-glob 'tests/test_*.py' --ignore tests/kafka; \
+	first=$$?; $(BIN)/python -m pytest -m $(EMBEDDED) $(BESIDE) tests/test_*.py tests/kafka && exit $$first
 
 test-influx: setup ## the store's contract and the dashboards over a real InfluxDB 2.7 server
 	@if [ -z "$$CHILLCAST_TEST_INFLUX$$CHILLCAST_INFLUXD" ]; then \
