@@ -72,7 +72,7 @@ class Deciding(Protocol):
         """Decide what is to hold from ``offset`` on.
 
         What is returned is durable before the message there is processed, and given to every successor of
-        this stage when it is opened: whatever depends on it depends on the log alone. Where a predecessor may
+        this stage when it is opened: whatever depends on it depends on the log alone. If a predecessor may
         have spoken of messages from there on (``seen``), what was decided before still holds.
         """
 

@@ -38,7 +38,7 @@ class ScoreDrift:
         self._shown: dict[str, list[float]] = {}
 
     def update(self, asset: str, time_ms: int, log_odds: float) -> DriftSignal | None:
-        """See one score; return a signal where the level has changed."""
+        """See one score; return a signal if the level has changed."""
         shown = self._shown.setdefault(asset, [])
         if asset not in self._detectors or len(shown) >= _MOST_SHOWN:
             self.restore(asset, shown[-_SHOWN_AGAIN:])

@@ -60,7 +60,7 @@ def newest_columns(schema: FeatureSchema) -> tuple[str, ...]:
 
 
 def while_running(fleet: Fleet, newest: Float32) -> Float32:
-    """Return the means (n, S) of the `newest_columns`, NaN where the machine stood at any time in it."""
+    """Return the means (n, S) of the `newest_columns`, NaN if the machine stood at any time in it."""
     if fleet.running is None:
         return newest
     ran = newest[:, -1] > fleet.running.above

@@ -40,7 +40,7 @@ def average_precision(score: Float64, label: Bools) -> float | None:
 
 
 def log_losses(probability: Float64, label: Bools) -> Float64:
-    """Return (n,) negative log-likelihoods, finite also where a certain forecast was wrong."""
+    """Return (n,) negative log-likelihoods, finite also if a certain forecast was wrong."""
     p = np.clip(probability, 1e-9, 1 - 1e-9)
     out: Float64 = -np.where(label, np.log(p), np.log1p(-p))
     return out

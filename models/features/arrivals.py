@@ -24,7 +24,7 @@ def prepare(
 
 @compiled
 def plausible(raw: Float32, low: Float32, high: Float32, values: Float32, wrong: Int64) -> None:
-    """Copy ``raw`` (n, S) into ``values``, missing where out of range, which is counted in ``wrong`` (S,)."""
+    """Copy ``raw`` (n, S) into ``values``, missing if out of range, which is counted in ``wrong`` (S,)."""
     for i in range(raw.shape[0]):
         found = 0
         for c in range(raw.shape[1]):

@@ -19,7 +19,7 @@ Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 def compiled(function: Compiled) -> Compiled:
     """Compile a function at its first call, or load it, if no source that it may be made of has changed.
 
-    Where neither the package's folder nor the user's can be written, every process compiles for itself.
+    If neither the package's folder nor the user's can be written, every process compiles for itself.
     """
     found: Any = numba.njit(error_model="numpy")(function)
     with contextlib.suppress(RuntimeError):  # no folder can be written

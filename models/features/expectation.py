@@ -219,7 +219,7 @@ def _coefficients(surfaces: Sequence[Sequence[Surface]], residuals: int) -> Floa
 
 
 def is_running(fleet: Fleet, values: Float32) -> Bools:
-    """Return (n,) whether the machine ran; always where the fleet file has no rule for it."""
+    """Return (n,) whether the machine ran; always if the fleet file has no rule for it."""
     rule = fleet.running
     if rule is None:
         return np.ones(len(values), bool)
@@ -234,7 +234,7 @@ def to_json(expectation: Expectation) -> bytes:
 
 
 def identity_of(expectation: Expectation | None) -> str:
-    """Return the SHA-256 of an expectation, empty where there is none."""
+    """Return the SHA-256 of an expectation, empty if there is none."""
     return hashlib.sha256(to_json(expectation)).hexdigest() if expectation else ""
 
 

@@ -59,11 +59,11 @@ class RunningSamples:
 
 
 def fit_expectation(fleet: Fleet, slices: Iterable[TimeSlice]) -> FittedExpectation | None:
-    """Fit surfaces, offsets and levels on a history; None where the fleet file asks for none.
+    """Fit surfaces, offsets and levels on a history; None if the fleet file asks for none.
 
     Each half of the history, or half-year of a longer one, has a fold: windows of these days are learnt from
     against what was fitted on the others, since an offset that has seen a fault hides it. A history of which
-    the other days do not suffice has no folds. Raises ModelError where a machine hardly ever ran in it.
+    the other days do not suffice has no folds. Raises ModelError if a machine hardly ever ran in it.
     """
     if not fleet.expectation:
         return None
@@ -150,7 +150,7 @@ def _kept(fleet: Fleet, samples: Samples, every_ms: int, period_ms: int) -> Samp
 
 
 def _levels(fleet: Fleet, sample: RunningSamples) -> Float64:
-    """Return (A, R) what each point of a machine is divided by: its median where it is relative, else 1."""
+    """Return (A, R) what each point of a machine is divided by: its median if it is relative, else 1."""
     keys, out = fleet.point_keys, np.ones((len(sample.assets), len(residual_points(fleet))))
     for group, here in residual_groups(fleet):
         if group.relative:

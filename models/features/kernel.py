@@ -106,7 +106,7 @@ class Kernel:
         """Take in samples of any assets in any order; return the windows they closed or corrected.
 
         The result depends on the sequence of calls, not on the order of rows within one.
-        Raises ValueError where the number of sensors differs from the fleet's.
+        Raises ValueError if the number of sensors differs from the fleet's.
         """
         if samples.values.shape[1] != self.sensors:
             raise ValueError(f"{samples.values.shape[1]} values a sample, expected {self.sensors}")

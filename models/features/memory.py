@@ -149,7 +149,7 @@ class KernelState:
             have = len(array)
             shape = (capacity, *array.shape[1:])
             try:
-                array.resize(shape)  # moves pages, where it is large; what is new is 0
+                array.resize(shape)  # moves pages, if it is large; what is new is 0
             except ValueError:  # somebody holds it, such as a frame of the compiler that is not collected yet
                 array = np.concatenate([array, np.zeros((capacity - have, *shape[1:]), array.dtype)])
             if name in _BEFORE:
@@ -196,7 +196,7 @@ def _nothing(plan: KernelLayout) -> Memory:
 
 @compiled
 def take(used: Int64, pool: int, rows: int) -> int:
-    """Take the next row of a pool of ``rows``. Raises IndexError where no room was made for it before."""
+    """Take the next row of a pool of ``rows``. Raises IndexError if no room was made for it before."""
     row = used[pool]
     if row >= rows:
         raise IndexError("a pool of the kernel's memory is full")

@@ -47,7 +47,7 @@ class Normal(NamedTuple):
 
     ``until_ms`` (K,) are the ends of the spans that have surfaces of their own; ``first`` (G + 1,) cuts the
     residuals into those of each surface. ``coefficients`` are (K, T, R): 1, each driver, each product of two.
-    ``direction`` is (I, R): 1, -1, or 0 where a residual says nothing of a fault.
+    ``direction`` is (I, R): 1, -1, or 0 if a residual says nothing of a fault.
     """
 
     until_ms: Int64
@@ -73,7 +73,7 @@ class Normal(NamedTuple):
 
 @compiled
 def derive(formulas: Formulas, row: Float32, sensors: int) -> None:
-    """Write the derived points of one sample, behind its sensors; NaN where one cannot be told."""
+    """Write the derived points of one sample, behind its sensors; NaN if one cannot be told."""
     stack = np.empty(MOST_STEPS, np.float64)
     for d in range(len(formulas.low)):
         value = _evaluate(formulas.operations[d], formulas.sensors[d], formulas.numbers[d], row, stack)
@@ -118,7 +118,7 @@ def _combined(operation: int, left: float, right: float) -> float:
 
 @compiled
 def runs(normal: Normal, row: Float32) -> bool:
-    """Return whether the machine ran: always where the fleet file has no rule for it."""
+    """Return whether the machine ran: always if the fleet file has no rule for it."""
     return normal.running < 0 or row[normal.running] > normal.above
 
 

@@ -41,7 +41,7 @@ def clear_block(block: Any) -> None:
 
 @compiled
 def summarise(samples: Float32, n: Any, stats: Float32, scratch: Float64) -> None:
-    """Condense ``samples`` (slots, C), NaN where missing, into a pane; ``scratch`` is (2, C)."""
+    """Condense ``samples`` (slots, C), NaN if missing, into a pane; ``scratch`` is (2, C)."""
     clear_pane(n, stats)
     scratch[:] = 0.0
     count, mean = scratch[0], scratch[1]

@@ -150,7 +150,7 @@ class QualityMonitor:
 
 
 def usual_level(state: KernelState, asset: str, sensor: int) -> float:
-    """Return the mean of a sensor over the closed panes that are remembered; NaN where there are none."""
+    """Return the mean of a sensor over the closed panes that are remembered; NaN if there are none."""
     row = state.index.get(asset)
     if row is None:
         return float("nan")

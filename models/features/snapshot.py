@@ -34,7 +34,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True):
-    """One asset, with the samples of its open pane where there is one.
+    """One asset, with the samples of its open pane if there is one.
 
     What is said of several assets at once is said in the order of their ``row``.
     """
@@ -153,7 +153,7 @@ def _kept(state: KernelState, row: int, pane: int) -> Kept:
 class Loader:
     """Fills an empty state from what was saved, in any order; call `finish` at the end.
 
-    Raises StateError where a part does not fit the plan.
+    Raises StateError if a part does not fit the plan.
     """
 
     def __init__(self, state: KernelState) -> None:

@@ -47,7 +47,7 @@ def sensors_of(text: str) -> list[str]:
 
 
 def unit_of(text: str, units: Mapping[str, str]) -> str | None:
-    """Return the unit of a formula over sensors with the given units; None where it cannot be told.
+    """Return the unit of a formula over sensors with the given units; None if it cannot be told.
 
     A difference of two temperatures is in K, which adds to either. ValueError names two units that do not
     add up.

@@ -26,7 +26,7 @@ class Inventory(msgspec.Struct, frozen=True):
     machines: dict[str, dict[str, str]] = {}
 
     def segment(self, asset: str, key: str) -> str | None:
-        """Return the name of an asset's segment by ``key``, None where it is not known.
+        """Return the name of an asset's segment by ``key``, None if it is not known.
 
         >>> known = Inventory({"CH-0001": {"model": "C-350"}})
         >>> known.segment("CH-0001", "model"), known.segment("CH-0001", "site")
@@ -36,7 +36,7 @@ class Inventory(msgspec.Struct, frozen=True):
         return f"{key}:{value}" if value else None
 
     def segments_by(self, key: str) -> Callable[[str], str]:
-        """Return the function that names an asset's segment by ``key``: ``fleet`` where it has none."""
+        """Return the function that names an asset's segment by ``key``: ``fleet`` if it has none."""
         return lambda asset: self.segment(asset, key) or FLEET
 
     @property

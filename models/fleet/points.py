@@ -41,7 +41,7 @@ class MachinePoint:
 
     @property
     def step(self) -> float:
-        """The resolution; where none is given, the power of ten next to a thousandth of the range, 1 at most.
+        """The resolution; if none is given, the power of ten next to a thousandth of the range, 1 at most.
 
         >>> MachinePoint(key="p", label="pressure", unit="bar", low=0.1, high=20.0).step
         0.01

@@ -43,7 +43,7 @@ _SPACES = (" ", "\u00a0", "\u202f")
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Values (n,), NaN where nothing is said; where ``bad`` (n,) a text was no number, and says nothing."""
+    """Values (n,), NaN if nothing is said; if ``bad`` (n,) a text was no number, and says nothing."""
 
     values: Float64
     bad: Bools

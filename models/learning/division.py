@@ -20,7 +20,7 @@ class Segments:
     """How a fleet is divided.
 
     ``by`` is an attribute of the inventory, or ``asset``; what a segment lacks, its ``group``, another
-    attribute, may have. A segment has a model where its training slice holds ``minimum_instances`` labelled
+    attribute, may have. A segment has a model if its training slice holds ``minimum_instances`` labelled
     windows and ``minimum_failures`` outcomes. It starts from the fleet's log-odds, which it corrects, or from
     nothing. ``rounds`` and ``parameters`` replace those of the fleet.
     """

@@ -147,7 +147,7 @@ def load_bundle(
 
 
 def read_index(folder: Path) -> Index:
-    """Return what a bundle knows of its segments: nothing where it has none."""
+    """Return what a bundle knows of its segments: nothing if it has none."""
     return _index(folder, read_manifest(folder))
 
 

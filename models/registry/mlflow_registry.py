@@ -82,7 +82,7 @@ class Registry:
     def promote(self, promotion: Promotion) -> Promotion:
         """Give a version its role and hand its bundle to the workers; return the promotion as recorded.
 
-        Its hash is filled in here, and its number where it has none. Raises ModelError if the version does
+        Its hash is filled in here, and its number if it has none. Raises ModelError if the version does
         not exist, its bundle is not what was registered, or another promotion has the number already: what
         was looked at before this one was decided no longer holds.
         """
@@ -199,7 +199,7 @@ def _is_whole(bundle: Path) -> bool:
 
 
 def _client(uri: str) -> Any:
-    """Return an MLflow client; the import takes seconds, so it happens only where a registry is used."""
+    """Return an MLflow client; the import takes seconds, so it happens only if a registry is used."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"

@@ -92,7 +92,7 @@ def numbers_of(truth: Sequence[str], codes: Sequence[str]) -> Int64:
 def classes(outcomes: Counter[str], fewest: int) -> tuple[str, ...]:
     """Return the codes with ``fewest`` outcomes or more, in order, then `OTHER` if there are rarer ones.
 
-    Empty where fewer than two codes have that many: then there is nothing to tell apart.
+    Empty if fewer than two codes have that many: then there is nothing to tell apart.
 
     >>> classes(Counter(oil=9, surge=8, ice=1), 5), classes(Counter(oil=9, ice=1), 5)
     (('oil', 'surge', 'other'), ())

@@ -52,7 +52,7 @@ class Explainer:
         """Explain a feature vector (F,) and its risks (H,) with the ``top`` strongest sensors and causes.
 
         Only a sensor that raises the risk, and that can tell its reading from the usual one, is a reason.
-        ``model`` is the one that scored it, where that was not the fleet's.
+        ``model`` is the one that scored it, if that was not the fleet's.
         """
         contributions = (model or self.model).contributions(vector[None, :], self.horizon)[0]
         by_sensor = np.zeros(len(self.fleet.points))
@@ -110,7 +110,7 @@ class Explainer:
     def _advice(self, by_sensor: Float64, vector: Float32, causes: tuple[Cause, ...]) -> Advice | None:
         """Return the advice whose sensors contribute most, None if none does.
 
-        Where the fleet file has advice for the most probable cause, it is one of that.
+        If the fleet file has advice for the most probable cause, it is one of that.
         """
         fitting = [a for a in self.fleet.advice if causes and causes[0].code in a.codes]
         among = fitting or self.fleet.advice
@@ -153,7 +153,7 @@ def _known(value: float) -> float | None:
 
 
 def _by(causes: tuple[Cause, ...]) -> str:
-    """Say what the controller will most probably name; nothing where no cause of its own stands out."""
+    """Say what the controller will most probably name; nothing if no cause of its own stands out."""
     if not causes or causes[0].code == OTHER:
         return ""
     return f", most probably {causes[0].code} ({percent(causes[0].probability)})"

@@ -33,7 +33,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a case says beside its number; no ``causes`` where the model has not learnt any."""
+    """What a case says beside its number; no ``causes`` if the model has not learnt any."""
 
     text: str
     severity: str

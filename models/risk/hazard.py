@@ -28,7 +28,7 @@ class RiskModel:
     The booster's input is the chosen ``columns`` of the feature vector, then the number of the interval; its
     output, corrected by ``offset`` for the negatives left out in training, is the hazard of that interval.
     With ``spread_d`` there is no interval in its input, and its output is the risk over these days, which is
-    spread evenly over them: ``risk(h) = 1 - (1 - risk)^(h / spread_d)``. ``causes`` says, where there were
+    spread evenly over them: ``risk(h) = 1 - (1 - risk)^(h / spread_d)``. ``causes`` says, if there were
     outcomes enough to learn it from, what the controller will name. A model with a ``base`` corrects it:
     their log-odds add up.
     """

@@ -41,7 +41,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What a set knows of its segments.
 
     ``levels`` are the attributes by which it is divided, the finest first, without the fleet; ``members`` the
-    models by segment; ``routes`` say which of them scores a machine, where that is not the fleet's; ``lines``
+    models by segment; ``routes`` say which of them scores a machine, if that is not the fleet's; ``lines``
     hold the calibration of each level, (slope, intercept) per horizon; ``segments`` say how that came about,
     ``unassigned`` how many machines have no segment on the first level. Members may ``correct_fleet``: their
     log-odds add to those of the fleet's model.

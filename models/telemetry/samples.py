@@ -24,7 +24,7 @@ class Samples:
     """``n`` samples of ``S`` sensors, in any order.
 
     ``assets`` names the machines (distinct); ``asset`` (n,) indexes into it; ``time_ms`` (n,) is event
-    time in UTC milliseconds; ``values`` (n, S) is in the fleet's sensor order, NaN where missing: float32, or
+    time in UTC milliseconds; ``values`` (n, S) is in the fleet's sensor order, NaN if missing: float32, or
     float64 if a sensor is a counter, whose increments would be lost otherwise.
 
     >>> one = Samples(("CH-0001",), np.zeros(1, np.int32), np.array([0]), np.ones((1, 2), np.float32))

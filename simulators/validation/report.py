@@ -97,7 +97,7 @@ def design() -> str:
 
 
 def distributions(ours: Float32, fleet: Fleet, real: Float32, real_fleet: Fleet) -> str:
-    """Return percentiles of running readings (n, S), simulated and real; NaN where a machine stands."""
+    """Return percentiles of running readings (n, S), simulated and real; NaN if a machine stands."""
     rows = []
     for key, other in COMMON.items():
         pair = ours[:, fleet.keys.index(key)], real[:, real_fleet.keys.index(other)]

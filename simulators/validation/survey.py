@@ -20,7 +20,7 @@ _SAMPLED_EVERY_D = 7
 
 @dataclass(frozen=True)
 class Readings:
-    """``means`` (A, W, S): running samples of six hours each, NaN where it stood; ``end_ms`` (W,) their ends.
+    """``means`` (A, W, S): running samples of six hours each, NaN if it stood; ``end_ms`` (W,) their ends.
 
     ``sample`` (n, S) holds all readings of every seventh day, ``hour`` (n,) their hours of the day.
     """

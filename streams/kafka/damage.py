@@ -125,7 +125,7 @@ class Batches:
     def _after(self, raw: bytes) -> int:
         """Return the offset after a damaged batch, never beyond a message that is not of it.
 
-        What it says of itself is believed where it agrees with itself; else one offset is passed at a time.
+        What it says of itself is believed if it agrees with itself; else one offset is passed at a time.
         """
         first = max(_base(raw), self.wanted)
         claimed = _claimed(raw) or first + 1

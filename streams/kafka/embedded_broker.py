@@ -57,9 +57,9 @@ class EmbeddedBroker:
         return False
 
     def _is_ready(self, process: subprocess.Popen[bytes], written: int) -> bool:
-        """Wait until the process says that it listens; False where it ends, or takes too long.
+        """Wait until the process says that it listens; False if it ends, or takes too long.
 
-        A connection would prove nothing: where another process has the port, it is that one which answers.
+        A connection would prove nothing: if another process has the port, it is that one which answers.
         """
         deadline = self.clock() + _START_S
         while self.clock() < deadline and process.poll() is None:

@@ -78,7 +78,7 @@ class KafkaLog:
         return TopicPartition(self.topic, partition)
 
     async def _some(self, tp: TopicPartition) -> list[Any]:
-        """Return the next records, none where only a transaction's marker was passed."""
+        """Return the next records, none if only a transaction's marker was passed."""
         before = await self._consumer.position(tp)
         for _ in range(int(_SILENCE_S / _POLL_S)):
             found = await self._consumer.getmany(tp, timeout_ms=int(_POLL_S * 1000))
@@ -112,7 +112,7 @@ def _arrived_ms(timestamp: float | None) -> int:
 
 
 def sounded(message: Incoming) -> Incoming:
-    """Raise an alarm where a message stands for a damaged batch; return it."""
+    """Raise an alarm if a message stands for a damaged batch; return it."""
     if message.damage:
         alarm(f"{message.topic}/{message.partition} offset {message.offset}: {message.damage}")
     return message

@@ -133,7 +133,7 @@ def wait_for_broker(
 ) -> None:
     """Return when the broker answers; before each new try, call ``alarm`` with a line that names it.
 
-    Raises UnavailableError after ``give_up_s``, never where that is None. A try takes up to ``answer_s``.
+    Raises UnavailableError after ``give_up_s``, never if that is None. A try takes up to ``answer_s``.
     """
     started = clock()
     while True:
@@ -210,7 +210,7 @@ def _created(
     with admin_client(connection, answer_s) as admin:
         existing = set(admin.list_topics())
         for name in topics.all:
-            # One by one: where another process creates the same topics now, the rest is still created.
+            # One by one: if another process creates the same topics now, the rest is still created.
             if name not in existing:
                 wanted = {name: _wanted(name, topics, partitions)}
                 with contextlib.suppress(TopicAlreadyExistsError):

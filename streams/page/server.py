@@ -59,7 +59,7 @@ def _open_files() -> int:
 class TimedProtocol(H11Protocol):
     """Ends a connection whose client does not ask, or does not take its answer, in time.
 
-    uvicorn itself limits only the pause between two requests. Where too many are connected, the one that has
+    uvicorn itself limits only the pause between two requests. If too many are connected, the one that has
     kept us waiting for longest gives way to the new one; who is being answered does not.
     """
 

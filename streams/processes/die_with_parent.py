@@ -1,7 +1,7 @@
 """Becomes another program, which the kernel kills when the process that started it ends.
 
 Run as a script, between parent and program: asking for this needs a system call in the new process, and code
-that runs there before exec (`preexec_fn`) can deadlock where the parent has threads.
+that runs there before exec (`preexec_fn`) can deadlock if the parent has threads.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def tether() -> None:
 
 
 def become(parent: int, argv: Sequence[str]) -> None:
-    """Replace this process by ``argv``; exit with 1 where ``parent`` is gone already."""
+    """Replace this process by ``argv``; exit with 1 if ``parent`` is gone already."""
     tether()
     if os.getppid() != parent:  # it ended before the kernel knew: nobody would stop us
         raise SystemExit(1)

@@ -51,7 +51,7 @@ class ChildStatus:
     """One worker at one moment.
 
     ``pid`` is None while it waits for its restart, ``running_s`` then 0; ``exit_code`` is that of its last
-    end, minus the signal's number where one ended it, None if it never ended.
+    end, minus the signal's number if one ended it, None if it never ended.
     """
 
     name: str

@@ -72,7 +72,7 @@ class Scorer:
         return out
 
     def shadow(self, windows: Windows) -> Scores | None:
-        """Return what the challenger says of the same windows, None where there is none."""
+        """Return what the challenger says of the same windows, None if there is none."""
         rival, champion = self._challenger, self.champion
         if rival is None or champion is None or rival.version == champion.version:
             return None

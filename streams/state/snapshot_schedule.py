@@ -12,7 +12,7 @@ class SaveSchedule:
     """Saves a partition after ``interval_s`` at the latest, and after a twelfth of it at the earliest.
 
     While one is saved all partitions stand still. The machines of a fleet report one after the other: saved
-    early, what has changed since is little, and in the sum no more is written. Where everything changes all
+    early, what has changed since is little, and in the sum no more is written. If everything changes all
     the time more would be; so early savings take a tenth of the time at most, and partitions take turns.
     When a snapshot is taken changes nothing in it: it is whole, and as of one offset. Times are seconds of
     one clock.

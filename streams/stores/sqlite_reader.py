@@ -39,7 +39,7 @@ FileIdentity = tuple[int, int]
 
 
 class SqliteReader:
-    """A connection of its own, opened when it is first needed, and anew where another file took its place.
+    """A connection of its own, opened when it is first needed, and anew if another file took its place.
 
     A file that was never there, or in which nobody has written yet, is an empty store. Safe to share between
     threads. ``busy_s`` is how long a read waits for who holds the file for himself.

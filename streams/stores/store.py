@@ -70,7 +70,7 @@ class Reader(Protocol):
     def latest(self, measurement: str, before_ms: int | None = None) -> Sequence[Row]:
         """Return the newest row of every series (set of tags) of ``measurement``.
 
-        Of the rows before ``before_ms`` where that is given; a series that has none is left out.
+        Of the rows before ``before_ms`` if that is given; a series that has none is left out.
         """
 
     def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:

@@ -19,7 +19,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The MessagePack map of a block; fields it does not know are ignored, for the sake of newer senders.
 
     ``values`` is float32, or float64, told by its length, of (rows, sensors) in the order of the fleet file,
-    NaN where missing. ``asset`` is int32 (rows,) into ``assets``, left out where there is only one. Times are
+    NaN if missing. ``asset`` is int32 (rows,) into ``assets``, left out if there is only one. Times are
     ``time_ms``, int64 (rows,), or ``start_ms`` and ``step_ms`` for regular ones. All numbers are
     little-endian. ``arrived_ms`` is the event time at which a replayed source had these rows; nothing is
     computed from it.
@@ -53,7 +53,7 @@ def to_samples(block: Block, fleet: Fleet) -> tuple[Samples, tuple[str, ...]]:
     """Return the rows of a block, infinite values missing, and what of it could not be used.
 
     Assets that no row is of are left out: nothing was heard of them.
-    Raises RecordError where nothing can be used: another schema, a stranger among the assets, lengths that
+    Raises RecordError if nothing can be used: another schema, a stranger among the assets, lengths that
     do not agree, an implausible time, no finite value.
     """
     _check_head(block, fleet)

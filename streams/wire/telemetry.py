@@ -75,7 +75,7 @@ class TelemetryDecoder:
         return [*out, *joined(waiting, self._none)]
 
     def one(self, message: Incoming) -> Decoded:
-        """Return what one message holds; raises RecordError where nothing of it can be used."""
+        """Return what one message holds; raises RecordError if nothing of it can be used."""
         (found,) = self.batches([message])
         if isinstance(found, Mark):
             return Decoded(found.record)
@@ -128,7 +128,7 @@ def _sample(data: bytes, fleet: Fleet) -> Row:
 
 
 def _plain_row(data: bytes, fleet: Fleet) -> Row | None:
-    """Return a sample of known sensors, as most gateways send; None where it is not as simple as that."""
+    """Return a sample of known sensors, as most gateways send; None if it is not as simple as that."""
     try:
         record = _plain_decoder(fleet.keys).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -26,7 +26,7 @@ class WindowBlock(msgspec.Struct, frozen=True, kw_only=True):
 class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
     """Scores: as `WindowBlock`, with ``risk`` float64 of (n, horizons) and ``adapted`` float64 of (n,).
 
-    ``scored_by`` names the member of the model set for each of ``assets``; the fleet's where it is left out.
+    ``scored_by`` names the member of the model set for each of ``assets``; the fleet's if it is left out.
     """
 
     model: str
@@ -70,7 +70,7 @@ def pack_scores(record: Scores) -> bytes:
 
 
 def to_windows(head: WindowBlock, fingerprint: str) -> Windows:
-    """Return checked windows; raises RecordError where they are of another feature schema."""
+    """Return checked windows; raises RecordError if they are of another feature schema."""
     if head.fingerprint != fingerprint:
         raise RecordError(f"fingerprint {checks.clip(head.fingerprint)!r}: the model expects {fingerprint!r}")
     asset, end_ms, revision = _keys(head)
@@ -80,7 +80,7 @@ def to_windows(head: WindowBlock, fingerprint: str) -> Windows:
 
 
 def to_scores(head: ScoreBlock) -> Scores:
-    """Return checked scores; raises RecordError where lengths do not agree, or a risk is none."""
+    """Return checked scores; raises RecordError if lengths do not agree, or a risk is none."""
     asset, end_ms, revision = _keys(head)
     rows, horizons = len(asset), tuple(head.horizons_d)
     risk = checks.array(head.risk, "<f8", rows * len(horizons), "risk").astype(np.float64)

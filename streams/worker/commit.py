@@ -51,7 +51,7 @@ class Committer(Protocol):
     exactly_once: bool
 
     async def open(self, source: str, partition: int) -> None:
-        """Take a partition over: from now on its former owner can commit nothing, where that can be had."""
+        """Take a partition over: from now on its former owner can commit nothing, if that can be had."""
 
     async def commit(self, batch: CommitBatch, is_ours: Callable[[], bool]) -> None:
         """Return when all of a batch is durable. Raises LostPartitionError if it must not be."""

@@ -1,6 +1,6 @@
 """Faust's consumer, made steady: it waits for room in a full buffer, and hands messages over without detours.
 
-Faust would sleep for a second where the buffer is full, and starts four tasks for every message it delivers.
+Faust would sleep for a second if the buffer is full, and starts four tasks for every message it delivers.
 And it delivers what was committed, and nothing else: Faust does that only within transactions of its own.
 """
 
@@ -124,7 +124,7 @@ class QuietMonitor(Monitor):
 
 
 class Begun:
-    """A coroutine that was run up to its first wait: ``is_done`` where it had nothing to wait for.
+    """A coroutine that was run up to its first wait: ``is_done`` if it had nothing to wait for.
 
     Else await it. Errors before the first wait are raised by the constructor.
     """

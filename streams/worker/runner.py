@@ -55,7 +55,7 @@ class PartitionedLog(Protocol):
 class Logs:
     """The input of a stage, and the topics of its snapshots and turns, which may be left out.
 
-    ``accept_loss``: begin with what the log still holds where the state is lost, instead of refusing.
+    ``accept_loss``: begin with what the log still holds if the state is lost, instead of refusing.
     ``dead_letters`` is the topic for what cannot be read. ``clock`` is monotonic, in seconds.
     """
 
@@ -177,7 +177,7 @@ async def open_runner(logs: Logs, make_stage: Callable[[], Stage], partition: in
 async def catch_up(source: PartitionedLog, runner: Runner, first: int) -> list[Outgoing]:
     """Process what lies between the runner's position and the message at ``first``.
 
-    Where that is nothing but the marks of transactions, or what compaction left out, nothing comes of it.
+    If that is nothing but the marks of transactions, or what compaction left out, nothing comes of it.
     """
     out: list[Outgoing] = []
     if runner.position < first:

@@ -82,7 +82,7 @@ class Worker:
         self.app.agent(topic, name=f"{self.options.group}.{lane.source}", concurrency=1)(run)
 
     async def _guarded(self, lane: Lane, events: Sequence[Any]) -> None:
-        """Handle a batch; where that fails, end the process at once.
+        """Handle a batch; if that fails, end the process at once.
 
         While Faust unwinds a crashed agent it acknowledges what is left in the stream, unprocessed, and may
         take half a minute: 105 of 3,840 windows were lost so on a broker without transactions.
