@@ -106,24 +106,36 @@ def read_kinds(
     ``last`` and ``last_ms`` (M,) are the last readings before the pane; they become those after it.
     """
     for m in range(len(kinds.sensor)):
-        c, changes = kinds.sensor[m], kinds.changes[m]
+        c = kinds.sensor[m]
         for s in range(len(slot_at)):
             row = slot_at[s]
             if row >= 0 and slot_ms[row, c] >= 0:
                 now_ms, now = start_ms + slot_ms[row, c], _exact(slots[row], c, kinds.part[m])
-                if kinds.part[m] >= 0:
-                    out[s, c] = _rise_a_day(kinds, m, last[m], last_ms[m], now, now_ms)
-                if changes >= 0:
-                    changed = last_ms[m] != _NEVER and now != last[m]
-                    out[s, changes] = kinds.slots_a_day if changed else 0.0
+                _hear(kinds, m, last[m], last_ms[m], now, now_ms, out[s])
                 last[m], last_ms[m] = now, now_ms
             else:
-                held = last_ms[m] != _NEVER and start_ms + s * period_ms - last_ms[m] <= kinds.hold_ms[m]
-                out[s, c] = last[m] if held else np.nan
-                if changes >= 0:
-                    out[s, changes] = 0.0 if held else np.nan
+                age_ms = start_ms + s * period_ms - last_ms[m]
+                _hold(kinds, m, last_ms[m] != _NEVER and age_ms <= kinds.hold_ms[m], last[m], out[s])
     for k in range(len(kinds.events)):
         _count(kinds, slot_at, slots, slot_ms, kinds.events[k], out)
+
+
+@compiled
+def _hear(kinds: Kinds, m: int, before: float, before_ms: int, now: float, now_ms: int, out: Float32) -> None:
+    """Write into ``out`` (C,) what a reading comes to beside itself: a counter's rise, a state's change."""
+    if kinds.part[m] >= 0:
+        out[kinds.sensor[m]] = _rise_a_day(kinds, m, before, before_ms, now, now_ms)
+    if kinds.changes[m] >= 0:
+        changed = before_ms != _NEVER and now != before
+        out[kinds.changes[m]] = kinds.slots_a_day if changed else 0.0
+
+
+@compiled
+def _hold(kinds: Kinds, m: int, holds: bool, before: float, out: Float32) -> None:
+    """Write into ``out`` (C,) what was read before if it holds, else that nothing was."""
+    out[kinds.sensor[m]] = before if holds else np.nan
+    if kinds.changes[m] >= 0:
+        out[kinds.changes[m]] = 0.0 if holds else np.nan
 
 
 @compiled

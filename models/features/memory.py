@@ -165,33 +165,42 @@ def _more(have: int, need: int) -> int:
 
 def _nothing(plan: KernelLayout) -> Memory:
     """Return the memory of no asset."""
+    return Memory(**_no_assets(plan), **_no_rows(plan), used=np.zeros(len(_POOLS), np.int64))
 
-    def none(kind: npt.DTypeLike, *shape: int) -> npt.NDArray[Any]:
-        return np.zeros((0, *shape), kind)
 
-    own, channels = plan.normal.sigma.shape, plan.channels
-    return Memory(
-        at=none(np.int64),
-        first=none(np.int64),
-        max_ms=none(np.int64),
-        is_open=none(np.bool_),
-        revision=none(np.int32, plan.kept),
-        slot_at=none(np.int32, plan.kept, plan.slots),
-        pane_at=none(np.int32, plan.ring),
-        block_at=none(np.int32, plan.blocks),
-        long_at=none(np.int32, plan.long_blocks),
-        last=none(np.float64, plan.kept + 1, len(plan.kinds.sensor)),
-        last_ms=none(np.int64, plan.kept + 1, len(plan.kinds.sensor)),
-        level=none(np.float32, *own),
-        offset=none(np.float32, *own),
-        slots=none(np.float32, plan.columns),
-        slot_ms=none(np.int32, plan.columns),
-        n=none(np.min_scalar_type(plan.slots), channels),
-        stats=none(np.float32, STATS, channels),
-        block=none(np.float32, BLOCK, channels),
-        long=none(np.float32, 3, channels - plan.points),
-        used=np.zeros(len(_POOLS), np.int64),
-    )
+def _no_assets(plan: KernelLayout) -> dict[str, Any]:
+    own = plan.normal.sigma.shape
+    return {
+        "at": _none(np.int64),
+        "first": _none(np.int64),
+        "max_ms": _none(np.int64),
+        "is_open": _none(np.bool_),
+        "revision": _none(np.int32, plan.kept),
+        "slot_at": _none(np.int32, plan.kept, plan.slots),
+        "pane_at": _none(np.int32, plan.ring),
+        "block_at": _none(np.int32, plan.blocks),
+        "long_at": _none(np.int32, plan.long_blocks),
+        "last": _none(np.float64, plan.kept + 1, len(plan.kinds.sensor)),
+        "last_ms": _none(np.int64, plan.kept + 1, len(plan.kinds.sensor)),
+        "level": _none(np.float32, *own),
+        "offset": _none(np.float32, *own),
+    }
+
+
+def _no_rows(plan: KernelLayout) -> dict[str, Any]:
+    channels = plan.channels
+    return {
+        "slots": _none(np.float32, plan.columns),
+        "slot_ms": _none(np.int32, plan.columns),
+        "n": _none(np.min_scalar_type(plan.slots), channels),
+        "stats": _none(np.float32, STATS, channels),
+        "block": _none(np.float32, BLOCK, channels),
+        "long": _none(np.float32, 3, channels - plan.points),
+    }
+
+
+def _none(kind: npt.DTypeLike, *shape: int) -> npt.NDArray[Any]:
+    return np.zeros((0, *shape), kind)
 
 
 @compiled
