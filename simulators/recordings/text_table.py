@@ -101,7 +101,7 @@ def _without_blank(chunk: Chunk, labels: list[str], names: list[str], rejects: R
     for label, name in zip(labels, names, strict=True):
         column = chunk.columns[label]
         blank &= pc.equal(column, "").to_numpy(zero_copy_only=False)
-        again &= pc.equal(column, name).to_numpy(zero_copy_only=False)
+        again &= pc.equal(column, "" if name == PAD else name).to_numpy(zero_copy_only=False)
         if not blank.any() and not again.any():
             return chunk
     for kind, rows in (("blank rows", blank), ("headings again", again & ~blank)):

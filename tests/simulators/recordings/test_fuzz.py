@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import tomllib
 import tracemalloc
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,55 @@ def test_a_draft_of_any_table_is_a_fleet_file_or_refused(
     except ChillcastError:
         return
     assert parse_fleet(tomllib.loads(written), "draft").sensors
+
+
+PLACES = st.tuples(st.sampled_from("AB"), st.integers(0, 4), st.sampled_from(["1.5", "7", ""]))
+KINDS = st.sampled_from(["good", "good", "no time", "no machine", "short", "long", "no number", "heading"])
+
+
+@QUIET
+@given(st.lists(st.tuples(KINDS, PLACES), min_size=1, max_size=25))
+def test_every_row_is_used_or_counted_under_its_reason(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, tuple[str, int, str]]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "counted.csv"
+    path.write_text("\n".join(["pump,time,T,F", "A,2024-03-01 00:09,3,4", *(line(*row) for row in rows)]))
+    found = read_recording(path, field_fleet({"asset": "pump", "on_bad": "skip"}))
+    count = Counter(kind for kind, _ in rows)
+    assert Counter(found.quality.left_out) == Counter(
+        {
+            "rows of another length": count["short"] + count["long"],
+            "rows without a time": count["no time"],
+            "rows without a machine": count["no machine"],
+            "values of temp that are no number": count["no number"],
+            "headings again": count["heading"],
+        }
+    )
+    assert found.quality.rows == 1 + len(rows) - count["short"] - count["long"] - count["heading"]
+    used = {(name, minute) for kind, (name, minute, _) in rows if kind in ("good", "no number")} | {("A", 9)}
+    last = {place[:2]: place[2] for kind, place in rows if kind == "good" and place[2]} | {("A", 9): "3"}
+    names, ticks = found.samples.assets, found.samples.time_ms
+    got = {
+        (names[a], int(tick) // 60_000 % 60): value
+        for a, tick, value in zip(found.samples.asset, ticks, found.samples.values[:, 0], strict=True)
+    }
+    assert got.keys() == used
+    assert {place: float(v) for place, v in got.items() if v == v} == {p: float(v) for p, v in last.items()}
+
+
+def line(kind: str, place: tuple[str, int, str]) -> str:
+    """Return a row of a kind."""
+    name, minute, value = place
+    time = f"2024-03-01 00:{minute:02}"
+    return {
+        "good": f"{name},{time},{value},2",
+        "no time": f"{name},soon,{value},2",
+        "no machine": f",{time},{value},2",
+        "short": f"{name},{time},1",
+        "long": f"{name},{time},1,2,3",
+        "no number": f"{name},{time},warm,2",
+        "heading": "pump,time,T,F",
+    }[kind]
 
 
 def test_a_row_without_an_end_takes_no_memory_without_one(tmp_path: Path) -> None:
