@@ -14,7 +14,7 @@ import numpy as np
 from models.event_time import DAY_MS
 from models.features.compiling import compiled
 from models.fleet.fleet import Fleet
-from models.telemetry.samples import Float32, Float64, Int32, Int64, Values
+from models.telemetry.samples import Float32, Float64, Int32, Int64, Values, hold_ms
 
 PARTS = 2  # columns of a counter beside its own
 _NEVER = np.iinfo(np.int64).min
@@ -47,7 +47,7 @@ def kinds_of(fleet: Fleet) -> Kinds:
     keys = fleet.point_keys
     return Kinds(
         sensor=np.array(kept, np.int64),
-        hold_ms=np.array([1000 * (s.hold_s or 0) for s in sensors], np.int64),
+        hold_ms=hold_ms(sensors),
         part=np.array([first.get(i, -1) for i in kept], np.int64),
         wrap_at=np.array([s.wrap_at or 0.0 for s in sensors], np.float64),
         most=np.array([(s.max_per_minute or np.inf) / 60_000 for s in sensors], np.float64),

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import lightgbm as lgb
 import msgspec
@@ -56,8 +57,8 @@ def write_bundle(
     models = given if isinstance(given, ModelSet) else ModelSet(given)
     files = _texts(models, expectation)
     packs = {} if models.pack is None else {PACK: models.pack.path}
-    model = _manifest(models.fleet, _sums(files, packs))
-    manifest = msgspec.structs.replace(model, fleet=fleet, metrics=dict(metrics), lineage=dict(lineage))
+    about = {"fleet": fleet, "metrics": dict(metrics), "lineage": dict(lineage)}
+    manifest = _manifest(models.fleet, _sums(files, packs), about)
     text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
     _write_whole(folder, {**files, MANIFEST: text}, packs)
     return hashlib.sha256(text).hexdigest()
@@ -68,19 +69,17 @@ def _sums(files: Mapping[str, bytes], packs: Mapping[str, Path]) -> dict[str, st
     return sums | {name: file_sha256(path) for name, path in packs.items()}
 
 
-def _manifest(model: RiskModel, sums: dict[str, str]) -> Manifest:
-    """Return what a manifest says of the model itself."""
+def _manifest(model: RiskModel, sums: dict[str, str], about: Mapping[str, Any]) -> Manifest:
+    """Return the manifest of a model and its files, with what is known ``about`` it."""
     return Manifest(
         format=FORMAT,
-        fleet="",
+        **about,
         fingerprint=model.fingerprint,
         feature_names=model.feature_names,
         horizons_d=model.horizons_d,
         threshold=model.threshold,
         parameters=msgspec.convert(model.parameters(), Parameters),
         files=sums,
-        metrics={},
-        lineage={},
         causes=_described(model.causes),
     )
 

@@ -23,13 +23,13 @@ import numpy as np
 
 from chillcast.terminal.logs import show_alarms
 from models.telemetry.samples import TimeSlice
-from simulators.replay.replay import replay
 from streams.kafka.connection import Connection
 from streams.kafka.publisher import Publisher
 from streams.processes.supervisor import Supervisor
 from streams.stage import Outgoing
 from tests.kafka.fault_run import Run, committed_by, sources_of
-from tests.kafka.toy import DAY_MS, HOP_MS, PARTITIONS, START_MS, fleet, telemetry
+from tests.kafka.toy import DAY_MS, HOP_MS, START_MS, telemetry
+from tests.kafka.undisturbed import replay_to
 from tests.support.kafkad import KafkaServer
 
 REPORT = Path(__file__).parents[2] / ".chillcast" / "soak.json"
@@ -84,31 +84,19 @@ class LongRun(Run):
                 publisher.send(partition, message)
                 self.sent += 1
 
-            replay(
-                past(),
-                fleet(),
-                partitions=PARTITIONS,
-                telemetry=self.topics.telemetry,
-                send=send,
-                pace=lambda _: None,
-                batch_s=HOP_MS // 1000,
-            )
+            replay_to(self.topics, send, lambda _: None, past(), HOP_MS // 1000)
 
 
 def past() -> Iterator[TimeSlice]:
     """Yield the telemetry of the toy fleet, moved to the past."""
     shift_ms = START_MS - BEGIN_MS
     for part in telemetry(7, DAYS * DAY_MS // HOP_MS).slices():
-        samples = replace(part.samples, time_ms=part.samples.time_ms - shift_ms)
-        events = tuple(replace(e, time_ms=e.time_ms - shift_ms) for e in part.events)
-        start_ms, end_ms = part.start_ms - shift_ms, part.end_ms - shift_ms
-        yield replace(
-            part,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            samples=samples,
-            events=events,
-            arrival_ms=part.arrivals - shift_ms,
+        yield TimeSlice(
+            part.start_ms - shift_ms,
+            part.end_ms - shift_ms,
+            replace(part.samples, time_ms=part.samples.time_ms - shift_ms),
+            tuple(replace(event, time_ms=event.time_ms - shift_ms) for event in part.events),
+            part.arrivals - shift_ms,
         )
 
 

@@ -16,6 +16,7 @@ from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.registry.promotion import CHALLENGER, CHAMPION
 from models.store.feature_store import FeatureStore
+from models.telemetry.samples import TimeSlice
 from simulators.replay.replay import replay
 from streams.kafka.topics import Topics
 from streams.records import Assignment
@@ -37,16 +38,22 @@ PROMOTED = ((CHAMPION, 1, FIRST), (CHALLENGER, 2, RIVAL), (CHAMPION, 3, SECOND))
 _NONSENSE = [b"\xff" * 10, b"{}", b"", b"[1,2", b'{"asset":"a1","time":"x","values":{}}'] * 8
 
 
-def replay_to(topics: Topics, send: Callable[[int, Outgoing], None], pace: Callable[[int], None]) -> None:
-    """Send the telemetry, calling ``pace`` with the end of each half hop before it."""
+def replay_to(
+    topics: Topics,
+    send: Callable[[int, Outgoing], None],
+    pace: Callable[[int], None],
+    slices: Iterable[TimeSlice] | None = None,
+    batch_s: int = HOP_MS // 2000,
+) -> None:
+    """Send slices, the telemetry if none are given, calling ``pace`` with the end of each batch before it."""
     replay(
-        telemetry().slices(),
+        telemetry().slices() if slices is None else slices,
         fleet(),
         partitions=PARTITIONS,
         telemetry=topics.telemetry,
         send=send,
         pace=pace,
-        batch_s=HOP_MS // 2000,
+        batch_s=batch_s,
     )
 
 
