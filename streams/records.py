@@ -37,7 +37,10 @@ class Watermark(msgspec.Struct, frozen=True):
 
 
 class Alert(Record, frozen=True):
-    """A case as it opens, is explained again each day, and closes: ``stage`` open, update or closed."""
+    """A case as it opens, is explained again each day, and closes: ``stage`` open, update or closed.
+
+    ``from_d`` and ``to_d`` say between which days the outcome will come; None if it was not said.
+    """
 
     case: str
     asset: str
@@ -55,6 +58,8 @@ class Alert(Record, frozen=True):
     model: str
     reason: str = ""
     causes: list[Cause] = []
+    from_d: float | None = None
+    to_d: float | None = None
 
 
 class Drift(Record, frozen=True):

@@ -18,6 +18,7 @@ from models.learning.plan import TrainingPlan
 from models.learning.restarts import WithRestarts
 from models.learning.scoring import RawRisks, WindowScorer
 from models.learning.segments import train_segments
+from models.learning.spans import span_of
 from models.learning.training_set import Examples, inner_split
 from models.risk.hazard import RiskModel
 from models.risk.model_set import ModelSet
@@ -71,10 +72,12 @@ def fit(plan: TrainingPlan, history: WindowSource, progress: Progress) -> Fitted
         models = temperature_scaled(plan, models, scorer.hints(), past.log)
     else:
         risks = past.unlabelled(models, gathered)
-    risk = models.calibrated(risks.keys.assets, risks.keys.asset, risks.risk)[:, plan.fleet.horizon]
+    calibrated_risks = models.calibrated(risks.keys.assets, risks.keys.asset, risks.risk)
+    risk = calibrated_risks[:, plan.fleet.horizon]
     threshold = threshold_of(plan, risk, risks.keys, past.log)
+    span = span_of(plan, calibrated_risks, risks.keys, past.log, threshold)
     return Fitted(
-        replace(models, fleet=replace(models.fleet, threshold=threshold)),
+        replace(models, fleet=replace(models.fleet, threshold=threshold, span=span)),
         history.expectation,
         examples.digest,
         figures(plan, risk, risks.keys, past.log),

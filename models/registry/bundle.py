@@ -81,6 +81,7 @@ def _manifest(model: RiskModel, sums: dict[str, str], about: Mapping[str, Any]) 
         parameters=msgspec.convert(model.parameters(), Parameters),
         files=sums,
         causes=_described(model.causes),
+        span=model.span,
     )
 
 
@@ -194,7 +195,8 @@ def _restored_fleet(folder: Path, manifest: Manifest) -> RiskModel:
         horizons_d=manifest.horizons_d,
         threshold=manifest.threshold,
     )
-    return replace(model, causes=_restored_causes(folder, manifest.causes)) if manifest.causes else model
+    causes = _restored_causes(folder, manifest.causes) if manifest.causes else None
+    return replace(model, causes=causes, span=manifest.span)
 
 
 def _restored_causes(folder: Path, causes: Causes) -> CauseModel:

@@ -17,6 +17,7 @@ from msgspec import Meta
 from models.errors import ModelError
 from models.features.expectation import Expectation, parse_expectation
 from models.registry.promotion import Promotions
+from models.risk.remaining import Span
 
 FORMAT = 1
 MANIFEST, BOOSTER, CAUSES, EXPECTATION = "manifest.json", "booster.txt", "causes.txt", "expectation.json"
@@ -54,6 +55,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics: dict[str, float]
     lineage: dict[str, str]
     causes: Causes | None = None
+    span: Span | None = None
 
 
 def bundle_sha256(folder: Path) -> str:
@@ -145,6 +147,9 @@ def _check_parameters(manifest: Manifest, path: Path) -> None:
             raise ModelError(f"{path}: column {max(columns, default=None)}: expected 0 to {features - 1}")
     if len(lines) not in (0, horizons):
         raise ModelError(f"{path}: {len(lines)} calibration lines: expected {horizons}, one per horizon")
+    if manifest.span is not None and manifest.span.low > manifest.span.high:
+        low, high = manifest.span.shares
+        raise ModelError(f"{path}: span: low {low}: expected no more than high {high}")
 
 
 def read_bytes(path: Path) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from models.event_time import DAY_MS
 from models.features.expectation import Expectation
 from models.features.schema import FeatureSchema, window_name
 from models.fleet.fleet import Fleet
@@ -17,6 +18,7 @@ from models.risk.causes import OTHER
 from models.risk.explanation import Cause, Explanation, Reason
 from models.risk.hazard import RiskModel
 from models.risk.modes import Modes
+from models.risk.remaining import expected_days
 from models.risk.wording import alike, percent, said, span, subject, usually
 from models.telemetry.samples import Float32, Float64
 
@@ -62,11 +64,19 @@ class Explainer:
         mode = self._mode(vector)
         advice = mode if self._modes else self._advice(by_sensor, vector, causes)
         fault, check = (advice.fault, advice.check) if advice else ("", "")
-        soonest, latest = expected_days(risks[: self.horizon + 1], self.fleet.horizons_d)
+        soonest, latest = self._days(risks)
         text = f"Likely {self.fleet.outcome} {in_words(soonest, latest)}{_by(causes)}"
         severity = self._severity(float(risks[self.horizon]), latest)
         ranked = self._evidence(mode, by_sensor, vector) if mode else self._reasons(by_sensor, vector)
-        return Explanation(text, severity, fault, check, tuple(itertools.islice(ranked, top)), causes)
+        reasons = tuple(itertools.islice(ranked, top))
+        return Explanation(text, severity, fault, check, reasons, causes, soonest, latest)
+
+    def _days(self, risks: Float64) -> tuple[float, float]:
+        """Return between which days the outcome will come, by what the model has learnt of its risks."""
+        alerting, span = self.fleet.alerting, self.model.span
+        if span is None:
+            return expected_days(risks, self.fleet.horizons_d, alerting.horizon_d)
+        return expected_days(risks, self.fleet.horizons_d, alerting.case_ms / DAY_MS, span.shares)
 
     def _reasons(self, by_sensor: Float64, vector: Float32) -> Iterator[Reason]:
         """Yield what raises the risk and differs from what is usual, the strongest first."""
@@ -157,19 +167,6 @@ def _by(causes: tuple[Cause, ...]) -> str:
     if not causes or causes[0].code == OTHER:
         return ""
     return f", most probably {causes[0].code} ({percent(causes[0].probability)})"
-
-
-def expected_days(risks: Float64, horizons_d: tuple[float, ...]) -> tuple[float, float]:
-    """Return the days between which the middle 60 % of the risk up to the last horizon lies.
-
-    >>> expected_days(np.array([0.0, 0.1, 0.5]), (1.0, 3.0, 7.0))
-    (3.0, 6.0)
-    """
-    share = np.concatenate([[0.0], risks]) / max(float(risks[-1]), 1e-12)
-    days = np.concatenate([[0.0], horizons_d[: len(risks)]])
-    rising = share + np.arange(len(share)) * 1e-12
-    soonest, latest = np.interp([0.2, 0.8], rising, days)
-    return round(float(soonest), 6), round(float(latest), 6)
 
 
 def in_words(soonest_d: float, latest_d: float) -> str:

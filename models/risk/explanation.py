@@ -33,7 +33,10 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a case says beside its number; no ``causes`` if the model has not learnt any."""
+    """What a case says beside its number; no ``causes`` if the model has not learnt any.
+
+    The outcome will most probably come in ``from_d`` to ``to_d`` days.
+    """
 
     text: str
     severity: str
@@ -41,3 +44,5 @@ class Explanation:
     check: str
     reasons: tuple[Reason, ...]
     causes: tuple[Cause, ...] = ()
+    from_d: float = 0.0
+    to_d: float = 0.0

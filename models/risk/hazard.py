@@ -15,6 +15,7 @@ from models.fleet.training import Training
 from models.risk.booster import FIXED
 from models.risk.calibration import PlattScaling, fit_platt_scaling
 from models.risk.causes import CauseModel
+from models.risk.remaining import Span
 from models.telemetry.labels import HazardRows, Labels
 from models.telemetry.samples import Float32, Float64, Int64
 
@@ -29,8 +30,8 @@ class RiskModel:
     output, corrected by ``offset`` for the negatives left out in training, is the hazard of that interval.
     With ``spread_d`` there is no interval in its input, and its output is the risk over these days, which is
     spread evenly over them: ``risk(h) = 1 - (1 - risk)^(h / spread_d)``. ``causes`` says, if there were
-    outcomes enough to learn it from, what the controller will name. A model with a ``base`` corrects it:
-    their log-odds add up.
+    outcomes enough to learn it from, what the controller will name; ``span`` when the outcome will come. A
+    model with a ``base`` corrects it: their log-odds add up.
     """
 
     booster: lgb.Booster
@@ -44,6 +45,7 @@ class RiskModel:
     spread_d: float | None = None
     causes: CauseModel | None = None
     base: RiskModel | None = None
+    span: Span | None = None
 
     def score(self, features: Float32) -> Float64:
         """Return (n, H) probabilities of an outcome within each horizon, rising along the horizons."""

@@ -138,6 +138,8 @@ class Cases:
             model=champion.version,
             reason=reason,
             causes=list(why.causes),
+            from_d=why.from_d,
+            to_d=why.to_d,
         )
 
     def _held(self) -> tuple[Candidate, Explainer]:

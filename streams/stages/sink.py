@@ -153,6 +153,8 @@ def alert_points(alert: Alert) -> list[Point]:
         "reason": alert.reason,
         "causes": msgspec.json.encode(alert.causes).decode(),
     }
+    days = {"from_d": alert.from_d, "to_d": alert.to_d}
+    fields |= {name: value for name, value in days.items() if value is not None}
     tags = {"asset": alert.asset, "severity": alert.severity, "stage": alert.stage}
     return [Point("alerts", tags, fields, alert.time_ms), explanation]
 

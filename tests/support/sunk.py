@@ -35,6 +35,8 @@ OPEN = Alert(
     check="clean the tubes",
     sensors=[REASON],
     model="3",
+    from_d=1.5,
+    to_d=9.0,
 )
 
 

@@ -58,6 +58,7 @@ def test_calibration_and_figures_of_the_later_slice_come_along(learnt: Fitted) -
     assert sorted(learnt.metrics) == ["calibration_brier", "calibration_log_loss", "calibration_roc_auc"]
     assert learnt.metrics["calibration_roc_auc"] > 0.8
     assert len(learnt.model.lines) == 2
+    assert learnt.model.span is not None
 
 
 def false_alarms_a_year(learnt: Fitted, threshold: float) -> float:

@@ -19,6 +19,7 @@ from models.registry.bundle import load_bundle, write_bundle
 from models.registry.manifest import bundle_sha256, champion, load_expectation, read_manifest
 from models.registry.promotion import CHAMPION, Promotion, Promotions
 from models.risk.hazard import RiskModel
+from models.risk.remaining import Span
 from tests.support.hazard_model import fitted, history
 from tests.support.toy_causes import trained_causes
 
@@ -55,6 +56,17 @@ def test_the_same_model_gives_the_same_bytes(folder: Path, model: RiskModel, tmp
         assert path.read_bytes() == (again / path.name).read_bytes()
 
 
+def test_the_span_that_was_learnt_comes_along_and_an_older_bundle_has_none(
+    model: RiskModel, tmp_path: Path
+) -> None:
+    span, folder = Span(low=0.1, high=0.75, outcomes=21), tmp_path / "b"
+    write_bundle(folder, replace(model, span=span), None, fleet="toy", metrics={}, lineage={})
+    assert load_bundle(folder, PRINT).fleet.span == span
+    without = {key: value for key, value in content(folder).items() if key != "span"}
+    (folder / "manifest.json").write_bytes(msgspec.json.encode(without))
+    assert load_bundle(folder, PRINT).fleet.span is None
+
+
 def flip(folder: Path) -> None:
     data = bytearray((folder / "booster.txt").read_bytes())
     data[len(data) // 2] ^= 1
@@ -74,6 +86,10 @@ def recalibrate(folder: Path, **changes: object) -> None:
     rewrite(folder, parameters={**content(folder)["parameters"], **changes})
 
 
+def respan(folder: Path, **changes: object) -> None:
+    rewrite(folder, span={"low": 0.2, "high": 0.8, "outcomes": 20, **changes})
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
@@ -89,6 +105,10 @@ def recalibrate(folder: Path, **changes: object) -> None:
         (lambda f: recalibrate(f, lines=[[1.0, 0.0]]), "1 calibration lines: expected 3, one per horizon"),
         (lambda f: recalibrate(f, columns=[0, 2]), "column 2: expected 0 to 1"),
         (lambda f: recalibrate(f, columns=[-1]), r"at `\$\.parameters\.columns"),
+        (lambda f: respan(f, low=-0.1), r">= 0\.0 - at `\$\.span\.low`"),
+        (lambda f: respan(f, high=1.1), r"<= 1\.0 - at `\$\.span\.high`"),
+        (lambda f: respan(f, outcomes=8), r">= 9 - at `\$\.span\.outcomes`"),
+        (lambda f: respan(f, low=0.9), r"span: low 0\.9: expected no more than high 0\.8"),
     ],
 )
 def test_a_spoilt_bundle_is_refused_with_its_reason(

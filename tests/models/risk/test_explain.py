@@ -14,9 +14,10 @@ from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.fleet.knowledge import Advice, Expected
 from models.risk.causes import train_causes
-from models.risk.explain import Explainer, expected_days, in_words
+from models.risk.explain import Explainer, in_words
 from models.risk.explanation import Explanation, Reason
 from models.risk.hazard import RiskModel
+from models.risk.remaining import Span
 from models.risk.wording import percent, sentence
 from models.telemetry.samples import Float32
 from tests.support.toy_model import HORIZONS, Trained, fleet, trained
@@ -136,12 +137,6 @@ def test_the_text_names_the_outcome_and_when(toy: Trained) -> None:
     assert toy.explainer.explain(toy.vector(), np.array([0.4, 0.4, 0.4])).text == "Likely stop within a day"
 
 
-@given(st.lists(st.floats(0, 1), min_size=3, max_size=3).map(sorted))
-def test_the_expected_days_are_an_interval_within_the_horizon(risks: list[float]) -> None:
-    soonest, latest = expected_days(np.array(risks), HORIZONS)
-    assert 0 <= soonest <= latest <= 7
-
-
 @given(st.floats(0, 30), st.floats(0, 30))
 def test_words_hold_the_interval_they_speak_of(a: float, b: float) -> None:
     soonest, latest = sorted((a, b))
@@ -151,8 +146,19 @@ def test_words_hold_the_interval_they_speak_of(a: float, b: float) -> None:
     assert numbers[0] <= soonest or len(numbers) == 1
 
 
-def test_a_constant_hazard_puts_the_middle_in_the_middle() -> None:
-    assert expected_days(np.array([0.1, 0.3, 0.7]), HORIZONS) == pytest.approx((1.4, 5.6))
+def test_the_days_that_were_learnt_are_said_over_the_time_of_a_case() -> None:
+    """A constant hazard of a tenth a day: a tenth and nine tenths of what thirty days hold of it."""
+    toy = trained(replace(fleet(), alerting=replace(fleet().alerting, case_d=30.0)))
+    model = replace(toy.model, span=Span(low=0.1, high=0.9, outcomes=20))
+    risks = 1 - np.exp(-0.1 * np.array(HORIZONS))
+    found = Explainer(toy.fleet, model, toy.schema).explain(toy.vector(), risks)
+    assert (found.from_d, found.to_d) == pytest.approx((1.0, 19.3), abs=0.1)
+    assert found.text == "Likely stop within 20 days"
+
+
+def test_a_model_that_learnt_no_span_says_the_middle_of_the_risk(toy: Trained) -> None:
+    found = toy.explainer.explain(toy.vector(), np.array([0.1, 0.3, 0.7]))
+    assert (found.from_d, found.to_d) == pytest.approx((1.4, 5.6))
 
 
 def judged(falls: tuple[str, ...], residual: float) -> tuple[str, float | None, float | None]:
@@ -242,7 +248,7 @@ def test_the_usual_reading_of_a_relative_and_of_a_derived_point_is_said_in_its_u
     contributions = np.zeros((1, len(schema)))
     contributions[0, schema.names.index("s2_margin.1000m.max")] = 2.0
     contributions[0, schema.names.index("gap_residual.1000m.mean")] = 1.0
-    model = create_autospec(RiskModel, instance=True, causes=None)
+    model = create_autospec(RiskModel, instance=True, causes=None, span=None)
     model.contributions.return_value = contributions
     explainer = Explainer(owner, model, schema, EXPECTATION)
     found = explainer.explain(vector, np.array([0.5]))
@@ -260,7 +266,7 @@ def evidence(leak: float, dirt: float) -> Explanation:
     said |= {"s2_residual.1000m.mean": -3.0, "gap_residual.1000m.mean": 4.0, "s2.1000m.mean": 70.0}
     for name, value in said.items():
         vector[schema.names.index(name)] = value
-    model = create_autospec(RiskModel, instance=True, causes=None)
+    model = create_autospec(RiskModel, instance=True, causes=None, span=None)
     model.contributions.return_value = np.full((1, len(schema)), -1.0)
     return Explainer(owner, model, schema, EXPECTATION).explain(vector, np.array([0.5]))
 

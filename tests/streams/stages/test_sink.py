@@ -20,7 +20,7 @@ from models.risk.explanation import Reason
 from models.telemetry.samples import Event
 from streams.records import DeadLetter, Drift, Watermark
 from streams.stage import Incoming, Remembering
-from streams.stages.sink import SinkStage, drift_point, event_point, score_points
+from streams.stages.sink import SinkStage, alert_points, drift_point, event_point, score_points
 from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Flushed, Point, Rejection, Sink
 from streams.wire import codec
@@ -55,6 +55,13 @@ def test_an_opened_case_is_an_alert_and_its_explanation() -> None:
     assert (alert.fields["case"], alert.fields["risk"], alert.fields["opened_ms"]) == ("a-1", 0.5, NOON_MS)
     assert msgspec.json.decode(str(explanation.fields["sensors"]), type=list[Reason]) == [REASON]
     assert (explanation.measurement, explanation.tags) == ("explanations", {"asset": "a"})
+
+
+def test_the_days_of_a_case_are_fields_if_they_were_said() -> None:
+    for days, written in (((1.5, 9.0), {"from_d": 1.5, "to_d": 9.0}), ((None, None), {})):
+        said = msgspec.structs.replace(OPEN, from_d=days[0], to_d=days[1])
+        fields = alert_points(said)[0].fields
+        assert {name: fields[name] for name in ("from_d", "to_d") if name in fields} == written
 
 
 def test_an_update_is_an_explanation_only() -> None:
