@@ -1,4 +1,4 @@
-"""Who is compared: the model, the rules of a hand, the best sensor, age, chance, and who knows the truth."""
+"""Who is compared: the model, the rules of a hand, the best sensor, age and chance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from chillcast.skill.survey import Survey
 from models.alerting.cases import RiskSeries
 from models.evaluation.baselines import Watched, baselines
-from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.learning.training_set import Examples
@@ -18,10 +17,8 @@ from models.risk.hazard import RiskModel, calibrate
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import label
 from models.telemetry.samples import Float64, Int64
-from models.telemetry.window_keys import WindowKeys, join_keys
-from simulators.truth import FaultRecord, ShutdownRecord
-
-_AGES_D = (0.0, 3.0, 7.0, 14.0, 28.0, 56.0, 112.0)
+from models.telemetry.window_keys import join_keys
+from simulators.truth import ShutdownRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,60 +89,6 @@ def rivals(fleet: Fleet, develop: Survey, judge: Survey, seed: int) -> list[Cont
         Contender(b.name, b.text, _series(develop, b.score[:cut]), _series(judge, b.score[cut:]))
         for b in baselines(fleet, watched, log, seed)
     ]
-
-
-def oracle(fleet: Fleet, develop: Survey, judge: Survey) -> Contender:
-    """Take the truth: which faults are under way, and how often one of that kind and age stops a machine.
-
-    How often that is, is counted on the first; whether this one will is not known to it.
-    """
-    horizon_ms = fleet.alerting.horizon_d * DAY_MS
-    share = _shares(develop, horizon_ms)
-    return Contender(
-        "oracle",
-        "knows kind and age of every fault under way",
-        _series(develop, _known(develop, share)),
-        _series(judge, _known(judge, share)),
-    )
-
-
-def _shares(survey: Survey, horizon_ms: float) -> dict[tuple[str, int], float]:
-    trips = {(s.asset, s.cause): s.time_ms for s in survey.shutdowns}
-    seen: dict[tuple[str, int], list[bool]] = {}
-    for rows, fault in _spans(survey.keys, survey.faults):
-        trip_ms = trips.get((fault.asset, fault.kind), -1)
-        for end_ms in survey.keys.end_ms[rows].tolist():
-            key = fault.kind, _age(end_ms - fault.begin_ms)
-            seen.setdefault(key, []).append(0 < trip_ms - end_ms <= horizon_ms)
-    return {key: float(np.mean(hits)) for key, hits in seen.items()}
-
-
-def _known(survey: Survey, share: dict[tuple[str, int], float]) -> Float64:
-    spared = np.ones(len(survey.keys))
-    for rows, fault in _spans(survey.keys, survey.faults):
-        ages = [_age(end_ms - fault.begin_ms) for end_ms in survey.keys.end_ms[rows].tolist()]
-        spared[rows] *= 1.0 - np.array([share.get((fault.kind, age), 0.0) for age in ages])
-    return 1.0 - spared
-
-
-def _spans(keys: WindowKeys, faults: Sequence[FaultRecord]) -> list[tuple[Int64, FaultRecord]]:
-    """Return the windows that end while each gradual fault, not of an instrument, is under way."""
-    number = {name: i for i, name in enumerate(keys.assets)}
-    order = np.lexsort((keys.end_ms, keys.asset))
-    first = np.searchsorted(keys.asset[order], np.arange(len(keys.assets) + 1))
-    found = []
-    for fault in faults:
-        if fault.is_of_instrument:
-            continue
-        own = order[first[number[fault.asset]] : first[number[fault.asset] + 1]]
-        until_ms = fault.end_ms if fault.end_ms is not None else int(keys.end_ms.max()) + 1
-        at, end = np.searchsorted(keys.end_ms[own], [fault.begin_ms, until_ms])
-        found.append((own[at:end], fault))
-    return found
-
-
-def _age(age_ms: int) -> int:
-    return int(np.searchsorted(_AGES_D, age_ms / DAY_MS, side="right"))
 
 
 def _series(survey: Survey, risk: Float64) -> RiskSeries:

@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 
 from chillcast.settings import find_file
-from chillcast.skill.contenders import model, oracle, rivals
+from chillcast.skill.contenders import model, rivals
 from chillcast.skill.judgement import SkillRow, judge_all
+from chillcast.skill.oracle import oracle
 from chillcast.skill.skill_config import SkillConfig, SkillFleet
 from chillcast.skill.survey import Survey, join, survey
 from chillcast.terminal.reporter import Reporter
@@ -28,7 +29,7 @@ def judge_skill(config: SkillConfig, reporter: Reporter, scenarios: Sequence[Pat
     with reporter.step("learning"):
         learnt = model(fleet, develop, judge, _SEED)
     with reporter.step("judging"):
-        others = [*rivals(fleet, develop, judge, _SEED), oracle(fleet, develop, judge)]
+        others = [*rivals(fleet, develop, judge, _SEED), oracle(fleet, develop, judge, _SEED)]
         thin = replace(develop, features=develop.features[:0])
         return judge_all(fleet, [learnt, *others], thin, judge, config.budgets, config.modes)
 

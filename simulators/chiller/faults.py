@@ -75,6 +75,7 @@ SUDDEN = (
 )
 KINDS = (*(k.key for k in GRADUAL), *(k.key for k in SUDDEN), *(k.key for k in INSTRUMENT_FAULT_KINDS))
 _BY_USE = np.array([k.by_use for k in GRADUAL])[:, None]
+_BEND = np.array([k.bend for k in GRADUAL])[:, None]
 _INDEX = {kind.key: i for i, kind in enumerate(GRADUAL)}
 
 
@@ -150,6 +151,11 @@ class Faults:
         changes = begun + [Change(int(c), int(k), "found") for k, c in found]
         return self._over_the_day(clock, before, scale), changes
 
+    @property
+    def severities(self) -> Float64:
+        """How far each fault (F, A) will have come at the end of the day."""
+        return np.asarray(self._progress**_BEND, np.float64)
+
     def active_on(self, column: int) -> list[int]:
         """Return the kinds under way on one machine."""
         return [int(k) for k in np.flatnonzero(self.active[:, column])]
@@ -191,8 +197,7 @@ class Faults:
 
     def _over_the_day(self, clock: Clock, before: Float64, scale: Float64) -> Severity:
         share = np.arange(clock.steps)[:, None] / clock.steps
-        bend = np.array([k.bend for k in GRADUAL])[:, None]
-        first, last = before**bend, self._progress**bend
+        first, last = before**_BEND, self.severities
         faults = first[:, None] + share * (last - first)[:, None]
         return Severity(faults, scale + share * (self._scale - scale))
 

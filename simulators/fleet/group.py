@@ -173,6 +173,7 @@ class Group:
         load_kw = self._buildings.day(self._clock, day, air.dry_bulb_c)
         severity, changes = self._faults.advance(self._clock, day, self._ran)
         free = ~self._controller.locked_out(day)
+        self._note(day, severity, changes)
         log = self._crew(day, free, severity, changes)
         demand = self._sequencer.day(day, load_kw, free)
         return _DayPlan(load_kw, free, Duty(air.take(plants.plant_of), demand, severity)), log
@@ -189,6 +190,17 @@ class Group:
         operation.goal[after, :, plant] = again.goal[after]
         operation.limited[after, plant] = again.limited[after]
 
+    def _note(self, day: int, severity: Severity, changes: list[Change]) -> None:
+        """Keep for the truth which faults began, and how far each under way will have come by the evening."""
+        for change in changes:
+            if not change.reason:
+                fault = self._names[change.column], GRADUAL[change.kind].key
+                self._truth.begin(*fault, self._clock.start_ms(day))
+                self._truth.grow(*fault, float(severity.faults[change.kind, 0, change.column]))
+        reached = self._faults.severities
+        for kind, column in np.argwhere(self._faults.active).tolist():
+            self._truth.grow(self._names[column], GRADUAL[kind].key, float(reached[kind, column]))
+
     def _crew(self, day: int, free: Flags, severity: Severity, changes: list[Change]) -> list[Logged]:
         """Stop machines that are due for work while the crew is there, and end the faults it mends."""
         job = _Job(self._clock, day, self._policy.crew_from_h, severity)
@@ -197,9 +209,6 @@ class Group:
             if change.reason:
                 self._end(job, change.column, [change.kind], change.reason)
                 work[change.column] = "corrective"
-            else:
-                key, begin_ms = GRADUAL[change.kind].key, self._clock.start_ms(day)
-                self._truth.begin(self._names[change.column], key, begin_ms)
         for column in np.flatnonzero(self._service_day == self._clock.day_of_year(day)).tolist():
             self._end(job, column, self._faults.active_on(column), "service")
             self._clean(job, column)

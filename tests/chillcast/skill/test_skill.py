@@ -7,20 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chillcast.skill.contenders import Contender, oracle, rivals
+from chillcast.skill.contenders import Contender, rivals
 from chillcast.skill.judgement import judge_all, mode_shares
+from chillcast.skill.oracle import oracle
 from chillcast.skill.skill import in_words, write_json
 from chillcast.skill.skill_config import SkillFleet, load_skill_config
 from chillcast.skill.survey import Survey, join, survey
-from models.alerting.cases import Case
+from models.alerting.cases import Case, RiskSeries
 from models.errors import ConfigError
+from models.evaluation.metrics import roc_auc
 from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, load_fleet
+from models.telemetry.event_log import EventLog
+from models.telemetry.labels import time_to_next
 from simulators.truth import FaultRecord
 
 SKILL = Path("fleets/skill/portfolio.toml")
-SMALL = SkillFleet(scenario="fouling-season", seed=5, assets=8, days=70)
+SMALL = SkillFleet(scenario="fouling-season", seed=5, assets=24, days=70)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +35,11 @@ def chillers() -> Fleet:
 @pytest.fixture(scope="module")
 def seen(chillers: Fleet) -> Survey:
     return survey("one", SMALL.load(), chillers, 21_600, lambda share, text: None)
+
+
+@pytest.fixture(scope="module")
+def known(seen: Survey, chillers: Fleet) -> Contender:
+    return oracle(chillers, seen, seen, 1)
 
 
 def test_no_fleet_is_both_looked_at_and_judged_on() -> None:
@@ -64,19 +73,39 @@ def test_joined_fleets_keep_their_machines_apart(seen: Survey) -> None:
     assert sum(name.startswith("x") for name in names) == len(seen.keys)
 
 
-def test_who_knows_the_faults_ranks_the_windows_before_a_stop_above_the_others(
-    seen: Survey, chillers: Fleet
+def test_who_knows_how_bad_a_fault_is_ranks_the_windows_before_a_stop_above_the_others(
+    seen: Survey, known: Contender
 ) -> None:
-    known = oracle(chillers, seen, seen).judge.risk
-    assert known.min() == 0.0
-    assert 0.0 < known.max() <= 1.0
-    faulty = {f.asset for f in seen.faults}
-    sound = np.array([name not in faulty for name in seen.keys.assets])[seen.keys.asset]
-    assert known[sound].max(initial=0.0) == 0.0
+    stops = {(s.asset, s.time_ms) for s in seen.shutdowns if s.has_precursor}
+    told = EventLog(e for e in seen.log.outcomes if (e.asset, e.time_ms) in stops)
+    risk, soon = known.judge.risk, time_to_next(seen.keys, told) < 7 * DAY_MS
+    assert soon.any()
+    assert (roc_auc(risk, soon) or 0.0) > 0.9
+    sick = {f.asset for f in seen.faults if not f.is_of_instrument}
+    sound = np.array([name not in sick for name in seen.keys.assets])[seen.keys.asset]
+    assert risk[soon].mean() > 10 * risk[sound].mean()
 
 
-def test_rows_hold_every_contender_under_every_budget(seen: Survey, chillers: Fleet, tmp_path: Path) -> None:
-    contenders = [*rivals(chillers, seen, seen, 1), oracle(chillers, seen, seen)]
+def test_what_the_truth_says_of_the_future_changes_no_risk_of_who_knows_the_present(
+    seen: Survey, known: Contender, chillers: Fleet
+) -> None:
+    end_ms = seen.keys.end_ms
+    cut_ms = int(np.median(end_ms))
+    days = [(cut_ms - f.begin_ms) // DAY_MS + 2 for f in seen.faults]
+    cut = [
+        replace(f, severity=f.severity[: max(n, 0)], end_ms=None if (f.end_ms or 0) > cut_ms else f.end_ms)
+        for f, n in zip(seen.faults, days, strict=True)
+        if f.begin_ms <= cut_ms
+    ]
+    past = oracle(chillers, seen, replace(seen, faults=tuple(cut)), 1).judge.risk
+    np.testing.assert_array_equal(past[end_ms <= cut_ms], known.judge.risk[end_ms <= cut_ms])
+    assert (past != known.judge.risk).any()
+
+
+def test_rows_hold_every_contender_under_every_budget(
+    seen: Survey, known: Contender, chillers: Fleet, tmp_path: Path
+) -> None:
+    contenders = [*rivals(chillers, seen, seen, 1), known]
     rows = judge_all(chillers, contenders, seen, seen, (0.5, 1.0), {})
     assert [r.policy for r in rows[::4]] == ["best sensor", "rules", "age", "random", "oracle"]
     assert {(r.budget, r.budget_of) for r in rows} == {
@@ -92,18 +121,18 @@ def test_rows_hold_every_contender_under_every_budget(seen: Survey, chillers: Fl
 
 
 def test_what_announces_every_foreseeable_stop_a_week_ahead_is_told_so(seen: Survey, chillers: Fleet) -> None:
-    known = {(s.asset, s.time_ms) for s in seen.shutdowns if s.has_precursor and s.time_ms > seen.span_ms[0]}
+    stops = {(s.asset, s.time_ms) for s in seen.shutdowns if s.has_precursor and s.time_ms > seen.span_ms[0]}
     names = np.array(seen.keys.assets)[seen.keys.asset]
     risk = np.zeros(len(seen.keys))
-    for asset, time_ms in known:
+    for asset, time_ms in stops:
         ahead_ms = time_ms - seen.keys.end_ms
         risk[(names == asset) & (ahead_ms > 0) & (ahead_ms <= 7 * DAY_MS)] = 1.0
-    series = replace(oracle(chillers, seen, seen).judge, risk=risk)
+    series = RiskSeries(*seen.keys.columns, risk)
     alerting = replace(chillers.alerting, raise_count=1, raise_among=1)
     (row, *_) = judge_all(
         replace(chillers, alerting=alerting), [Contender("seer", "", series, series)], seen, seen, (0.5,), {}
     )
-    assert row.foreseeable == len(known) > 0
+    assert row.foreseeable == len(stops) > 0
     assert row.recall_foreseeable == 1.0
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models.errors import ConfigError
+from models.event_time import DAY_MS
 from models.fleet.fleet import load_fleet
 from models.telemetry.samples import Event, Float32, TimeSlice
 from simulators.chiller.controller import SAFETY_CODES
@@ -208,6 +209,21 @@ def test_an_override_is_logged_when_it_begins_after_six_hours_without(
         last[event.asset] = event.time_ms
     assert len(gaps) > 50
     assert min(gaps) > 6 * 3_600_000
+
+
+def test_the_truth_says_how_far_each_gradual_fault_had_come(
+    year: tuple[Simulation, list[Event], list[TimeSlice]],
+) -> None:
+    run, _, _ = year
+    gradual = [f for f in run.faults if not f.is_of_instrument]
+    for fault in gradual:
+        last_ms = fault.end_ms or run.scenario.range_ms[1]
+        assert len(fault.severity) == 1 + -(-(last_ms - fault.begin_ms) // DAY_MS)
+        assert list(fault.severity) == sorted(fault.severity)
+    for trip in (s for s in run.shutdowns if s.has_precursor):
+        before = np.array([trip.time_ms - 900_000])
+        at = [f.severity_at(before)[0] for f in gradual if (f.asset, f.kind) == (trip.asset, trip.cause)]
+        assert max(at) > 0.12
 
 
 def test_some_faults_end_before_they_do_harm(year: tuple[Simulation, list[Event], list[TimeSlice]]) -> None:
