@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from models.cases.case import Outcome
 from models.fleet.inventory import FLEET
 from models.registry.promotion import Role
 from models.risk.explanation import Cause, Reason
@@ -60,6 +61,32 @@ class Alert(Record, frozen=True):
     causes: list[Cause] = []
     from_d: float | None = None
     to_d: float | None = None
+
+
+class CaseOutcome(Record, frozen=True):
+    """What was found at the machine of a case, as a label; ``is_label`` is false if nobody looked.
+
+    ``as_of_ms`` is the event time up to which the machine had been looked at, ``time_ms`` the clock of
+    ``who``, ``version`` that of the case with this outcome.
+    """
+
+    case: str
+    asset: str
+    version: int
+    opened_ms: int
+    episode_ms: int
+    as_of_ms: int
+    time_ms: int
+    who: str
+    outcome: Outcome
+    is_label: bool
+    suspected: str = ""
+    mode: str = ""
+    cause: str = ""
+    remedy: str = ""
+    downtime_h: float | None = None
+    parts: str = ""
+    text: str = ""
 
 
 class Drift(Record, frozen=True):

@@ -7,6 +7,7 @@ import pytest
 
 from models.telemetry.samples import Event
 from streams.records import Drift, Watermark
+from streams.stages.case_desk import CaseDesk
 from streams.stages.sink import SinkStage
 from streams.wire import codec
 from tests.support.sunk import OPEN, TOPICS, FakeSink, arrive, scores, settled
@@ -26,6 +27,7 @@ def written() -> dict[str, tuple[set[str], set[str]]]:
         codec.scores(TOPICS.scores, scores()),
         codec.watermark(TOPICS.scores, Watermark(1)),
         codec.alert(TOPICS.alerts, OPEN),
+        *CaseDesk(TOPICS, 1, 1.0).process([arrive(codec.alert(TOPICS.case_commands, OPEN), 0)]),
         *[codec.drift(TOPICS.drift, signal) for signal in signals],
         codec.event(TOPICS.events, Event(1, "a", "shutdown", "surge")),
     ]
@@ -56,7 +58,8 @@ def test_every_tag_and_field_of_every_measurement_is_documented_and_no_other() -
 
 
 def test_no_measurement_escapes_the_test_above() -> None:
-    source = (ROOT / "streams" / "stages" / "sink.py").read_text(encoding="utf-8")
+    paths = [ROOT / "streams" / "stages" / name for name in ("sink.py", "case_points.py")]
+    source = "".join(path.read_text(encoding="utf-8") for path in paths)
     assert set(re.findall(r'Point\(\s*"(\w+)"', source)) == set(written())
 
 

@@ -6,12 +6,26 @@ from pathlib import Path
 
 import pytest
 
+from models.cases.book import Answer
+from models.cases.case import Assigned, Case, Entry, Evidence, Finding, Level, Mark, Snooze
+from models.cases.people import Command
 from models.fleet.fleet import load_fleet
 from models.registry.promotion import Promotion
 from models.risk.explanation import Cause, Reason
 from models.telemetry.samples import Event
 from streams.kafka.topics import NAMES, STATES
-from streams.records import Alert, Assignment, Control, DeadLetter, Drift, Heard, Redriven, Sample, Watermark
+from streams.records import (
+    Alert,
+    Assignment,
+    CaseOutcome,
+    Control,
+    DeadLetter,
+    Drift,
+    Heard,
+    Redriven,
+    Sample,
+    Watermark,
+)
 from streams.state.snapshots import STATE, Position, StateRecord
 from streams.wire import codec
 from streams.wire import validation as checks
@@ -39,6 +53,14 @@ RECORDS: list[tuple[str, tuple[str, ...]]] = [
     (codec.ASSIGNMENT, Assignment.__struct_fields__),
     (codec.CONTROL, Control.__struct_fields__),
     (codec.HEARD, Heard.__struct_fields__),
+    (codec.CASE_COMMAND, Command.__struct_fields__),
+    *[
+        (codec.CASE, kind.__struct_fields__)
+        for kind in (Case, Evidence, Level, Mark, Assigned, Snooze, Finding)
+    ],
+    (codec.CASE_ENTRY, Entry.__struct_fields__),
+    (codec.CASE_REPLY, Answer.__struct_fields__),
+    (codec.CASE_OUTCOME, CaseOutcome.__struct_fields__),
     (STATE, Position.__struct_fields__),
     (STATE, StateRecord.__struct_fields__),
 ]

@@ -12,7 +12,9 @@ from chillcast.settings import read_settings
 from chillcast.terminal import logs
 
 
-def worker(stage: Annotated[str, typer.Argument(help="features, risk, sink, landing or rekey")]) -> None:
+def worker(
+    stage: Annotated[str, typer.Argument(help="features, risk, cases, sink, landing or rekey")],
+) -> None:
     """Run one stage of the pipeline until told to stop; its supervisor restarts it after a crash."""
     _work(stage)
 

@@ -21,7 +21,7 @@ from streams.kafka.topics import Topics, create_topics, wait_for_broker
 from streams.processes.supervisor import Supervisor
 
 SCORING = ("features", "risk", "sink")
-STAGES = (*SCORING, "landing")
+STAGES = (*SCORING, "cases", "landing")
 _GIVE_UP_S = 120.0
 _EMBEDDED_SESSION_S = 2  # the embedded broker waits half of it at the first join of a group
 

@@ -149,6 +149,20 @@ def _has_promotions(settings: Settings, topics: Topics) -> bool:
     return found
 
 
+def _cases(resources: Resources, topics: Topics) -> _StageSpec:
+    from streams.stages.alert_relay import AlertRelay  # noqa: PLC0415
+    from streams.stages.case_desk import CaseDesk  # noqa: PLC0415
+
+    partitions, continues_d = resources.settings.partitions, resources.fleet.alerting.continues_d
+
+    def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
+        if source == topics.alerts:
+            return AlertRelay(topics)
+        return CaseDesk(topics, partitions, continues_d)
+
+    return _StageSpec((topics.alerts, topics.case_commands), open_stage)
+
+
 def _sink(resources: Resources, topics: Topics) -> _StageSpec:
     from streams.stages.sink import SinkStage  # noqa: PLC0415
 
@@ -157,7 +171,7 @@ def _sink(resources: Resources, topics: Topics) -> _StageSpec:
     def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return SinkStage(resources.open_store(), topics, alarm, resources.clock.monotonic_s)
 
-    return _StageSpec((topics.scores, topics.alerts, topics.drift, topics.events), open_stage)
+    return _StageSpec((topics.scores, topics.alerts, topics.cases, topics.drift, topics.events), open_stage)
 
 
 def _refuse_damage(resources: Resources) -> None:
@@ -180,7 +194,7 @@ def _landing(resources: Resources, topics: Topics) -> _StageSpec:
     def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return LandingStage(store, topics, lookup, alarm)
 
-    return _StageSpec((topics.features,), open_stage)
+    return _StageSpec((topics.features, topics.outcomes), open_stage)
 
 
 def _schema_of(fingerprint: str, resources: Resources) -> tuple[StoredSchema, Expectation | None] | None:
@@ -208,6 +222,7 @@ def _schema_of(fingerprint: str, resources: Resources) -> tuple[StoredSchema, Ex
 _STAGES: dict[str, Callable[[Resources, Topics], _StageSpec]] = {
     "features": _features,
     "risk": _risk,
+    "cases": _cases,
     "sink": _sink,
     "landing": _landing,
     "rekey": _rekey,

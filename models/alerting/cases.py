@@ -13,7 +13,7 @@ from models.alerting.decision import Decision
 from models.alerting.policy import Policy
 from models.event_time import YEAR_MS
 from models.fleet.alerting import Alerting
-from models.telemetry.event_log import EventLog
+from models.telemetry.event_log import FINDING, FOUND, EventLog
 from models.telemetry.samples import Event, Float64
 from models.telemetry.window_keys import WindowKeys
 
@@ -83,6 +83,7 @@ def false_cases(cases: Iterable[Case], log: EventLog, case_ms: float) -> list[Ca
 
 
 def unexplained(cases: Iterable[Case], log: EventLog, alerting: Alerting) -> list[Case]:
-    """Return the cases that no work followed which found a fault."""
-    work = EventLog(e for e in log.only("maintenance") if e.code in alerting.confirmed_by)
+    """Return the cases that no work followed which found a fault, and of which nobody said it was one."""
+    found = {"maintenance": alerting.confirmed_by, FINDING: FOUND}
+    work = EventLog(e for e in log.only(*found) if e.code in found[e.kind])
     return [case for case in cases if not work.follows(*case, alerting.case_ms)]

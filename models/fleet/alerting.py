@@ -34,6 +34,11 @@ class Alerting:
         Field(ge=0),
         means("for so many days after an outcome no case opens"),
     ] = 2.0
+    continues_d: Annotated[
+        float,
+        Field(ge=0),
+        means("for so many days after its end a case that opens again is the same case, with its history"),
+    ] = 14.0
     case_d: Annotated[
         PositiveNumber | None,
         means(

@@ -12,6 +12,10 @@ from models.telemetry.samples import Event, Int64
 from models.telemetry.window_keys import WindowKeys
 
 OUTCOME, RESTART = "shutdown", "restart"
+FINDING = "finding"
+"""What people found at a machine, whose code is the outcome of a case."""
+FOUND = ("confirmed", "confirmed-other", "early-degradation")
+"""Findings that say there was a fault."""
 
 
 def follows(times: Sequence[int], time_ms: int, horizon_ms: float) -> bool:

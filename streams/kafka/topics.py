@@ -31,8 +31,13 @@ NAMES = (
     "promotions",
     "shadow",
     "control",
+    "case-commands",
+    "cases",
+    "case-replies",
+    "outcomes",
 )
-STATES = ("state-features", "state-risk")
+STATES = ("state-features", "state-risk", "state-cases")
+_KEPT = ("promotions", "cases", "outcomes")
 _RETRY_S = 2.0
 _ANSWER_S = 5.0
 _AGAIN_S, _TRIES = 0.2, 25
@@ -94,6 +99,26 @@ class Topics:
         """What a running replay is told: pause, resume, seek, speed, stop."""
         return self.prefix + "control"
 
+    @property
+    def case_commands(self) -> str:
+        """What moves cases, in one order: what people ask, and alerts as they are passed on."""
+        return self.prefix + "case-commands"
+
+    @property
+    def cases(self) -> str:
+        """Cases as they stand, and the entries of their histories."""
+        return self.prefix + "cases"
+
+    @property
+    def case_replies(self) -> str:
+        """What became of what people asked."""
+        return self.prefix + "case-replies"
+
+    @property
+    def outcomes(self) -> str:
+        """What was found at machines, as labels."""
+        return self.prefix + "outcomes"
+
     def state(self, stage: str) -> str | None:
         """What a stage remembers, by key; None for a stage without a memory."""
         return self.prefix + f"state-{stage}" if f"state-{stage}" in STATES else None
@@ -103,9 +128,14 @@ class Topics:
         return f"{self.prefix}chillcast-{stage}"
 
     @property
+    def states(self) -> tuple[str, ...]:
+        """What stages remember."""
+        return tuple(self.prefix + name for name in STATES)
+
+    @property
     def compacted(self) -> tuple[str, ...]:
         """Topics of which only the newest message of each key is of use, and none is ever too old."""
-        return tuple(self.prefix + name for name in (*STATES, "promotions"))
+        return tuple(self.prefix + name for name in (*STATES, *_KEPT))
 
     @property
     def all(self) -> tuple[str, ...]:

@@ -125,7 +125,7 @@ class Cases:
             case=case.name,
             asset=case.asset,
             stage=stage,
-            severity=case.severity,
+            severity=why.severity if stage == "update" else case.severity,
             time_ms=time_ms,
             opened_ms=case.opened_ms,
             risk=float(self._latest[case.asset].risks[self.fleet.horizon]),

@@ -1,4 +1,7 @@
-"""A stage beside scoring: windows that are scored, and the events between them, land in the feature store."""
+"""A stage beside scoring: windows that are scored, the events between them, and what was found at machines.
+
+They land in the feature store, from which models learn.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from models.errors import RecordError
 from models.features.expectation import Expectation
 from models.features.kernel import Windows
 from models.store.feature_store import FeatureStore, Origin, StoredSchema
+from models.telemetry.event_log import FINDING
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
+from streams.records import CaseOutcome
 from streams.stage import Incoming, Outgoing
 from streams.wire import codec
 
@@ -24,7 +29,7 @@ Lookup = Callable[[str], tuple[StoredSchema, Expectation | None] | None]
 
 
 class LandingStage:
-    """Lands one partition of the features topic.
+    """Lands one partition of the features topic, or of outcomes.
 
     Nothing is acknowledged before it is on the disk; while that takes nothing, the stage waits and says so.
     ``lookup`` finds what the windows of a fingerprint are; those of an unknown one become dead letters.
@@ -69,6 +74,9 @@ class LandingStage:
         self._origin = Origin(f"{message.topic}-{message.partition}", first, message.offset)
 
     def _keep(self, message: Incoming) -> None:
+        if message.topic == self.topics.outcomes:
+            self._events += found_event(codec.decode_json(message.value, CaseOutcome))
+            return
         fingerprint, record = codec.decode_any_features(message.value, message.content_type)
         if isinstance(record, Event):
             self._events.append(record)
@@ -101,3 +109,8 @@ class LandingStage:
             del self._windows[fingerprint]
         self.store.land_events(self._events, self._origin)
         self._events.clear()
+
+
+def found_event(outcome: CaseOutcome) -> list[Event]:
+    """Return what was found as an event of the machine; none if nobody looked, which says nothing of it."""
+    return [Event(outcome.as_of_ms, outcome.asset, FINDING, outcome.outcome)] if outcome.is_label else []

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
+from models.cases.case import Entry
 from models.errors import RecordError, UnavailableError
 from models.event_time import DAY_MS
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
 from streams.records import Alert, Drift, Scores, Watermark
 from streams.stage import Incoming, Outgoing
+from streams.stages.case_points import case_point, entry_point
 from streams.stores.store import Point, Rejection, Sink
 from streams.wire import codec
 
@@ -27,7 +29,7 @@ _REFUSALS_EVERY_S = 60.0
 
 
 class SinkStage:
-    """Writes scores, alerts, drift signals and events as points.
+    """Writes scores, alerts, cases, drift signals and events as points.
 
     Nothing is acknowledged before the store has it: while the store does not answer, the stage waits and says
     so. Points the store will never take become dead letters, and an alarm says how many they are.
@@ -77,6 +79,9 @@ class SinkStage:
             return list(score_points(record))
         if message.topic == self.topics.alerts:
             return alert_points(codec.decode_json(message.value, Alert))
+        if message.topic == self.topics.cases:
+            found = codec.decode_cases(message.value, message.content_type)
+            return [entry_point(found) if isinstance(found, Entry) else case_point(found)]
         if message.topic == self.topics.drift:
             drift = codec.decode_json(message.value, Drift)
             point = refused_point if drift.reason else drift_point

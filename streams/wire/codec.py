@@ -11,6 +11,10 @@ from typing import TypeVar
 
 import msgspec
 
+from models.cases.book import Answer
+from models.cases.case import Case, Entry
+from models.cases.machine import STAGES
+from models.cases.people import Command, check
 from models.errors import RecordError
 from models.features.kernel import Windows
 from models.registry.promotion import Promotion
@@ -18,6 +22,7 @@ from models.telemetry.samples import Event, Samples
 from streams.records import (
     Alert,
     Assignment,
+    CaseOutcome,
     Control,
     DeadLetter,
     Drift,
@@ -54,6 +59,11 @@ PROMOTION = "application/vnd.chillcast.promotion.v1+json"
 ASSIGNMENT = "application/vnd.chillcast.tenure.v1+json"
 CONTROL = "application/vnd.chillcast.control.v1+json"
 HEARD = "application/vnd.chillcast.heard.v1+json"
+CASE_COMMAND = "application/vnd.chillcast.case-command.v1+json"
+CASE = "application/vnd.chillcast.case.v1+json"
+CASE_ENTRY = "application/vnd.chillcast.case-entry.v1+json"
+CASE_REPLY = "application/vnd.chillcast.case-reply.v1+json"
+CASE_OUTCOME = "application/vnd.chillcast.case-outcome.v1+json"
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 
@@ -180,6 +190,56 @@ def assignment(topic: str, record: Assignment) -> Outgoing:
     return Outgoing(topic, f"{record.role}/{record.offset}".encode(), msgspec.json.encode(record), ASSIGNMENT)
 
 
+def case_command(topic: str, record: Command) -> Outgoing:
+    """Encode what somebody asks of a case."""
+    return Outgoing(topic, record.asset.encode(), msgspec.json.encode(record), CASE_COMMAND)
+
+
+def case(topic: str, record: Case) -> Outgoing:
+    """Encode a case as it stands, under its name."""
+    return Outgoing(topic, record.case.encode(), msgspec.json.encode(record), CASE)
+
+
+def case_entry(topic: str, record: Entry) -> Outgoing:
+    """Encode an entry of a history, under a key of its own: compaction keeps every one."""
+    return Outgoing(
+        topic, f"{record.case}/{record.version}".encode(), msgspec.json.encode(record), CASE_ENTRY
+    )
+
+
+def case_reply(topic: str, record: Answer) -> Outgoing:
+    """Encode what became of a command."""
+    return Outgoing(topic, record.asset.encode(), msgspec.json.encode(record), CASE_REPLY)
+
+
+def case_outcome(topic: str, record: CaseOutcome) -> Outgoing:
+    """Encode what was found, under a key of its own: compaction keeps every one."""
+    key = f"{record.case}/{record.version}".encode()
+    return Outgoing(topic, key, msgspec.json.encode(record), CASE_OUTCOME)
+
+
+def decode_case_move(value: bytes | None, content_type: str) -> Alert | Command:
+    """Decode a message of the topic of commands: an alert as it was passed on, or a checked command."""
+    data = checks.sized(value)
+    if content_type == ALERT:
+        return parsed_alert(data)
+    if content_type == CASE_COMMAND:
+        record = checks.from_json(data, Command)
+        check(record)
+        return record
+    raise unexpected(content_type, CASE_COMMAND, ALERT)
+
+
+def decode_cases(value: bytes | None, content_type: str) -> Case | Entry:
+    """Decode a message of the topic of cases."""
+    data = checks.sized(value)
+    if content_type == CASE:
+        return checks.from_json(data, Case)
+    if content_type == CASE_ENTRY:
+        return checks.from_json(data, Entry)
+    raise unexpected(content_type, CASE, CASE_ENTRY)
+
+
 def unexpected(content_type: str, *expected: str) -> RecordError:
     """Return what is wrong with a message of a kind that its topic does not have."""
     return RecordError(f"content-type {checks.clip(content_type)!r}: expected one of {', '.join(expected)}")
@@ -190,6 +250,19 @@ def parsed_event(data: bytes) -> Event:
     record = checks.from_json(data, Event)
     checks.time_in_range(record.time_ms, "time_ms")
     for name, text in (("kind", record.kind), ("code", record.code or "-"), ("asset", record.asset)):
+        if not (0 < len(text) <= checks.MAX_NAME and text.isprintable()):
+            raise RecordError(f"{name} {checks.clip(text)!r}: expected 1 to {checks.MAX_NAME} characters")
+    return record
+
+
+def parsed_alert(data: bytes) -> Alert:
+    """Parse an alert that is to move a case: its times, its stage and its machine are checked."""
+    record = checks.from_json(data, Alert)
+    checks.time_in_range(record.time_ms, "time_ms")
+    checks.time_in_range(record.opened_ms, "opened_ms")
+    if record.stage not in STAGES:
+        raise RecordError(f"stage {checks.clip(record.stage)!r}: expected one of {', '.join(STAGES)}")
+    for name, text in (("case", record.case), ("asset", record.asset)):
         if not (0 < len(text) <= checks.MAX_NAME and text.isprintable()):
             raise RecordError(f"{name} {checks.clip(text)!r}: expected 1 to {checks.MAX_NAME} characters")
     return record

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from models.cases.book import Answer
 from models.errors import RecordError
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
@@ -18,7 +19,7 @@ from models.store.feature_store import FeatureStore
 from models.telemetry.samples import Event
 from streams.kafka.damage import DAMAGED
 from streams.kafka.topics import Topics
-from streams.records import Alert, Assignment, DeadLetter, Drift, Scores, Watermark
+from streams.records import Alert, Assignment, CaseOutcome, DeadLetter, Drift, Scores, Watermark
 from streams.stage import Incoming
 from streams.wire import codec
 
@@ -50,6 +51,10 @@ class Reading:
             topics.events: _event,
             topics.dead_letters: self._dead_letter,
             topics.promotions: _assignment,
+            topics.case_commands: _passed_on,
+            topics.cases: _case,
+            topics.case_replies: _reply,
+            topics.outcomes: _outcome,
         }
 
     def elements(self, message: Incoming) -> Iterator[Element]:
@@ -81,7 +86,7 @@ class Reading:
             yield from (("risk", ("shadow", message.partition, *key), said) for key, said in rows(record))
 
     def _dead_letter(self, message: Incoming) -> Iterator[Element]:
-        """Those of the features topic come from risk and landing, and count with risk.
+        """Those of features come from risk and landing, of alerts from cases and sink; they count with one.
 
         What stands for a damaged batch is none of the run's own.
         """
@@ -89,7 +94,7 @@ class Reading:
         if letter.content_type == DAMAGED:
             return
         name = letter.topic.removeprefix(self.topics.prefix)
-        stage = {"telemetry": "features", "features": "risk"}.get(name, "sink")
+        stage = _READERS.get(name, "sink")
         # Where a message stands that a stage has written depends on how it was cut into batches.
         place = (name, letter.partition, letter.offset, letter.payload)
         yield stage, ("dead-letters", *place), msgspec.json.encode(letter.reason)
@@ -112,6 +117,7 @@ def rows(record: Scores) -> Iterator[tuple[Key, bytes]]:
         yield key, msgspec.json.encode(said) + numbers
 
 
+_READERS = {"telemetry": "features", "features": "risk", "case-commands": "cases", "outcomes": "landing"}
 _POINTS = "SELECT measurement, series, time_ms, fields FROM points WHERE measurement != 'dead_letters'"
 
 
@@ -155,6 +161,30 @@ def _alert(message: Incoming) -> Iterator[Element]:
     record = codec.decode_json(message.value, Alert)
     key = ("alerts", message.partition, record.case, record.stage, record.time_ms)
     yield "risk", key, msgspec.json.encode(record)
+
+
+def _passed_on(message: Incoming) -> Iterator[Element]:
+    """What people ask is no word of a stage."""
+    if message.content_type == codec.ALERT:
+        record = codec.decode_json(message.value, Alert)
+        key = ("case-commands", message.partition, record.case, record.stage, record.time_ms)
+        yield "cases", key, msgspec.json.encode(record)
+
+
+def _case(message: Incoming) -> Iterator[Element]:
+    record = codec.decode_cases(message.value, message.content_type)
+    kind = type(record).__name__
+    yield "cases", ("cases", message.partition, kind, record.case, record.version), message.value or b""
+
+
+def _reply(message: Incoming) -> Iterator[Element]:
+    record = codec.decode_json(message.value, Answer)
+    yield "cases", ("case-replies", message.partition, record.id), message.value or b""
+
+
+def _outcome(message: Incoming) -> Iterator[Element]:
+    record = codec.decode_json(message.value, CaseOutcome)
+    yield "cases", ("outcomes", message.partition, record.case, record.version), message.value or b""
 
 
 def _drift(message: Incoming) -> Iterator[Element]:

@@ -28,11 +28,12 @@ from streams.stage import Incoming
 from streams.wire import codec
 from tests.kafka.elements import Key, Reading, Said, gathered, stored_features, stored_points
 from tests.kafka.fault_worker import ForkingSupervisor
+from tests.kafka.orders import orders
 from tests.kafka.toy import FIRST, HOP_MS, HOPS, PARTITIONS, SECOND, START_MS, Desk, fleet
 from tests.kafka.undisturbed import SCHEMA, poison, replay_to, undisturbed
 from tests.support.kafkad import Servers
 
-STAGES = ("features", "risk", "sink", "landing")
+STAGES = ("features", "risk", "cases", "sink", "landing")
 SESSION_S = 3
 _SWAP_HOP, _SWAPPED_HOP = 8, 60
 _START_S, _END_S = 240.0, 300.0
@@ -71,6 +72,11 @@ class Heard:
     def take(self, message: Incoming) -> None:
         self.messages[message.topic].append(message)
 
+    @property
+    def count(self) -> int:
+        """How many messages there were."""
+        return sum(map(len, self.messages.values()))
+
     def assignments(self) -> dict[int, list[Assignment]]:
         """Return who scored from which element of a partition on: offsets differ from run to run."""
         found: dict[int, list[Assignment]] = defaultdict(list)
@@ -81,6 +87,13 @@ class Heard:
                 before = [n for offset, n in counts[message.partition] if offset < one.offset]
                 offset = before[-1] if before else 0
                 found[message.partition].append(msgspec.structs.replace(one, offset=offset))
+        return found
+
+    def moves(self) -> dict[int, list[Incoming]]:
+        """Return what moved cases, in the order in which it was heard."""
+        found: dict[int, list[Incoming]] = {partition: [] for partition in range(PARTITIONS)}
+        for message in self.messages[self.topics.case_commands]:
+            found[message.partition].append(message)
         return found
 
     def has_everywhere(self, version: str) -> bool:
@@ -151,10 +164,9 @@ class Run:
             topic_prefix=self.topics.prefix,
         )
         self.heard = Heard(self.topics)
-        heard = [t for t in self.topics.all if t not in (self.topics.control, *self.topics.compacted)]
-        self.reader = self.stack.enter_context(
-            Feed(self.connection, [*heard, self.topics.promotions], PARTITIONS, from_start=True)
-        )
+        heard = [t for t in self.topics.all if t not in (self.topics.control, *self.topics.states)]
+        self.reader = self.stack.enter_context(Feed(self.connection, heard, PARTITIONS, from_start=True))
+        self.orders = orders(self.topics) if "cases" in self.stages else {}
 
     def workers(self, number: int = 1, **test: str) -> Supervisor:
         """Start the ``number``-th worker of each stage; they are restarted when they end.
@@ -200,12 +212,15 @@ class Run:
     def publish(self) -> None:
         """Send all telemetry, at the pace of the load."""
         with Publisher(self.connection) as publisher:
-            replay_to(self.topics, publisher.send, self.pace)
+            replay_to(self.topics, publisher.send, lambda end_ms: self.pace(end_ms, publisher))
 
-    def pace(self, end_ms: int) -> None:
-        """Wait before a batch, so that the load takes its time; promote on the way."""
+    def pace(self, end_ms: int, publisher: Publisher) -> None:
+        """Wait before a batch, so that the load takes its time; ask, and promote, on the way."""
         if end_ms % HOP_MS == 0:
-            self.pass_hop((end_ms - START_MS) // HOP_MS)
+            hop = (end_ms - START_MS) // HOP_MS
+            for partition, asked in self.orders.get(hop, ()):
+                publisher.send(partition, asked)
+            self.pass_hop(hop)
 
     def pass_hop(self, hop: int) -> None:
         """Let the time of a hop pass."""
@@ -244,9 +259,13 @@ class Run:
 
 def sources_of(stage: str, topics: Topics) -> tuple[str, ...]:
     """Return the topics that a stage reads."""
-    written = (topics.scores, topics.alerts, topics.drift, topics.events)
-    first = {"features": (topics.telemetry,), "risk": (topics.features,), "landing": (topics.features,)}
-    return first.get(stage, written)
+    return {
+        "features": (topics.telemetry,),
+        "risk": (topics.features,),
+        "cases": (topics.alerts, topics.case_commands),
+        "sink": (topics.scores, topics.alerts, topics.cases, topics.drift, topics.events),
+        "landing": (topics.features, topics.outcomes),
+    }[stage]
 
 
 async def committed_by(run: Run, stage: str, sources: Sequence[str]) -> dict[str, dict[int, int]]:
@@ -268,11 +287,13 @@ def judge(run: Run, fault: str, supervisors: Sequence[Supervisor]) -> list[Outco
     deadline = time.monotonic() + _END_S
     while not run.heard.has_ended(*ends) and time.monotonic() < deadline:
         run.watch(supervisors, 0.5)
-    lags = dict.fromkeys(run.stages, 1)
-    while any(lags.values()) and time.monotonic() < deadline:
+    lags, more = dict.fromkeys(run.stages, 1), True
+    while (more or any(lags.values())) and time.monotonic() < deadline:
+        heard = run.heard.count
         run.watch(supervisors, 1.5)  # acknowledgements are committed once a second
         lags = {stage: run.lag(stage) for stage in run.stages}
-    expected = undisturbed(poisoned=run.poisoned).said(run.heard.assignments())
+        more = run.heard.count > heard
+    expected = undisturbed(poisoned=run.poisoned).said(run.heard.assignments(), run.heard.moves())
     found, kind = run.said(), "kafka" if run.exactly_once else "embedded"
     return [
         Outcome(fault, kind, stage, *compared(expected[stage], found[stage]), lags[stage])

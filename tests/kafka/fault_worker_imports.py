@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 
 import streams.champions.promotion_watch
+import streams.stages.alert_relay
+import streams.stages.case_desk
 import streams.stages.landing
 import streams.stages.risk
 import streams.stages.sink

@@ -32,7 +32,13 @@ from tests.support.kafkad import KafkaCluster, KafkaServer, NotHereError, Server
 ROOT = Path(__file__).parents[2]
 _WRITING = ("send", "state", "commit", "begin", "offsets", "send", "state", "commit")
 _STORING = ("store", "commit", "begin", "offsets", "store", "commit", "store", "commit")
-STEPS = {"features": _WRITING, "risk": _WRITING, "sink": _STORING, "landing": _STORING}
+STEPS = {
+    "features": _WRITING,
+    "risk": _WRITING,
+    "cases": _WRITING,
+    "sink": _STORING,
+    "landing": _STORING,
+}
 Supervisors = Sequence[Supervisor]
 Broker = Servers | EmbeddedBroker
 
@@ -174,9 +180,9 @@ def state_deleted(run: Run, supervisors: Supervisors) -> None:
     run.watch(supervisors, 8.0)
     for supervisor in supervisors:
         supervisor.stop()
-    states = [t for t in run.topics.compacted if t != run.topics.promotions]
+    states = run.topics.states
     with admin_client(run.connection) as admin:
-        admin.delete_topics(states)
+        admin.delete_topics(list(states))
         wait(lambda: not set(states) & set(admin.list_topics()), run, ())
     create_topics(run.connection, run.topics, PARTITIONS)
 

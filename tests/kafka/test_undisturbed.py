@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
 import numpy as np
 import pytest
 
+from models.cases.book import Answer
 from models.learning.history import History
 from models.registry.promotion import CHALLENGER, CHAMPION
 from streams.records import Assignment
@@ -35,11 +37,21 @@ def test_every_topic_and_store_has_something_to_compare(said: Said) -> None:
     assert topics == {
         "features": {"features", "events", "drift", "dead-letters"},
         "risk": {"scores", "shadow", "alerts", "drift", "promotions"},
+        "cases": {"case-commands", "cases", "case-replies", "outcomes", "dead-letters"},
         "sink": {"store"},
         "landing": {"windows", "events"},
     }
     stored = {key[1] for key in said["sink"]}
-    assert stored == {"scores", "alerts", "explanations", "drift", "events", "watermarks"}
+    assert stored == {
+        "scores",
+        "alerts",
+        "cases",
+        "case_history",
+        "explanations",
+        "drift",
+        "events",
+        "watermarks",
+    }
     assert {key[2] for key in said["features"] if key[0] == "drift"} == DETECTORS
     assert {key[2] for key in said["risk"] if key[0] == "drift"} == {"adwin"}
 
@@ -56,6 +68,19 @@ def test_cases_open_are_explained_again_and_close_and_the_online_layer_has_learn
     assert (last[:, 0] != last[:, 2]).mean() > 0.5
 
 
+def test_people_are_heard_and_refused_and_what_they_found_is_landed(said: Said) -> None:
+    replies = [
+        msgspec.json.decode(next(iter(value)), type=Answer)
+        for key, value in said["cases"].items()
+        if key[0] == "case-replies"
+    ]
+    accepted = Counter(answer.accepted for answer in replies)
+    assert min(accepted[True], accepted[False]) > 50
+    landed = {key[4] for key in said["landing"] if key[0] == "events" and key[3] == "finding"}
+    assert landed > {"confirmed", "no-fault-found"}
+    assert "not-inspected" not in landed
+
+
 def test_poison_leaves_a_dead_letter_for_each_reader_of_its_topic() -> None:
     letters = [
         (key[1], count)
@@ -64,8 +89,11 @@ def test_poison_leaves_a_dead_letter_for_each_reader_of_its_topic() -> None:
         for count in value.values()
         if key[0] == "dead-letters"
     ]
-    assert {topic for topic, _ in letters} == {"telemetry", "features", "scores", "alerts", "drift", "events"}
-    assert {count for topic, count in letters if topic == "features"} == {2}
+    assert {topic for topic, _ in letters} == {
+        *("telemetry", "features", "scores", "alerts", "drift", "events"),
+        *("case-commands", "cases", "outcomes"),
+    }
+    assert {count for topic, count in letters if topic in ("features", "alerts")} == {2}
 
 
 def test_its_windows_are_those_of_the_kernel_alone(said: Said) -> None:

@@ -10,6 +10,7 @@ import functools
 import itertools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, replace
 from pathlib import Path
 
 from models.features.kernel import Windows
@@ -19,15 +20,18 @@ from models.store.feature_store import FeatureStore
 from models.telemetry.samples import TimeSlice
 from simulators.replay.replay import replay
 from streams.kafka.topics import Topics
-from streams.records import Assignment
+from streams.records import Assignment, CaseOutcome
 from streams.stage import Incoming, Outgoing, Stage
+from streams.stages.alert_relay import AlertRelay
+from streams.stages.case_desk import CaseDesk
 from streams.stages.features import FeatureStage
-from streams.stages.landing import LandingStage
+from streams.stages.landing import LandingStage, found_event
 from streams.stages.risk import RiskStage
 from streams.stages.sink import SinkStage
 from streams.stores.sqlite import SqliteStore
 from streams.wire import codec
 from tests.kafka.elements import Element, Reading, Said, gathered, stored_points
+from tests.kafka.orders import merged, once
 from tests.kafka.toy import FIRST, HOP_MS, PARTITIONS, RIVAL, SECOND, fleet, models, telemetry
 from tests.support.model_pools import Held
 
@@ -66,7 +70,8 @@ def replayed() -> list[Placed]:
 
 def poison(topics: Topics = TOPICS) -> list[Placed]:
     """Return messages that make no sense, for every topic that a stage reads."""
-    named = (topics.telemetry, topics.features, topics.scores, topics.alerts, topics.drift, topics.events)
+    first = (topics.telemetry, topics.features, topics.scores, topics.alerts, topics.drift, topics.events)
+    named = (*first, topics.case_commands, topics.cases, topics.outcomes)
     places = itertools.product(named, range(PARTITIONS), _NONSENSE)
     return [(partition, Outgoing(topic, b"x", value, "")) for topic, partition, value in places]
 
@@ -79,10 +84,15 @@ class Undisturbed:
         stages = [FeatureStage(fleet(), TOPICS, PARTITIONS) for _ in range(PARTITIONS)]
         self.first = list(self._through(stages, TOPICS.telemetry, replayed()))
 
-    def said(self, assignments: Mapping[int, Sequence[Assignment]]) -> Said:
+    def said(
+        self,
+        assignments: Mapping[int, Sequence[Assignment]],
+        moves: Mapping[int, Sequence[Incoming]] | None = None,
+    ) -> Said:
         """Return every element, scored by the versions that have these assignments.
 
-        Their offsets count the windows, events and watermarks of a partition, from its head on.
+        Their offsets count the windows, events and watermarks of a partition, from its head on. ``moves`` is
+        in which order alerts and people were heard; without them it is that of their times.
         """
         pool = Held()
         for version in (RIVAL, SECOND, FIRST):
@@ -93,11 +103,26 @@ class Undisturbed:
         borders = {p: [one.offset for one in own] for p, own in assignments.items()}
         second = list(self._through(scoring, TOPICS.features, self._features(), borders))
         with tempfile.TemporaryDirectory() as folder:
-            spoken = [*self.first, *second, *self._unlanded(Path(folder))]
+            third = [*self._passed_on(second)]
+            third += self._led(moves or merged(self.heads, [m for m in third if _is_alert(m)], TOPICS))
+            spoken = [*self.first, *second, *third, *self._unlanded(Path(folder))]
             path = Path(folder) / "store.db"
             spoken += self._stored(SqliteStore(path), spoken)
             points = list(stored_points(path))
-        return gathered(itertools.chain(_elements(spoken), points, self._landed(), _promoted()))
+        return gathered(itertools.chain(_elements(spoken), points, self._landed(third), _promoted()))
+
+    def _passed_on(self, second: Sequence[Placed]) -> Iterator[Placed]:
+        """Yield what becomes of alerts."""
+        alerts = [s for s in second if s[1].topic == TOPICS.alerts]
+        return self._through([AlertRelay(TOPICS)] * PARTITIONS, TOPICS.alerts, alerts)
+
+    def _led(self, moves: Mapping[int, Sequence[Incoming]]) -> Iterator[Placed]:
+        """Yield what becomes of cases."""
+        continues_d = fleet().alerting.continues_d
+        desks = [CaseDesk(TOPICS, PARTITIONS, continues_d) for _ in range(PARTITIONS)]
+        for message in once(moves):
+            plain = replace(message, topic=TOPICS.case_commands)
+            yield from ((message.partition, out) for out in desks[message.partition].process([plain]))
 
     def _features(self) -> list[Placed]:
         return [(p, m) for p, m in self.first if m.topic == TOPICS.features]
@@ -123,7 +148,7 @@ class Undisturbed:
     def _stored(self, store: SqliteStore, spoken: Sequence[Placed]) -> list[Placed]:
         """Write what the sink reads to a store; return its dead letters."""
         letters: list[Placed] = []
-        for topic in (TOPICS.scores, TOPICS.alerts, TOPICS.drift, TOPICS.events):
+        for topic in (TOPICS.scores, TOPICS.alerts, TOPICS.cases, TOPICS.drift, TOPICS.events):
             sink = SinkStage(store, TOPICS)
             letters += self._through([sink] * PARTITIONS, topic, [s for s in spoken if s[1].topic == topic])
             asyncio.run(sink.flush())
@@ -133,10 +158,15 @@ class Undisturbed:
     def _unlanded(self, folder: Path) -> list[Placed]:
         """Return the dead letters of landing."""
         stage = LandingStage(FeatureStore(folder), TOPICS, lambda _: None)
-        return list(self._through([stage] * PARTITIONS, TOPICS.features, []))
+        stages, topics = [stage] * PARTITIONS, (TOPICS.features, TOPICS.outcomes)
+        return [letter for topic in topics for letter in self._through(stages, topic, [])]
 
-    def _landed(self) -> Iterator[Element]:
-        """Yield what is to lie in the feature store: the words of the first stage."""
+    def _landed(self, third: Sequence[Placed]) -> Iterator[Element]:
+        """Yield what is to lie in the feature store: the words of the first stage, and what was found."""
+        for _, message in third:
+            if message.topic == TOPICS.outcomes:
+                for event in found_event(codec.decode_json(message.value, CaseOutcome)):
+                    yield "landing", ("events", *astuple(event)), b""
         for _, key, value in _elements(self._features()):
             if key[2] == "event":
                 yield "landing", ("events", *key[3:]), value
@@ -174,6 +204,10 @@ def _elements(spoken: Iterable[Placed]) -> Iterator[Element]:
     reading = Reading(fleet(), TOPICS)
     for partition, message in spoken:
         yield from reading.elements(incoming(message, partition, 0))
+
+
+def _is_alert(placed: Placed) -> bool:
+    return placed[1].content_type == codec.ALERT
 
 
 def _promoted() -> Iterator[Element]:

@@ -20,13 +20,19 @@ from models.adaptation.score_adaptation import ScoreAdaptation
 from models.alerting.decision import PolicyState
 from models.alerting.hysteresis import HysteresisPolicy
 from models.alerting.share import SharePolicy
+from models.cases.book import CaseBook
+from models.cases.book import Remembered as CaseMemory
+from models.cases.machine import Signal
+from models.cases.people import Command
+from models.event_time import DAY_MS
 from models.features.quality import QualityMonitor
 from models.features.snapshot import Loader
 from models.features.watermark import FleetWatermark
 from models.fleet.alerting import Alerting
-from streams.records import Assignment
-from streams.stage import Incoming, Outgoing
+from streams.records import Alert, Assignment
+from streams.stage import Counting, Incoming, Outgoing
 from streams.stages.admission import Admission
+from streams.stages.case_desk import CaseDesk
 from streams.stages.cases import Cases
 from streams.stages.data_reports import DataReports
 from streams.stages.features import FeatureStage
@@ -35,6 +41,7 @@ from streams.stages.refused import Refused
 from streams.stages.risk import RiskStage
 from streams.stages.seen import Seen
 from streams.wire import codec
+from tests.support.case_life import CONTINUES_D, lives
 from tests.support.feature_telemetry import TOPICS as FEATURE_TOPICS
 from tests.support.feature_telemetry import named, telemetry
 from tests.support.model_pools import Held
@@ -191,11 +198,12 @@ class Marks:
 class Staged:
     """A stage by itself."""
 
-    stage: FeatureStage | RiskStage
+    stage: FeatureStage | RiskStage | CaseDesk
 
     def act(self, step: Incoming) -> object:
         """Process one message."""
-        return list(self.stage.process([step])), self.stage.counts().watermark_ms
+        said = list(self.stage.process([step]))
+        return said, self.stage.counts().watermark_ms if isinstance(self.stage, Counting) else 0
 
     def delta(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield what the stage yields."""
@@ -260,6 +268,19 @@ def by_asset(make: Callable[[], object], form: Any) -> Callable[[], World]:
     return lambda: Simple(lambda: ByAsset(make(), form))
 
 
+def moves(life: Sequence[Signal | Command]) -> list[Incoming]:
+    """Return what moves cases as messages."""
+    out: list[Incoming] = []
+    for one in life:
+        kind, record = codec.CASE_COMMAND, msgspec.json.encode(one)
+        if isinstance(one, Signal):
+            span = {"from_d": 1.0, "to_d": (one.evidence.until_ms - one.time_ms) / DAY_MS}
+            said = {**msgspec.to_builtins(one.evidence), **msgspec.to_builtins(one), **span}
+            kind, record = codec.ALERT, msgspec.json.encode(msgspec.convert(said, Alert))
+        out.append(Incoming(TOPICS.case_commands, 0, len(out), one.asset.encode(), record, kind))
+    return out
+
+
 DAYS = st.integers(3, 40)
 
 RESTORABLES = (
@@ -291,6 +312,19 @@ RESTORABLES = (
         by_asset(lambda: SharePolicy(SHARE), PolicyState),
         st.builds(decided, SEEDS, DAYS),
         by_asset=True,
+    ),
+    Restorable(
+        "cases of machines",
+        (CaseBook,),
+        by_asset(lambda: CaseBook(CONTINUES_D * DAY_MS), CaseMemory),
+        lives().map(lambda life: [("ask" if isinstance(one, Command) else "hear", one) for one in life]),
+        by_asset=True,
+    ),
+    Restorable(
+        "stage of cases",
+        (CaseDesk,),
+        lambda: Simple(lambda: Staged(CaseDesk(TOPICS, 1, CONTINUES_D))),
+        lives().map(moves),
     ),
     Restorable(
         "fleet watermark",

@@ -63,6 +63,20 @@ def test_a_case_announces_what_comes_in_its_time_even_if_it_cleared_before() -> 
     assert not Case("b", 0).announces(Event(WEEK_MS, "a", "shutdown"), WEEK_MS)
 
 
+def test_a_finding_of_a_fault_explains_a_case_and_any_other_does_not() -> None:
+    codes = [
+        "confirmed",
+        "confirmed-other",
+        "early-degradation",
+        "no-fault-found",
+        "sensor-fault",
+        "corrective",
+    ]
+    cases = [Case(str(i), 0) for i in range(len(codes))]
+    log = EventLog(Event(DAY_MS, str(i), "finding", code) for i, code in enumerate(codes))
+    assert [codes[int(c.asset)] for c in unexplained(cases, log, HYSTERESIS)] == codes[3:]
+
+
 def test_work_that_found_a_fault_explains_a_case_and_a_service_does_not() -> None:
     cases = [Case("a", 0), Case("b", 0), Case("c", 0)]
     found = Event(DAY_MS, "a", "maintenance", "corrective")

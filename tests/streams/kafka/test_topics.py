@@ -25,11 +25,16 @@ def test_every_topic_carries_the_prefix() -> None:
         topics.promotions,
         topics.shadow,
         topics.control,
+        topics.case_commands,
+        topics.cases,
+        topics.case_replies,
+        topics.outcomes,
         topics.state("features"),
         topics.state("risk"),
+        topics.state("cases"),
     )
     assert named == topics.all == tuple("site-a." + name for name in (*NAMES, *STATES))
-    assert set(topics.compacted) == {topics.promotions, *named[-2:]}
+    assert set(topics.compacted) == {topics.promotions, topics.cases, topics.outcomes, *named[-3:]}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from models.features.kernel import Windows
 from models.store.feature_store import FeatureStore, Origin, StoredSchema
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
-from streams.records import DeadLetter, Watermark
+from streams.records import CaseOutcome, DeadLetter, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stages.landing import LandingStage
 from streams.wire import codec
@@ -43,6 +43,19 @@ def land(stage: LandingStage, *received: Incoming) -> list[Outgoing]:
 @pytest.fixture
 def store(tmp_path: Path) -> FeatureStore:
     return FeatureStore(tmp_path)
+
+
+def found(offset: int, outcome: str, *, is_label: bool = True) -> Incoming:
+    about = {"case": "a-1", "asset": "a", "version": 2, "opened_ms": 1, "episode_ms": 1, "who": "ann"}
+    said = {**about, "as_of_ms": HOUR_MS, "time_ms": 9, "outcome": outcome, "is_label": is_label}
+    return arrive(offset, codec.case_outcome(TOPICS.outcomes, msgspec.convert(said, CaseOutcome)))
+
+
+def test_what_was_found_lands_as_an_event_and_what_nobody_looked_at_does_not(store: FeatureStore) -> None:
+    stage = LandingStage(store, TOPICS, lookup)
+    assert land(stage, found(1, "confirmed"), found(2, "not-inspected", is_label=False)) == []
+    (event,) = [e for f in store.event_files() for e in store.read_events(f)]
+    assert event == Event(HOUR_MS, "a", "finding", "confirmed")
 
 
 def test_windows_and_events_lie_in_the_store_before_the_messages_are_acknowledged(

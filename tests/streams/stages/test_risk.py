@@ -124,6 +124,27 @@ def test_an_open_case_is_explained_again_once_a_day(toy: Trained, stage: RiskSta
     assert len({a.case for a in found}) == 1
 
 
+def test_an_update_says_how_urgent_it_is_now_and_every_alert_when(toy: Trained) -> None:
+    warm, hot = (toy.vector(s0=s0) for s0 in (1.0, 2.5))
+    stage = stage_of(
+        replace(toy, model=replace(toy.model, threshold=float(toy.model.score(warm[None])[0, -1])))
+    )
+    said = feed(
+        stage, *[window(toy, hour, {"a": warm}) for hour in (18, 20, 22)], window(toy, 24, {"a": hot})
+    )
+    opened, update = alerts(said)
+    assert (opened.stage, opened.severity, update.stage, update.severity) == (
+        "open",
+        "warning",
+        "update",
+        "critical",
+    )
+    for alert in (opened, update):
+        assert alert.from_d is not None
+        assert alert.to_d is not None
+        assert 0 < alert.from_d <= alert.to_d <= 7
+
+
 def test_a_case_closes_when_its_risk_has_gone_for_two_days(toy: Trained, stage: RiskStage) -> None:
     feed(stage, *days_of(toy, [1, 2, 3], s0=2.5))
     found = alerts(feed(stage, *days_of(toy, range(4, 4 + 48))))

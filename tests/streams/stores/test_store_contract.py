@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from models.cases.book import CaseBook
+from models.event_time import DAY_MS
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
 from streams.records import Drift
 from streams.stage import Incoming, Outgoing
+from streams.stages.case_points import case_point, entry_point, read_case, read_entry
 from streams.stages.sink import SinkStage
 from streams.stores.store import Point, Row, Store
 from streams.wire import codec
+from tests.support.case_life import asks, signal, told
 from tests.support.stores import STORES, opened
 
 HOUR_MS = 3_600_000
@@ -64,6 +68,25 @@ def test_the_same_series_and_time_overwrites_and_fields_merge(store: Store) -> N
     store.flush()
     (row,) = store.latest("scores")
     assert row.fields == {"risk_7d": 0.5, "adapted": 0.4, "model": "3"}
+
+
+def test_a_case_is_the_newest_of_its_versions_also_within_one_flush(store: Store) -> None:
+    book = CaseBook(DAY_MS)
+    points = []
+    for step in (signal("open", 20_000), asks("acknowledge", 1), asks("unacknowledge", 2)):
+        points += [entry_point(entry) for entry in told(book, step)]
+        case = book.remember("a").case
+        assert case is not None
+        points.append(case_point(case))
+    store.add(points[:2])
+    store.flush()
+    store.add(points[2:])
+    store.flush()
+    (row,) = store.latest("cases")
+    assert read_case(row) == case
+    assert (row.fields["revision"], row.fields["acknowledged_by"]) == (3.0, "")
+    rows = store.history("case_history", "a", 0, 30_000 * DAY_MS)
+    assert {read_entry(r).kind for r in rows} == {"opened", "acknowledged", "unacknowledged"}
 
 
 def test_series_differ_by_any_tag(store: Store) -> None:

@@ -1,0 +1,119 @@
+"""The cases of many machines, one each: which is told what, and what was heard before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
+
+from models.cases.case import Case, Entry
+from models.cases.machine import Moves, Order, Signal, follow
+from models.cases.people import Command, RefusedError, ask
+
+_ANSWERS = _ENTRIES = 64  # of a machine are known
+_NEVER: Order = (-1, -1, -1)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a command: accepted, or refused and why; and the machine's case as it is now.
+
+    ``version`` is the one that an accepted command led to.
+    """
+
+    id: str
+    asset: str
+    accepted: bool
+    version: int = 0
+    reason: str = ""
+    case: Case | None = None
+
+
+class Remembered(msgspec.Struct, frozen=True, array_like=True):
+    """What is remembered of one machine: its case, the last signal, the last answers and entries."""
+
+    case: Case | None = None
+    last: Order = _NEVER
+    answers: tuple[Answer, ...] = ()
+    entries: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is new: the case as it is now, and the entries that led to it; neither if nothing is."""
+
+    case: Case | None = None
+    entries: tuple[Entry, ...] = ()
+
+
+class CaseBook:
+    """Holds one case per machine, that which is open or was last.
+
+    A signal that is no later than the last one of its machine was heard before, and a command whose id was
+    answered is answered the same again. ``changed`` are the machines remembered otherwise since whoever saves
+    them last cleared it.
+    """
+
+    def __init__(self, continues_ms: float) -> None:
+        self.continues_ms = continues_ms
+        self._machines: dict[str, Remembered] = {}
+        self.changed: set[str] = set()
+
+    def hear(self, signal: Signal) -> Change:
+        """Take in what a machine does."""
+        known = self.remember(signal.asset)
+        if signal.order <= known.last:
+            return Change()
+        moves = follow(known.case, signal, self.continues_ms)
+        return self._changed_by(signal.asset, moves, replace(known, last=signal.order))
+
+    def ask(self, command: Command) -> tuple[Answer, Change]:
+        """Take in what somebody asks; the command makes sense (`models.cases.people.check`)."""
+        known = self.remember(command.asset)
+        for answer in known.answers:
+            if answer.id == command.id:
+                return replace(answer, case=known.case), Change()
+        answer = Answer(id=command.id, asset=command.asset, accepted=True)
+        moves = None
+        try:
+            moves = ask(known.case, command)
+            answer = replace(answer, version=moves.case.version)
+        except RefusedError as error:
+            answer = replace(answer, accepted=False, reason=str(error))
+        answers = (*known.answers, answer)[-_ANSWERS:]
+        change = self._changed_by(command.asset, moves, replace(known, answers=answers))
+        return replace(answer, case=change.case or known.case), change
+
+    def remember(self, asset: str) -> Remembered:
+        """Return what is known of a machine."""
+        return self._machines.get(asset) or Remembered()
+
+    def restore(self, asset: str, remembered: Remembered) -> None:
+        """Know it again."""
+        self._machines[asset] = remembered
+
+    def _changed_by(self, asset: str, moves: Moves | None, known: Remembered) -> Change:
+        """Remember a machine; return what moves have changed of its case."""
+        change = Change()
+        if moves is not None and moves.case != known.case:
+            entries = _apart(moves.entries, known.entries)
+            change = Change(moves.case, entries)
+            places = (*known.entries, *((e.kind, e.time_ms) for e in entries))[-_ENTRIES:]
+            known = replace(known, case=moves.case, entries=places)
+        self._machines[asset] = known
+        self.changed.add(asset)
+        return change
+
+
+def _apart(entries: Sequence[Entry], taken: Sequence[tuple[str, int]]) -> tuple[Entry, ...]:
+    """Return entries of which no two of a kind have the same time: stores tell them by it."""
+    out: list[Entry] = []
+    places = set(taken)
+    for entry in entries:
+        time_ms = entry.time_ms
+        while (entry.kind, time_ms) in places:
+            time_ms += 1
+        places.add((entry.kind, time_ms))
+        out.append(replace(entry, time_ms=time_ms))
+    return tuple(out)
