@@ -80,6 +80,10 @@ class StateError(ChillcastError):
     """What a stage remembered is gone or damaged, and cannot be had from the log: decide as the text says."""
 
 
+class RefusedError(ChillcastError):
+    """A command makes sense, but not for the case as it stands: look at that, and ask again."""
+
+
 class UnavailableError(ChillcastError):
     """A broker, store or registry does not answer: it is retried with a visible alarm."""
 

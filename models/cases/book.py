@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from models.cases.case import Case, Entry
 from models.cases.machine import Moves, Order, Signal, follow
-from models.cases.people import Command, RefusedError, ask
+from models.cases.people import Command, ask
+from models.errors import RefusedError
 
 _ANSWERS = _ENTRIES = 64  # of a machine are known
 _NEVER: Order = (-1, -1, -1)

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from models.cases.case import Assigned, Case, Finding, Mark, Outcome, Snooze, Until
 from models.cases.machine import Moves
-from models.errors import RecordError
+from models.errors import RecordError, RefusedError
 from models.event_time import LATEST_MS
 
 Action = Literal[
@@ -59,10 +59,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     def seen_ms(self) -> int:
         """The event time up to which the machine had been seen."""
         return self.as_of_ms or self.time_ms
-
-
-class RefusedError(Exception):
-    """A command that makes sense, but not for the case as it stands; its text says why."""
 
 
 def check(command: Command) -> None:
