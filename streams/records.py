@@ -162,7 +162,9 @@ class Assignment(Record, frozen=True):
 class Scores:
     """Risks (n, H) of ``n`` windows by one model version, and the online-adapted risk (n,).
 
-    ``scored_by`` is, for each of ``assets``, the member of the version's set that scored it.
+    ``scored_by`` is, for each of ``assets``, the member of the version's set that scored it; ``evidence``
+    (n,) the share of what the model looks at that has a value, None if nobody says. Risks of a window with
+    too little of it are NaN: none is said.
     """
 
     model: str
@@ -174,6 +176,7 @@ class Scores:
     risk: Float64
     adapted: Float64
     scored_by: tuple[str, ...] = ()
+    evidence: Float64 | None = None
 
     def __len__(self) -> int:
         return len(self.asset)

@@ -41,7 +41,8 @@ class Outgoing:
 class StageCounts:
     """What a stage has seen since it was last asked, in samples and their values; and its watermark.
 
-    ``scored`` counts windows by the level of the model set that scored them.
+    ``scored`` counts windows by the level of the model set that scored them, ``unsaid`` those of which no
+    risk was said.
     """
 
     readings: int = 0
@@ -50,6 +51,7 @@ class StageCounts:
     duplicates: int = 0
     watermark_ms: int = 0
     scored: Mapping[str, int] = field(default_factory=dict)
+    unsaid: int = 0
 
 
 class Stage(Protocol):

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+import numpy as np
+
 from chillcast.models.learning import RecentSlices, enrol, expect, learn
 from chillcast.pipeline.home import at_work
 from chillcast.pipeline.live import Gathered
@@ -171,7 +173,7 @@ def compare_online(fleet: Fleet, gathered: Gathered, events: list[Event], plan: 
     """Return the log-loss of the champion and of the online layer over the windows whose label is known."""
     scores, horizon_d = gathered.columns(), fleet.alerting.horizon_d
     labels = label(scores, EventLog(events), plan.end_ms)
-    judged = (scores.end_ms >= plan.until_ms) & labels.known(horizon_d)
+    judged = (scores.end_ms >= plan.until_ms) & labels.known(horizon_d) & ~np.isnan(scores.adapted)
     followed = labels.follows(horizon_d)[judged]
     champion = log_loss(scores.risk[judged, fleet.horizon], followed)
     online = log_loss(scores.adapted[judged], followed)

@@ -12,9 +12,11 @@ import msgspec
 import numpy as np
 
 from models.alerting.cases import RiskSeries
+from models.alerting.said import said
 from models.errors import ModelError
 from models.evaluation.backtest import Backtest, BacktestResult, figures
 from models.event_time import DAY_MS
+from models.features.evidence import Evidence as WindowEvidence
 from models.fleet.fleet import Fleet
 from models.learning.history import KeptWindows
 from models.registry.bundle import load_bundle
@@ -92,10 +94,12 @@ def judge_again(
         _check(entrant, dataset.fingerprint, fleet)
     by = judged.manifest.lineage.get("segments_by", "model")
     history = _later(store, fleet, dataset, span_ms[0], entrants)
+    evidence = [WindowEvidence.from_gains(history.schema, e.models.fleet.gains()) for e in entrants]
     kept = KeptWindows()
     for part in history.until(span_ms[1]):
         scores = [e.models.score(part.assets, part.asset, part.values)[:, fleet.horizon] for e in entrants]
-        kept.add(history.keys(part), np.stack(scores, axis=1))
+        told = [said(fleet.alerting, s, e.of(part.values)) for s, e in zip(scores, evidence, strict=True)]
+        kept.add(history.keys(part), np.stack(told, axis=1))
     backtest = Backtest(
         fleet.alerting,
         EventLog(history.all_events),

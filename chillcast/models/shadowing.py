@@ -43,8 +43,9 @@ class ShadowScores:
             self._keep(record, into)
 
     def _keep(self, record: Scores, into: dict[Key, float]) -> None:
-        for i in np.flatnonzero(record.end_ms % DAY_MS == 0).tolist():
-            into[record.assets[record.asset[i]], int(record.end_ms[i])] = float(record.risk[i, self.horizon])
+        risk = record.risk[:, self.horizon]
+        for i in np.flatnonzero((record.end_ms % DAY_MS == 0) & ~np.isnan(risk)).tolist():
+            into[record.assets[record.asset[i]], int(record.end_ms[i])] = float(risk[i])
 
     def judged(self, horizon_d: float, partitions: int) -> Pairing:
         """Compare the two on the windows that both scored and whose labels are known."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,8 +84,7 @@ def _evaluated(
     if alerting.daily_share is not None:
         return _daily(request, recorded, series, alerting.daily_share)
     span, log = _span(request, recorded), EventLog(recorded.events)
-    tested = replace(series, risk=np.nan_to_num(series.risk, nan=-np.inf))
-    tested = tested.between(span["start_ms"], span["end_ms"])
+    tested = series.between(span["start_ms"], span["end_ms"])
     cases = cases_of(create_policy(alerting, threshold), tested, log)
     return evaluate_alerts(tested, cases, log, alerting, start_ms=span["start_ms"], end_ms=span["end_ms"])
 

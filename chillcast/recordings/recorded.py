@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -19,11 +19,16 @@ from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
 from models.alerting.cases import RiskSeries
+from models.alerting.said import said
 from models.errors import ConfigError, RecordingError
+from models.features.evidence import Evidence
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet
 from models.learning.fitting import Fitted
 from models.learning.history import History
 from models.learning.plan import TrainingPlan
-from models.telemetry.samples import TimeSlice
+from models.risk.hazard import RiskModel
+from models.telemetry.samples import Float32, Float64, TimeSlice
 from simulators.recordings.recording import RecordingQuality
 from simulators.replay.playable import Playable, open_recording
 
@@ -84,8 +89,14 @@ def backtest_recording(request: ReplayRequest, reporter: Reporter) -> dict[str, 
         return about
     with reporter.step("scoring offline"):
         history = History(request.fleet, recorded.slices(), fitted.expectation)
-        series = risks_of(history, lambda features: fitted.model.score(features)[:, request.fleet.horizon])
+        series = risks_of(history, _risk_of(request.fleet, history.schema, fitted.model))
     return {**judged(request, recorded, fitted, series), **about}
+
+
+def _risk_of(fleet: Fleet, schema: FeatureSchema, model: RiskModel) -> Callable[[Float32], Float64]:
+    """Return what is said of windows (n, F): the risk (n,) that is alerted on."""
+    evidence = Evidence.from_gains(schema, model.gains())
+    return lambda vectors: said(fleet.alerting, model.score(vectors)[:, fleet.horizon], evidence.of(vectors))
 
 
 def _read(request: ReplayRequest, reporter: Reporter) -> Playable:

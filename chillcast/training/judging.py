@@ -9,6 +9,7 @@ import numpy as np
 
 from chillcast.terminal.reporter import Advance
 from models.alerting.cases import RiskSeries
+from models.alerting.said import said
 from models.evaluation.backtest import Backtest, BacktestResult
 from models.evaluation.baselines import Watched, baselines, day_columns, newest_columns, while_running
 from models.evaluation.cause_accuracy import Hints, Naming, judge_naming
@@ -88,7 +89,8 @@ class Judging:
         raw, models, horizon = self._scorer.risks(), self.fitted.models, self.plan.fleet.horizon
         risk = models.calibrated(raw.keys.assets, raw.keys.asset, raw.risk)[:, horizon]
         alone = models.fleet.calibrated(raw.fleet)[:, horizon]
-        own, undivided = (RiskSeries(*raw.keys.columns, r) for r in (risk, alone))
+        told = (said(self.plan.fleet.alerting, r, raw.evidence) for r in (risk, alone))
+        own, undivided = (RiskSeries(*raw.keys.columns, r) for r in told)
         return Judged(self._watched(log), own, undivided, log, self._hints())
 
     def _hints(self) -> Hints | None:

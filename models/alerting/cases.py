@@ -20,7 +20,7 @@ from models.telemetry.window_keys import WindowKeys
 
 @dataclass(frozen=True, slots=True)
 class RiskSeries(WindowKeys):
-    """Risks (n,) of windows."""
+    """Risks (n,) of windows; NaN if none is said."""
 
     risk: Float64
 

@@ -25,7 +25,8 @@ class HysteresisPolicy:
     """Opens when ``raise_count`` of the last ``raise_among`` risks reach the threshold; closes well below it.
 
     A dip does not close a case: every risk of the last ``clear_d`` days has to lie below ``clear_ratio`` of
-    the threshold. After an outcome the machine is left alone for ``cooldown_d``.
+    the threshold. After an outcome the machine is left alone for ``cooldown_d``. A risk that is not said
+    (NaN) is neither high nor low.
     """
 
     def __init__(self, alerting: Alerting, threshold: float) -> None:
@@ -39,10 +40,11 @@ class HysteresisPolicy:
         """See one risk; return the decision it leads to."""
         state = self._assets[asset]
         self.changed.add(asset)
-        state.above.append(risk >= self.threshold)
+        if not math.isnan(risk):
+            state.above.append(risk >= self.threshold)
         if state.opened_ms is not None:
             return self._while_open(asset, state, end_ms, risk)
-        if end_ms < state.quiet_until_ms or sum(state.above) < self.alerting.raise_count:
+        if math.isnan(risk) or end_ms < state.quiet_until_ms or sum(state.above) < self.alerting.raise_count:
             return []
         state.opened_ms = end_ms
         return [Decision(asset, end_ms, "open", risk)]
@@ -89,7 +91,7 @@ class HysteresisPolicy:
 
     def _is_over(self, state: _HysteresisState, end_ms: int, risk: float) -> bool:
         """Return whether the risk has been low for long enough."""
-        if risk >= self.alerting.clear_ratio * self.threshold:
+        if not risk < self.alerting.clear_ratio * self.threshold:
             state.calm_since_ms = None
             return False
         if state.calm_since_ms is None:

@@ -12,7 +12,8 @@ from models.fleet.alerting import Alerting
 class SharePolicy:
     """Alerts, at each window end, the ``daily_share`` of the assets with the highest risk.
 
-    A case stays open while its asset is among them again before its time has passed.
+    A case stays open while its asset is among them again before its time has passed. An asset whose risk is
+    not said (NaN) counts as one of the fleet, and is never among them.
     """
 
     def __init__(self, alerting: Alerting) -> None:
@@ -73,8 +74,11 @@ class SharePolicy:
 def highest(risks: dict[str, float], share: float) -> list[str]:
     """Return the ``floor(share × n)`` names with the highest risk, one at least, ties by name.
 
+    Those whose risk is not said count for ``n``, and are never returned.
+
     >>> highest({"a": 0.1, "b": 0.3, "c": 0.3, "d": 0.2}, 0.5), highest({"a": 0.1, "b": 0.3}, 0.01)
     (['b', 'c'], ['b'])
     """
-    ranked = sorted(risks, key=lambda name: (-risks[name], name))
-    return ranked[: max(int(share * len(ranked)), 1)]
+    told = (name for name in risks if math.isfinite(risks[name]))
+    ranked = sorted(told, key=lambda name: (-risks[name], name))
+    return ranked[: max(int(share * len(risks)), 1)]

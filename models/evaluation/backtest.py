@@ -104,7 +104,8 @@ class Backtest:
         tested = series.between(*self.later_ms)
         threshold = self._threshold(series) if threshold is None else threshold
         report, cases, false = self._alerts(tested, threshold)
-        at_budget = self._alerts(tested, self._at_budget(tested))[0] if len(tested) else report
+        has_risks = bool(np.isfinite(tested.risk).any())
+        at_budget = self._alerts(tested, self._at_budget(tested))[0] if has_risks else report
         return BacktestResult(
             name=name,
             text=text,
@@ -139,17 +140,19 @@ class Backtest:
         labels = label(tested, self.log, self.later_ms[1])
         seen = labels.known(self.alerting.horizon_d)
         risk, followed = tested.risk[seen], labels.follows(self.alerting.horizon_d)[seen]
+        ranked, told = np.nan_to_num(risk, nan=-np.inf), ~np.isnan(risk)
+        risk, came = risk[told], followed[told]
         return {
-            "roc_auc": roc_auc(risk, followed),
-            "average_precision": average_precision(risk, followed),
-            "brier": brier(risk, followed) if is_probability else None,
-            "log_loss": log_loss(risk, followed) if is_probability else None,
-            "calibration": _calibration(risk, followed) if is_probability else (),
+            "roc_auc": roc_auc(ranked, followed),
+            "average_precision": average_precision(ranked, followed),
+            "brier": brier(risk, came) if is_probability else None,
+            "log_loss": log_loss(risk, came) if is_probability else None,
+            "calibration": _calibration(risk, came) if is_probability else (),
         }
 
     def _threshold(self, series: RiskSeries) -> float:
         earlier = series.between(*self.earlier_ms)
-        if self.alerting.daily_share or not len(earlier):
+        if self.alerting.daily_share or not np.isfinite(earlier.risk).any():
             return 0.0
         known_by = EventLog(e for e in self.log if e.time_ms <= self.earlier_ms[1])
         return learn_threshold(self.alerting, earlier, known_by)
@@ -185,7 +188,8 @@ class Backtest:
         hits, looked_at = 0, 0
         for week_ms in range(self.later_ms[0] + DAY_MS, self.later_ms[1] - WEEK_MS + 1, WEEK_MS):
             newest = tested.between(week_ms - DAY_MS + 1, week_ms + 1)
-            latest = {int(a): float(r) for a, r in zip(newest.asset, newest.risk, strict=True)}
+            told = newest.asset.tolist(), newest.risk.tolist()
+            latest = {a: r for a, r in zip(*told, strict=True) if not np.isnan(r)}
             ranked = sorted(latest, key=lambda a: (-latest[a], tested.assets[a]))[: self.top_k]
             hits += sum(self.log.outcomes.follows(tested.assets[a], week_ms, WEEK_MS) for a in ranked)
             looked_at += len(ranked)

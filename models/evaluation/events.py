@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -132,10 +132,9 @@ def evaluate_budget(
     """Flag the ``share`` with the highest score at each window end in [start, end), ties by asset name.
 
     An outcome in (start, end] is alerted when its asset was flagged in [outcome − horizon, outcome). NaN
-    scores rank last.
+    scores are never flagged, and rank last.
     """
     series = series.between(start_ms, end_ms)
-    series = replace(series, risk=np.nan_to_num(series.risk, nan=-np.inf))
     alerting = Alerting(horizon_d=horizon_d, daily_share=share)
     return evaluate_alerts(series, flagged(series, share), log, alerting, start_ms=start_ms, end_ms=end_ms)
 
@@ -152,14 +151,15 @@ def evaluate_alerts(
     """Match cases with outcomes, beside the windows of the ``series`` in [start, end).
 
     The two row-wise figures are over the windows whose whole horizon was observed, since keeping only the
-    outcomes of the others would flatter.
+    outcomes of the others would flatter. Risks that are not said rank last.
     """
     series = series.between(start_ms, end_ms)
     assets, horizon_d = len(np.unique(series.asset)), alerting.horizon_d
     report = evaluate_cases(cases, log, alerting, start_ms=start_ms, end_ms=end_ms, assets=assets)
     labels = label(series, log, end_ms)
     judged = labels.known(horizon_d)
-    score, followed = series.risk[judged], labels.follows(horizon_d)[judged]
+    ranked = np.nan_to_num(series.risk, nan=-np.inf)
+    score, followed = ranked[judged], labels.follows(horizon_d)[judged]
     return BudgetReport(
         report.shutdowns,
         report.alerted,

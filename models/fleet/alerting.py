@@ -57,6 +57,14 @@ class Alerting:
         Literal["unexplained", "all"],
         means("whether the budget counts only cases that nothing explains, or all without outcome"),
     ] = "unexplained"
+    least_evidence: Annotated[
+        float,
+        Field(ge=0, le=1),
+        means(
+            "no risk is said of a window in which less than this share of what the model looks at has a "
+            "value: it neither opens nor clears a case"
+        ),
+    ] = 0.3
     daily_share: Annotated[
         Share | None, means("instead: alert the riskiest of the fleet each day, this share of it")
     ] = None

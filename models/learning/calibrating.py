@@ -24,9 +24,10 @@ def calibrated(plan: TrainingPlan, models: ModelSet, risks: RawRisks, log: Event
     """Return the set with a `PlattScaling` per horizon and level.
 
     Segments of a level share theirs: a single one seldom has outcomes enough. The fleet's are from all
-    machines, since those are its own that nobody knows yet.
+    machines, since those are its own that nobody knows yet. Windows of which no risk is said do not count.
     """
     up = ~is_down(risks.keys, log, plan.fleet.training.downtime_s)
+    up &= risks.evidence >= plan.fleet.alerting.least_evidence
     keys, risk = risks.keys.take(up), risks.risk[up]
     labels = plan.label(keys, log, plan.until_ms)
     fleet = calibrate(models.fleet, risks.fleet[up], labels)
@@ -59,7 +60,7 @@ def threshold_of(plan: TrainingPlan, risk: Float64, keys: WindowKeys, log: Event
     """Return the alert threshold under which risks (n,) of windows keep to the fleet's budget."""
     alerting = plan.fleet.alerting
     if alerting.daily_share is not None:
-        return float(np.quantile(risk, 1 - alerting.daily_share))
+        return float(np.quantile(risk[~np.isnan(risk)], 1 - alerting.daily_share))
     return learn_threshold(alerting, RiskSeries(*keys.columns, risk), log)
 
 
@@ -69,7 +70,7 @@ def figures(plan: TrainingPlan, risk: Float64, keys: WindowKeys, log: EventLog) 
         return {}
     horizon_d = plan.fleet.alerting.horizon_d
     labels = plan.label(keys, log, plan.until_ms)
-    seen = labels.known(horizon_d)
+    seen = labels.known(horizon_d) & ~np.isnan(risk)
     followed = labels.follows(horizon_d)[seen]
     found = {
         "calibration_brier": brier(risk[seen], followed),

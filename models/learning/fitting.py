@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.alerting.said import said
 from models.errors import ModelError
 from models.event_time import DAY_MS
+from models.features.evidence import Evidence, seen_columns
 from models.features.expectation import Expectation
 from models.features.kernel import Windows
 from models.fleet.training import Training
@@ -72,10 +74,11 @@ def fit(plan: TrainingPlan, history: WindowSource, progress: Progress) -> Fitted
         models = temperature_scaled(plan, models, scorer.hints(), past.log)
     else:
         risks = past.unlabelled(models, gathered)
-    calibrated_risks = models.calibrated(risks.keys.assets, risks.keys.asset, risks.risk)
-    risk = calibrated_risks[:, plan.fleet.horizon]
+    told = models.calibrated(risks.keys.assets, risks.keys.asset, risks.risk)
+    told = said(plan.fleet.alerting, told, risks.evidence)
+    risk = told[:, plan.fleet.horizon]
     threshold = threshold_of(plan, risk, risks.keys, past.log)
-    span = span_of(plan, calibrated_risks, risks.keys, past.log, threshold)
+    span = span_of(plan, told, risks.keys, past.log, threshold)
     return Fitted(
         replace(models, fleet=replace(models.fleet, threshold=threshold, span=span)),
         history.expectation,
@@ -119,25 +122,32 @@ class KnownHistory:
         return self.history.schema.matching(self.plan.fleet.training.features)
 
     @property
+    def kept(self) -> Int64:
+        """The numbers of the features that are gathered: with no later slice also those of the evidence."""
+        if self.plan.fleet.training.calibration_share:
+            return self.allowed
+        return np.union1d(self.allowed, seen_columns(self.history.schema))
+
+    @property
     def log(self) -> EventLog:
         """The events that are known so far."""
         return EventLog(self.history.events)
 
     def gather(self) -> KeptWindows:
         """Keep the allowed features of the windows of the training slice that end on the training stride."""
-        kept, allowed = KeptWindows(), self.allowed
+        kept, columns = KeptWindows(), self.kept
         for windows in self.history.until(self.plan.split_ms, self.plan.fleet.training.stride_s):
             self._report("features", windows)
             rows = self._ours(windows)
-            kept.add(self.history.keys(windows).take(rows), windows.values[np.ix_(rows, allowed)])
+            kept.add(self.history.keys(windows).take(rows), windows.values[np.ix_(rows, columns)])
         return kept
 
     def examples(self, gathered: KeptWindows) -> Examples:
         """Label the gathered windows of running machines, leaving out features that never had a value."""
         keys, values = gathered.table()
         log = self.log
-        up = np.flatnonzero(~self.down(keys))
-        keys, features = keys.take(up), np.asarray(values[up], np.float32)
+        up, allowed = np.flatnonzero(~self.down(keys)), np.searchsorted(self.kept, self.allowed)
+        keys, features = keys.take(up), np.asarray(values[np.ix_(up, allowed)], np.float32)
         seen = ~np.isnan(features).all(axis=0)
         if not seen.any():
             raise ModelError("no feature that training.features allows has a value in the training range")
@@ -201,9 +211,11 @@ class KnownHistory:
         fresh = np.flatnonzero(keys.end_ms > self.plan.until_ms - self.plan.fleet.horizons_d[-1] * DAY_MS)
         if not len(fresh):
             raise ModelError(NO_WINDOWS)
-        keys, picked = keys.take(fresh), np.searchsorted(self.allowed, models.fleet.columns)
-        risk = models.of_columns(keys.assets, keys.asset, values[np.ix_(fresh, picked)])
-        return RawRisks(keys, risk, risk)
+        keys, schema = keys.take(fresh), self.history.schema
+        vectors = np.full((len(fresh), len(schema)), np.nan, np.float32)
+        vectors[:, self.kept] = values[fresh]
+        risk = models.uncalibrated(keys.assets, keys.asset, vectors)
+        return RawRisks(keys, risk, risk, Evidence.from_gains(schema, models.fleet.gains()).of(vectors))
 
     def _ours(self, windows: Windows) -> Int64:
         """Return the rows of machines that were not held out."""

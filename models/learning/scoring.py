@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from models.features.evidence import Evidence
 from models.features.kernel import Windows
 from models.learning.history import KeptWindows, WindowSource
 from models.risk.model_set import ModelSet
@@ -17,12 +18,14 @@ from models.telemetry.window_keys import WindowKeys
 class RawRisks:
     """Risks (n, H) of windows as the hazards alone give them: by a set, and by its ``fleet`` model alone.
 
-    Without segments the two are the same.
+    Without segments the two are the same. ``evidence`` (n,) is the share of what the fleet's model looks at
+    that has a value.
     """
 
     keys: WindowKeys
     risk: Float64
     fleet: Float64
+    evidence: Float64
 
 
 @dataclass
@@ -34,12 +37,17 @@ class WindowScorer:
     _risks: KeptWindows = field(default_factory=KeptWindows)
     _hints: KeptWindows = field(default_factory=KeptWindows)
 
+    def __post_init__(self) -> None:
+        """Weigh what the fleet's model looks at."""
+        self._evidence = Evidence.from_gains(self.history.schema, self.models.fleet.gains())
+
     def score(self, windows: Windows, rows: Int64) -> None:
-        """Keep the risks of some of the windows."""
+        """Keep the risks of some of the windows, and on how much they stand."""
         if not len(rows):
             return
         values = windows.values[rows]
-        found = [self.models.uncalibrated(windows.assets, windows.asset[rows], values)]
+        found = [self._evidence.of(values)[:, None]]
+        found.append(self.models.uncalibrated(windows.assets, windows.asset[rows], values))
         if self.models.index.routes:
             found.append(self.models.fleet.uncalibrated(values))
         self._risks.add(self.history.keys(windows).take(rows), np.concatenate(found, axis=1))
@@ -54,7 +62,7 @@ class WindowScorer:
         """Return what was kept of risks; ModelError if that is nothing."""
         keys, found = self._risks.table()
         horizons = len(self.models.fleet.horizons_d)
-        return RawRisks(keys, found[:, :horizons], found[:, -horizons:])
+        return RawRisks(keys, found[:, 1 : horizons + 1], found[:, -horizons:], found[:, 0])
 
     def hints(self) -> tuple[WindowKeys, Float64] | None:
         """Return windows and the log-odds (n, K) of their causes; None if none were kept."""

@@ -70,6 +70,14 @@ class RiskModel:
         out[:, self.columns] = np.mean(parts, axis=0)[:, : len(self.columns)]
         return out if self.base is None else out + self.base.contributions(features, horizon)
 
+    def gains(self) -> Float64:
+        """Return (F,) by how much the trees gained from each feature; all alike if no tree says so."""
+        found = np.asarray(self.booster.feature_importance("gain"), np.float64)[: len(self.columns)]
+        known = np.maximum(np.nan_to_num(found, posinf=0.0), 0.0)
+        out = np.zeros(len(self.feature_names))
+        out[self.columns] = known if known.any() else 1.0
+        return out if self.base is None else out + self.base.gains()
+
     def parameters(self) -> dict[str, Any]:
         """Return all but the booster, ready for JSON."""
         lines = [[line.slope, line.intercept] for line in self.lines]

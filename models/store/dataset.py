@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from models.errors import ModelError
 from models.event_time import DAY_MS
+from models.features.evidence import seen_columns
 from models.features.expectation import identity_of
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
@@ -137,7 +138,7 @@ class StoredHistory:
     def __init__(
         self, store: FeatureStore, dataset: Dataset, fleet: Fleet, extra: Sequence[str] = ()
     ) -> None:
-        """Read the features that ``fleet.training`` allows, and the ``extra`` ones."""
+        """Read the features that ``fleet.training`` allows, those of the evidence, and the ``extra`` ones."""
         self.store, self.dataset, self.fleet = store, dataset, fleet
         self.expectation = store.expectation(dataset.fingerprint)
         self.schema = FeatureSchema(fleet, identity_of(self.expectation))
@@ -149,7 +150,8 @@ class StoredHistory:
             )
         self.assets: list[str] = []
         self.events: list[Event] = []
-        self.wanted = self.schema.matching((*fleet.training.features, *extra))
+        named = self.schema.matching((*fleet.training.features, *extra))
+        self.wanted = np.union1d(named, seen_columns(self.schema))
         self._index: dict[str, int] = {}
         self._known = sorted({e for f in _files(dataset.events) for e in store.read_events(f)})
         self._days = itertools.groupby(_files(dataset.windows), key=lambda f: f.day_ms)

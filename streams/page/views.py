@@ -21,8 +21,9 @@ _RANKS = {"critical": 0, "warning": 1}
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One line of the list; a risk is None if the newest window has no score at this horizon.
+    """One line of the list; a risk is None if the newest window has no score at this horizon, or says none.
 
+    ``evidence`` is the share of what the model looks at that has a value in it, None if nobody says.
     ``clock_ms`` is what its clock claims, where that cannot be. Then ``as_of_ms`` is its newest window from
     before; of a machine that has none, the claim.
     """
@@ -34,6 +35,7 @@ class Machine:
     is_silent: bool
     case: Mapping[str, Any] | None
     clock_ms: int | None = None
+    evidence: float | None = None
 
     @property
     def rank(self) -> tuple[int, float, str]:
@@ -102,6 +104,7 @@ def read_machine(
         "as_of_ms": machine.as_of_ms,
         "clock_ms": machine.clock_ms,
         "risk": machine.risk,
+        "evidence": machine.evidence,
         "model": str(newest.fields.get("model", "")),
         "scored_by": str(newest.fields.get("scored_by", FLEET)),
         "case": machine.case,
@@ -168,6 +171,7 @@ def _machine(
         is_silent=time.now_ms - row.time_ms > DAY_MS,
         case=case,
         clock_ms=claimed_ms if is_wrong else None,
+        evidence=_number(row, "evidence"),
     )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from models.alerting.decision import Decision, PolicyState
 from models.alerting.policy import create_policy
 from models.event_time import DAY_MS
@@ -21,11 +23,16 @@ from streams.records import Alert
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The newest window of an asset, to explain a case that opens on it."""
+    """The newest window of an asset, to explain a case that opens on it; no risk is said if they are NaN."""
 
     end_ms: int
     vector: Float32
     risks: Float64
+
+    @property
+    def has_risks(self) -> bool:
+        """Whether a risk is said."""
+        return not np.isnan(self.risks).any()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +74,16 @@ class Cases:
         self.policy.hold_to(champion.models.fleet.threshold)
 
     def observe(self, asset: str, newest: Latest) -> Iterator[Alert]:
-        """See the newest window of an asset; a case that is open is explained again at the end of a day."""
-        self._latest[asset] = newest
-        self._changed.add(asset)
-        case = self.open.get(asset)
-        if case is not None and newest.end_ms % DAY_MS == 0:
-            yield self._alert(case, newest.end_ms, "update", "", self._why(asset))
+        """See the newest window of an asset; a case that is open is explained again at the end of a day.
+
+        A window of which no risk is said explains nothing: the last one that did still holds.
+        """
+        if newest.has_risks:
+            self._latest[asset] = newest
+            self._changed.add(asset)
+            case = self.open.get(asset)
+            if case is not None and newest.end_ms % DAY_MS == 0:
+                yield self._alert(case, newest.end_ms, "update", "", self._why(asset))
         risk = float(newest.risks[self.fleet.horizon])
         yield from self._decided(self.policy.observe(asset, newest.end_ms, risk))
 

@@ -81,7 +81,7 @@ class RiskStage:
     ) -> None:
         self.topics, self.schema, self.records, self.horizon = topics, schema, records, fleet.horizon
         self.identity = f"risk {_FORM} {schema.fingerprint} {fleet.alerting.horizon_d:g} d"
-        self.scorer = Scorer(fleet, pool, assignments)
+        self.scorer = Scorer(fleet, schema, pool, assignments)
         self.cases = Cases(fleet, schema)
         self.adaptation = ScoreAdaptation(int(fleet.alerting.horizon_d * DAY_MS))
         self.seen = seen.Seen((fleet.sampling.lateness_s + 2 * fleet.sampling.hop_s) * 1000)
@@ -161,7 +161,8 @@ class RiskStage:
 
     def counts(self) -> StageCounts:
         """Return how far the partition has come."""
-        return StageCounts(watermark_ms=self.watermark_ms, scored=self.scorer.take_levels())
+        scored, unsaid = self.scorer.take_levels(), self.scorer.take_unsaid()
+        return StageCounts(watermark_ms=self.watermark_ms, scored=scored, unsaid=unsaid)
 
     def _remembered(self, asset: str) -> _AssetState:
         policy_, case, newest = self.cases.remember(asset)
@@ -203,7 +204,7 @@ class RiskStage:
 
     def _follow(self, asset: str, newest: Latest) -> Iterator[Outgoing]:
         """Let online layer, drift detector and cases see one new window; the first two see one a day."""
-        if newest.end_ms % DAY_MS == 0:
+        if newest.end_ms % DAY_MS == 0 and newest.has_risks:
             logit = float(log_odds(newest.risks[[self.horizon]])[0])
             signal = self.adaptation.observe_day(asset, newest.end_ms, logit)
             if signal is not None:

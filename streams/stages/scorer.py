@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
+
+from models.alerting.said import said
 from models.errors import ModelError
+from models.features.evidence import Evidence
 from models.features.kernel import Windows
+from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.registry.promotion import CHALLENGER, CHAMPION
 from models.risk.model_set import level_of
@@ -20,16 +25,20 @@ class Scorer:
 
     ``assignments`` are those recorded of the partition. What is promoted later begins between batches.
     ``assignment`` is the champion's, None for one that was never recorded; there is a ``champion`` once a
-    message was processed.
+    message was processed. Of a window that stands on too little no risk is said.
     """
 
-    def __init__(self, fleet: Fleet, pool: ModelPool, assignments: Iterable[Assignment]) -> None:
-        self.fleet, self.pool, self.schedule = fleet, pool, Schedule(assignments)
+    def __init__(
+        self, fleet: Fleet, schema: FeatureSchema, pool: ModelPool, assignments: Iterable[Assignment]
+    ) -> None:
+        self.fleet, self.schema, self.pool, self.schedule = fleet, schema, pool, Schedule(assignments)
         self.assignment: Assignment | None = None
         self.champion: Candidate | None = None
         self._rival: Assignment | None = None
         self._challenger: Candidate | None = None
         self._levels: Counter[str] = Counter()
+        self._unsaid = 0
+        self._evidence: dict[str, Evidence] = {}
 
     @property
     def named(self) -> Assignment | Candidate | None:
@@ -69,6 +78,7 @@ class Scorer:
             raise ModelError("no champion: expected one that is ready before the first message")
         out = self._scores(self.champion, windows)
         self._levels.update(level_of(out.scored_by[code]) for code in windows.asset.tolist())
+        self._unsaid += int(np.isnan(out.adapted).sum())
         return out
 
     def shadow(self, windows: Windows) -> Scores | None:
@@ -83,13 +93,25 @@ class Scorer:
         out, self._levels = self._levels, Counter()
         return out
 
+    def take_unsaid(self) -> int:
+        """Return of how many of these windows no risk was said."""
+        out, self._unsaid = self._unsaid, 0
+        return out
+
     def _install(self, assignment: Assignment | None) -> None:
         self.assignment = assignment
         found = self.pool.candidate(assignment) if assignment else self.pool.ready(CHAMPION)
         self.champion = found or self.champion
 
     def _scores(self, who: Candidate, windows: Windows) -> Scores:
+        evidence = self._evidence_of(who).of(windows.values)
         risks = who.models.score(windows.assets, windows.asset, windows.values)
+        risks = said(self.fleet.alerting, risks, evidence)
         keys = (windows.assets, windows.asset, windows.end_ms, windows.revision)
         plain, scored_by = risks[:, self.fleet.horizon], who.models.scored_by(windows.assets)
-        return Scores(who.version, self.fleet.horizons_d, *keys, risks, plain, scored_by)
+        return Scores(who.version, self.fleet.horizons_d, *keys, risks, plain, scored_by, evidence)
+
+    def _evidence_of(self, who: Candidate) -> Evidence:
+        if who.sha256 not in self._evidence:
+            self._evidence[who.sha256] = Evidence.from_gains(self.schema, who.models.fleet.gains())
+        return self._evidence[who.sha256]

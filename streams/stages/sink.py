@@ -122,7 +122,7 @@ class Refusals:
 
 
 def score_points(scores: Scores) -> Iterator[Point]:
-    """Return one point per window, its risks as fields ``risk_<horizon>d``."""
+    """Return one point per window, its risks as fields ``risk_<horizon>d``, those that are said."""
     names = [f"risk_{h:g}d" for h in scores.horizons_d]
     rows = zip(
         scores.asset.tolist(),
@@ -130,12 +130,16 @@ def score_points(scores: Scores) -> Iterator[Point]:
         scores.risk.tolist(),
         scores.adapted.tolist(),
         scores.revision.tolist(),
+        [math.nan] * len(scores) if scores.evidence is None else scores.evidence.tolist(),
         strict=True,
     )
-    for asset, end_ms, risks, adapted, revision in rows:
+    for asset, end_ms, risks, adapted, revision, evidence in rows:
         who = {"model": scores.model, "scored_by": scores.member(asset)}
-        fields = {**dict(zip(names, risks, strict=True)), "adapted": adapted, **who}
-        fields["revision"] = float(revision)
+        fields: dict[str, float | str] = {**who, "revision": float(revision)}
+        if not all(map(math.isnan, risks)):
+            fields |= {**dict(zip(names, risks, strict=True)), "adapted": adapted}
+        if not math.isnan(evidence):
+            fields["evidence"] = evidence
         yield Point("scores", {"asset": scores.assets[asset]}, fields, end_ms)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.errors import RecordError
 from models.features.kernel import Windows
-from models.telemetry.samples import Int32, Int64
+from models.telemetry.samples import Float64, Int32, Int64
 from streams.records import Scores
 from streams.wire import validation as checks
 
@@ -27,6 +27,7 @@ class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
     """Scores: as `WindowBlock`, with ``risk`` float64 of (n, horizons) and ``adapted`` float64 of (n,).
 
     ``scored_by`` names the member of the model set for each of ``assets``; the fleet's if it is left out.
+    ``evidence``, float64 of (n,), may be left out.
     """
 
     model: str
@@ -38,6 +39,7 @@ class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
     risk: bytes
     adapted: bytes
     scored_by: list[str] = []
+    evidence: bytes = b""
 
 
 def pack_windows(record: Windows, rows: slice, fingerprint: str) -> bytes:
@@ -65,6 +67,7 @@ def pack_scores(record: Scores) -> bytes:
         risk=record.risk.astype("<f8").tobytes(),
         adapted=record.adapted.astype("<f8").tobytes(),
         scored_by=list(record.scored_by),
+        evidence=b"" if record.evidence is None else record.evidence.astype("<f8").tobytes(),
     )
     return msgspec.msgpack.encode(head)
 
@@ -84,14 +87,24 @@ def to_scores(head: ScoreBlock) -> Scores:
     asset, end_ms, revision = _keys(head)
     rows, horizons = len(asset), tuple(head.horizons_d)
     risk = checks.array(head.risk, "<f8", rows * len(horizons), "risk").astype(np.float64)
-    if not ((risk >= 0) & (risk <= 1)).all():
-        raise RecordError("risk: expected probabilities from 0 to 1")
     adapted = checks.array(head.adapted, "<f8", rows, "adapted").astype(np.float64)
     risk = risk.reshape(rows, len(horizons))
+    if not (((risk >= 0) & (risk <= 1)).all(axis=1) | np.isnan(risk).all(axis=1)).all():
+        raise RecordError("risk: expected probabilities from 0 to 1, or NaN at every horizon if none is said")
     if len(head.scored_by) not in (0, len(head.assets)):
         raise RecordError(f"scored_by: {len(head.scored_by)} names for {len(head.assets)} assets")
     members = tuple(checks.clip(name) for name in head.scored_by)
-    return Scores(head.model, horizons, tuple(head.assets), asset, end_ms, revision, risk, adapted, members)
+    keys = tuple(head.assets), asset, end_ms, revision
+    return Scores(head.model, horizons, *keys, risk, adapted, members, _evidence(head, rows))
+
+
+def _evidence(head: ScoreBlock, rows: int) -> Float64 | None:
+    if not head.evidence:
+        return None
+    evidence = checks.array(head.evidence, "<f8", rows, "evidence").astype(np.float64)
+    if not ((evidence >= 0) & (evidence <= 1)).all():
+        raise RecordError("evidence: expected shares from 0 to 1")
+    return evidence
 
 
 def _keys(head: WindowBlock | ScoreBlock) -> tuple[Int32, Int64, Int32]:

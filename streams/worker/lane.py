@@ -154,6 +154,7 @@ class Lane:
         metrics.dropped(partition, counts.duplicates, "duplicate")
         for level, windows in counts.scored.items():
             metrics.scored(partition, windows, level)
+        metrics.unsaid(partition, counts.unsaid)
         metrics.holes(partition, runner.take_reread())
         for output in outputs:
             if output.content_type == DEAD_LETTER:

@@ -43,6 +43,9 @@ class Families:
         self.late = self._counter("late_total", "Samples that came late, but in time to count.", _PLACE)
         self.dropped = self._counter("dropped_total", "Samples that do not count.", (*_PLACE, "reason"))
         self.scored = self._counter("scored_total", "Windows scored, by the level.", (*_PLACE, "level"))
+        self.unsaid = self._counter(
+            "unsaid_total", "Windows of which no risk was said: too little has a value.", _PLACE
+        )
         self.dead_letters = self._counter(
             "dead_letters_total", "Messages nobody could use.", (*_PLACE, "reason")
         )
@@ -85,7 +88,7 @@ class Metrics:
     def opened(self, partition: int) -> None:
         """Begin to count a partition: its counters are there, with 0, before anything happens."""
         known, place = self.families, self._place(partition)
-        for counter in (known.messages, known.readings, known.late, known.holes):
+        for counter in (known.messages, known.readings, known.late, known.holes, known.unsaid):
             counter.labels(*place)
         for reason in REASONS:
             known.dropped.labels(*place, reason)
@@ -136,6 +139,10 @@ class Metrics:
     def scored(self, partition: int, windows: int, level: str) -> None:
         """Count windows that the champion scored, by the level of its set: of a segment, or ``fleet``."""
         self.families.scored.labels(*self._place(partition), level).inc(windows)
+
+    def unsaid(self, partition: int, windows: int) -> None:
+        """Count windows of which no risk was said: too little of what the model looks at has a value."""
+        self.families.unsaid.labels(*self._place(partition)).inc(windows)
 
     def dead_letter(self, partition: int, reason: str) -> None:
         """Count a message that went to the dead letters, by the word of its reason."""

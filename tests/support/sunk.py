@@ -70,7 +70,8 @@ def scores(assets: tuple[str, ...] = ("a", "b")) -> Scores:
     n = len(assets)
     risk = np.linspace(0.1, 0.8, 2 * n).reshape(n, 2)
     asset, end_ms = np.arange(n, dtype=np.int32), np.full(n, NOON_MS)
-    return Scores("3", (1.0, 7.0), assets, asset, end_ms, np.zeros(n, np.int32), risk, risk[:, 1].copy())
+    keys, evidence = (assets, asset, end_ms, np.zeros(n, np.int32)), np.linspace(1.0, 0.5, n)
+    return Scores("3", (1.0, 7.0), *keys, risk, risk[:, 1].copy(), (), evidence)
 
 
 def arrive(out: Outgoing, partition: int = 1, offset: int = 9) -> Incoming:

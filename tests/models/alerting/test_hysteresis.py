@@ -84,3 +84,19 @@ def test_after_an_outcome_no_case_opens_for_the_cooldown() -> None:
 def test_after_a_case_that_cleared_a_new_sign_opens_another_at_once() -> None:
     risks = [0.9] * 3 + [0.0] * 7 + [0.9] * 3
     assert stages(hysteresis(), risks) == [(2, "open", ""), (9, "closed", "cleared"), (12, "open", "")]
+
+
+NONE = float("nan")
+
+
+def test_a_risk_that_is_not_said_opens_nothing_and_is_not_one_of_the_last_ones() -> None:
+    assert stages(hysteresis(), [0.5, 0.5, NONE, NONE, NONE, NONE]) == []
+    assert stages(hysteresis(), [0.5, 0.5, NONE, NONE, NONE, 0.5]) == [(5, "open", "")]
+
+
+def test_what_is_not_said_clears_no_case_and_a_case_expires_by_it() -> None:
+    assert stages(hysteresis(), [0.5] * 3 + [NONE] * 100) == [(2, "open", "")]
+    assert stages(hysteresis(), [0.5] * 3 + [0.1] * 6 + [NONE] + [0.1] * 6) == [(2, "open", "")]
+    assert stages(hysteresis(), [0.5] * 3 + [0.1] * 7)[-1] == (9, "closed", "cleared")
+    week_h = 7 * 24
+    assert stages(hysteresis(), [0.5] * 3 + [NONE] * week_h)[-1] == (week_h + 2, "closed", "expired")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.alerting.share import SharePolicy
+from models.alerting.share import SharePolicy, highest
 from models.event_time import DAY_MS
 from models.fleet.alerting import Alerting
 from tests.support.policies import HYSTERESIS, SHARE
@@ -27,9 +27,9 @@ def test_never_more_than_the_share_of_a_cohort_or_one_is_alerted_and_nobody_belo
 
 def test_a_case_of_the_share_stays_open_until_its_machine_was_not_among_it_for_the_horizon() -> None:
     policy, found = SharePolicy(Alerting(horizon_d=3.0, daily_share=0.5)), []
-    for day, highest in enumerate(["a", "b", "a", "b", "b", "b", "b"]):
+    for day, first in enumerate(["a", "b", "a", "b", "b", "b", "b"]):
         for asset in ("a", "b"):
-            policy.observe(asset, day * DAY_MS, 0.9 if asset == highest else 0.1)
+            policy.observe(asset, day * DAY_MS, 0.9 if asset == first else 0.1)
         found += [(day, d.asset, d.stage, d.reason) for d in policy.advance(day * DAY_MS)]
     assert found == [(0, "a", "open", ""), (1, "b", "open", ""), (5, "a", "closed", "expired")]
 
@@ -63,3 +63,8 @@ def test_a_cohort_waits_for_its_watermark() -> None:
     assert policy.advance(DAY_MS - 1) == []
     assert [d.asset for d in policy.advance(DAY_MS)] == ["a9"]
     assert policy.advance(DAY_MS) == []
+
+
+def test_a_risk_that_is_not_said_is_never_among_the_highest_but_counts_as_one_of_the_fleet() -> None:
+    assert highest({"a": float("nan"), "b": 0.1, "c": 0.2, "d": 0.3}, 0.5) == ["d", "c"]
+    assert highest({"a": float("nan"), "b": float("nan")}, 0.5) == []

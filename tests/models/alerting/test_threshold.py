@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from models.alerting.cases import RiskSeries, Settled, cases_of, false_cases
 from models.alerting.hysteresis import HysteresisPolicy
 from models.alerting.threshold import learn_threshold
+from models.errors import ModelError
 from models.event_time import DAY_MS
 from models.fleet.alerting import Alerting
 from models.telemetry.event_log import EventLog
@@ -75,3 +76,14 @@ def test_a_learnt_threshold_keeps_to_the_budget_on_its_own_slice(seed: int) -> N
     years = 8 * settled.years
     false = false_cases(settled.counted(cases), events, HYSTERESIS.case_ms)
     assert len(false) / years <= HYSTERESIS.false_alarms_per_asset_year or threshold == series.risk.max()
+
+
+def test_windows_without_a_risk_move_no_threshold_and_with_no_other_there_is_none() -> None:
+    end_ms, risk = np.arange(50) * HOUR_MS, np.linspace(0, 0.6, 50)
+    plain = RiskSeries(["a"], np.zeros(50, np.int32), end_ms, risk)
+    both = np.concatenate([risk, np.full(50, np.nan)])
+    mixed = RiskSeries(["a", "b"], np.repeat(np.arange(2, dtype=np.int32), 50), np.tile(end_ms, 2), both)
+    found = learn_threshold(HYSTERESIS, mixed, EventLog())
+    assert found == learn_threshold(HYSTERESIS, plain, EventLog())
+    with pytest.raises(ModelError, match=r"no risk is said of any of 50 windows.*least_evidence"):
+        learn_threshold(HYSTERESIS, RiskSeries(*plain.columns, np.full(50, np.nan)), EventLog())

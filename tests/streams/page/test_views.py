@@ -136,3 +136,14 @@ def test_events_that_came_together_are_all_shown_and_one_in_both_forms_once(stor
     seen = overview(store)
     shown = read_machine(store, FLEET, seen, seen.machines["CH-0003"], 90)
     assert sorted(shown["events"]) == [(ms, "shutdown", "low-oil"), (ms, "shutdown", "surge")]
+
+
+def test_a_machine_says_on_how_much_its_score_stands_and_has_no_risk_if_none_is_said(store: Store) -> None:
+    at_ms, of_known = NEWEST_MS + 1, score("CH-0002", 0, 0.2).fields
+    unsaid = Point("scores", {"asset": "CH-0001"}, {"evidence": 0.1, "model": "3"}, at_ms)
+    told = Point("scores", {"asset": "CH-0002"}, {**of_known, "evidence": 0.83}, at_ms)
+    add(store, unsaid, told)
+    machines = overview(store, at_ms).machines
+    assert (machines["CH-0001"].risk, machines["CH-0001"].evidence) == (None, 0.1)
+    assert (machines["CH-0002"].risk, machines["CH-0002"].evidence) == (0.2, 0.83)
+    assert machines["CH-0003"].evidence is None

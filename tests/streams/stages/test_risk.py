@@ -14,6 +14,7 @@ from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.alerting import Alerting
 from models.registry.promotion import CHALLENGER
+from models.telemetry.samples import Float32
 from streams.records import DeadLetter, Drift, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stages.risk import RiskStage
@@ -334,3 +335,40 @@ def test_the_shadow_of_a_set_names_its_members_too(toy: Trained, stranger: Train
     stage.before_batch(7, seen=False)
     said = scores(feed(stage, window(toy, 1, {"a": toy.vector(), "b": toy.vector()})))
     assert [(s.model, s.scored_by) for s in said] == [("1", ("fleet",) * 2), ("2", ("model:X", "fleet"))]
+
+
+def silenced(toy: Trained, *kept: str, **means: float) -> Float32:
+    """Return a window in which only the sensors ``kept`` have values."""
+    vector = toy.vector(**means)
+    lost = [i for i, name in enumerate(toy.schema.names) if name.partition(".")[0] not in kept]
+    vector[lost] = np.nan
+    return vector
+
+
+def test_of_a_window_that_stands_on_too_little_no_risk_is_said(toy: Trained, stage: RiskStage) -> None:
+    vectors = {"a": toy.vector(s0=1.0), "b": silenced(toy, "s2")}
+    (found,) = scores(feed(stage, window(toy, 24, vectors)))
+    assert found.evidence is not None
+    assert found.evidence[0] == 1.0
+    assert found.evidence[1] < 0.3
+    assert np.isnan(found.risk[1]).all()
+    assert np.isnan(found.adapted[1])
+    assert np.isfinite(found.risk[0]).all()
+    assert (stage.counts().unsaid, stage.counts().unsaid) == (1, 0)
+    assert len(stage.adaptation.pending) == 1
+
+
+def test_a_window_without_a_risk_neither_opens_nor_clears_a_case(toy: Trained, stage: RiskStage) -> None:
+    blind = [window(toy, hour, {"a": silenced(toy, "s2")}) for hour in range(5, 125)]
+    opened = alerts(feed(stage, *days_of(toy, [1, 2, 3, 4], s0=2.5)))
+    assert [a.stage for a in opened] == ["open"]
+    assert alerts(feed(stage, *blind)) == []
+    assert stage.cases.open["a"].name == opened[0].case
+    (closed,) = alerts(feed(stage, trip(126)))
+    assert (closed.stage, closed.risk) == ("closed", opened[0].risk)
+
+
+def test_another_floor_of_the_fleet_file_says_every_risk(toy: Trained) -> None:
+    alerting = replace(toy.fleet.alerting, least_evidence=0.0)
+    (found,) = scores(feed(stage_of(toy, alerting), window(toy, 1, {"a": silenced(toy, "s2")})))
+    assert np.isfinite(found.risk).all()

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -42,9 +42,19 @@ def test_each_score_is_a_point_with_its_horizons_as_fields() -> None:
         "model": "3",
         "scored_by": "fleet",
         "revision": 0.0,
+        "evidence": 1.0,
     }
     assert first.fields == own
     assert second.fields["risk_7d"] == pytest.approx(0.8)
+
+
+def test_of_a_window_without_a_risk_the_evidence_is_written_and_of_an_earlier_version_no_evidence() -> None:
+    none = np.full((2, 2), np.nan)
+    unsaid = replace(scores(), risk=none, adapted=none[:, 0], evidence=np.array([0.1, 0.0]))
+    found = [point.fields for point in score_points(unsaid)]
+    assert [fields["evidence"] for fields in found] == [0.1, 0.0]
+    assert not {"risk_1d", "risk_7d", "adapted"} & set(found[0])
+    assert "evidence" not in next(iter(score_points(replace(scores(), evidence=None)))).fields
 
 
 def test_an_opened_case_is_an_alert_and_its_explanation() -> None:

@@ -333,6 +333,25 @@ def test_scores_name_the_member_that_gave_them_and_without_a_name_it_is_the_flee
     assert plain.member(0) == "fleet"
 
 
+def test_scores_say_on_how_much_they_stand_and_earlier_ones_do_not() -> None:
+    sent = replace(scores_of(2), evidence=np.array([0.25, 1.0]), risk=np.array([[np.nan] * 2, [0.1, 0.2]]))
+    found = codec.decode_scores(codec.scores("t", sent).value, codec.SCORES)
+    assert isinstance(found, Scores)
+    assert found.evidence is not None
+    assert found.evidence.tolist() == [0.25, 1.0]
+    np.testing.assert_array_equal(found.risk, sent.risk)
+    before = codec.decode_scores(codec.scores("t", scores_of(2)).value, codec.SCORES)
+    assert isinstance(before, Scores)
+    assert before.evidence is None
+
+
+@pytest.mark.parametrize("evidence", [[1.5], [np.nan], [0.5, 0.5]])
+def test_evidence_that_is_no_share_of_each_window_is_refused(evidence: list[float]) -> None:
+    sent = replace(scores_of(1), evidence=np.array(evidence))
+    with pytest.raises(RecordError, match="evidence"):
+        codec.decode_scores(codec.scores("t", sent).value, codec.SCORES)
+
+
 def test_names_of_members_that_do_not_fit_the_machines_are_refused() -> None:
     keys = np.zeros(1, np.int32), np.array([5]), np.zeros(1, np.int32)
     sent = Scores("1", (1.0,), ("a", "b"), *keys, np.zeros((1, 1)), np.zeros(1), ("fleet",))

@@ -170,3 +170,9 @@ def test_windows_are_counted_by_the_level_that_scored_them(served: Served) -> No
         served.metrics.scored(0, windows, level)
     assert served.value("scored_total", level="model") == 7
     assert served.value("scored_total", level="fleet") == 2
+
+
+def test_windows_of_which_no_risk_was_said_are_counted(served: Served) -> None:
+    served.metrics.unsaid(0, 3)
+    served.metrics.unsaid(0, 2)
+    assert served.value("unsaid_total") == 5
