@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from chillcast.cli import (
+    cases,
     data,
     dead_letters,
     demonstration,
@@ -52,7 +53,7 @@ for command in (
 ):
     app.command()(command)
 
-for group, name in ((data, "data"), (models, "models"), (dead_letters, "dead-letters")):
+for group, name in ((cases, "cases"), (data, "data"), (models, "models"), (dead_letters, "dead-letters")):
     app.add_typer(group.app, name=name)
 
 

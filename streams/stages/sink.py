@@ -17,7 +17,7 @@ from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
 from streams.records import Alert, Drift, Scores, Watermark
 from streams.stage import Incoming, Outgoing
-from streams.stages.case_points import case_point, entry_point
+from streams.stores.case_points import case_point, entry_point
 from streams.stores.store import Point, Rejection, Sink
 from streams.wire import codec
 

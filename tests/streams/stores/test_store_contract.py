@@ -13,8 +13,8 @@ from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
 from streams.records import Drift
 from streams.stage import Incoming, Outgoing
-from streams.stages.case_points import case_point, entry_point, read_case, read_entry
 from streams.stages.sink import SinkStage
+from streams.stores.case_points import case_point, entry_point, read_case, read_entry
 from streams.stores.store import Point, Row, Store
 from streams.wire import codec
 from tests.support.case_life import asks, signal, told

@@ -5,7 +5,7 @@ import pytest
 from models.cases.book import CaseBook
 from models.errors import UnavailableError
 from models.event_time import DAY_MS
-from streams.stages.case_points import case_point, entry_point, read_case, read_entry
+from streams.stores.case_points import case_point, entry_point, read_case, read_entry
 from streams.stores.store import Row
 from tests.support.case_life import asks, signal, told
 

@@ -1,0 +1,156 @@
+"""Finding a case, and asking something of it, as a person at a terminal does."""
+
+from __future__ import annotations
+
+import functools
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from typing import Any
+
+import msgspec
+
+from chillcast.cases.shown import as_csv, detail, row
+from chillcast.pipeline.pipeline import wait_for_configured_broker
+from chillcast.resources import Resources
+from models.cases.case import OUTCOMES, Case
+from models.cases.people import Command
+from models.errors import ConfigError, RecordError, RefusedError
+from models.fleet.inventory import NOTHING
+from models.fleet.site_times import SiteTimes
+from streams.kafka.case_line import CaseLine
+from streams.kafka.topics import Topics
+from streams.stores.case_reader import every_case, history_of, present_cases, seen_until, watermarks_of
+
+STATES = ("new", "acknowledged", "snoozed", "resolved", "ended")
+_STORED_S, _AGAIN_S = 5.0, 0.1
+
+
+class Desk:
+    """Cases as the store has them, and the worker that changes them; ``who`` asks."""
+
+    def __init__(self, resources: Resources, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.resources, self.sleep = resources, sleep
+
+    @functools.cached_property
+    def times(self) -> SiteTimes:
+        """The times of the sites, as the inventory has their zones."""
+        if not (self.resources.settings.home_path / "features").exists():
+            return SiteTimes(NOTHING)
+        store = self.resources.feature_store
+        files = store.inventory_files()
+        return SiteTimes(store.read_inventory(files[-1]) if files else NOTHING)
+
+    def rows(
+        self, states: Iterable[str] = (), assignee: str | None = None, words: str = ""
+    ) -> list[dict[str, Any]]:
+        """Return the cases in some states, open ones if none is named, of an assignee ("" for nobody)."""
+        wanted = [_known_state(state) for state in states]
+        now_ms = self._now_ms()
+        return [
+            row(case, self.times, now_ms)
+            for case in self._present()
+            if (case.state(now_ms) in wanted if wanted else case.is_open)
+            and (assignee is None or assignee == (case.assigned.name if case.assigned else ""))
+            and words.lower() in f"{case.case} {case.evidence.fault} {case.evidence.text}".lower()
+        ]
+
+    def show(self, name: str) -> dict[str, Any]:
+        """Return all that is known of a case, named by itself or by its machine."""
+        with closing(self.resources.open_reader()) as reader:
+            case = _named(name, lambda: present_cases(reader), lambda: every_case(reader))
+            return detail(case, history_of(reader, case), self.times, self._now_ms())
+
+    def export(self) -> str:
+        """Return every case there ever was as CSV, the newest first."""
+        with closing(self.resources.open_reader()) as reader:
+            return as_csv(every_case(reader), self.times, self._now_ms())
+
+    def ask(
+        self, name: str, action: str, who: str, *, version: int | None = None, **more: Any
+    ) -> dict[str, Any]:
+        """Do something to a case; return it as it is then. Raises RefusedError with the case as it is."""
+        settings = self.resources.settings
+        case = _named(name, self._present, list)
+        now_ms = self.resources.clock.now_ms()
+        said = {"asset": case.asset, "case": case.case, "action": action, "who": who, "time_ms": now_ms}
+        told = {"id": uuid.uuid4().hex, "version": case.version if version is None else version}
+        command = _command({**said, **told, "as_of_ms": self._seen_ms(now_ms), **more})
+        wait_for_configured_broker(settings, lambda _: None)
+        topics = Topics(settings.topic_prefix)
+        clock = self.resources.clock.monotonic_s
+        line = CaseLine(settings.connection, topics, settings.partitions, clock)
+        answer = line.ask(command)
+        present = answer.case or case
+        shown = row(present, self.times, self._now_ms())
+        if not answer.accepted:
+            raise RefusedError(f"{action} {case.case}: refused: {answer.reason}; {_in_words(shown)}")
+        self._await(present)
+        return {"done": action, **shown}
+
+    def until(self, name: str, text: str) -> dict[str, Any]:
+        """Return what a snooze lasts until: worse, cleared, or a date or time of the site."""
+        if text in ("worse", "cleared"):
+            return {"until": text}
+        case = _named(name, self._present, list)
+        try:
+            return {"until": "date", "until_ms": self.times.read(case.asset, text)}
+        except ValueError as error:
+            expected = "worse, cleared, or a date or time of the site, as 2026-02-01 or 2026-02-01T08:00"
+            raise ConfigError("command line", "until", text, expected) from error
+
+    def _present(self) -> list[Case]:
+        with closing(self.resources.open_reader()) as reader:
+            return present_cases(reader)
+
+    def _now_ms(self) -> int:
+        return self._seen_ms(self.resources.clock.now_ms())
+
+    def _seen_ms(self, now_ms: int) -> int:
+        with closing(self.resources.open_reader()) as reader:
+            return seen_until(watermarks_of(reader), now_ms)
+
+    def _await(self, case: Case) -> None:
+        """Wait until the store has a case as it is now, so that who looks next sees it; but not for ever."""
+        clock = self.resources.clock.monotonic_s
+        until_s = clock() + _STORED_S
+        while clock() < until_s:
+            if any(c.case == case.case and c.version >= case.version for c in self._present()):
+                return
+            self.sleep(_AGAIN_S)
+
+
+def _command(said: dict[str, Any]) -> Command:
+    try:
+        return msgspec.convert(said, Command)
+    except msgspec.ValidationError as error:
+        raise RecordError(f"{said['action']}: {error}") from error
+
+
+def _named(name: str, present: Callable[[], list[Case]], every: Callable[[], list[Case]]) -> Case:
+    """Return the case of a name, or the present one of a machine."""
+    for cases in (present, every):
+        for case in cases():
+            if name in (case.case, case.asset):
+                return case
+    expected = "a case or a machine that has one, as chillcast cases list --all names them"
+    raise ConfigError("command line", "case", name, expected)
+
+
+def known_outcome(name: str) -> str:
+    """Return an outcome; ConfigError if there is none of that name."""
+    if name not in OUTCOMES:
+        raise ConfigError("command line", "outcome", name, f"one of {', '.join(OUTCOMES)}")
+    return name
+
+
+def _known_state(name: str) -> str:
+    if name not in STATES:
+        raise ConfigError("command line", "state", name, f"one of {', '.join(STATES)}")
+    return name
+
+
+def _in_words(shown: dict[str, Any]) -> str:
+    who = f", assigned to {shown['assignee']}" if shown["assignee"] else ""
+    return f"it is {shown['state']}, {shown['severity']}, version {shown['version']}{who}"

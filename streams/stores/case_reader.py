@@ -1,0 +1,65 @@
+"""Cases as a store has them: which there are, the worst first, and what was done to each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from models.cases.case import Case, Entry
+from models.event_time import DAY_MS, LATEST_MS
+from streams.stores.case_points import read_case, read_entry
+from streams.stores.store import Reader
+
+
+def present_cases(reader: Reader) -> list[Case]:
+    """Return the case of each machine, that which is open or was last, the worst first."""
+    return worst_first(read_case(row) for row in reader.latest("cases"))
+
+
+def every_case(reader: Reader) -> list[Case]:
+    """Return every case there ever was, the newest first."""
+    assets = [row.tags["asset"] for row in reader.latest("cases")]
+    found = [read_case(row) for asset in assets for row in reader.history("cases", asset, 0, LATEST_MS)]
+    return sorted(found, key=lambda case: (-case.opened_ms, case.asset))
+
+
+def history_of(reader: Reader, case: Case) -> list[Entry]:
+    """Return what was done to a case, oldest first."""
+    rows = reader.history("case_history", case.asset, 0, LATEST_MS)
+    entries = [read_entry(row) for row in rows if row.fields.get("case") == case.case]
+    return sorted(entries, key=lambda entry: entry.version)
+
+
+def worst_first(cases: Iterable[Case]) -> list[Case]:
+    """Return cases by what is to be done first: open, critical, soonest, most probable."""
+
+    def rank(case: Case) -> tuple[bool, int, int, int, float, str]:
+        level = case.level
+        until_ms = case.evidence.until_ms or LATEST_MS
+        return (
+            not case.is_open,
+            -level.severity,
+            -level.time_left,
+            until_ms,
+            -case.evidence.risk,
+            case.asset,
+        )
+
+    return sorted(cases, key=rank)
+
+
+def seen_until(watermarks: Collection[int], now_ms: int) -> int:
+    """Return up to which event time somebody who looks now sees the machines.
+
+    That is now, unless the newest watermark is more than a day before it: then a replay is shown.
+
+    >>> seen_until([5, 7], 9), seen_until([5, 7], 8 + 86_400_000), seen_until([], 9)
+    (9, 7, 9)
+    """
+    newest_ms = max(watermarks, default=now_ms)
+    return newest_ms if now_ms - newest_ms > DAY_MS else now_ms
+
+
+def watermarks_of(reader: Reader) -> Sequence[int]:
+    """Return how far the scores of each partition have come."""
+    found = (row.fields.get("time_ms") for row in reader.latest("watermarks"))
+    return [int(time_ms) for time_ms in found if isinstance(time_ms, float)]
