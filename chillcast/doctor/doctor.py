@@ -25,6 +25,7 @@ from streams.stores.sqlite import SqliteStore
 
 _ANSWER_S = 5.0
 _LOOKED_AT_S = 20.0
+_NAMED = 5
 _UNREADABLE = "the fleet file is not readable"
 _WRITE_ADVICE = {
     401: "correct CHILLCAST_INFLUX_TOKEN",
@@ -76,10 +77,11 @@ def _fleet(settings: Settings) -> Finding:
 def _stands_on(settings: Settings, fleet: Fleet | None) -> list[Finding]:
     store = guarded("store", "correct it, or the CHILLCAST_INFLUX_ settings", lambda: _store(settings))
     if fleet is None:
-        return [*skipped(["model"], _UNREADABLE), store, *skipped(["registry"], _UNREADABLE)]
+        return [*skipped(["model"], _UNREADABLE), store, *skipped(["evidence", "registry"], _UNREADABLE)]
     return [
         guarded("model", "chillcast train CONFIG --promote promotes one", lambda: _model(settings, fleet)),
         store,
+        guarded("evidence", "see what is said of the store", lambda: _evidence(settings)),
         guarded("registry", "start it, or mend CHILLCAST_REGISTRY_URI", lambda: _registry(settings, fleet)),
     ]
 
@@ -109,6 +111,23 @@ def _store(settings: Settings) -> Finding:
         else f"no damage was found in {_LOOKED_AT_S:g} s, which did not suffice for all"
     )
     return Finding("ok", "store", f"{path} can be written; {seen}")
+
+
+def _evidence(settings: Settings) -> Finding:
+    """Say of which machines the newest score says no risk, since it stands on too little."""
+    if not settings.influx_url and not settings.store_path.exists():
+        return Finding("ok", "evidence", "no machine has a score yet")
+    with closing(open_store(settings)) as store:
+        newest = store.latest("scores")
+    unsaid = sorted(
+        row.tags.get("asset", "")
+        for row in newest
+        if "evidence" in row.fields and not any(name.startswith("risk_") for name in row.fields)
+    )
+    if not unsaid:
+        return Finding("ok", "evidence", f"a risk is said of each of {len(newest)} machines")
+    detail = f"no risk is said of {len(unsaid)} of {len(newest)} machines: {', '.join(unsaid[:_NAMED])}"
+    return Finding("warn", "evidence", detail, "too few of their sensors have values: see their gateway")
 
 
 def _influx(settings: Settings) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -44,7 +44,10 @@ class SensorRows:
 
 
 class RecordingLayout:
-    """Turns parts of a recording's files into rows of sensors; counts what is left out, in ``rejects``."""
+    """Turns parts of a recording's files into rows of sensors; counts what is left out, in ``rejects``.
+
+    Several sensors may be read from one column, each in its own way.
+    """
 
     def __init__(self, fleet: Fleet, mapping: Recording, rejects: Rejects) -> None:
         self.fleet, self.mapping, self.rejects, self.names = fleet, mapping, rejects, Names()
@@ -54,7 +57,12 @@ class RecordingLayout:
             own[key][0]: NumberReader(mapping, column, own[key][1].unit, own[key][1].states)
             for key, column in mapping.columns.items()
         }
-        self._sensors = {reader.column.column: sensor for sensor, reader in self._readers.items()}
+        self._sensors: dict[str, int] = {}
+        self._others: defaultdict[int, list[int]] = defaultdict(list)
+        for sensor, reader in self._readers.items():
+            first = self._sensors.setdefault(reader.column.column, sensor)
+            if first != sensor:
+                self._others[first].append(sensor)
         self._heading_pattern = re.compile(mapping.heading_pattern) if mapping.heading_pattern else None
         self.seen: Counter[str] = Counter()
         self.there: dict[str, None] = {}
@@ -112,7 +120,8 @@ class RecordingLayout:
         for point, sensor in self._sensors.items():
             if point in chunk.columns:
                 self.seen[point] += 1
-                values[:, sensor] = self._numbers(sensor, chunk, point, shown.get(point, point))
+                for one in (sensor, *self._others.get(sensor, ())):
+                    values[:, one] = self._numbers(one, chunk, point, shown.get(point, point))
         return values
 
     def _long(self, times: Times, chunk: Chunk, asset: Int32) -> SensorRows:
@@ -130,6 +139,10 @@ class RecordingLayout:
             numbers[rows] = self._numbers(one, chunk.take(rows), value, value)
         series = asset.astype(np.int64) * len(self.fleet.keys) + sensor
         values = spread(sensor, numbers, len(self.fleet.keys)).astype(np.float64)
+        for first, others in self._others.items():
+            rows = np.flatnonzero(sensor == first)
+            for one in others if len(rows) else ():
+                values[rows, one] = self._numbers(one, chunk.take(rows), value, value)
         block = self._row_block(times, chunk.with_column(_POINT, points), asset, values, series)
         return replace(block, points=block.chunk.columns[_POINT], point_values=block.chunk.columns[value])
 

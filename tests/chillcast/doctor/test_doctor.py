@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from streams.kafka.topics import Topics, create_topics
 from streams.records import Assignment
 from streams.stage import Incoming
 from streams.stores.sqlite import SqliteStore
+from streams.stores.store import Point
 from streams.wire import codec
 from tests.support.damage import damaged_store
 
@@ -66,6 +68,24 @@ def test_a_store_is_looked_at_for_damage(tmp_path: Path) -> None:
     assert store.status == "FAIL"
     assert "store.db: damaged: " in store.detail
     assert "move store.db, store.db-wal and store.db-shm away together" in store.detail
+
+
+def test_machines_of_which_no_risk_is_said_are_named(tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path))
+    assert found(settings)["evidence"].detail == "no machine has a score yet"
+    told: dict[str, dict[str, float | str]] = {
+        "a": {"risk_14d": 0.1, "evidence": 0.9},
+        "b": {"risk_14d": 0.2},
+    }
+    with closing(SqliteStore(settings.store_path)) as store:
+        store.add([Point("scores", {"asset": asset}, fields, 1) for asset, fields in told.items()])
+        store.flush()
+        assert found(settings)["evidence"].status == "ok"
+        store.add([Point("scores", {"asset": "a"}, {"evidence": 0.1}, 2)])
+        store.flush()
+    finding = found(settings)["evidence"]
+    assert finding.status == "warn"
+    assert finding.detail == "no risk is said of 1 of 2 machines: a"
 
 
 def test_no_broker_is_a_warning_one_that_is_away_a_failure_that_skips_the_rest(tmp_path: Path) -> None:

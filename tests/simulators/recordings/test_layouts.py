@@ -86,6 +86,18 @@ def test_one_file_a_point_packed_or_by_a_glob(tmp_path: Path, kind: str) -> None
     assert rows(read(path, keys)) == [("K7", 0, 20.5, 1234.5)]
 
 
+@pytest.mark.parametrize("kind", ["wide", "long"])
+def test_two_sensors_may_be_read_from_one_column_each_in_its_own_way(tmp_path: Path, kind: str) -> None:
+    columns = {"temp": {"column": "T"}, "flow": {"column": "T", "scale": 10.0}}
+    if kind == "wide":
+        text, keys = "pump,time,T\nA,2024-03-01,1.5\nA,2024-03-01T00:01,2\n", WIDE
+    else:
+        text = "pump,time,name,value\nA,2024-03-01,T,1.5\nA,2024-03-01T00:01,T,2\n"
+        keys = {**WIDE, "point": "name", "value": "value"}
+    found = read(tmp_path / "a.csv", {**keys, "columns": columns}, text)
+    assert rows(found) == [("A", 0, 1.5, 15.0), ("A", 1, 2.0, 20.0)]
+
+
 def test_many_gzips_of_months_with_a_heading_each(tmp_path: Path) -> None:
     for month in (3, 4):
         text = f"pump,time,T,F\nA,2024-0{month}-01,{month},0\n"
