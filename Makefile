@@ -83,7 +83,7 @@ compose: setup ## validate docker-compose.yml with a real Compose
 bench: setup ## kernel, recordings, forms of messages, stream, rivals, fleet, segments and page, each beside a baseline of its run; writes .chillcast/bench.json
 	@for part in kernel simulator recording forms stream compare fleet segments page; do $(BIN)/python -m benchmarks.$$part || exit; done
 
-skill: setup ## judge the forecast on simulated fleets that nothing was chosen on; writes .chillcast/skill.json
+skill: setup ## judge the forecast on simulated fleets that nothing was chosen on; writes .chillcast/skill.json and .chillcast/skill/report.html
 	@exec $(BIN)/chillcast skill $(SKILL)
 
 notebook: setup ## run docs/own_model.py and write what it prints as a Jupyter notebook

@@ -10,8 +10,8 @@ import typer
 from chillcast.cli.options import SHIPPED, AsJson, Home, reporter_of, show
 from chillcast.resources import Resources
 from chillcast.settings import find_file, read_settings
+from chillcast.terminal.plotting import keep_cache_under
 from chillcast.terminal.reporter import Reporter
-from chillcast.terminal.tables import table
 
 
 def train(
@@ -52,12 +52,16 @@ def skill(
     json: AsJson = False,
 ) -> None:
     """Judge the forecast on fleets that nothing was chosen on, beside rules, chance and the truth."""
-    from chillcast.skill.skill import in_words, judge_skill, write_json  # noqa: PLC0415
+    settings = read_settings(home=home)
+    keep_cache_under(settings.home_path)
+    from chillcast.skill.report import write  # noqa: PLC0415
+    from chillcast.skill.skill import in_tables, judge_skill  # noqa: PLC0415
     from chillcast.skill.skill_config import load_skill_config  # noqa: PLC0415
 
-    settings = read_settings(home=home)
     wanted = load_skill_config(config or find_file("portfolio", "skill")).chosen(full=full)
-    rows = judge_skill(wanted, Reporter(), scenarios or ())
-    path = settings.home_path / "skill.json"
-    write_json(rows, path)
-    typer.echo(path.read_text() if json else table([in_words(row) for row in rows]))
+    found, reporter = [find_file(str(path), "scenario") for path in scenarios or ()], Reporter()
+    report = judge_skill(wanted, reporter, found)
+    rows, *others = write(report, settings.home_path)
+    typer.echo(rows.read_text() if json else in_tables(report))
+    for path in (rows, *others):
+        reporter.line(f"written: {path}")

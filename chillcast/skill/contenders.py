@@ -23,12 +23,16 @@ from simulators.truth import ShutdownRecord
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Risks of one way of scoring, on the fleets that thresholds are learnt on and those it is judged on."""
+    """Risks of one way of scoring, on the fleets that thresholds are learnt on and those it is judged on.
+
+    ``curves`` are those of both over all horizons, (n, H) each, if these are probabilities.
+    """
 
     name: str
     text: str
     develop: RiskSeries
     judge: RiskSeries
+    curves: tuple[Float64, Float64] | None = None
 
 
 def model(fleet: Fleet, develop: Survey, judge: Survey, seed: int) -> Contender:
@@ -42,11 +46,13 @@ def model(fleet: Fleet, develop: Survey, judge: Survey, seed: int) -> Contender:
         risk[rows] = learnt.of_columns(develop.features[rows])
     final = calibrate(_fit(examples, np.arange(len(half)), fleet, seed), risk, examples.labels)
     horizon = fleet.horizon
+    known, judged = final.calibrated(risk), final.calibrated(final.of_columns(judge.features))
     return Contender(
         "model",
         f"learnt from {len(develop.keys.assets)} machines",
-        _series(develop, final.calibrated(risk)[:, horizon]),
-        _series(judge, final.calibrated(final.of_columns(judge.features))[:, horizon]),
+        _series(develop, known[:, horizon]),
+        _series(judge, judged[:, horizon]),
+        (known, judged),
     )
 
 

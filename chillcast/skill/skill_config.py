@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +11,14 @@ from typing import Annotated
 from pydantic import Field
 
 from chillcast.settings import find_file
-from models.fleet.config import means, read_table, read_toml, table
+from models.errors import ConfigError
+from models.event_time import DAY_MS
+from models.fleet.config import means, read_table, read_toml, refuse, table
+from models.fleet.fleet import Fleet
+from simulators.clock import DAY_S
 from simulators.fleet.scenario import Scenario, load_scenario
+
+Budget = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
 
 
 @table
@@ -50,7 +57,7 @@ class SkillConfig:
 
     fleet: Annotated[str, means("the fleet file")]
     stride_s: Annotated[int, Field(gt=0), means("look at windows whose end is a multiple of it")] = 21_600
-    budgets: Annotated[tuple[float, ...], Field(min_length=1), means("false alarms a machine-year")] = (
+    budgets: Annotated[tuple[Budget, ...], Field(min_length=1), means("false alarms a machine-year")] = (
         0.5,
         1.0,
     )
@@ -65,6 +72,29 @@ class SkillConfig:
 
 def _some(fleets: Sequence[SkillFleet], full: bool) -> tuple[SkillFleet, ...]:
     return tuple(one for one in fleets if full or not one.full)
+
+
+def check_fleets(config: SkillConfig, fleet: Fleet) -> None:
+    """Refuse fleets that no judgement can be made on: ConfigError says what was expected instead."""
+    refuse([*_doubled(config), *_too_short(config, fleet)])
+
+
+def _doubled(config: SkillConfig) -> Iterator[ConfigError]:
+    for kind, fleets in (("develop", config.develop), ("judge", config.judge)):
+        names = [one.name for one in fleets]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            expected = "each scenario once, or with a seed of its own"
+            yield ConfigError("fleets to look at", kind, name, expected)
+
+
+def _too_short(config: SkillConfig, fleet: Fleet) -> Iterator[ConfigError]:
+    """Yield fleets without a case that is over by their end: the longest window has to be full first."""
+    fewest = math.ceil(fleet.sampling.reach_s / DAY_S + fleet.alerting.case_ms / DAY_MS) + 1
+    for one in (*config.develop, *config.judge):
+        days = one.load().days
+        if days < fewest:
+            expected = f"{fewest} or more: the longest window, and the time of a case"
+            yield ConfigError(one.name, "days", days, expected)
 
 
 def load_skill_config(path: Path) -> SkillConfig:

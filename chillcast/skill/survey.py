@@ -44,6 +44,13 @@ class Survey:
         """The ends of the first and the last window."""
         return int(self.keys.end_ms.min()), int(self.keys.end_ms.max())
 
+    @property
+    def places(self) -> dict[tuple[str, int], int]:
+        """The row of each window, by machine and end."""
+        names = self.keys.assets
+        pairs = zip(self.keys.asset.tolist(), self.keys.end_ms.tolist(), strict=True)
+        return {(names[asset], end_ms): i for i, (asset, end_ms) in enumerate(pairs)}
+
 
 def survey(
     name: str, scenario: Scenario, fleet: Fleet, stride_s: int, advance: Callable[[float, str], None]

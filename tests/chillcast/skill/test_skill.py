@@ -1,18 +1,22 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from chillcast.skill.breakdown import by_cause, by_season, calibration
 from chillcast.skill.contenders import Contender, rivals
-from chillcast.skill.judgement import judge_all, mode_shares
+from chillcast.skill.judgement import Verdict, judge_all, row_of
+from chillcast.skill.naming import mode_shares
 from chillcast.skill.oracle import oracle
-from chillcast.skill.skill import in_words, write_json
+from chillcast.skill.skill import in_words
 from chillcast.skill.skill_config import SkillFleet, load_skill_config
+from chillcast.skill.spans import SpanSkill, span_skill
 from chillcast.skill.survey import Survey, join, survey
+from chillcast.skill.trade_off import trade_off
 from models.alerting.cases import Case, RiskSeries
 from models.errors import ConfigError
 from models.evaluation.metrics import roc_auc
@@ -20,7 +24,8 @@ from models.event_time import DAY_MS
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, load_fleet
 from models.telemetry.event_log import EventLog
-from models.telemetry.labels import time_to_next
+from models.telemetry.labels import label, time_to_next
+from models.telemetry.samples import Event
 from simulators.truth import FaultRecord
 
 SKILL = Path("fleets/skill/portfolio.toml")
@@ -102,38 +107,120 @@ def test_what_the_truth_says_of_the_future_changes_no_risk_of_who_knows_the_pres
     assert (past != known.judge.risk).any()
 
 
-def test_rows_hold_every_contender_under_every_budget(
-    seen: Survey, known: Contender, chillers: Fleet, tmp_path: Path
+def test_a_verdict_stands_for_every_contender_under_every_budget(
+    seen: Survey, known: Contender, chillers: Fleet
 ) -> None:
     contenders = [*rivals(chillers, seen, seen, 1), known]
-    rows = judge_all(chillers, contenders, seen, seen, (0.5, 1.0), {})
+    rows = [row_of(v, seen) for v in judge_all(chillers, contenders, seen, seen, (0.5, 1.0))]
     assert [r.policy for r in rows[::4]] == ["best sensor", "rules", "age", "random", "oracle"]
     assert {(r.budget, r.budget_of) for r in rows} == {
         (b, k) for b in (0.5, 1.0) for k in ("all", "unexplained")
     }
-    write_json(rows, tmp_path / "skill.json")
-    written = json.loads((tmp_path / "skill.json").read_text())
-    assert {"policy", "budget", "budget_of", "recall", "recall_foreseeable", "share_3d"} <= set(written[0])
-    assert {"lead_days_median", "false_alarms", "unexplained_alarms", "mode_right", "mode_named"} <= set(
-        written[0]
-    )
+    assert all(0 <= r.sound_alarms <= r.false_alarms for r in rows)
     assert in_words(rows[0])["scored_by"] == "best sensor"
 
 
-def test_what_announces_every_foreseeable_stop_a_week_ahead_is_told_so(seen: Survey, chillers: Fleet) -> None:
-    stops = {(s.asset, s.time_ms) for s in seen.shutdowns if s.has_precursor and s.time_ms > seen.span_ms[0]}
-    names = np.array(seen.keys.assets)[seen.keys.asset]
-    risk = np.zeros(len(seen.keys))
-    for asset, time_ms in stops:
-        ahead_ms = time_ms - seen.keys.end_ms
-        risk[(names == asset) & (ahead_ms > 0) & (ahead_ms <= 7 * DAY_MS)] = 1.0
+@pytest.fixture(scope="module")
+def seer(seen: Survey, chillers: Fleet) -> Contender:
+    """Return who warns of every foreseeable stop a week ahead, and of nothing else."""
+    names, risk = np.array(seen.keys.assets)[seen.keys.asset], np.zeros(len(seen.keys))
+    for stop in (s for s in seen.shutdowns if s.has_precursor):
+        ahead_ms = stop.time_ms - seen.keys.end_ms
+        risk[(names == stop.asset) & (ahead_ms > 0) & (ahead_ms <= 7 * DAY_MS)] = 1.0
     series = RiskSeries(*seen.keys.columns, risk)
+    curve = risk[:, None] * np.minimum(np.array(chillers.horizons_d) / 7.0, 1.0)
+    return Contender("model", "", series, series, (curve, curve))
+
+
+@pytest.fixture(scope="module")
+def verdict(seen: Survey, seer: Contender, chillers: Fleet) -> Verdict:
     alerting = replace(chillers.alerting, raise_count=1, raise_among=1)
-    (row, *_) = judge_all(
-        replace(chillers, alerting=alerting), [Contender("seer", "", series, series)], seen, seen, (0.5,), {}
-    )
+    return next(judge_all(replace(chillers, alerting=alerting), [seer], seen, seen, (0.5,)))
+
+
+def test_what_announces_every_foreseeable_stop_a_week_ahead_is_told_so(
+    seen: Survey, verdict: Verdict
+) -> None:
+    row = row_of(verdict, seen)
+    stops = [s for s in seen.shutdowns if s.has_precursor and s.time_ms > seen.span_ms[0]]
     assert row.foreseeable == len(stops) > 0
     assert row.recall_foreseeable == 1.0
+
+
+def test_every_shutdown_is_counted_once_by_cause_and_once_by_season(seen: Survey, verdict: Verdict) -> None:
+    causes, seasons = by_cause(verdict, seen), by_season(verdict, seen)
+    row = row_of(verdict, seen)
+    assert sum(r.shutdowns for r in causes) == sum(r.shutdowns for r in seasons) == row.shutdowns
+    assert sum(r.foreseeable for r in seasons) == row.foreseeable
+    assert sum(r.announced for r in seasons) == row.foreseeable
+    gradual = [r for r in causes if r.cause not in {"sudden", "no fault"}]
+    assert all(r.announced == r.shutdowns for r in gradual)
+    assert sum(r.three_days_ahead for r in gradual) == sum(r.three_days_ahead for r in seasons)
+    assert sum(r.machine_years for r in seasons) == pytest.approx(row.machine_years, rel=0.05)
+    assert [r.season for r in seasons if r.shutdowns] == ["Apr–Jun", "Jul–Sep"]
+
+
+def test_false_alarms_stand_in_the_season_in_which_they_were_opened(seen: Survey, verdict: Verdict) -> None:
+    sick = {f.asset for f in seen.faults if not f.is_of_instrument}
+    sound = next(name for name in seen.keys.assets if name not in sick)
+    ill = next(f for f in seen.faults if not f.is_of_instrument)
+    spring_ms = int(datetime(2025, 6, 2, tzinfo=UTC).timestamp()) * 1000
+    false = (Case(sound, spring_ms), Case(ill.asset, ill.begin_ms))
+    told = replace(verdict, report=replace(verdict.report, false_alarms=false, explained=false[1:]))
+    spring = by_season(told, seen)[1]
+    assert spring.unexplained_alarms == spring.sound_alarms == pytest.approx(1 / spring.machine_years)
+    assert spring.false_alarms == pytest.approx(2 / spring.machine_years)
+    assert row_of(told, seen).sound_alarms == pytest.approx(1 / verdict.report.asset_years)
+
+
+def test_a_calibration_sets_the_mean_risk_against_what_came(seen: Survey, chillers: Fleet) -> None:
+    labels = label(seen.keys, seen.log, seen.span_ms[1], ("maintenance",))
+    horizon_d = chillers.alerting.horizon_d
+    came = labels.follows(horizon_d).astype(np.float64)
+    series = RiskSeries(*seen.keys.columns, came)
+    right = calibration(chillers, Contender("model", "", series, series), seen)
+    assert [r.season for r in right] == ["all year", "Apr–Jun"]
+    assert [r.error_points for r in right] == [0.0, 0.0]
+    assert right[0].windows == labels.known(horizon_d).sum()
+    high = RiskSeries(*seen.keys.columns, np.minimum(came + 0.1, 1.1))
+    assert calibration(chillers, Contender("model", "", high, high), seen)[0].error_points == pytest.approx(
+        10
+    )
+
+
+def test_a_span_is_right_if_the_stop_comes_between_its_days(
+    seen: Survey, verdict: Verdict, seer: Contender, chillers: Fleet
+) -> None:
+    assert span_skill(chillers, replace(verdict, cases=[]), seen, seen) == SpanSkill(None, None)
+    own = np.flatnonzero(seen.keys.asset == seen.keys.asset[0])
+    name, first_ms = seen.keys.assets[seen.keys.asset[0]], int(seen.keys.end_ms[own].min())
+    curve = np.tile(np.minimum(np.array(chillers.horizons_d) / 7.0, 1.0), (len(seen.keys), 1))
+    for wait_d, right in ((3.0, 1.0), (0.5, 0.0), (6.0, 0.0)):
+        stopped = replace(
+            seen, log=EventLog([Event(first_ms + int(wait_d * DAY_MS), name, "shutdown", "surge")])
+        )
+        told = replace(
+            verdict,
+            contender=replace(seer, curves=(curve, curve)),
+            cases=[Case(name, first_ms)],
+            threshold=2.0,
+        )
+        found = span_skill(chillers, told, stopped, stopped)
+        assert found.right == right
+        assert found.days_median == pytest.approx(0.6 * 7.0)
+
+
+def test_who_gives_no_probabilities_names_no_days(seen: Survey, verdict: Verdict, seer: Contender) -> None:
+    rule = replace(verdict, contender=replace(seer, curves=None))
+    assert span_skill(load_fleet(Path("fleets/chiller.toml")), rule, seen, seen) == SpanSkill(None, None)
+
+
+def test_a_trade_off_goes_from_few_alarms_to_many(seen: Survey, seer: Contender, chillers: Fleet) -> None:
+    rival = rivals(chillers, seen, seen, 1)[0]
+    points = [p for p in trade_off(chillers, [seer, rival], seen) if p.policy == rival.name]
+    alarms = [p.false_alarms for p in points]
+    assert alarms[0] <= alarms[-1]
+    assert (points[0].recall_foreseeable or 0.0) <= (points[-1].recall_foreseeable or 0.0)
 
 
 def test_modes_are_counted_where_a_fault_was_under_way(seen: Survey, chillers: Fleet) -> None:
