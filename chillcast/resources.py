@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from chillcast.settings import Settings, read_settings
 from models.fleet.fleet import Fleet, load_fleet
+from models.fleet.inventory import NOTHING
+from models.fleet.site_times import SiteTimes
 from models.registry.promotion import Promotions
 
 if TYPE_CHECKING:
@@ -79,6 +81,14 @@ class Resources:
         from models.store.feature_store import FeatureStore  # noqa: PLC0415
 
         return FeatureStore(self.settings.home_path / "features" / self.fleet.name)
+
+    @functools.cached_property
+    def site_times(self) -> SiteTimes:
+        """The times of the sites, as the inventory has their zones."""
+        if not (self.settings.home_path / "features" / self.fleet.name).exists():
+            return SiteTimes(NOTHING)
+        files = self.feature_store.inventory_files()
+        return SiteTimes(self.feature_store.read_inventory(files[-1]) if files else NOTHING)
 
     def open_store(self) -> Store:
         """Return InfluxDB if a URL is configured, the embedded store otherwise."""

@@ -151,6 +151,13 @@ class Settings(BaseSettings):
             "`*` any ([security](security.md))"
         ),
     ] = "localhost,127.0.0.1,[::1]"
+    page_writes: Annotated[
+        Literal["loopback", "anyone", "nobody"],
+        means(
+            "who may change cases through the page, which asks for no password: whoever reaches it if it "
+            "listens on `loopback`, `anyone` who reaches it, or `nobody`"
+        ),
+    ] = "loopback"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], means("what is logged, from this level on")
     ] = "warning"

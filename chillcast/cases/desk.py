@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import time
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -17,30 +15,25 @@ from chillcast.resources import Resources
 from models.cases.case import OUTCOMES, Case
 from models.cases.people import Command
 from models.errors import ConfigError, RecordError, RefusedError
-from models.fleet.inventory import NOTHING
-from models.fleet.site_times import SiteTimes
 from streams.kafka.case_line import CaseLine
 from streams.kafka.topics import Topics
-from streams.stores.case_reader import every_case, history_of, present_cases, seen_until, watermarks_of
+from streams.stores.case_reader import (
+    await_stored,
+    every_case,
+    history_of,
+    present_cases,
+    seen_until,
+    watermarks_of,
+)
 
 STATES = ("new", "acknowledged", "snoozed", "resolved", "ended")
-_STORED_S, _AGAIN_S = 5.0, 0.1
 
 
 class Desk:
-    """Cases as the store has them, and the worker that changes them; ``who`` asks."""
+    """Cases as the store has them, and the worker that changes them."""
 
-    def __init__(self, resources: Resources, sleep: Callable[[float], None] = time.sleep) -> None:
-        self.resources, self.sleep = resources, sleep
-
-    @functools.cached_property
-    def times(self) -> SiteTimes:
-        """The times of the sites, as the inventory has their zones."""
-        if not (self.resources.settings.home_path / "features").exists():
-            return SiteTimes(NOTHING)
-        store = self.resources.feature_store
-        files = store.inventory_files()
-        return SiteTimes(store.read_inventory(files[-1]) if files else NOTHING)
+    def __init__(self, resources: Resources) -> None:
+        self.resources, self.times = resources, resources.site_times
 
     def rows(
         self, states: Iterable[str] = (), assignee: str | None = None, words: str = ""
@@ -86,7 +79,8 @@ class Desk:
         shown = row(present, self.times, self._now_ms())
         if not answer.accepted:
             raise RefusedError(f"{action} {case.case}: refused: {answer.reason}; {_in_words(shown)}")
-        self._await(present)
+        with closing(self.resources.open_reader()) as reader:
+            await_stored(reader, present, clock)
         return {"done": action, **shown}
 
     def until(self, name: str, text: str) -> dict[str, Any]:
@@ -110,15 +104,6 @@ class Desk:
     def _seen_ms(self, now_ms: int) -> int:
         with closing(self.resources.open_reader()) as reader:
             return seen_until(watermarks_of(reader), now_ms)
-
-    def _await(self, case: Case) -> None:
-        """Wait until the store has a case as it is now, so that who looks next sees it; but not for ever."""
-        clock = self.resources.clock.monotonic_s
-        until_s = clock() + _STORED_S
-        while clock() < until_s:
-            if any(c.case == case.case and c.version >= case.version for c in self._present()):
-                return
-            self.sleep(_AGAIN_S)
 
 
 def _command(said: dict[str, Any]) -> Command:

@@ -51,13 +51,16 @@ def page(
     *,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Let nobody change a case.")] = False,
     fleet: FleetName = None,
     home: Home = None,
+    broker: Broker = None,
 ) -> None:
-    """Serve the page: the fleet by risk, and one machine's risk over time."""
+    """Serve the page: cases and what to do, the fleet by risk, and one machine's risk over time."""
     from chillcast.pipeline.serving import serve_page  # noqa: PLC0415
 
-    resources = Resources.open(home=home, fleet=fleet, page_host=host, page_port=port)
+    given = {"page_writes": "nobody"} if read_only else {}
+    resources = Resources.open(home=home, fleet=fleet, broker=broker, page_host=host, page_port=port, **given)
     serve_page(resources, reporter_of(resources))
 
 

@@ -8,7 +8,10 @@ import socket
 from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
+from streams.kafka.case_line import CaseLine
+from streams.kafka.topics import Topics
 from streams.page.app import create_app
+from streams.page.case_pages import CaseWork
 from streams.page.server import create_server
 
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104
@@ -21,9 +24,28 @@ def serve_page(resources: Resources, reporter: Reporter) -> None:
         names, port = allowed_hosts(settings), listener.getsockname()[1]
         name = next((name for name in names if "*" not in name), "localhost")
         reporter.line(f"the fleet by risk: http://{name}:{port}/   (Ctrl-C stops)")
-        app = create_app(store, resources.fleet, names)
+        app = create_app(store, resources.fleet, names, resources.clock.now_ms, case_work(resources))
         with contextlib.suppress(KeyboardInterrupt):
             create_server(app, settings.log_level).run(sockets=[listener])
+
+
+def case_work(resources: Resources) -> CaseWork:
+    """Return what people may do to cases through the page, or why they may not."""
+    settings, times = resources.settings, resources.site_times
+    why = _read_only(settings)
+    if why:
+        return CaseWork(None, f"Cases cannot be changed here: {why}.", times)
+    topics, clock = Topics(settings.topic_prefix), resources.clock.monotonic_s
+    return CaseWork(CaseLine(settings.connection, topics, settings.partitions, clock).ask, "", times)
+
+
+def _read_only(settings: Settings) -> str:
+    """Say why nobody may change a case through the page; empty if somebody may."""
+    if settings.page_writes == "nobody":
+        return "the page was started to show alone"
+    if settings.page_writes == "loopback" and settings.page_host not in ("127.0.0.1", "::1", "localhost"):
+        return f"the page listens on {settings.page_host or 'every address'} and knows nobody by a password"
+    return "" if settings.broker else "the page was given no broker (CHILLCAST_BROKER)"
 
 
 def allowed_hosts(settings: Settings) -> list[str]:

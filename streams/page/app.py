@@ -25,6 +25,7 @@ from models.fleet.fleet import Fleet
 from models.risk.wording import percent, span
 from models.telemetry.samples import utc
 from streams.page.answers import Answer, Current, Shared
+from streams.page.case_pages import CasePages, CaseWork
 from streams.page.chart import Chart, draw
 from streams.page.guards import LOOPBACK, AllowedHosts, SecureHeaders
 from streams.page.views import Overview, read_machine, read_overview
@@ -36,7 +37,7 @@ _SHOWN = 200
 _EXPLANATIONS_SHOWN = 14
 _SPAN_D = (7, 30, 90, 365)
 _USUAL_SPAN_D = 90
-_TITLES = {400: "This cannot be shown", 404: "No such page"}
+_TITLES = {400: "This cannot be shown", 403: "Not allowed", 404: "No such page"}
 _RETRY_S = 5
 _BEFORE_SIGN = re.compile(r"(?<=[0-9<>]) (?=[0-9%°])")
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
@@ -130,14 +131,14 @@ class Page:
             "refused": seen.refused,
             "q": wanted,
         }
-        return Answer.with_body(self._html("fleet.html", **values), _HTML)
+        return Answer.with_body(self.html("fleet.html", **values), _HTML)
 
     def _machine(self, shown: dict[str, Any]) -> Answer:
         trips = [(t, code) for t, kind, code in shown["events"] if kind == "shutdown"]
         chart = draw(Chart(shown["scores"], trips, shown["days"]))
         values = {**shown, "chart": chart, "trips": trips, "spans": _SPAN_D, "rows": _EXPLANATIONS_SHOWN}
         values["recent"] = span(self.fleet.sampling.recent_s)
-        return Answer.with_body(self._html("machine.html", **values), _HTML)
+        return Answer.with_body(self.html("machine.html", **values), _HTML)
 
     def _unknown(self, request: Request) -> Response:
         title = f"No {self.fleet.asset} {request.path_params['asset']}"
@@ -149,9 +150,10 @@ class Page:
         headers = {"cache-control": "no-store"} | ({"retry-after": str(_RETRY_S)} if status == 503 else {})
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": f"{title}: {text}"}, status, headers)
-        return HTMLResponse(self._html("problem.html", title=title, text=text), status, headers)
+        return HTMLResponse(self.html("problem.html", title=title, text=text), status, headers)
 
-    def _html(self, name: str, **values: Any) -> bytes:
+    def html(self, name: str, **values: Any) -> bytes:
+        """Fill a template."""
         return self.templates.get_template(name).render(fleet=self.fleet, **values).encode()
 
 
@@ -160,12 +162,18 @@ def create_app(
     fleet: Fleet,
     allowed_hosts: Collection[str] = LOOPBACK,
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    work: CaseWork | None = None,
 ) -> ASGIApp:
-    """Return the page over a reader, for who asks for it by one of ``allowed_hosts``."""
+    """Return the page over a reader, for who asks for it by one of ``allowed_hosts``.
+
+    Without ``work`` nobody changes a case through it.
+    """
     page = Page(reader, fleet, clock)
+    cases = CasePages(reader, work or CaseWork(), page.html, clock)
     routes = [
         Route("/", page.list_page),
         Route("/assets/{asset:path}", page.machine_page),
+        *cases.routes,
         Route("/api/fleet", page.fleet_json),
         Route("/api/assets/{asset:path}", page.machine_json),
         Route("/healthz", page.healthz),

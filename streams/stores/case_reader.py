@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from models.cases.case import Case, Entry
 from models.event_time import DAY_MS, LATEST_MS
 from streams.stores.case_points import read_case, read_entry
 from streams.stores.store import Reader
+
+_STORED_S, _AGAIN_S = 5.0, 0.1
 
 
 def present_cases(reader: Reader) -> list[Case]:
@@ -27,6 +30,20 @@ def history_of(reader: Reader, case: Case) -> list[Entry]:
     rows = reader.history("case_history", case.asset, 0, LATEST_MS)
     entries = [read_entry(row) for row in rows if row.fields.get("case") == case.case]
     return sorted(entries, key=lambda entry: entry.version)
+
+
+def await_stored(
+    reader: Reader,
+    case: Case,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Wait until a store has a case as it is now, so that who looks next sees it; but not for ever."""
+    until_s = clock() + _STORED_S
+    while clock() < until_s:
+        if any(c.case == case.case and c.version >= case.version for c in present_cases(reader)):
+            return
+        sleep(_AGAIN_S)
 
 
 def worst_first(cases: Iterable[Case]) -> list[Case]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from chillcast.pipeline.serving import serve_page
+from chillcast.pipeline.serving import case_work, serve_page
 from chillcast.resources import Resources
-from chillcast.settings import Settings
+from chillcast.settings import Settings, read_settings
 from chillcast.terminal.reporter import Reporter
 from models.errors import ConfigError
 from models.fleet.fleet import load_fleet
@@ -24,6 +24,27 @@ def test_a_port_that_is_taken_is_refused_by_name(tmp_path: Path) -> None:
         settings = Settings(home=str(tmp_path), page_port=taken.getsockname()[1])
         with pytest.raises(ConfigError, match=r"CHILLCAST_PAGE_PORT.*expected a free port on 127\.0\.0\.1"):
             serve_page(Resources(settings, load_fleet(settings.fleet_path)), Reporter())
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"broker": "b:1"}, None),
+        ({}, "Cases cannot be changed here: the page was given no broker (CHILLCAST_BROKER)."),
+        ({"broker": "b:1", "page_writes": "nobody"}, "the page was started to show alone"),
+        ({"broker": "b:1", "page_host": "10.0.0.7"}, "the page listens on 10.0.0.7 and knows nobody"),
+        ({"broker": "b:1", "page_host": "0.0.0.0"}, "the page listens on 0.0.0.0 and knows nobody"),
+        ({"broker": "b:1", "page_host": "10.0.0.7", "page_writes": "anyone"}, None),
+        ({"broker": "b:1", "page_host": "::1"}, None),
+    ],
+)
+def test_cases_are_changed_through_the_page_on_loopback_alone_unless_told_otherwise(
+    tmp_path: Path, given: dict[str, str], why: str | None
+) -> None:
+    settings = read_settings(home=str(tmp_path), **given)
+    work = case_work(Resources(settings, load_fleet(settings.fleet_path)))
+    assert (work.ask is None) is (why is not None)
+    assert (why or "") in work.why
 
 
 def test_the_page_is_served_until_an_interrupt_which_ends_it_without_a_trace(tmp_path: Path) -> None:

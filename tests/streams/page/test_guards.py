@@ -82,5 +82,5 @@ def test_whatever_is_answered_forbids_scripts_frames_and_foreign_content() -> No
         assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"  # without one a form's origin is null
         assert headers["x-frame-options"] == "DENY"

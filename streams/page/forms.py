@@ -1,0 +1,80 @@
+"""What a browser posts: a small form of this page's own, and nothing that another site made it send."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+_MOST_BYTES, _MOST_FIELDS = 64 * 1024, 40
+_FORM = "application/x-www-form-urlencoded"
+_COOKIE = "chillcast_form"
+_YEAR_S = 365 * 86_400
+
+
+class Tokens:
+    """Lets a form be posted only by a browser that was given it: the token in it belongs to a cookie.
+
+    The key lives as long as the page does; a form from before it was started is too old.
+    """
+
+    def __init__(self, key: bytes | None = None) -> None:
+        self._key = key or secrets.token_bytes(32)
+
+    def of(self, request: Request) -> tuple[str, str]:
+        """Return the browser's cookie, a new one if it has none, and the token for its forms."""
+        cookie = request.cookies.get(_COOKIE, "")
+        if not (len(cookie) == 43 and cookie.isascii()):
+            cookie = secrets.token_urlsafe(32)
+        return cookie, self._token(cookie)
+
+    def check(self, request: Request, token: str) -> None:
+        """Raise HTTPException unless a token belongs to the cookie that came with it."""
+        wanted = self._token(request.cookies.get(_COOKIE, ""))
+        if not hmac.compare_digest(wanted.encode(), token.encode()):
+            raise HTTPException(403, "This form is too old, or not from this page: reload it and try again.")
+
+    def _token(self, cookie: str) -> str:
+        return hmac.new(self._key, cookie.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+def remember(response: Response, name: str, value: str) -> None:
+    """Give the browser a cookie that no script reads and no other site's request carries."""
+    response.set_cookie(name, value, max_age=_YEAR_S, httponly=True, samesite="strict", path="/cases")
+
+
+def keep_cookie(response: Response, cookie: str) -> None:
+    """Give the browser the cookie that its forms belong to."""
+    remember(response, _COOKIE, cookie)
+
+
+async def read_form(request: Request) -> Mapping[str, str]:
+    """Return the fields of a form; raises HTTPException if it is none, too large, or from another site."""
+    _refuse_strangers(request)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise HTTPException(415, f"content-type: expected {_FORM}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            raise HTTPException(413, f"The form is too large: expected at most {_MOST_BYTES} bytes.")
+    try:
+        text = body.decode("ascii")
+        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
+    except ValueError as error:
+        raise HTTPException(400, "The form cannot be read: expected fields in UTF-8.") from error
+
+
+def _refuse_strangers(request: Request) -> None:
+    """Refuse what a browser says another site has sent."""
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    origin = request.headers.get("origin")
+    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
+    if site not in ("same-origin", "none") or foreign:
+        raise HTTPException(403, "This form is from another site.")

@@ -1,0 +1,59 @@
+"""A store of cases that are led, as the workers would, by one book: what pages are tested over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from models.cases.book import Answer, CaseBook
+from models.cases.machine import Signal
+from models.cases.people import Command, check
+from models.event_time import DAY_MS
+from models.risk.explanation import Reason
+from streams.stores.case_points import case_point, entry_point
+from streams.stores.store import Store
+from tests.support.case_life import signal
+
+DAY = 20_454  # 2026-01-01
+BEARING = Reason("bearing_temp", "thrust bearing temperature", "degC", 78.3, 61.2, 2.0, "78.3 °C", "61.2 °C")
+
+
+@dataclass
+class LedCases:
+    """Cases of a store; ``asked`` are the commands that came."""
+
+    store: Store
+    book: CaseBook = field(default_factory=lambda: CaseBook(14 * DAY_MS))
+    asked: list[Command] = field(default_factory=list)
+
+    def hear(self, said: Signal) -> None:
+        """Take in what a machine does."""
+        change = self.book.hear(replace(said, evidence=replace(said.evidence, sensors=(BEARING,))))
+        self.store.add(entry_point(entry) for entry in change.entries)
+        if change.case is not None:
+            self.store.add([case_point(change.case)])
+        self.store.flush()
+
+    def ask(self, command: Command) -> Answer:
+        """Do what somebody asks."""
+        check(command)
+        self.asked.append(command)
+        answer, change = self.book.ask(command)
+        self.store.add(entry_point(entry) for entry in change.entries)
+        if change.case is not None:
+            self.store.add([case_point(change.case)])
+        self.store.flush()
+        return answer
+
+    def begin(self) -> None:
+        """Open a few cases, one of which has ended by itself."""
+        self.hear(signal("open", DAY, asset="CH-0001", latest_d=6))
+        self.hear(signal("open", DAY, asset="CH-0002", severity="critical", latest_d=2))
+        self.hear(signal("open", DAY - 3, asset="CH-0003"))
+        self.hear(signal("closed", DAY - 3, day=DAY, asset="CH-0003", reason="event"))
+
+
+def case_of(asset: str, day: int = DAY) -> str:
+    """Return the name of a machine's case."""
+    return f"{asset}-{day * DAY_MS}"
