@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 from typing import Any
 
@@ -19,6 +19,7 @@ from streams.kafka.case_line import CaseLine
 from streams.kafka.topics import Topics
 from streams.stores.case_reader import (
     await_stored,
+    case_named,
     every_case,
     history_of,
     present_cases,
@@ -52,7 +53,7 @@ class Desk:
     def show(self, name: str) -> dict[str, Any]:
         """Return all that is known of a case, named by itself or by its machine."""
         with closing(self.resources.open_reader()) as reader:
-            case = _named(name, lambda: present_cases(reader), lambda: every_case(reader))
+            case = _known(name, case_named(reader, name))
             return detail(case, history_of(reader, case), self.times, self._now_ms())
 
     def export(self) -> str:
@@ -65,7 +66,7 @@ class Desk:
     ) -> dict[str, Any]:
         """Do something to a case; return it as it is then. Raises RefusedError with the case as it is."""
         settings = self.resources.settings
-        case = _named(name, self._present, list)
+        case = self._named(name)
         now_ms = self.resources.clock.now_ms()
         said = {"asset": case.asset, "case": case.case, "action": action, "who": who, "time_ms": now_ms}
         told = {"id": uuid.uuid4().hex, "version": case.version if version is None else version}
@@ -87,7 +88,7 @@ class Desk:
         """Return what a snooze lasts until: worse, cleared, or a date or time of the site."""
         if text in ("worse", "cleared"):
             return {"until": text}
-        case = _named(name, self._present, list)
+        case = self._named(name)
         try:
             return {"until": "date", "until_ms": self.times.read(case.asset, text)}
         except ValueError as error:
@@ -97,6 +98,10 @@ class Desk:
     def _present(self) -> list[Case]:
         with closing(self.resources.open_reader()) as reader:
             return present_cases(reader)
+
+    def _named(self, name: str) -> Case:
+        with closing(self.resources.open_reader()) as reader:
+            return _known(name, case_named(reader, name))
 
     def _now_ms(self) -> int:
         return self._seen_ms(self.resources.clock.now_ms())
@@ -113,12 +118,10 @@ def _command(said: dict[str, Any]) -> Command:
         raise RecordError(f"{said['action']}: {error}") from error
 
 
-def _named(name: str, present: Callable[[], list[Case]], every: Callable[[], list[Case]]) -> Case:
-    """Return the case of a name, or the present one of a machine."""
-    for cases in (present, every):
-        for case in cases():
-            if name in (case.case, case.asset):
-                return case
+def _known(name: str, case: Case | None) -> Case:
+    """Return a case; ConfigError if there is none of that name."""
+    if case is not None:
+        return case
     expected = "a case or a machine that has one, as chillcast cases list --all names them"
     raise ConfigError("command line", "case", name, expected)
 

@@ -27,7 +27,7 @@ from streams.page.case_list import AT_ONCE, STATES, WHOSE, Wanted
 from streams.page.forms import Tokens, keep_cookie, read_form, remember
 from streams.stores.case_reader import (
     await_stored,
-    every_case,
+    case_named,
     history_of,
     present_cases,
     seen_until,
@@ -210,11 +210,10 @@ class CasePages:
         return seen_until(watermarks_of(self.reader), self.clock())
 
     def _named(self, name: str) -> Case:
-        for found in (present_cases, every_case):
-            for case in found(self.reader):
-                if name == case.case:
-                    return case
-        raise HTTPException(404, name)
+        case = case_named(self.reader, name)
+        if case is None or case.case != name:
+            raise HTTPException(404, name)
+        return case
 
     def _with_history(self, name: str) -> tuple[Case, list[Entry], int]:
         case = self._named(name)

@@ -21,8 +21,23 @@ def present_cases(reader: Reader) -> list[Case]:
 def every_case(reader: Reader) -> list[Case]:
     """Return every case there ever was, the newest first."""
     assets = [row.tags["asset"] for row in reader.latest("cases")]
-    found = [read_case(row) for asset in assets for row in reader.history("cases", asset, 0, LATEST_MS)]
+    found = [case for asset in assets for case in cases_of(reader, asset)]
     return sorted(found, key=lambda case: (-case.opened_ms, case.asset))
+
+
+def case_named(reader: Reader, name: str) -> Case | None:
+    """Return the case of a name, or the present one of a machine; None if there is none.
+
+    A case is called after its machine and its first opening, so that one machine is read and not all.
+    """
+    asset = name.rpartition("-")[0]
+    found = [case for case in cases_of(reader, asset) if case.case == name] if asset else []
+    return next(iter([*found, *cases_of(reader, name)]), None)
+
+
+def cases_of(reader: Reader, asset: str) -> list[Case]:
+    """Return the cases of one machine, the newest first."""
+    return [read_case(row) for row in reversed(reader.history("cases", asset, 0, LATEST_MS))]
 
 
 def history_of(reader: Reader, case: Case) -> list[Entry]:
@@ -41,7 +56,7 @@ def await_stored(
     """Wait until a store has a case as it is now, so that who looks next sees it; but not for ever."""
     until_s = clock() + _STORED_S
     while clock() < until_s:
-        if any(c.case == case.case and c.version >= case.version for c in present_cases(reader)):
+        if any(c.case == case.case and c.version >= case.version for c in cases_of(reader, case.asset)):
             return
         sleep(_AGAIN_S)
 

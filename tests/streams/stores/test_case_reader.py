@@ -7,7 +7,7 @@ import pytest
 from models.cases.book import CaseBook
 from models.event_time import DAY_MS
 from streams.stores.case_points import case_point, entry_point
-from streams.stores.case_reader import every_case, history_of, present_cases, watermarks_of
+from streams.stores.case_reader import case_named, every_case, history_of, present_cases, watermarks_of
 from streams.stores.store import Point, Store
 from tests.support.case_life import asks, signal, told
 from tests.support.stores import STORES, opened
@@ -34,6 +34,14 @@ def test_a_machine_has_one_present_case_and_every_one_is_found(store: Store) -> 
     (present,) = present_cases(store)
     assert present.opened_ms == 200 * DAY_MS
     assert [case.opened_ms // DAY_MS for case in every_case(store)] == [200, 100]
+
+
+def test_a_case_is_found_by_its_name_and_by_its_machine(store: Store) -> None:
+    keep(store, signal("open", 100, asset="a-7"), signal("open", 300, day=300, asset="a-7"))
+    keep(store, signal("open", 100, asset="b"), signal("closed", 100, day=101, asset="b"))
+    (a,) = [case for case in present_cases(store) if case.asset == "a-7"]
+    assert case_named(store, a.case) == case_named(store, "a-7") == a
+    assert [case_named(store, name) for name in ("a", "a-8", "b-1", "-", "")] == [None] * 5
 
 
 def test_the_worst_comes_first_and_what_is_over_last(store: Store) -> None:
