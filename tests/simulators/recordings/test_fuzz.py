@@ -153,7 +153,7 @@ def test_a_row_without_an_end_takes_no_memory_without_one(tmp_path: Path) -> Non
 
 
 def _growth_mb_until_refused(path: Path) -> float:
-    """Return how much this process grew at most; stopping tracemalloc beside threads that read may crash it."""
+    """Return how much this process grew at most; tracemalloc may crash it beside threads that read."""
     first = peak_bytes()
     with pytest.raises(ChillcastError, match=r"endless\.csv\.gz"):
         read_recording(path, field_fleet({"asset": "pump"}))
