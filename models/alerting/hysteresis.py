@@ -38,6 +38,8 @@ class HysteresisPolicy:
 
     def observe(self, asset: str, end_ms: int, risk: float) -> list[Decision]:
         """See one risk; return the decision it leads to."""
+        if not self.alerting.looks_at(end_ms):
+            return []
         state = self._assets[asset]
         self.changed.add(asset)
         if not math.isnan(risk):

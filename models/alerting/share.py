@@ -26,8 +26,9 @@ class SharePolicy:
 
     def observe(self, asset: str, end_ms: int, risk: float) -> list[Decision]:
         """Keep the risk until the whole cohort of its window end has been seen."""
-        self._cohorts[end_ms][asset] = risk
-        self.changed.add(asset)
+        if self.alerting.looks_at(end_ms):
+            self._cohorts[end_ms][asset] = risk
+            self.changed.add(asset)
         return []
 
     def advance(self, watermark_ms: int) -> list[Decision]:

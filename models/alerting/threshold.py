@@ -12,7 +12,7 @@ from models.errors import ModelError
 from models.fleet.alerting import Alerting
 from models.telemetry.event_log import EventLog
 
-_SHARES = np.geomspace(0.2, 0.001, 40)  # of the risks lie above a threshold that is tried
+_SHARES = np.geomspace(0.2, 0.0005, 400)  # of the risks lie above a threshold that is tried
 
 
 def learn_threshold(alerting: Alerting, series: RiskSeries, log: EventLog) -> float:

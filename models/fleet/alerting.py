@@ -16,15 +16,19 @@ class Alerting:
     """When a case is opened.
 
     A case opens when the risk over ``horizon_d`` was at or above the threshold in ``raise_count`` of the last
-    ``raise_among`` windows, ``of`` in the file; it closes once the risk stayed below ``clear_ratio`` of the
-    threshold for ``clear_d``, or with the outcome, after which none opens for ``cooldown_d``. It stands for
-    ``case_d``, which may be longer than the horizon that the risk is about; a risk that is still as high then
-    opens another.
+    ``raise_among`` windows, ``of`` in the file, that are looked at; it closes once the risk stayed below
+    ``clear_ratio`` of the threshold for ``clear_d``, or with the outcome, after which none opens for
+    ``cooldown_d``. It stands for ``case_d``, which may be longer than the horizon that the risk is about; a
+    risk that is still as high then opens another.
     """
 
     horizon_d: Annotated[PositiveNumber, means("the horizon that is alerted on, one of `horizons_d`")]
     raise_count: Annotated[Positive, means("a case opens when so many risks reach the threshold")] = 3
     raise_among: Annotated[Positive, Field(alias="of"), means("out of the last so many")] = 4
+    every_s: Annotated[
+        Positive | None,
+        means("look only at windows whose end is a multiple of it: risks of neighbouring ones are alike"),
+    ] = None
     clear_ratio: Annotated[
         Share, means("it closes once the risk stayed below this share of the threshold")
     ] = 0.5
@@ -68,6 +72,10 @@ class Alerting:
     daily_share: Annotated[
         Share | None, means("instead: alert the riskiest of the fleet each day, this share of it")
     ] = None
+
+    def looks_at(self, end_ms: int) -> bool:
+        """Return whether a window, by its end, decides about cases."""
+        return self.every_s is None or end_ms % (1000 * self.every_s) == 0
 
     @property
     def case_ms(self) -> float:

@@ -68,3 +68,14 @@ def test_the_cases_of_each_machine_open_and_close_in_turn(
 def test_the_fleet_file_chooses_the_policy() -> None:
     assert isinstance(create_policy(SHARE, 0.5), SharePolicy)
     assert isinstance(create_policy(HYSTERESIS, 0.5), HysteresisPolicy)
+
+
+@pytest.mark.parametrize("daily_share", [None, 0.5])
+def test_windows_between_those_looked_at_decide_nothing(daily_share: float | None) -> None:
+    alerting = Alerting(horizon_d=7.0, raise_count=1, raise_among=1, every_s=21_600, daily_share=daily_share)
+    policy = create_policy(alerting, 0.4)
+    for hour in range(1, 6):
+        assert policy.observe("a", hour * HOUR_MS, 0.9) == []
+    assert policy.advance(5 * HOUR_MS) == []
+    opened = policy.observe("a", 6 * HOUR_MS, 0.9) + policy.advance(6 * HOUR_MS)
+    assert [(d.stage, d.time_ms) for d in opened] == [("open", 6 * HOUR_MS)]
