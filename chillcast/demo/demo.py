@@ -8,7 +8,7 @@ from itertools import chain
 
 import numpy as np
 
-from chillcast.models.learning import RecentSlices, enrol, expect, learn
+from chillcast.models.learning import RecentSlices, enrol, expect, learn, pretrained_for
 from chillcast.pipeline.home import at_work
 from chillcast.pipeline.live import Gathered
 from chillcast.pipeline.publishing import Playing
@@ -137,7 +137,13 @@ def _learnt(
     fleet = resources.fleet
     normal = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
     history = History(fleet, slices, *(normal.parts if normal else ()))
-    training = TrainingPlan(fleet=fleet, start_ms=plan.start_ms, until_ms=plan.until_ms, seed=scenario.seed)
+    training = TrainingPlan(
+        fleet=fleet,
+        start_ms=plan.start_ms,
+        until_ms=plan.until_ms,
+        seed=scenario.seed,
+        pretrained=pretrained_for(fleet),
+    )
     fitted = learn(training, history, reporter)
     return enrol(fitted, resources, source=scenario.name, seed=scenario.seed, reporter=reporter)
 

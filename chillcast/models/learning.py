@@ -9,13 +9,16 @@ from itertools import chain, islice, takewhile
 from pathlib import Path
 
 from chillcast.resources import Resources
+from chillcast.settings import shipped
 from chillcast.terminal.reporter import Meter, Reporter
+from models.errors import ConfigError
 from models.event_time import DAY_MS
 from models.features.expectation_fit import FittedExpectation, fit_expectation
 from models.fleet.fleet import Fleet
 from models.learning.fitting import Fitted, fit
 from models.learning.history import WindowSource
 from models.learning.plan import TrainingPlan
+from models.learning.pretrained import Pretrained, load_pretrained
 from models.registry.bundle import write_bundle
 from models.registry.promotion import Promotion, whoever
 from models.telemetry.samples import TimeSlice
@@ -49,6 +52,21 @@ def expect(
         return fit_expectation(fleet, meter.watching(chain(first, early)))
 
 
+def pretrained_for(fleet: Fleet) -> Pretrained | None:
+    """Return the model that a fleet's learning begins with: a shipped one by its name, or that of a folder.
+
+    Raises ConfigError if there is none, ModelError if it does not suit the fleet.
+    """
+    name, here = fleet.training.pretrained, shipped("fleets/pretrained")
+    if not name:
+        return None
+    folder = Path(name) if Path(name).is_dir() else here / name
+    if not folder.is_dir():
+        names = ", ".join(sorted(path.name for path in here.iterdir()))
+        raise ConfigError("fleet file", "training.pretrained", name, f"a folder or one of {names}")
+    return load_pretrained(folder, fleet)
+
+
 def learn(plan: TrainingPlan, history: WindowSource, reporter: Reporter) -> Fitted:
     """Fit a model as planned, showing how far it is."""
     days = (plan.until_ms - plan.start_ms) / DAY_MS
@@ -65,6 +83,7 @@ def enrol(fitted: Fitted, resources: Resources, *, source: str, seed: int, repor
     """Write the bundle, register it, make it the champion; return its version."""
     lineage = {
         "dataset_sha256": fitted.dataset_sha256,
+        **fitted.beginning,
         "source": source,
         "seed": str(seed),
         "code": installed_version("chillcast"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any
 
-from chillcast.models.learning import enrol, expect, learn
+from chillcast.models.learning import enrol, expect, learn, pretrained_for
 from chillcast.pipeline.home import at_work
 from chillcast.pipeline.live import Gathered
 from chillcast.pipeline.publishing import Playing, publish
@@ -129,7 +129,13 @@ def _fitted(request: ReplayRequest, recorded: Playable, reporter: Reporter) -> F
     normal = expect(fleet, recorded.slices(), until_ms, reporter)
     before = takewhile(lambda part: part.end_ms <= until_ms, _cut(recorded, until_ms))
     history = History(fleet, before, *(normal.parts if normal else ()))
-    plan = TrainingPlan(fleet=fleet, start_ms=quality.from_ms, until_ms=until_ms, seed=request.seed)
+    plan = TrainingPlan(
+        fleet=fleet,
+        start_ms=quality.from_ms,
+        until_ms=until_ms,
+        seed=request.seed,
+        pretrained=pretrained_for(fleet),
+    )
     return learn(plan, history, reporter)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from chillcast.models.learning import learn
+from chillcast.models.learning import learn, pretrained_for
 from chillcast.terminal.reporter import Reporter
 from chillcast.training.judging import Judged, Judging, judge_causes, judge_model, judge_others, judge_unseen
 from chillcast.training.training_config import TrainingConfig
@@ -77,6 +77,7 @@ class TrainingRun:
             "slice": self.config.slice_of(self.dataset.digest),
             "segments_by": self.config.evaluation.segments_by,
             "examples_sha256": self.fitted.dataset_sha256,
+            **self.fitted.beginning,
             "config_sha256": self.config.sha256,
             "seed": str(self.config.seed),
             "training": training,
@@ -107,6 +108,7 @@ def train(
         seed=config.seed,
         held_out=config.held_out,
         search=_search(trials, config.seed, reporter),
+        pretrained=pretrained_for(fleet),
         division=_division(store, dataset, config, packing),
     )
     fitted = learn(plan, StoredHistory(store, dataset, fleet), reporter)
@@ -197,10 +199,10 @@ def without_causes(counts: Mapping[str, int], fewest: int) -> str:
     return f"no causes are learnt: {wanted}, there are {there}"
 
 
-def code_digest() -> str:
+def code_digest(packages: Sequence[str] = ("chillcast", "models", "simulators", "streams")) -> str:
     """Return the beginning of a SHA-256 over the sources of chillcast, as they are run."""
     total = hashlib.sha256()
-    for package in ("chillcast", "models", "simulators", "streams"):
+    for package in packages:
         for path in sorted((ROOT / package).rglob("*.py")):
             total.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return total.hexdigest()[:16]

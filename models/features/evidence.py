@@ -62,7 +62,11 @@ class Evidence:
 
     def of(self, values: Float32) -> Float64:
         """Return (n,) for feature vectors (n, F) the share, 0 to 1, of the weights that has a value."""
-        unseen = np.isnan(values[:, self.columns]).astype(np.float32)
+        return self.of_columns(values[:, self.columns])
+
+    def of_columns(self, picked: Float32) -> Float64:
+        """Return (n,) the same of (n, V), which holds the ``columns`` only."""
+        unseen = np.isnan(picked).astype(np.float32)
         there = unseen @ self.needs.T == 0
         out: Float64 = (there @ self.weights) / self.weights.sum()
         return out

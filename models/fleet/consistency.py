@@ -28,6 +28,7 @@ def contradictions(fleet: Fleet, source: str) -> list[ConfigError]:
         _inventory,
         _times,
         _alerting,
+        _training,
         _sensors,
         _states,
         _totals,
@@ -69,6 +70,25 @@ def _alerting(fleet: Fleet) -> Wrong:
         yield "alerting.horizon_d", alerting.horizon_d, f"one of horizons_d {list(fleet.horizons_d)}"
     if alerting.raise_among < alerting.raise_count:
         yield "alerting.of", alerting.raise_among, f"at least raise_count = {alerting.raise_count}"
+    if alerting.every_s is not None and alerting.every_s % fleet.sampling.hop_s:
+        yield "alerting.every_s", alerting.every_s, f"a multiple of sampling.hop_s = {fleet.sampling.hop_s}"
+
+
+def _training(fleet: Fleet) -> Wrong:
+    training, hop_s = fleet.training, fleet.sampling.hop_s
+    stride_s, every_s = training.stride_s or hop_s, fleet.alerting.every_s or hop_s
+    if training.calibration_folds == 1:
+        yield "training.calibration_folds", 1, "2 or more, or 0 for none"
+    if training.calibration_folds and every_s % stride_s:
+        yield (
+            "training.stride_s",
+            stride_s,
+            f"a divisor of every_s = {every_s} beside calibration_folds",
+        )
+    if training.pretrained and not training.calibration_folds:
+        yield "training.pretrained", training.pretrained, "calibration_folds of 2 or more beside it"
+    if not training.rounds and not training.pretrained:
+        yield "training.rounds", 0, "a whole number above 0 without pretrained"
 
 
 def _sensors(fleet: Fleet) -> Wrong:

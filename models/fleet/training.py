@@ -20,7 +20,9 @@ class Training:
         Field(min_length=1),
         means("shell patterns of the feature names that the model may use"),
     ] = ("*",)
-    rounds: Annotated[Positive, means("number of trees")] = 200
+    rounds: Annotated[
+        NotNegative, means("number of trees; none is for a pre-trained model that is taken as it is")
+    ] = 200
     early_stopping: Annotated[
         Positive | None,
         means(
@@ -47,6 +49,20 @@ class Training:
         Field(ge=0, lt=1),
         means("share of the history, at its end, kept for calibration and threshold"),
     ] = 0.25
+    calibration_folds: Annotated[
+        NotNegative,
+        means(
+            "instead: calibration and threshold are learnt on all of the history, each machine seen by what "
+            "was learnt on those of the other folds; `alerting.every_s` is then a multiple of `stride_s`"
+        ),
+    ] = 0
+    pretrained: Annotated[
+        str,
+        means(
+            "a shipped pre-trained model, or the folder of one, with which learning begins: own trees are "
+            "added as far as they pay out of fold"
+        ),
+    ] = ""
     negatives_per_positive: Annotated[Positive, means("how far negatives are thinned")] = 20
     cause_outcomes: Annotated[Positive, means("shutdowns that a reason needs to be learnt for itself")] = 5
     cause_rounds: Annotated[Positive, means("how many trees tell the reasons apart")] = 50

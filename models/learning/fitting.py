@@ -15,6 +15,7 @@ from models.features.expectation import Expectation
 from models.features.kernel import Windows
 from models.fleet.training import Training
 from models.learning.calibrating import calibrated, figures, temperature_scaled, threshold_of
+from models.learning.folds import OutOfFold, out_of_fold
 from models.learning.history import NO_WINDOWS, KeptWindows, WindowSource
 from models.learning.plan import TrainingPlan
 from models.learning.restarts import WithRestarts
@@ -26,7 +27,7 @@ from models.risk.hazard import RiskModel
 from models.risk.model_set import ModelSet
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import Bools, is_down
-from models.telemetry.samples import Int64
+from models.telemetry.samples import Float64, Int64
 from models.telemetry.window_keys import WindowKeys
 
 Progress = Callable[[str, float], None]
@@ -38,7 +39,8 @@ class Fitted:
 
     ``training`` holds the parameters as they were used, ``unused`` the features that never had a value;
     ``causes`` counts the outcomes of the training slice by the controller's word for them; ``left_out`` the
-    windows of the slice that were not learnt from, by reason.
+    windows of the slice that were not learnt from, by reason. ``pretrained`` is the SHA-256 of the bundle
+    that it began with.
     """
 
     models: ModelSet
@@ -49,11 +51,17 @@ class Fitted:
     unused: tuple[str, ...]
     causes: Mapping[str, int]
     left_out: Mapping[str, int]
+    pretrained: str = ""
 
     @property
     def model(self) -> RiskModel:
         """The model of the fleet."""
         return self.models.fleet
+
+    @property
+    def beginning(self) -> dict[str, str]:
+        """For a bundle's lineage: which model was begun with, and how many trees are the fleet's own."""
+        return {"pretrained": self.pretrained or "none", "own_trees": str(self.training.rounds)}
 
 
 def fit(plan: TrainingPlan, history: WindowSource, progress: Progress) -> Fitted:
@@ -66,14 +74,9 @@ def fit(plan: TrainingPlan, history: WindowSource, progress: Progress) -> Fitted
     gathered = past.gather()
     examples = past.examples(gathered)
     training = settled_training(plan, examples)
-    models = past.train(examples, training)
-    if plan.fleet.training.calibration_share:
-        scorer = past.score(models)
-        risks = scorer.risks()
-        models = calibrated(plan, models, risks, past.log)
-        models = temperature_scaled(plan, models, scorer.hints(), past.log)
-    else:
-        risks = past.unlabelled(models, gathered)
+    folded = out_of_fold(plan, examples, training) if plan.is_folded else None
+    training = folded.training if folded else training
+    models, risks = past.settle(past.train(examples, training), gathered, folded)
     told = models.calibrated(risks.keys.assets, risks.keys.asset, risks.risk)
     told = said(plan.fleet.alerting, told, risks.evidence)
     risk = told[:, plan.fleet.horizon]
@@ -88,6 +91,7 @@ def fit(plan: TrainingPlan, history: WindowSource, progress: Progress) -> Fitted
         past.unused(examples),
         examples.causes(plan.split_ms),
         past.left_out(gathered),
+        plan.pretrained.sha256 if plan.pretrained else "",
     )
 
 
@@ -104,7 +108,8 @@ def stop_early(examples: Examples, training: Training, seed: int, start_ms: int,
     if training.early_stopping is None:
         return training
     earlier, later = inner_split(examples, start_ms, split_ms)
-    rounds = examples.fit(earlier, training, seed, later).booster.best_iteration
+    begun = examples.pretrained.booster.num_trees() if examples.pretrained else 0
+    rounds = examples.fit(earlier, training, seed, later).booster.best_iteration - begun
     return replace(training, rounds=max(rounds, 1), early_stopping=None)
 
 
@@ -151,6 +156,8 @@ class KnownHistory:
         seen = ~np.isnan(features).all(axis=0)
         if not seen.any():
             raise ModelError("no feature that training.features allows has a value in the training range")
+        if self.plan.pretrained is not None:
+            seen = np.ones_like(seen)  # it looks at all of them
         return Examples(
             self.plan.fleet,
             self.history.schema,
@@ -160,6 +167,7 @@ class KnownHistory:
             self.plan.label(keys, log, self.plan.split_ms),
             log.outcomes.next_after(keys),
             log.outcomes,
+            self.plan.pretrained.model if self.plan.pretrained else None,
         )
 
     def down(self, keys: WindowKeys) -> Bools:
@@ -172,7 +180,8 @@ class KnownHistory:
 
     def unused(self, examples: Examples) -> tuple[str, ...]:
         """Return the names of the allowed features that never had a value."""
-        missing = np.setdiff1d(self.allowed, examples.columns)
+        silent = examples.columns[np.isnan(examples.features).all(axis=0)]
+        missing = np.union1d(np.setdiff1d(self.allowed, examples.columns), silent)
         return tuple(self.history.schema.names[i] for i in missing.tolist())
 
     def train(self, examples: Examples, training: Training) -> ModelSet:
@@ -192,6 +201,28 @@ class KnownHistory:
             span_ms=(plan.start_ms, plan.split_ms),
             progress=lambda done, total: self.progress(f"{done} of {total} segments", behind),
         )
+
+    def settle(
+        self, models: ModelSet, gathered: KeptWindows, folded: OutOfFold | None
+    ) -> tuple[ModelSet, RawRisks]:
+        """Calibrate on what the models have not seen, if anything is kept for it; return its risks."""
+        if folded is not None:
+            risks, hints = self._folded(models, gathered, folded.risk), folded.hints
+        elif self.plan.fleet.training.calibration_share:
+            scorer = self.score(models)
+            risks, hints = scorer.risks(), scorer.hints()
+        else:
+            return models, self.unlabelled(models, gathered)
+        models = calibrated(self.plan, models, risks, self.log)
+        return temperature_scaled(self.plan, models, hints, self.log), risks
+
+    def _folded(self, models: ModelSet, gathered: KeptWindows, risk: Float64) -> RawRisks:
+        """Return the risks of the examples, with how much those of the model will stand on."""
+        keys, values = gathered.table()
+        up = np.flatnonzero(~self.down(keys))
+        evidence = Evidence.from_gains(self.history.schema, models.fleet.gains())
+        seen = values[np.ix_(up, np.searchsorted(self.kept, evidence.columns))]
+        return RawRisks(keys.take(up), risk, risk, evidence.of_columns(seen))
 
     def score(self, models: ModelSet) -> WindowScorer:
         """Score the windows of the later slice as they come; and their causes, on the training stride."""

@@ -10,6 +10,7 @@ import numpy as np
 from models.fleet.fleet import Fleet
 from models.fleet.training import Training
 from models.learning.division import Division
+from models.learning.pretrained import Pretrained
 from models.learning.training_set import Examples
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import Bools, Labels, label
@@ -31,7 +32,9 @@ class TrainingPlan:
     The split leaves ``training.calibration_share`` of the time for the later slice; the embargo is the
     longest of ``windows_s``: what is computed over longer ones moves slowly, and labels are purged anyway.
     Machines that are ``held_out`` take no part. ``search`` (examples, start, split) may
-    choose parameters. A ``division`` of the fleet gives its segments models of their own.
+    choose parameters. What is learnt begins with the ``pretrained`` model. A ``division`` of the fleet gives
+    its segments models of their own. With ``training.calibration_folds`` the training slice is all of the
+    time, and so is the later one: each machine is looked at by who has not seen it.
     """
 
     fleet: Fleet
@@ -40,17 +43,25 @@ class TrainingPlan:
     seed: int
     held_out: Chosen = nobody
     search: Search | None = None
+    pretrained: Pretrained | None = None
     division: Division | None = None
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether each machine is calibrated by what was learnt on others."""
+        return self.fleet.training.calibration_folds > 1
 
     @property
     def split_ms(self) -> int:
         """The end of the training slice."""
-        share = self.fleet.training.calibration_share
+        share = 0.0 if self.is_folded else self.fleet.training.calibration_share
         return self.until_ms - int(share * (self.until_ms - self.start_ms))
 
     @property
     def later_ms(self) -> tuple[int, int]:
         """The calibration slice, from where no window reaches back into the training slice."""
+        if self.is_folded:
+            return self.start_ms, self.until_ms
         return self.split_ms + self.fleet.sampling.windows_s[-1] * 1000, self.until_ms
 
     def share(self, time_ms: int) -> float:

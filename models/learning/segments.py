@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import zlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,6 +14,7 @@ import numpy as np
 
 from models.fleet.training import Training
 from models.learning.division import Division, Segments
+from models.learning.folds import fold_of
 from models.learning.training_set import Examples
 from models.risk.hazard import RiskModel, train
 from models.risk.model_set import Index, ModelSet, Segment
@@ -140,7 +140,7 @@ def crossed(examples: Examples, training: Training, seed: int, span_ms: tuple[in
     is too sure, and would leave nothing to correct (Chernozhukov et al. 2018, cross-fitting).
     """
     rows = examples.at_risk(*span_ms)
-    half = np.array([zlib.crc32(name.encode()) % 2 for name in examples.keys.assets])[examples.keys.asset]
+    half = fold_of(examples.keys.assets, 2)[examples.keys.asset]
     out = np.empty((len(examples.features), len(examples.fleet.horizons_d)))
     for own in (0, 1):
         taught = np.flatnonzero(half[rows.row] != own)

@@ -27,7 +27,8 @@ _INNER_SHARE = 0.2
 class Examples:
     """Windows of the training slice: ``features`` (n, C) in ``columns`` of the vector, and what followed.
 
-    ``outcome`` (n,) is the number, in ``outcomes``, of the first one that follows, -1 if none does.
+    ``outcome`` (n,) is the number, in ``outcomes``, of the first one that follows, -1 if none does. What is
+    fitted begins with the ``pretrained`` model, if there is one.
     """
 
     fleet: Fleet
@@ -38,6 +39,7 @@ class Examples:
     labels: Labels
     outcome: Int64
     outcomes: EventLog
+    pretrained: RiskModel | None = None
 
     def at_risk(self, from_ms: int, until_ms: int) -> HazardRows:
         """Return the at-risk rows of the windows that end in (from, until], as known at ``until_ms``."""
@@ -59,6 +61,7 @@ class Examples:
             training=training,
             seed=seed,
             later=later,
+            pretrained=self.pretrained,
         )
 
     def followed(self, until_ms: int) -> Int64:
@@ -70,10 +73,15 @@ class Examples:
         """Count the outcomes that windows announce, as known at ``until_ms``, by the controller's word."""
         return Counter(self.outcomes[i].code for i in np.unique(self.outcome[self.followed(until_ms)]))
 
-    def fit_causes(self, until_ms: int, training: Training, seed: int) -> CauseModel | None:
-        """Fit the causes as known at ``until_ms``; None if fewer than two came often enough."""
+    def fit_causes(
+        self, until_ms: int, training: Training, seed: int, rows: Int64 | None = None
+    ) -> CauseModel | None:
+        """Fit the causes as known at ``until_ms``; None if fewer than two came often enough.
+
+        ``rows``: only on these of the windows before an outcome.
+        """
         codes = classes(self.causes(until_ms), training.cause_outcomes)
-        rows = self.followed(until_ms)
+        rows = self.followed(until_ms) if rows is None else rows
         if not codes:
             return None
         return train_causes(

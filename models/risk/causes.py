@@ -39,7 +39,10 @@ class CauseModel:
 
     def raw(self, features: Float32) -> Float64:
         """Return the (n, K) log-odds of (n, F) features, up to a constant per row."""
-        picked = features[:, self.columns]
+        return self.of_columns(features[:, self.columns])
+
+    def of_columns(self, picked: Float32) -> Float64:
+        """Return the (n, K) log-odds where (n, C) holds the model's ``columns`` only."""
         if not len(picked):
             return np.empty((0, len(self.codes)))
         return np.asarray(self.booster.predict(picked, raw_score=True, num_threads=1), np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ from models.fleet.training import Training
 from models.risk.booster import FIXED
 from models.risk.calibration import PlattScaling, fit_platt_scaling
 from models.risk.causes import CauseModel
+from models.risk.pool import inputs_of, names_of, thin
 from models.risk.remaining import Span
 from models.telemetry.labels import HazardRows, Labels
 from models.telemetry.samples import Float32, Float64, Int64
@@ -86,7 +88,7 @@ class RiskModel:
 
     def _input(self, features: Float32, interval: int) -> Float32:
         chosen = features[:, self.columns]
-        return chosen if self.spread_d else _with_interval(chosen, interval)
+        return chosen if self.spread_d else with_interval(chosen, interval)
 
     def uncalibrated(self, features: Float32) -> Float64:
         """Return (n, H) risks of (n, F) features as the hazards alone give them."""
@@ -109,7 +111,7 @@ class RiskModel:
     def log_hazard(self, picked: Float32, interval: int) -> Float64:
         """Return (n,) log-odds of an outcome in an interval, where (n, C) holds the ``columns`` only."""
         raw = np.asarray(
-            self.booster.predict(_with_interval(picked, interval), raw_score=True, num_threads=1), np.float64
+            self.booster.predict(with_interval(picked, interval), raw_score=True, num_threads=1), np.float64
         )
         own = raw + self.offset
         return own if self.base is None else own + self.base.log_hazard(picked, interval)
@@ -150,22 +152,27 @@ def train(
     seed: int,
     later: HazardRows | None = None,
     start: Float64 | None = None,
+    pretrained: RiskModel | None = None,
 ) -> RiskModel:
     """Fit the hazard on (n, C) features, which stand in ``columns`` of the vector, and their at-risk rows.
 
     Negatives are thinned to ``training.negatives_per_positive`` and the odds corrected by the share kept;
     there are no class weights. With ``later`` rows, ``training.early_stopping`` watches the log-loss on them.
-    With a ``start`` of (n, H) log-odds per interval only what these lack is learnt.
-    Raises ModelError if there are too few outcomes to learn from.
+    With a ``start`` of (n, H) log-odds per interval only what these lack is learnt. A ``pretrained`` model of
+    the same columns gets ``training.rounds`` more trees, and none if there are too few outcomes. Raises
+    ModelError if there are too few to learn from without one.
     """
+    if pretrained is not None and (not training.rounds or rows.outcome.sum() < _FEWEST_OUTCOMES):
+        return replace(pretrained, fingerprint=fingerprint)
     _check_outcomes(rows)
-    data, offset = _thinned(features, rows, training.negatives_per_positive, seed, start)
+    data, offset = _thinned(features, rows, _wanted(rows, training, pretrained), seed, start)
     parameters: dict[str, Any] = {**FIXED, "objective": "binary", **training.parameters, "seed": seed}
     watched = []
     if later is not None:
-        watched = [_thinned(features, later, training.negatives_per_positive, seed)[0]]
+        watched = [_thinned(features, later, _wanted(later, training, pretrained), seed)[0]]
         parameters |= {"metric": "binary_logloss", "early_stopping_round": training.early_stopping or 0}
-    booster = lgb.train(parameters, data, num_boost_round=training.rounds, valid_sets=watched)
+    begin = None if pretrained is None else pretrained.booster
+    booster = lgb.train(parameters, data, training.rounds, valid_sets=watched, init_model=begin)
     return RiskModel(booster, tuple(names), fingerprint, tuple(horizons_d), columns, offset)
 
 
@@ -187,35 +194,26 @@ def calibrate(model: RiskModel, risks: Float64, labels: Labels) -> RiskModel:
     return replace(model, lines=tuple(lines))
 
 
+def _wanted(rows: HazardRows, training: Training, pretrained: RiskModel | None) -> int:
+    """Return how many negatives are kept: of a pre-trained model the share that it was trained with."""
+    if pretrained is None:
+        return training.negatives_per_positive * int(rows.outcome.sum())
+    return round(math.exp(pretrained.offset) * int(np.count_nonzero(~rows.outcome)))
+
+
 def _thinned(
-    features: Float32, rows: HazardRows, per_positive: int, seed: int, start: Float64 | None = None
+    features: Float32, rows: HazardRows, wanted: int, seed: int, start: Float64 | None = None
 ) -> tuple[lgb.Dataset, float]:
     """Return the rows to train on, and the offset that the model needs; a ``start`` bears it itself."""
-    chosen, offset = _thin(rows, per_positive, seed)
-    begin = None if start is None else start[rows.row[chosen], rows.interval[chosen]] - offset
-    interval = rows.interval[chosen, None].astype(np.float32)
-    inputs = np.concatenate([features[rows.row[chosen]], interval], axis=1)
-    label = rows.outcome[chosen].astype(np.float32)
-    data = lgb.Dataset(inputs, label, init_score=begin, feature_name=_safe_names(features.shape[1]))
+    chosen, offset = thin(rows, wanted, seed)
+    kept = rows.take(chosen)
+    begin = None if start is None else start[kept.row, kept.interval] - offset
+    label, names = kept.outcome.astype(np.float32), names_of(features.shape[1])
+    data = lgb.Dataset(inputs_of(features, kept), label, init_score=begin, feature_name=names)
     return data, offset if begin is None else 0.0
 
 
-def _thin(rows: HazardRows, per_positive: int, seed: int) -> tuple[Int64, float]:
-    """Return the rows to train on, and the log of the share of negatives that was kept."""
-    negative = np.flatnonzero(~rows.outcome)
-    wanted = per_positive * int(rows.outcome.sum())
-    if len(negative) <= wanted:
-        return np.arange(len(rows.outcome)), 0.0
-    kept = np.random.default_rng(seed).choice(negative, wanted, replace=False)
-    chosen = np.sort(np.concatenate([np.flatnonzero(rows.outcome), kept]))
-    return chosen, float(np.log(wanted / len(negative)))
-
-
-def _with_interval(features: Float32, interval: int) -> Float32:
+def with_interval(features: Float32, interval: int) -> Float32:
+    """Return (n, C + 1): the booster's input for (n, C) features and one interval."""
     column = np.full((len(features), 1), interval, np.float32)
     return np.concatenate([features, column], axis=1)
-
-
-def _safe_names(features: int) -> list[str]:
-    """Number the columns: LightGBM's text format does not take every character of a feature's name."""
-    return [f"f{i}" for i in range(features)] + ["interval"]

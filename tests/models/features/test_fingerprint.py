@@ -48,6 +48,7 @@ FULL: dict[str, Any] = {
     "alerting": {
         "horizon_d": 1.0,
         "raise_count": 2,
+        "every_s": 480,
         "of": 5,
         "clear_ratio": 0.4,
         "clear_d": 1.5,
@@ -104,6 +105,8 @@ FULL: dict[str, Any] = {
         "stride_s": 480,
         "downtime_s": 3600,
         "calibration_share": 0.5,
+        "calibration_folds": 2,
+        "pretrained": "chiller",
         "negatives_per_positive": 3,
         "cause_outcomes": 2,
         "cause_rounds": 7,

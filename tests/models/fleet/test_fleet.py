@@ -187,6 +187,26 @@ def test_a_name_has_to_match_the_pattern_in_full(asset: str, *, known: bool) -> 
         ),
         (lambda raw: raw["alerting"].update(of=2), "alerting.of = 2: expected at least raise_count = 3"),
         (
+            lambda raw: raw["alerting"].update(every_s=1),
+            "alerting.every_s = 1: expected a multiple of sampling.hop_s = 3600",
+        ),
+        (
+            lambda raw: raw.setdefault("training", {}).update(calibration_folds=1),
+            "training.calibration_folds = 1: expected 2 or more, or 0 for none",
+        ),
+        (
+            lambda raw: raw.setdefault("training", {}).update(calibration_folds=2, stride_s=5400),
+            "training.stride_s = 5400: expected a divisor of every_s = 3600 beside calibration_folds",
+        ),
+        (
+            lambda raw: raw.setdefault("training", {}).update(pretrained="chiller"),
+            "training.pretrained = 'chiller': expected calibration_folds of 2 or more beside it",
+        ),
+        (
+            lambda raw: raw.setdefault("training", {}).update(rounds=0),
+            "training.rounds = 0: expected a whole number above 0 without pretrained",
+        ),
+        (
             lambda raw: raw["alerting"].update(clear_ratio=1),
             "alerting.clear_ratio = 1: expected a number above 0 and below 1",
         ),
