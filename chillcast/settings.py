@@ -26,6 +26,7 @@ _SHIPPED = {
     "fleet": "fleets",
     "scenario": "fleets/scenarios",
     "training file": "fleets/training",
+    "pre-training file": "fleets/pretraining",
 }
 _PROTOCOLS = {
     "plaintext": "PLAINTEXT",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from chillcast.pretraining.pretraining_config import PretrainingConfig
 from chillcast.settings import PREFIX, Settings
 from chillcast.training.training_config import TrainingConfig
 from models.fleet.fleet import Fleet
@@ -18,7 +19,7 @@ from simulators.fleet.scenario import Scenario
 
 DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENTS = ("fleets.md", "settings.md", "simulator.md", "models.md")
-FILES: tuple[type, ...] = (Fleet, Scenario, TrainingConfig)
+FILES: tuple[type, ...] = (Fleet, Scenario, TrainingConfig, PretrainingConfig)
 _TABLE = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _EMPTY = ("", None, [], {})
 

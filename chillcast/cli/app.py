@@ -39,6 +39,7 @@ for command in (
     demonstration.demo,
     recordings.replay,
     training.train,
+    training.pretrain,
     recordings.backtest,
     pipeline.worker,
     pipeline.rekey,

@@ -1,13 +1,16 @@
-"""`chillcast train` and `chillcast skill`: learning a model, and judging what is learnt."""
+"""`chillcast pretrain`, `train` and `skill`: learning a model, and judging what is learnt."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from chillcast.cli.options import SHIPPED, AsJson, Home, reporter_of, show
+from chillcast.pipeline.home import at_work
 from chillcast.resources import Resources
 from chillcast.settings import find_file, read_settings
 from chillcast.terminal.plotting import keep_cache_under
@@ -37,6 +40,30 @@ def train(
         resources.settings, chosen, reporter_of(resources), promoted=promote, trials=tune, processes=processes
     )
     show(done, json=json)
+
+
+def pretrain(
+    config: Annotated[str, typer.Argument(help=f"Pre-training {SHIPPED}")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="New folder for the model; else below the home folder.")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(help="Fleets at a time; without it one per core.", min=1)
+    ] = None,
+    home: Home = None,
+    json: AsJson = False,
+) -> None:
+    """Learn one model from many simulated fleets, with which the learning of a real one begins."""
+    from chillcast.pretraining.pretraining import pretrain as run  # noqa: PLC0415
+    from chillcast.pretraining.pretraining_config import load_pretraining  # noqa: PLC0415
+
+    settings, path = read_settings(home=home), find_file(config, "pre-training file")
+    work = settings.home_path / "pretraining" / path.stem
+    with at_work(settings.home_path, "training"):
+        given, count = load_pretraining(path), processes or os.cpu_count() or 1
+        made = run(given, str(path), work, out or work / "bundle", Reporter(), count)
+    show(msgspec.to_builtins(made), json=json)
 
 
 def skill(

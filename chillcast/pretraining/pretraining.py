@@ -1,0 +1,105 @@
+"""Pre-training from beginning to end: simulated fleets, then one model over all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from chillcast.pretraining.part import About, PartRequest, make_part, read_part
+from chillcast.pretraining.pretraining_config import PretrainingConfig
+from chillcast.settings import find_file
+from chillcast.terminal.reporter import Reporter
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet, load_fleet
+from models.registry.bundle import write_bundle
+from models.risk.hazard import RiskModel
+from models.risk.pool import train_pools
+
+
+class Pretrained(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pre-training made, and of how much."""
+
+    folder: str
+    sha256: str
+    fleets: int
+    machine_years: float
+    shutdowns: int
+    rows: int
+    trees: int
+
+
+def pretrain(
+    config: PretrainingConfig, source: str, work: Path, out: Path, reporter: Reporter, processes: int = 1
+) -> Pretrained:
+    """Simulate every fleet of ``config``, learn from all, and write the model as a bundle to ``out``.
+
+    What was simulated lies below ``work``, and is taken from there the next time. ``source`` names the file
+    in errors. The same file and code give the same bundle, byte for byte, however often it was interrupted.
+    """
+    fleet = config.applied_to(load_fleet(find_file(config.fleet, "fleet")), source)
+    requests = [PartRequest(one, fleet, config.stride_s, config.seed, work) for one in config.fleets]
+    made = _parts(requests, reporter, processes)
+    pools = [read_part(r.path, about) for r, about in zip(requests, made, strict=True)]
+    rows = sum(len(pool.outcome) for pool in pools)
+    with reporter.step(f"learning from {rows} rows of {len(pools)} fleets"):
+        booster, offset = train_pools(pools, fleet.training, config.seed)
+    schema = FeatureSchema(fleet)
+    columns = schema.matching(fleet.training.features)
+    model = RiskModel(booster, schema.names, schema.fingerprint, fleet.horizons_d, columns, offset)
+    figures = _figures(made)
+    sha256 = write_bundle(
+        out, model, None, fleet=fleet.name, metrics=figures, lineage=_lineage(config, fleet, made)
+    )
+    return Pretrained(
+        folder=str(out),
+        sha256=sha256,
+        fleets=len(made),
+        machine_years=round(figures["machine_years"], 1),
+        shutdowns=int(figures["shutdowns"]),
+        rows=rows,
+        trees=booster.num_trees(),
+    )
+
+
+def _parts(requests: Sequence[PartRequest], reporter: Reporter, processes: int) -> list[About]:
+    """Make the parts, several at a time, each in a process of its own, which gives its memory back."""
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        reporter.step(f"simulating {len(requests)} fleets") as advance,
+        ProcessPoolExecutor(processes, spawn, max_tasks_per_child=1) as pool,
+    ):
+        found = []
+        for request, about in zip(requests, pool.map(make_part, requests), strict=True):
+            found.append(about)
+            advance(len(found) / len(requests), request.one.name)
+        return found
+
+
+def _figures(made: Sequence[About]) -> dict[str, float]:
+    return {
+        "machine_years": sum(about.machine_years for about in made),
+        "shutdowns": float(sum(about.shutdowns for about in made)),
+        "windows": float(sum(about.windows for about in made)),
+    }
+
+
+def _lineage(config: PretrainingConfig, fleet: Fleet, made: Sequence[About]) -> dict[str, str]:
+    """Return what went into the model: what was simulated, what came of it, and how it was learnt from."""
+    contents = "\n".join(about.sha256 for about in made)
+    training = fleet.training
+    learnt = {"rounds": training.rounds, "negatives_per_positive": training.negatives_per_positive}
+    return {
+        "source": "pre-trained on simulated fleets",
+        "fleets": ", ".join(one.name for one in config.fleets),
+        "config_sha256": hashlib.sha256(msgspec.json.encode(config, order="deterministic")).hexdigest(),
+        "examples_sha256": hashlib.sha256(contents.encode()).hexdigest(),
+        "training": msgspec.json.encode(
+            {**learnt, "parameters": training.parameters}, order="deterministic"
+        ).decode(),
+        "seed": str(config.seed),
+    }

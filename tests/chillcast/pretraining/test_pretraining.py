@@ -1,0 +1,87 @@
+"""Pre-training: simulated once, learnt in one go, the same bytes however often it was interrupted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chillcast.pretraining import part
+from chillcast.pretraining.part import PartRequest, make_part, read_part
+from chillcast.pretraining.pretraining import pretrain
+from chillcast.pretraining.pretraining_config import PretrainingConfig, load_pretraining
+from chillcast.skill.skill_config import SkillFleet, load_skill_config
+from chillcast.terminal.reporter import Reporter
+from models.errors import ConfigError
+from models.fleet.fleet import load_fleet
+from models.learning.pretrained import load_pretrained
+
+SHIPPED = Path("fleets/pretraining/chiller.toml")
+SMALL = PretrainingConfig(
+    fleet="chiller",
+    fleets=tuple(SkillFleet(scenario="fouling-season", seed=seed, assets=8, days=60) for seed in (5, 6)),
+    training={"rounds": 3, "negatives_per_positive": 2},
+)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_an_interrupted_run_goes_on_and_ends_in_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pretrain(SMALL, "small", tmp_path / "a", tmp_path / "whole", Reporter())
+    fleet = SMALL.applied_to(load_fleet(Path("fleets/chiller.toml")), "small")
+    requests = [PartRequest(one, fleet, SMALL.stride_s, SMALL.seed, tmp_path / "b") for one in SMALL.fleets]
+    make_part(requests[0])
+    (requests[1].path.with_suffix(".partial")).mkdir(parents=True)  # a kill while the second was written
+    again = pretrain(SMALL, "small", tmp_path / "b", tmp_path / "again", Reporter())
+    assert files(tmp_path / "whole") == files(tmp_path / "again")
+    assert whole.sha256 == again.sha256
+    assert (whole.fleets, whole.trees) == (2, 3)
+    assert whole.machine_years == pytest.approx(2 * 8 * 32 / 365, rel=0.1)
+    monkeypatch.setattr(part, "survey", None)
+    assert make_part(requests[0]).windows > 0  # nothing is simulated twice
+    assert load_pretrained(tmp_path / "whole", fleet).model.booster.num_trees() == 3
+
+
+def test_a_part_of_another_scenario_is_made_anew(tmp_path: Path) -> None:
+    fleet = SMALL.applied_to(load_fleet(Path("fleets/chiller.toml")), "small")
+    one = PartRequest(SMALL.fleets[0], fleet, SMALL.stride_s, SMALL.seed, tmp_path)
+    first = make_part(one)
+    other = replace(one, one=replace(one.one, days=61))
+    assert make_part(other).key != first.key
+    assert len(read_part(one.path, first).outcome) > 0
+
+
+def test_what_is_trained_on_is_never_judged_on() -> None:
+    trained = {(f.scenario, f.seed) for f in load_pretraining(SHIPPED).fleets}
+    skill = load_skill_config(Path("fleets/skill/portfolio.toml"))
+    assert not trained.intersection((f.scenario, f.seed) for f in (*skill.develop, *skill.judge))
+    assert None not in {seed for _, seed in trained}
+
+
+def test_the_shipped_scenario_holds_1500_machine_years_or_more() -> None:
+    loaded = [one.load() for one in load_pretraining(SHIPPED).fleets]
+    assert sum(s.assets * s.days for s in loaded) / 365 > 1500
+    assert len({c.name for s in loaded for c in s.climates}) >= 4
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('fleet = "chiller"\nfleets = []', "fleets"),
+        ('fleet = "chiller"\n[training]\nrounds = "many"\n[[fleets]]\nscenario = "demo"', "training.rounds"),
+        (
+            'fleet = "chiller"\n[[fleets]]\nscenario = "demo"\n[[fleets]]\nscenario = "demo"',
+            "a scenario and seed that no other fleet has",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_by_its_key(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load_pretraining(path)
