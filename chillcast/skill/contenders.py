@@ -35,9 +35,16 @@ class Contender:
     curves: tuple[Float64, Float64] | None = None
 
 
+def pretrained_model(fleet: Fleet, develop: Survey, judge: Survey, pretrained: RiskModel) -> Contender:
+    """Take a model that has seen neither; on the first it is only calibrated, and thresholds are learnt."""
+    risk = pretrained.of_columns(develop.features)
+    final = calibrate(pretrained, risk, examples_of(fleet, develop).labels)
+    return _model("pre-trained on other fleets", fleet, develop, judge, final, final.calibrated(risk))
+
+
 def model(fleet: Fleet, develop: Survey, judge: Survey, seed: int) -> Contender:
     """Learn from all machines of the first; the risks of these come from the half that each is not in."""
-    examples = _examples(fleet, develop)
+    examples = examples_of(fleet, develop)
     half = develop.keys.asset % 2
     risk = np.empty((len(develop.keys), len(fleet.horizons_d)))
     for k in (0, 1):
@@ -45,18 +52,21 @@ def model(fleet: Fleet, develop: Survey, judge: Survey, seed: int) -> Contender:
         rows = np.flatnonzero(half == k)
         risk[rows] = learnt.of_columns(develop.features[rows])
     final = calibrate(_fit(examples, np.arange(len(half)), fleet, seed), risk, examples.labels)
-    horizon = fleet.horizon
-    known, judged = final.calibrated(risk), final.calibrated(final.of_columns(judge.features))
-    return Contender(
-        "model",
-        f"learnt from {len(develop.keys.assets)} machines",
-        _series(develop, known[:, horizon]),
-        _series(judge, judged[:, horizon]),
-        (known, judged),
-    )
+    text = f"learnt from {len(develop.keys.assets)} machines"
+    return _model(text, fleet, develop, judge, final, final.calibrated(risk))
 
 
-def _examples(fleet: Fleet, survey: Survey) -> Examples:
+def _model(
+    text: str, fleet: Fleet, develop: Survey, judge: Survey, final: RiskModel, known: Float64
+) -> Contender:
+    """Return a model whose calibrated risks (n, H) of the first are ``known``."""
+    judged = final.calibrated(final.of_columns(judge.features))
+    series = _series(develop, known[:, fleet.horizon]), _series(judge, judged[:, fleet.horizon])
+    return Contender("model", text, *series, (known, judged))
+
+
+def examples_of(fleet: Fleet, survey: Survey) -> Examples:
+    """Return the windows of a survey with what became of each."""
     outcomes = survey.log.outcomes
     labels = label(survey.keys, survey.log, survey.span_ms[1], fleet.training.censor or ("maintenance",))
     number = outcomes.next_after(survey.keys)

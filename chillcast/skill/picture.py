@@ -46,7 +46,7 @@ def _trade_off(axes: Axes, report: SkillReport) -> None:
     axes.set_title("Foreseeable shutdowns announced, by what it costs")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False, fontsize=8, loc="lower right", ncols=2)
+    axes.legend(frameon=False, fontsize=8, loc="center right", bbox_to_anchor=(1.0, 0.55), ncols=2)
 
 
 def _causes(axes: Axes, report: SkillReport) -> None:
@@ -60,6 +60,7 @@ def _causes(axes: Axes, report: SkillReport) -> None:
         [r.three_days_ahead for r in rows],
     )
     axes.set_title("Shutdowns by cause")
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
 
 
 def _seasons(axes: Axes, report: SkillReport) -> None:
@@ -90,7 +91,6 @@ def _stacked(
     axes.set_xlim(0, max([*all_, 1]) * 1.15)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("shutdowns")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
 
 
 def _calibration(axes: Axes, report: SkillReport) -> None:
@@ -104,5 +104,5 @@ def _calibration(axes: Axes, report: SkillReport) -> None:
     axes.set_xticks(places, [r.season for r in rows])
     axes.set_ylim(0, max([*(r.mean_risk for r in rows), *(r.observed for r in rows), 0.01]) * 1.25)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_title(f"Risk over {report.horizon_d:g} days against what came (error in percentage points)")
+    axes.set_title(f"Risk over {report.horizon_d:g} days and what came (error in points)")
     axes.legend(frameon=False, fontsize=8)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import msgspec
 
+from chillcast.models.learning import pretrained_for
 from chillcast.settings import find_file
 from chillcast.skill.breakdown import CalibrationRow, CauseRow, SeasonRow, by_cause, by_season, calibration
-from chillcast.skill.contenders import Contender, model, rivals
+from chillcast.skill.contenders import Contender, model, pretrained_model, rivals
 from chillcast.skill.judgement import SkillRow, Verdict, judge_all, row_of
 from chillcast.skill.naming import mode_shares
 from chillcast.skill.oracle import oracle
@@ -42,12 +43,20 @@ def judge_skill(config: SkillConfig, reporter: Reporter, scenarios: Sequence[Pat
         reporter.alarm("no shutdown in the fleets to judge on: only false alarms can be told")
     with reporter.step("learning"):
         contenders = [
-            model(fleet, develop, judge, _SEED),
+            _model(fleet, develop, judge),
             *rivals(fleet, develop, judge, _SEED),
             oracle(fleet, develop, judge, _SEED),
         ]
     with reporter.step("judging"):
         return _judged(config, fleet, contenders, replace(develop, features=develop.features[:0]), judge)
+
+
+def _model(fleet: Fleet, develop: Survey, judge: Survey) -> Contender:
+    """Return the fleet's pre-trained model as it is, or one that is learnt on the fleets to develop on."""
+    begun = pretrained_for(fleet)
+    if begun is None:
+        return model(fleet, develop, judge, _SEED)
+    return pretrained_model(fleet, develop, judge, begun.model)
 
 
 def _judged(

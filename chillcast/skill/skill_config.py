@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,7 @@ class SkillFleet:
     seed: Annotated[int | None, Field(ge=0), means("its seed; by default the scenario's own")] = None
     assets: Annotated[int | None, Field(gt=0), means("number of machines")] = None
     days: Annotated[int | None, Field(gt=0), means("number of days")] = None
+    start: Annotated[date | None, means("first day, UTC")] = None
     noise: Annotated[float | None, Field(ge=0), means("factor on the noise of all instruments")] = None
     full: Annotated[bool, means("only if all are asked for")] = False
 
@@ -43,7 +45,7 @@ class SkillFleet:
         """Return the scenario, changed; ConfigError if there is none."""
         path = Path(self.scenario)
         found = load_scenario(path if path.exists() else find_file(self.scenario, "scenario"))
-        changes = {key: getattr(self, key) for key in ("seed", "assets", "days", "noise")}
+        changes = {key: getattr(self, key) for key in ("seed", "assets", "days", "start", "noise")}
         return replace(found, **{key: value for key, value in changes.items() if value is not None})
 
 
@@ -76,7 +78,7 @@ def _some(fleets: Sequence[SkillFleet], full: bool) -> tuple[SkillFleet, ...]:
 
 def check_fleets(config: SkillConfig, fleet: Fleet) -> None:
     """Refuse fleets that no judgement can be made on: ConfigError says what was expected instead."""
-    refuse([*_doubled(config), *_too_short(config, fleet)])
+    refuse([*_doubled(config), *_apart(config), *_too_short(config, fleet)])
 
 
 def _doubled(config: SkillConfig) -> Iterator[ConfigError]:
@@ -85,6 +87,17 @@ def _doubled(config: SkillConfig) -> Iterator[ConfigError]:
         for name in sorted({name for name in names if names.count(name) > 1}):
             expected = "each scenario once, or with a seed of its own"
             yield ConfigError("fleets to look at", kind, name, expected)
+
+
+def _apart(config: SkillConfig) -> Iterator[ConfigError]:
+    """Yield fleets of other days than the first of their list: alarms a year are counted over one span."""
+    for kind, fleets in (("develop", config.develop), ("judge", config.judge)):
+        first, *others = ((one.name, one.load()) for one in fleets)
+        for name, scenario in others:
+            if scenario.range_ms != first[1].range_ms:
+                days = f"{scenario.days} days from {scenario.start}"
+                expected = f"{first[1].days} days from {first[1].start}, as {first[0]}"
+                yield ConfigError("fleets to look at", f"{kind}: {name}", days, expected)
 
 
 def _too_short(config: SkillConfig, fleet: Fleet) -> Iterator[ConfigError]:
