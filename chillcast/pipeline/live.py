@@ -21,6 +21,8 @@ from streams.stores.store import Reader
 from streams.wire import codec
 from streams.wire.letter_reasons import kind_of
 
+_AWAITED = 10
+
 
 @dataclass(frozen=True, slots=True)
 class GatheredScores(WindowKeys):
@@ -63,6 +65,11 @@ class Gathered:
     def ended(self) -> bool:
         """Whether every partition has come to its end."""
         return len(self._ended) == self.partitions
+
+    @property
+    def newest(self) -> list[Alert]:
+        """The alerts of the cases that opened last, some of each partition."""
+        return [a for a in self.alerts if a.stage == "open"][-_AWAITED * self.partitions :]
 
     def take(self, message: Incoming) -> None:
         """Take in one message of any of the topics."""
@@ -151,17 +158,23 @@ def await_sink(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Return when the store has what was scored last in each partition; False if not after ``give_up_s``.
+    """Return when the store has the last scores and cases; False if not after ``give_up_s``.
 
     A store may hold the end of an earlier replay over the same days: what counts is who scored.
     """
     deadline = clock() + give_up_s
     while clock() < deadline:
-        if all(_holds(reader, scores) for scores in gathered.last.values()):
+        scored = all(_holds(reader, scores) for scores in gathered.last.values())
+        if scored and all(_is_led(reader, alert) for alert in gathered.newest):
             return True
         tick()
         sleep(0.2)
     return False
+
+
+def _is_led(reader: Reader, alert: Alert) -> bool:
+    """Return whether the case that an alert opened is in the store."""
+    return bool(reader.history("case_history", alert.asset, alert.time_ms, alert.time_ms + 1))
 
 
 def _holds(reader: Reader, scores: Scores) -> bool:

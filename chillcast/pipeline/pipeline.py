@@ -20,8 +20,8 @@ from streams.kafka.live_reader import Feed
 from streams.kafka.topics import Topics, create_topics, wait_for_broker
 from streams.processes.supervisor import Supervisor
 
-SCORING = ("features", "risk", "sink")
-STAGES = (*SCORING, "cases", "landing")
+SCORING = ("features", "risk", "cases", "sink")
+STAGES = (*SCORING, "landing")
 _GIVE_UP_S = 120.0
 _EMBEDDED_SESSION_S = 2  # the embedded broker waits half of it at the first join of a group
 

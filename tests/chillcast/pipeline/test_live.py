@@ -166,6 +166,7 @@ class FakeReader:
 
     assets: list[str]
     looks: int = 0
+    led_after: int = 0
 
     def version(self) -> None:
         return None
@@ -174,8 +175,11 @@ class FakeReader:
         return [Row(HOUR_MS, {"partition": p}, {"end": 1.0}) for p in "01"]
 
     def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:
-        assert (measurement, end_ms - start_ms) == ("scores", 1)
+        assert end_ms - start_ms == 1
         self.looks += 1
+        if measurement == "case_history":
+            return [Row(start_ms, {"asset": asset}, {"version": 1})] if self.looks > self.led_after else []
+        assert measurement == "scores"
         written = self.assets[: self.looks - 1]
         return [Row(start_ms, {"asset": asset}, {"model": "3" if asset in written else "2"})]
 
@@ -199,6 +203,15 @@ def test_the_sink_is_done_when_the_store_has_what_was_scored_last_in_every_parti
     reader = FakeReader(["a", "b"])
     done, slept = awaited(reader, gathered, lambda: None)
     assert (done, reader.looks, len(slept)) == (True, 3, 1)
+
+
+def test_the_sink_is_done_when_the_store_has_the_cases_that_opened(gathered: Gathered) -> None:
+    gathered.take(score([("a", 1, 0, 0.1)]))
+    gathered.take(case(1, "a", 0))
+    reader = FakeReader(["a"], led_after=5)
+    done, slept = awaited(reader, gathered, lambda: None)
+    assert (done, reader.looks) == (True, 7)
+    assert len(slept) == 3
 
 
 def test_a_sink_that_never_writes_is_given_up_also_where_an_earlier_replay_ended(
