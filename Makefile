@@ -14,7 +14,7 @@ BESIDE := -n 2 --dist loadfile --max-worker-restart 0
 SOAK_S := 3600
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka faults soak audit cases lint format types layers compose bench skill pretrained notebook simulator-report keys house pictures lock clean
+.PHONY: help setup demo test test-influx test-kafka faults soak audit cases lint format types layers compose bench skill case-quality pretrained notebook simulator-report keys house pictures lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -85,6 +85,9 @@ bench: setup ## kernel, recordings, forms of messages, stream, rivals, fleet, se
 
 skill: setup ## judge the forecast on simulated fleets that nothing was chosen on; writes .chillcast/skill.json and .chillcast/skill/report.html
 	@exec $(BIN)/chillcast skill $(SKILL)
+
+case-quality: setup ## what the cases of the last `make demo` were worth to who works on them; OF=--json
+	@exec env PYTHONPATH=. $(BIN)/python scripts/case_quality.py $(OF)
 
 pretrained: setup ## pre-train the shipped model of chillers from its seeds, byte for byte; some half an hour
 	@exec $(BIN)/chillcast pretrain chiller --out fleets/pretrained/chiller

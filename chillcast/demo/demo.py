@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
 
+from chillcast.demo.case_quality import CaseQuality, case_quality
 from chillcast.models.learning import RecentSlices, enrol, expect, learn, pretrained_for
 from chillcast.pipeline.home import at_work
 from chillcast.pipeline.live import Gathered
 from chillcast.pipeline.publishing import Playing
 from chillcast.pipeline.streaming import StreamSource, stream
 from chillcast.resources import Resources
+from chillcast.settings import find_file
+from chillcast.skill.skill_config import load_skill_config
 from chillcast.terminal.reporter import Reporter
 from models.alerting.cases import Case
 from models.evaluation.events import EventReport, evaluate_cases
 from models.evaluation.metrics import log_loss
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
+from models.fleet.knowledge import Advice
 from models.learning.history import History
 from models.learning.plan import TrainingPlan
 from models.risk.wording import sentence
@@ -62,6 +66,8 @@ class DemoResult:
     faults: tuple[FaultRecord, ...]
     log_loss: dict[str, float]
     seconds: float
+    advice: tuple[Advice, ...] = ()
+    modes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def had_precursor(self, event: Event) -> bool:
         """Return whether anything could have announced the shutdown: the simulator's own knowledge."""
@@ -87,6 +93,12 @@ class DemoResult:
             for start_ms, end_ms in sorted(spans)
             if Case(event.asset, start_ms).announces(event, self.case_ms)
         ]
+
+    @property
+    def quality(self) -> CaseQuality:
+        """Return what the cases of the replay were worth to who works on them."""
+        opened = [a for a in self.gathered.alerts if a.stage == "open" and a.time_ms >= self.plan.until_ms]
+        return case_quality(opened, self.faults, self.advice, self.modes, self.cleared_then_tripped)
 
     @property
     def cleared_then_tripped(self) -> int:
@@ -127,6 +139,8 @@ def _run(resources: Resources, scenario: Scenario, replay_days: int, reporter: R
         faults=simulation.faults,
         log_loss=compare_online(fleet, gathered, events, plan),
         seconds=reporter.clock() - started,
+        advice=fleet.advice,
+        modes=load_skill_config(find_file("portfolio", "skill")).modes,
     )
 
 

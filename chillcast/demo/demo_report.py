@@ -12,6 +12,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from chillcast.demo.case_quality import CaseQuality
 from chillcast.demo.demo import DemoResult
 from chillcast.terminal.reporter import Reporter
 from models.evaluation.events import EventReport
@@ -27,6 +28,7 @@ def present(result: DemoResult, folder: Path, reporter: Reporter) -> None:
     picture = folder / "report.png"
     draw(result, picture)
     reporter.console.print(_table(result.report, result.false_alarms_with_a_fault))
+    reporter.console.print(quality_table(result.quality))
     _say_misses(result.report, reporter)
     reporter.line(f"\nreport: {path}\npicture: {picture}")
     reporter.line(f"everything written lies under {folder.parent}; delete it to start afresh")
@@ -41,6 +43,7 @@ def as_json(result: DemoResult) -> dict[str, Any]:
         "shutdowns": report.shutdowns,
         "alerted": report.alerted,
         "cleared_then_tripped": result.cleared_then_tripped,
+        "case_quality": msgspec.to_builtins(result.quality),
         "lead_days_median": report.lead_days_median,
         "lead_days": [round(d, 2) for d in report.lead_days],
         "false_alarms": len(report.false_alarms),
@@ -122,6 +125,19 @@ def _table(report: EventReport, faulty: int) -> Table:
     table.add_row("… on machines with a fault under way", str(faulty))
     table.add_row("… per machine and year", f"{report.false_alarms_per_asset_year:.2f}")
     table.add_row("observed, machine-years", f"{report.asset_years:.1f}")
+    return table
+
+
+def quality_table(quality: CaseQuality) -> Table:
+    """Return what the cases were worth to who works on them."""
+    table = Table(title="What the cases said", show_header=False, title_justify="left")
+    table.add_row("cases that opened", str(quality.cases))
+    table.add_row("… on a machine with a fault under way", str(quality.with_a_fault))
+    table.add_row("… … a failure mode was named", str(quality.mode_named))
+    table.add_row("… … and it was under way", str(quality.mode_right))
+    table.add_row("… … the first sensor shown tells of the fault", str(quality.first_sensor_plausible))
+    table.add_row("… … any sensor shown does", str(quality.any_sensor_plausible))
+    table.add_row("shutdowns after their case was cleared", str(quality.cleared_then_tripped))
     return table
 
 
