@@ -171,9 +171,16 @@ def _expectations(fleet: Fleet) -> Wrong:
 
 def _rules(fleet: Fleet) -> Wrong:
     expected = {key for group in fleet.expectation for key in group.sensors}
+    limits = {point.key: point for point in (*fleet.sensors, *fleet.derived)}
     for i, rule in enumerate(fleet.rules):
         if rule.trip == rule.warn:
             yield f"rules[{i}].trip", rule.trip, f"another level than warn = {rule.warn}"
+        point = limits.get(rule.sensor)
+        if point is not None and not rule.relative and not point.low <= rule.trip <= point.high:
+            within = (
+                f"a level within low = {point.low} and high = {point.high}: what is beyond them is no reading"
+            )
+            yield f"rules[{i}].trip", rule.trip, within
         if rule.relative and rule.sensor not in expected:
             yield f"rules[{i}].sensor", rule.sensor, "one of an [[expectation]], since it is relative"
         if rule.relative and not min(1.0, rule.trip) <= rule.warn <= max(1.0, rule.trip):

@@ -166,6 +166,10 @@ def test_a_name_has_to_match_the_pattern_in_full(asset: str, *, known: bool) -> 
             "rules[0].sensor = 'flow': expected one of an [[expectation]], since it is relative",
         ),
         (
+            lambda raw: watch(raw, ["head"], trip=-4.0),
+            "rules[0].trip = -4.0: expected from low = 0.0 to high = 50.0: what is beyond is no reading",
+        ),
+        (
             lambda raw: watch(raw, ["flow"], relative=True, warn=1.2),
             "rules[0].warn = 1.2: expected between 1, as expected, and trip = 0.5",
         ),
