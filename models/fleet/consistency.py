@@ -177,9 +177,7 @@ def _rules(fleet: Fleet) -> Wrong:
             yield f"rules[{i}].trip", rule.trip, f"another level than warn = {rule.warn}"
         point = limits.get(rule.sensor)
         if point is not None and not rule.relative and not point.low <= rule.trip <= point.high:
-            within = (
-                f"a level within low = {point.low} and high = {point.high}: what is beyond them is no reading"
-            )
+            within = f"from low = {point.low} to high = {point.high}: what is beyond is no reading"
             yield f"rules[{i}].trip", rule.trip, within
         if rule.relative and rule.sensor not in expected:
             yield f"rules[{i}].sensor", rule.sensor, "one of an [[expectation]], since it is relative"
