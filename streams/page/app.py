@@ -30,6 +30,7 @@ from streams.page.chart import Chart, draw
 from streams.page.guards import LOOPBACK, AllowedHosts, SecureHeaders
 from streams.page.views import Overview, read_machine, read_overview
 from streams.redaction import redact
+from streams.stores.case_reader import cases_of
 from streams.stores.store import Reader
 
 _FOLDER = Path(__file__).parent
@@ -138,6 +139,7 @@ class Page:
         chart = draw(Chart(shown["scores"], trips, shown["days"]))
         values = {**shown, "chart": chart, "trips": trips, "spans": _SPAN_D, "rows": _EXPLANATIONS_SHOWN}
         values["recent"] = span(self.fleet.sampling.recent_s)
+        values["cases"] = cases_of(self.reader, shown["asset"])
         return Answer.with_body(self.html("machine.html", **values), _HTML)
 
     def _unknown(self, request: Request) -> Response:

@@ -15,6 +15,7 @@ from streams.stores.influx import InfluxStore
 from streams.stores.sqlite import SqliteStore
 from streams.stores.sqlite_reader import SqliteReader
 from streams.stores.store import Point, Reader, Row
+from tests.support.case_store import DAY, LedCases, case_of
 from tests.support.damage import HARMS, Harm
 from tests.support.influxd import ORG, Server, find_binary
 from tests.support.page import FLEET, NEWEST_MS, START_MS, fill, score
@@ -348,3 +349,15 @@ def test_a_machine_says_which_model_scored_it(tmp_path: Path, fields: dict[str, 
     store.add([Point(plain.measurement, plain.tags, {**plain.fields, **fields}, plain.time_ms)])
     store.flush()
     assert words in browse(store).get("/assets/CH-0001").text
+
+
+def test_the_page_of_a_machine_lists_all_its_cases_also_those_that_are_over(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    fill(store)
+    LedCases(store).begin()
+    client = browse(store)
+    assert f'href="/cases/{case_of("CH-0001")}"' in client.get("/assets/CH-0001").text
+    over = words_of(client, "/assets/CH-0003")
+    assert f'href="/cases/{case_of("CH-0003", DAY - 3)}"' in over
+    assert "<td>ended</td>" in over
+    assert "<td>safety shutdown</td>" in over
