@@ -34,8 +34,8 @@ class OutOfFold:
 def fold_of(assets: Sequence[str], folds: int) -> Int64:
     """Return the fold (n,) of each machine, by its name: new machines move no old one.
 
-    >>> fold_of(["CH-0001", "CH-0002", "CH-0003"], 2).tolist()
-    [0, 0, 1]
+    >>> fold_of(["CH-0003", "CH-0004", "CH-0008"], 2).tolist()
+    [0, 1, 0]
     """
     return np.array([zlib.crc32(name.encode()) % folds for name in assets], np.int64)
 

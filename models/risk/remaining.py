@@ -62,7 +62,7 @@ def _innermost(values: Float64, weights: Float64, weight: float) -> float:
 def share_within(risks: Float64, horizons_d: Sequence[float], until_d: float, wait_d: float) -> float:
     """Return the share of the risk (H,) over ``until_d`` days that lies before an outcome after ``wait_d``.
 
-    >>> share_within(np.array([0.0, 0.1, 0.5]), (1.0, 3.0, 7.0), 7.0, 5.0)
+    >>> round(share_within(np.array([0.0, 0.1, 0.5]), (1.0, 3.0, 7.0), 7.0, 5.0), 6)
     0.6
     """
     days, share = _distribution(risks, horizons_d, until_d)

@@ -64,7 +64,7 @@ def look(source: Source) -> StrangeTable:
 def _parquet(source: Source) -> StrangeTable:
     with source.open() as file:
         try:
-            table = pq.ParquetFile(pa.PythonFile(file, mode="r"))
+            table = pq.ParquetFile(pa.PythonFile(file, mode="r"), pre_buffer=False)
             batch = next(table.iter_batches(_LINES), None)
         except (pa.ArrowException, OSError) as error:
             raise RecordingError(f"{source.shown}: not a whole Parquet table: {error}") from error

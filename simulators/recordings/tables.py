@@ -29,7 +29,9 @@ def read_table(source: Source, form: TextTable, heading: Heading, rejects: Rejec
         return
     with source.open() as file:
         try:
-            yield from _read_parquet(source, pq.ParquetFile(pa.PythonFile(file, mode="r")), form, heading)
+            yield from _read_parquet(
+                source, pq.ParquetFile(pa.PythonFile(file, mode="r"), pre_buffer=False), form, heading
+            )
         except (pa.ArrowException, OSError) as error:
             said = str(error).splitlines()[0]
             raise RecordingError(f"{source.shown}: not a whole CSV or Parquet table: {said}") from error

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
-from models.errors import RecordingError
 from models.fleet.recording import TextTable
+from simulators.recordings.arrow_rows import ArrowRows
 from simulators.recordings.chunk import Chunk
 from simulators.recordings.decoded_text import DecodedText
-from simulators.recordings.heading import PAD, Heading, delimiter_of
+from simulators.recordings.heading import PAD, Heading
 from simulators.recordings.odd_rows import OddRows
 from simulators.recordings.rejects import Rejects
 from simulators.recordings.sources import Source
-
-_BLOCK = 4 << 20
 
 
 def read_text(source: Source, form: TextTable, heading: Heading, rejects: Rejects) -> Iterator[Chunk]:
@@ -45,54 +42,16 @@ def _batches(
 ) -> Iterator[Chunk]:
     width, odd = len(names), OddRows(source, names, form, rejects)
     labels = [f"{PAD}{i}" if name in ("", PAD, *names[:i]) else name for i, name in enumerate(names)]
-    reading = _reader(text, [f"c{i}" for i in range(width)], form, odd)
-    if reading is None:
-        yield from odd.left(labels)
-        return
     number = 1
-    while (batch := _next(odd, reading)) is not None:
-        row = odd.numbers(number, batch.num_rows)
-        columns = {label: pc.utf8_trim_whitespace(batch[i]) for i, label in enumerate(labels)}
-        chunk = odd.joined(Chunk(source, row, columns), labels)
-        number = int(row[-1]) + 1 if len(row) else number
-        chunk = odd.without_longer(chunk, labels)
-        yield _without_blank(chunk, labels, names, rejects)
+    with contextlib.closing(ArrowRows(text, [f"c{i}" for i in range(width)], form, odd)) as rows:
+        while (batch := rows.next()) is not None:
+            row = odd.numbers(number, batch.num_rows)
+            columns = {label: pc.utf8_trim_whitespace(batch[i]) for i, label in enumerate(labels)}
+            chunk = odd.joined(Chunk(source, row, columns), labels)
+            number = int(row[-1]) + 1 if len(row) else number
+            chunk = odd.without_longer(chunk, labels)
+            yield _without_blank(chunk, labels, names, rejects)
     yield from odd.left(labels)
-
-
-def _reader(
-    text: DecodedText, names: list[str], form: TextTable, odd: OddRows
-) -> pyarrow.csv.CSVStreamingReader | None:
-    try:
-        return pyarrow.csv.open_csv(
-            pa.PythonFile(text, mode="r"),
-            read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK, column_names=names),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter_of(form), newlines_in_values=True, invalid_row_handler=odd.take
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
-            return None
-        odd.complain()
-        raise RecordingError(
-            f"{odd.source.shown}: not a whole table: {str(error).splitlines()[0]}"
-        ) from error
-
-
-def _next(odd: OddRows, reading: pyarrow.csv.CSVStreamingReader) -> pa.RecordBatch | None:
-    try:
-        return reading.read_next_batch()
-    except StopIteration:
-        return None
-    except pa.ArrowInvalid as error:
-        odd.complain()
-        said = str(error).splitlines()[0]
-        hint = "; is a quotation mark not closed?" if "straddl" in said else ""
-        raise RecordingError(f"{odd.source.shown}: not a whole table: {said}{hint}") from error
 
 
 def _without_blank(chunk: Chunk, labels: list[str], names: list[str], rejects: Rejects) -> Chunk:

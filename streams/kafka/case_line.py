@@ -11,7 +11,7 @@ from models.errors import UnavailableError
 from streams.kafka.connection import Connection
 from streams.kafka.live_reader import Feed
 from streams.kafka.publisher import Publisher
-from streams.kafka.topics import Topics, partition_of
+from streams.kafka.topics import Topics, create_topics, partition_of
 from streams.wire import codec
 
 _ANSWER_S = 10.0
@@ -30,14 +30,20 @@ class CaseLine:
     ) -> None:
         self.connection, self.topics, self.partitions = connection, topics, partitions
         self.clock, self.answer_s = clock, answer_s
+        self._has_topics = False
 
     def ask(self, command: Command) -> Answer:
         """Return what became of a command.
 
-        Raises RecordError if it makes no sense, and UnavailableError if nobody answers: the command may be
-        done all the same once a worker runs, and to send it again with the same id does it once.
+        The first one creates topics that do not exist yet: a broker that does so by itself would give them a
+        number of partitions of its own. Raises ConfigError if they have another, RecordError if the command
+        makes no sense, and UnavailableError if nobody answers: it may be done all the same once a worker
+        runs, and to send it again with the same id does it once.
         """
         check(command)
+        if not self._has_topics:
+            create_topics(self.connection, self.topics, self.partitions)
+            self._has_topics = True
         home = partition_of(command.asset, self.partitions)
         with Feed(self.connection, [self.topics.case_replies], self.partitions, from_start=False) as feed:
             with Publisher(self.connection, self.answer_s) as publisher:

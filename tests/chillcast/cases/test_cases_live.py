@@ -17,6 +17,8 @@ from models.event_time import DAY_MS
 from models.fleet.fleet import load_fleet
 from models.fleet.inventory import Inventory
 from models.telemetry.samples import Event
+from streams.kafka.cluster import connected
+from streams.kafka.connection import Connection
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import partition_of
 from streams.records import Alert
@@ -170,7 +172,12 @@ def test_an_export_goes_to_a_file(say: Say, home: Path, tmp_path: Path) -> None:
     assert "CH-0004" in (tmp_path / "cases.csv").read_text(encoding="utf-8")
 
 
-def test_who_asks_is_told_if_no_worker_answers(bootstrap: str, say: Say, home: Path) -> None:
+def test_who_asks_is_told_if_no_worker_answers(
+    bootstrap: str, say: Say, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     say("CH-0004")
+    monkeypatch.setenv("CHILLCAST_TOPIC_PREFIX", "unheard-")
     said = refused("cases", "comment", "CH-0004", "x", "--home", str(home), "--broker", bootstrap)
     assert "no cases worker on" in said
+    with connected(Connection(bootstrap)) as cluster:
+        assert cluster.partitions(["unheard-case-commands", "case-commands"]) == {"unheard-case-commands": 2}

@@ -49,6 +49,8 @@ FULL: dict[str, Any] = {
         "horizon_d": 1.0,
         "raise_count": 2,
         "every_s": 480,
+        "continues_d": 7.0,
+        "least_evidence": 0.2,
         "of": 5,
         "clear_ratio": 0.4,
         "clear_d": 1.5,
