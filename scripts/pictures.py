@@ -41,11 +41,13 @@ def serving(store: Path, fleet: Fleet) -> Iterator[str]:
 
 
 def photograph(address: str, images: Path) -> None:
-    """Write the list of the fleet, and its most urgent machine."""
+    """Write the lists of cases and of the fleet, and its most urgent machine."""
     browser_path = next(found for name in BROWSERS if (found := shutil.which(name)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
+        tab.goto(f"{address}/cases")
+        tab.screenshot(path=images / "page-cases.png")
         tab.goto(address)
         tab.screenshot(path=images / "page-fleet.png")
         tab.locator(".list a").first.click()

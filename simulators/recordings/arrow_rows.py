@@ -15,7 +15,7 @@ from simulators.recordings.heading import delimiter_of
 from simulators.recordings.odd_rows import OddRows
 
 _BLOCK = 4 << 20
-_LOOK_S, _PATIENCE_S = 0.002, 20.0
+_LOOK_S, _LOOKS = 0.002, 10_000
 
 
 class ArrowRows:
@@ -44,8 +44,9 @@ class ArrowRows:
         """Wait until Arrow reads no more."""
         self._tap.shut()
         self._reading, self._tap = None, _Tap(io.BytesIO())  # type: ignore[arg-type]
-        until_s = time.monotonic() + _PATIENCE_S
-        while self._gone() is not None and time.monotonic() < until_s:
+        for _ in range(_LOOKS):
+            if self._gone() is None:
+                return
             time.sleep(_LOOK_S)
 
     def _open(self, names: list[str], form: TextTable) -> str:
