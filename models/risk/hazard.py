@@ -16,12 +16,10 @@ from models.fleet.training import Training
 from models.risk.booster import FIXED
 from models.risk.calibration import PlattScaling, fit_platt_scaling
 from models.risk.causes import CauseModel
-from models.risk.pool import inputs_of, names_of, thin
+from models.risk.pool import FEWEST_OUTCOMES, inputs_of, names_of, thin
 from models.risk.remaining import Span
 from models.telemetry.labels import HazardRows, Labels
 from models.telemetry.samples import Float32, Float64, Int64
-
-_FEWEST_OUTCOMES = 5
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,7 @@ def train(
     the same columns gets ``training.rounds`` more trees, and none if there are too few outcomes. Raises
     ModelError if there are too few to learn from without one.
     """
-    if pretrained is not None and (not training.rounds or rows.outcome.sum() < _FEWEST_OUTCOMES):
+    if pretrained is not None and (not training.rounds or rows.outcome.sum() < FEWEST_OUTCOMES):
         return replace(pretrained, fingerprint=fingerprint)
     _check_outcomes(rows)
     data, offset = _thinned(features, rows, _wanted(rows, training, pretrained), seed, start)
@@ -178,9 +176,9 @@ def train(
 
 def _check_outcomes(rows: HazardRows) -> None:
     positives = int(rows.outcome.sum())
-    if positives < _FEWEST_OUTCOMES:
+    if positives < FEWEST_OUTCOMES:
         raise ModelError(
-            f"{positives} at-risk windows end in an outcome: expected {_FEWEST_OUTCOMES} or more; "
+            f"{positives} at-risk windows end in an outcome: expected {FEWEST_OUTCOMES} or more; "
             "train on a longer range or more assets"
         )
 

@@ -9,10 +9,13 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
+from models.errors import ModelError
 from models.fleet.training import Training
 from models.risk.booster import FIXED
 from models.telemetry.labels import Bools, HazardRows
 from models.telemetry.samples import Float32, Float64, Int64
+
+FEWEST_OUTCOMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,17 @@ def train_pools(pools: Sequence[Pool], training: Training, seed: int) -> tuple[l
     """Return trees over the rows of all pools, and what has to be added to their log-odds.
 
     Rows are read batch by batch, so that inputs may be mapped from disk: memory holds their bins, a byte a
-    value. Fleets that were thinned otherwise share one offset: who uses the model calibrates it.
+    value. Fleets that were thinned otherwise share one offset: who uses the model calibrates it. Raises
+    ModelError if there are too few outcomes to learn from.
     """
+    outcome = np.concatenate([pool.outcome for pool in pools])
+    if outcome.sum() < FEWEST_OUTCOMES:
+        found = f"{outcome.sum()} rows of {len(pools)} fleets end in an outcome"
+        raise ModelError(f"{found}: expected {FEWEST_OUTCOMES} or more")
     parameters: dict[str, Any] = {**FIXED, "objective": "binary", **training.parameters, "seed": seed}
     data = lgb.Dataset(
         [_Batches(pool.inputs) for pool in pools],
-        np.concatenate([pool.outcome for pool in pools]).astype(np.float32),
+        outcome.astype(np.float32),
         feature_name=names_of(pools[0].inputs.shape[1] - 1),
         params=parameters,
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from models.errors import ModelError
 from models.fleet.training import Training
 from models.risk.pool import Pool, inputs_of, pooled, thin, train_pools
 from models.telemetry.labels import HazardRows
@@ -42,6 +44,12 @@ def test_positives_are_all_kept_and_the_offset_says_how_many_negatives() -> None
     assert len(chosen) == 400
     assert np.exp(offset) == 300 / 900
     assert thin(given, 900, 1)[1] == 0.0
+
+
+def test_fleets_that_hardly_failed_teach_nothing() -> None:
+    quiet = Pool(np.zeros((50, 4), np.float32), np.arange(50) < 4, -1.0)
+    with pytest.raises(ModelError, match="4 rows of 1 fleets end in an outcome: expected 5 or more"):
+        train_pools([quiet], TRAINING, 1)
 
 
 def test_the_interval_stands_behind_the_features() -> None:
