@@ -16,7 +16,7 @@ from models.features.kernel import Windows
 from models.fleet.training import Training
 from models.learning.calibrating import calibrated, figures, temperature_scaled, threshold_of
 from models.learning.folds import OutOfFold, out_of_fold
-from models.learning.history import NO_WINDOWS, KeptWindows, WindowSource
+from models.learning.history import NO_WINDOWS, KeptWindows, Numbers, WindowSource
 from models.learning.plan import TrainingPlan
 from models.learning.restarts import WithRestarts
 from models.learning.scoring import RawRisks, WindowScorer
@@ -31,6 +31,7 @@ from models.telemetry.samples import Float64, Int64
 from models.telemetry.window_keys import WindowKeys
 
 Progress = Callable[[str, float], None]
+Gathered = tuple[WindowKeys, Numbers]  # windows, and the features (n, C) that are kept of them
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class KnownHistory:
     @property
     def kept(self) -> Int64:
         """The numbers of the features that are gathered: with no later slice also those of the evidence."""
-        if self.plan.fleet.training.calibration_share:
+        if self.plan.split_ms < self.plan.until_ms:
             return self.allowed
         return np.union1d(self.allowed, seen_columns(self.history.schema))
 
@@ -138,18 +139,18 @@ class KnownHistory:
         """The events that are known so far."""
         return EventLog(self.history.events)
 
-    def gather(self) -> KeptWindows:
-        """Keep the allowed features of the windows of the training slice that end on the training stride."""
+    def gather(self) -> Gathered:
+        """Return the windows of the training slice that end on its stride, and what is kept of them."""
         kept, columns = KeptWindows(), self.kept
         for windows in self.history.until(self.plan.split_ms, self.plan.fleet.training.stride_s):
             self._report("features", windows)
             rows = self._ours(windows)
             kept.add(self.history.keys(windows).take(rows), windows.values[np.ix_(rows, columns)])
-        return kept
+        return kept.table()
 
-    def examples(self, gathered: KeptWindows) -> Examples:
+    def examples(self, gathered: Gathered) -> Examples:
         """Label the gathered windows of running machines, leaving out features that never had a value."""
-        keys, values = gathered.table()
+        keys, values = gathered
         log = self.log
         up, allowed = np.flatnonzero(~self.down(keys)), np.searchsorted(self.kept, self.allowed)
         keys, features = keys.take(up), np.asarray(values[np.ix_(up, allowed)], np.float32)
@@ -174,9 +175,9 @@ class KnownHistory:
         """Return (n,) whether a window's machine stands still."""
         return is_down(keys, self.log, self.plan.fleet.training.downtime_s)
 
-    def left_out(self, gathered: KeptWindows) -> dict[str, int]:
+    def left_out(self, gathered: Gathered) -> dict[str, int]:
         """Count the windows that are not learnt from, by reason."""
-        return {"after a shutdown, before a restart": int(self.down(gathered.table()[0]).sum())}
+        return {"after a shutdown, before a restart": int(self.down(gathered[0]).sum())}
 
     def unused(self, examples: Examples) -> tuple[str, ...]:
         """Return the names of the allowed features that never had a value."""
@@ -203,7 +204,7 @@ class KnownHistory:
         )
 
     def settle(
-        self, models: ModelSet, gathered: KeptWindows, folded: OutOfFold | None
+        self, models: ModelSet, gathered: Gathered, folded: OutOfFold | None
     ) -> tuple[ModelSet, RawRisks]:
         """Calibrate on what the models have not seen, if anything is kept for it; return its risks."""
         if folded is not None:
@@ -216,9 +217,9 @@ class KnownHistory:
         models = calibrated(self.plan, models, risks, self.log)
         return temperature_scaled(self.plan, models, hints, self.log), risks
 
-    def _folded(self, models: ModelSet, gathered: KeptWindows, risk: Float64) -> RawRisks:
+    def _folded(self, models: ModelSet, gathered: Gathered, risk: Float64) -> RawRisks:
         """Return the risks of the examples, with how much those of the model will stand on."""
-        keys, values = gathered.table()
+        keys, values = gathered
         up = np.flatnonzero(~self.down(keys))
         evidence = Evidence.from_gains(self.history.schema, models.fleet.gains())
         seen = values[np.ix_(up, np.searchsorted(self.kept, evidence.columns))]
@@ -236,9 +237,9 @@ class KnownHistory:
             scorer.hint(windows, rows[windows.end_ms[rows] % stride_ms == 0])
         return scorer
 
-    def unlabelled(self, models: ModelSet, gathered: KeptWindows) -> RawRisks:
+    def unlabelled(self, models: ModelSet, gathered: Gathered) -> RawRisks:
         """Score the windows whose labels the purge left out: the model has not seen them."""
-        keys, values = gathered.table()
+        keys, values = gathered
         fresh = np.flatnonzero(keys.end_ms > self.plan.until_ms - self.plan.fleet.horizons_d[-1] * DAY_MS)
         if not len(fresh):
             raise ModelError(NO_WINDOWS)

@@ -13,6 +13,7 @@ from models.alerting.cases import RiskSeries, Settled, cases_of, false_cases
 from models.alerting.hysteresis import HysteresisPolicy
 from models.errors import ModelError
 from models.evaluation.metrics import roc_auc
+from models.features.evidence import Evidence
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.learning.fitting import Fitted, KnownHistory
@@ -72,6 +73,22 @@ def test_the_threshold_keeps_to_the_budget_over_the_whole_history(learnt: Fitted
     assert len(false_cases(cases, log, alerting.case_ms)) / years <= alerting.false_alarms_per_asset_year
     assert learnt.metrics["calibration_roc_auc"] > 0.8
     assert len(learnt.model.lines) == 2
+
+
+def test_risks_out_of_fold_stand_on_what_was_seen_of_points_that_the_model_may_not_use() -> None:
+    toy = folded(features=("s0.*.min",))
+    planned, past = known(toy)
+    gathered = past.gather()
+    examples = past.examples(gathered)
+    found = out_of_fold(planned, examples, toy.training)
+    models, risks = past.settle(past.train(examples, toy.training), gathered, found)
+    evidence = Evidence.from_gains(past.history.schema, models.fleet.gains())
+    vectors = [
+        part.values[~past.down(past.history.keys(part))]
+        for part in History(toy, slices(EVENTS)).until(planned.until_ms)
+    ]
+    assert risks.evidence.tolist() == evidence.of(np.concatenate(vectors)).tolist()
+    assert len(past.kept) > len(past.allowed)
 
 
 def test_a_fleet_without_folds_has_a_later_slice(learnt: Fitted) -> None:
