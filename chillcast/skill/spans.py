@@ -13,7 +13,7 @@ from models.alerting.cases import Case, Settled, cases_of
 from models.alerting.hysteresis import HysteresisPolicy
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
-from models.risk.remaining import Span, expected_days, learn_span, share_within
+from models.risk.remaining import Span, case_days, learn_span, share_within
 from models.telemetry.labels import time_to_next
 from models.telemetry.samples import Float64, Int64
 
@@ -37,7 +37,8 @@ def span_skill(fleet: Fleet, verdict: Verdict, develop: Survey, judge: Survey) -
     rows, wait_d = _stopped(fleet, judge, verdict.cases)
     if not len(rows):
         return SpanSkill(None, None)
-    days = np.array([_days(fleet, judged[row], learnt) for row in rows.tolist()])
+    said = [case_days(judged[row], fleet.horizons_d, fleet.alerting, learnt) for row in rows.tolist()]
+    days = np.array(said)
     right = (days[:, 0] <= wait_d) & (wait_d <= days[:, 1])
     return SpanSkill(float(right.mean()), float(np.median(days[:, 1] - days[:, 0])))
 
@@ -57,11 +58,3 @@ def _learnt(fleet: Fleet, curve: Float64, rows: Int64, wait_d: Float64) -> Span 
     pairs = zip(rows.tolist(), wait_d.tolist(), strict=True)
     shares = [share_within(curve[row], fleet.horizons_d, until_d, wait) for row, wait in pairs]
     return learn_span(np.array(shares, np.float64), np.ones(len(shares)))
-
-
-def _days(fleet: Fleet, risks: Float64, learnt: Span | None) -> tuple[float, float]:
-    """Return the days that a case of these risks (H,) says."""
-    alerting = fleet.alerting
-    if learnt is None:
-        return expected_days(risks, fleet.horizons_d, alerting.horizon_d)
-    return expected_days(risks, fleet.horizons_d, alerting.case_ms / DAY_MS, learnt.shares)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.event_time import DAY_MS
 from models.features.expectation import Expectation
 from models.features.schema import FeatureSchema, window_name
 from models.fleet.fleet import Fleet
@@ -18,7 +17,7 @@ from models.risk.causes import OTHER
 from models.risk.explanation import Cause, Explanation, Reason
 from models.risk.hazard import RiskModel
 from models.risk.modes import Modes
-from models.risk.remaining import expected_days
+from models.risk.remaining import case_days
 from models.risk.wording import alike, percent, said, span, subject, usually
 from models.telemetry.samples import Float32, Float64
 
@@ -64,19 +63,12 @@ class Explainer:
         mode = self._mode(vector)
         advice = mode if self._modes else self._advice(by_sensor, vector, causes)
         fault, check = (advice.fault, advice.check) if advice else ("", "")
-        soonest, latest = self._days(risks)
+        soonest, latest = case_days(risks, self.fleet.horizons_d, self.fleet.alerting, self.model.span)
         text = f"Likely {self.fleet.outcome} {in_words(soonest, latest)}{_by(causes)}"
         severity = self._severity(float(risks[self.horizon]), latest)
         ranked = self._evidence(mode, by_sensor, vector) if mode else self._reasons(by_sensor, vector)
         reasons = tuple(itertools.islice(ranked, top))
         return Explanation(text, severity, fault, check, reasons, causes, soonest, latest)
-
-    def _days(self, risks: Float64) -> tuple[float, float]:
-        """Return between which days the outcome will come, by what the model has learnt of its risks."""
-        alerting, span = self.fleet.alerting, self.model.span
-        if span is None:
-            return expected_days(risks, self.fleet.horizons_d, alerting.horizon_d)
-        return expected_days(risks, self.fleet.horizons_d, alerting.case_ms / DAY_MS, span.shares)
 
     def _reasons(self, by_sensor: Float64, vector: Float32) -> Iterator[Reason]:
         """Yield what raises the risk and differs from what is usual, the strongest first."""

@@ -9,6 +9,8 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from models.event_time import DAY_MS
+from models.fleet.alerting import Alerting
 from models.telemetry.samples import Float64
 
 COVERED = 0.8  # of the cases with an outcome: so many have it in their span
@@ -102,3 +104,15 @@ def _risk_at(risks: Float64, horizons_d: Float64, days: Float64) -> Float64:
     over = 1.0 - alive[-1] * np.exp(-rate * (days - ends[-1]))
     out: Float64 = np.where(days > ends[-1], over, np.interp(days, ends, risen))
     return out
+
+
+def case_days(
+    risks: Float64, horizons_d: Sequence[float], alerting: Alerting, span: Span | None
+) -> tuple[float, float]:
+    """Return between which days a case of these risks (H,) says that the outcome will come.
+
+    Without a learnt ``span`` it looks no further than the alerting horizon.
+    """
+    if span is None:
+        return expected_days(risks, horizons_d, alerting.horizon_d)
+    return expected_days(risks, horizons_d, alerting.case_ms / DAY_MS, span.shares)
