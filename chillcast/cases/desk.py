@@ -12,7 +12,7 @@ import msgspec
 from chillcast.cases.shown import as_csv, detail, row
 from chillcast.pipeline.pipeline import wait_for_configured_broker
 from chillcast.resources import Resources
-from models.cases.case import OUTCOMES, Case
+from models.cases.case import OUTCOMES, STATES, Case
 from models.cases.people import Command
 from models.errors import ConfigError, RecordError, RefusedError
 from streams.kafka.case_line import CaseLine
@@ -26,8 +26,6 @@ from streams.stores.case_reader import (
     seen_until,
     watermarks_of,
 )
-
-STATES = ("new", "acknowledged", "snoozed", "resolved", "ended")
 
 
 class Desk:

@@ -40,7 +40,7 @@ def list_(
     json: AsJson = False,
 ) -> None:
     """List the case of each machine that is open, the worst first."""
-    from chillcast.cases.desk import STATES  # noqa: PLC0415
+    from models.cases.case import STATES  # noqa: PLC0415
 
     states = list(STATES) if every else state or []
     assignee = _user(who) if mine else "" if unassigned else None

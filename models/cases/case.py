@@ -20,6 +20,7 @@ Outcome = Literal[
 ]
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
 NOT_INSPECTED = "not-inspected"
+STATES = ("new", "acknowledged", "snoozed", "resolved", "ended")
 Until = Literal["date", "worse", "cleared"]
 SEVERITIES = ("warning", "critical")
 CLASSES_D = (30.0, 14.0, 7.0, 2.0)

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 
-from models.cases.case import Case
+from models.cases.case import STATES, Case
 
-STATES = ("open", "new", "acknowledged", "snoozed", "resolved", "ended", "all")
+WANTED_STATES = ("open", *STATES, "all")
 WHOSE = ("anybody", "mine", "nobody")
 AT_ONCE = 50
 
@@ -29,7 +29,7 @@ class Wanted:
         """Return what a query asks for; raises HTTPException with key, value and what was expected."""
         state, whose = query.get("state") or "open", query.get("whose") or "anybody"
         page = query.get("page") or "1"
-        _expect("state", state, STATES)
+        _expect("state", state, WANTED_STATES)
         _expect("whose", whose, WHOSE)
         if not (page.isascii() and page.isdecimal() and 0 < int(page[:9]) == int(page)):
             raise HTTPException(400, f"page = {page[:20]!r}: expected a number from 1 on")

@@ -23,7 +23,7 @@ from models.errors import RecordError
 from models.fleet.inventory import NOTHING
 from models.fleet.site_times import SiteTimes
 from streams.page.answers import Current
-from streams.page.case_list import AT_ONCE, STATES, WHOSE, Wanted
+from streams.page.case_list import AT_ONCE, WANTED_STATES, WHOSE, Wanted
 from streams.page.forms import Tokens, keep_cookie, read_form, remember
 from streams.stores.case_reader import (
     await_stored,
@@ -96,7 +96,7 @@ class CasePages:
             "found": len(found),
             "wanted": wanted,
             "more": len(found) > start + AT_ONCE,
-            "states": STATES,
+            "states": WANTED_STATES,
             "whose": WHOSE,
             "now_ms": seen.now_ms,
         }
