@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, field, replace
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from chillcast.skill.skill_config import SkillFleet
+from chillcast.training.training_config import with_training
 from models.errors import ConfigError
 from models.fleet.config import means, read_table, read_toml, refuse, table
 from models.fleet.fleet import Fleet
@@ -29,8 +30,7 @@ class PretrainingConfig:
 
     def applied_to(self, fleet: Fleet, source: str) -> Fleet:
         """Return the fleet with the parameters of the pre-training."""
-        given = {**asdict(fleet.training), **self.training}
-        return replace(fleet, training=read_table(given, Training, source, within="training"))
+        return with_training(fleet, self.training, source)
 
 
 def load_pretraining(path: Path) -> PretrainingConfig:

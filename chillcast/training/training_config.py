@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -100,8 +101,13 @@ class TrainingConfig:
 
     def applied_to(self, fleet: Fleet, source: str) -> Fleet:
         """Return the fleet with this run's training parameters."""
-        given = {**asdict(fleet.training), **self.training}
-        return replace(fleet, training=read_table(given, Training, source, within="training"))
+        return with_training(fleet, self.training, source)
+
+
+def with_training(fleet: Fleet, given: Mapping[str, Any], source: str) -> Fleet:
+    """Return a fleet of whose training parameters some are replaced; ConfigError names one that is wrong."""
+    training = read_table({**asdict(fleet.training), **given}, Training, source, within="training")
+    return replace(fleet, training=training)
 
 
 def load_config(path: Path) -> TrainingConfig:
