@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from chillcast.skill.survey import under_way
 from models.fleet.knowledge import Advice
 from simulators.truth import FaultRecord
 from streams.records import Alert
@@ -36,7 +37,7 @@ def case_quality(
     cleared_then_tripped: int,
 ) -> CaseQuality:
     """Hold the cases that ``opened`` against the truth; ``modes`` says which faults each suspicion is."""
-    met = [(a, there) for a in opened if (there := _under_way(a, faults))]
+    met = [(a, there) for a in opened if (there := under_way(faults, a.asset, a.time_ms))]
     moved = [_moved(there, advice, modes) for _, there in met]
     shown = [[reason.key for reason in a.sensors] for a, _ in met]
     return CaseQuality(
@@ -48,11 +49,6 @@ def case_quality(
         any_sensor_plausible=sum(bool(m.intersection(s)) for s, m in zip(shown, moved, strict=True)),
         cleared_then_tripped=cleared_then_tripped,
     )
-
-
-def _under_way(alert: Alert, faults: Sequence[FaultRecord]) -> set[str]:
-    own = (f for f in faults if f.asset == alert.asset and not f.is_of_instrument)
-    return {f.kind for f in own if f.is_under_way(alert.time_ms)}
 
 
 def _moved(there: set[str], advice: Sequence[Advice], modes: Mapping[str, Sequence[str]]) -> set[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
 from chillcast.demo.case_quality import CaseQuality, case_quality
 from models.fleet.knowledge import Advice
-from models.risk.explanation import Reason
 from simulators.truth import FaultRecord
 from streams.records import Alert
+from tests.support.sunk import OPEN, REASON
 
 ADVICE = (
     Advice(fault="leak", sensors=("level", "subcooling"), check="look"),
@@ -23,23 +25,8 @@ FAULTS = [
 
 
 def opened(asset: str, fault: str, *sensors: str, time_ms: int = 50) -> Alert:
-    reasons = [Reason(key, key, "K", 1.0, 0.0, 0.1) for key in sensors]
-    return Alert(
-        case=f"{asset}-{time_ms}",
-        asset=asset,
-        stage="open",
-        severity="warning",
-        time_ms=time_ms,
-        opened_ms=time_ms,
-        risk=0.5,
-        threshold=0.1,
-        horizon_d=7.0,
-        text="",
-        fault=fault,
-        check="",
-        sensors=reasons,
-        model="1",
-    )
+    reasons = [replace(REASON, key=key) for key in sensors]
+    return msgspec.structs.replace(OPEN, asset=asset, fault=fault, sensors=reasons, time_ms=time_ms)
 
 
 def quality(*alerts: Alert) -> CaseQuality:
