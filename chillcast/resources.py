@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from models.registry.mlflow_registry import Registry
     from models.store.feature_store import FeatureStore
+    from streams.kafka.case_line import CaseLine
     from streams.stores.influx import InfluxStore
     from streams.stores.sqlite_reader import SqliteReader
     from streams.stores.store import Store
@@ -89,6 +90,15 @@ class Resources:
             return SiteTimes(NOTHING)
         files = self.feature_store.inventory_files()
         return SiteTimes(self.feature_store.read_inventory(files[-1]) if files else NOTHING)
+
+    @property
+    def case_line(self) -> CaseLine:
+        """What asks something of a case, and hears the answer."""
+        from streams.kafka.case_line import CaseLine  # noqa: PLC0415
+        from streams.kafka.topics import Topics  # noqa: PLC0415
+
+        settings, clock_s = self.settings, self.clock.monotonic_s
+        return CaseLine(settings.connection, Topics(settings.topic_prefix), settings.partitions, clock_s)
 
     def open_store(self) -> Store:
         """Return InfluxDB if a URL is configured, the embedded store otherwise."""

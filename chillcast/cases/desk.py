@@ -7,16 +7,12 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import Any
 
-import msgspec
-
 from chillcast.cases.shown import as_csv, detail, row
 from chillcast.pipeline.pipeline import wait_for_configured_broker
 from chillcast.resources import Resources
 from models.cases.case import OUTCOMES, STATES, Case
-from models.cases.people import Command
-from models.errors import ConfigError, RecordError, RefusedError
-from streams.kafka.case_line import CaseLine
-from streams.kafka.topics import Topics
+from models.cases.people import made
+from models.errors import ConfigError, RefusedError
 from streams.stores.case_reader import (
     await_stored,
     case_named,
@@ -63,23 +59,19 @@ class Desk:
         self, name: str, action: str, who: str, *, version: int | None = None, **more: Any
     ) -> dict[str, Any]:
         """Do something to a case; return it as it is then. Raises RefusedError with the case as it is."""
-        settings = self.resources.settings
         case = self._named(name)
         now_ms = self.resources.clock.now_ms()
         said = {"asset": case.asset, "case": case.case, "action": action, "who": who, "time_ms": now_ms}
         told = {"id": uuid.uuid4().hex, "version": case.version if version is None else version}
-        command = _command({**said, **told, "as_of_ms": self._seen_ms(now_ms), **more})
-        wait_for_configured_broker(settings, lambda _: None)
-        topics = Topics(settings.topic_prefix)
-        clock = self.resources.clock.monotonic_s
-        line = CaseLine(settings.connection, topics, settings.partitions, clock)
-        answer = line.ask(command)
+        command = made({**said, **told, "as_of_ms": self._seen_ms(now_ms), **more})
+        wait_for_configured_broker(self.resources.settings, lambda _: None)
+        answer = self.resources.case_line.ask(command)
         present = answer.case or case
         shown = row(present, self.times, self._now_ms())
         if not answer.accepted:
             raise RefusedError(f"{action} {case.case}: refused: {answer.reason}; {_in_words(shown)}")
         with closing(self.resources.open_reader()) as reader:
-            await_stored(reader, present, clock)
+            await_stored(reader, present, self.resources.clock.monotonic_s)
         return {"done": action, **shown}
 
     def until(self, name: str, text: str) -> dict[str, Any]:
@@ -107,13 +99,6 @@ class Desk:
     def _seen_ms(self, now_ms: int) -> int:
         with closing(self.resources.open_reader()) as reader:
             return seen_until(watermarks_of(reader), now_ms)
-
-
-def _command(said: dict[str, Any]) -> Command:
-    try:
-        return msgspec.convert(said, Command)
-    except msgspec.ValidationError as error:
-        raise RecordError(f"{said['action']}: {error}") from error
 
 
 def _known(name: str, case: Case | None) -> Case:

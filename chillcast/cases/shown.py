@@ -64,9 +64,8 @@ def as_csv(cases: Iterable[Case], times: SiteTimes, now_ms: int) -> str:
     """Return cases as CSV, a line each, with a heading; times are ISO 8601 with their offset."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    rows = [_record(case, times, now_ms) for case in cases]
-    writer.writerow(rows[0] if rows else _COLUMNS)
-    writer.writerows([_safe(value) for value in record.values()] for record in rows)
+    writer.writerow(_COLUMNS)
+    writer.writerows([_safe(value) for value in _record(case, times, now_ms)] for case in cases)
     return out.getvalue()
 
 
@@ -77,13 +76,14 @@ _COLUMNS = (
 )
 
 
-def _record(case: Case, times: SiteTimes, now_ms: int) -> dict[str, object]:
+def _record(case: Case, times: SiteTimes, now_ms: int) -> tuple[object, ...]:
+    """Return a value for each of the columns."""
     evidence, found, asset = case.evidence, case.resolved, case.asset
 
     def iso(time_ms: int) -> str:
         return times.iso(asset, time_ms) if time_ms else ""
 
-    values = (
+    return (
         *(case.case, asset, case.state(now_ms), case.severity, case.openings),
         *(iso(case.opened_ms), iso(case.changed_ms), case.active, case.ended, evidence.risk),
         *(iso(evidence.from_ms), iso(evidence.until_ms), evidence.fault),
@@ -93,7 +93,6 @@ def _record(case: Case, times: SiteTimes, now_ms: int) -> dict[str, object]:
         *((found.cause, found.remedy, found.downtime_h, found.parts, found.text) if found else ("",) * 5),
         case.version,
     )
-    return dict(zip(_COLUMNS, values, strict=True))
 
 
 def _safe(value: object) -> object:

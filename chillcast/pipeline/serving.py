@@ -8,8 +8,6 @@ import socket
 from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
-from streams.kafka.case_line import CaseLine
-from streams.kafka.topics import Topics
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.page.server import create_server
@@ -35,8 +33,7 @@ def case_work(resources: Resources) -> CaseWork:
     why = _read_only(settings)
     if why:
         return CaseWork(None, f"Cases cannot be changed here: {why}.", times)
-    topics, clock = Topics(settings.topic_prefix), resources.clock.monotonic_s
-    return CaseWork(CaseLine(settings.connection, topics, settings.partitions, clock).ask, "", times)
+    return CaseWork(resources.case_line.ask, "", times)
 
 
 def _read_only(settings: Settings) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -59,6 +59,14 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     def seen_ms(self) -> int:
         """The event time up to which the machine had been seen."""
         return self.as_of_ms or self.time_ms
+
+
+def made(said: Mapping[str, Any]) -> Command:
+    """Return the command that somebody's words make; RecordError if they make none."""
+    try:
+        return msgspec.convert(said, Command)
+    except msgspec.ValidationError as error:
+        raise RecordError(f"{str(said['action'])[:20]}: {error}") from error
 
 
 def check(command: Command) -> None:

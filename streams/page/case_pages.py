@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
-import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,7 +17,7 @@ from starlette.routing import Route
 
 from models.cases.book import Answer
 from models.cases.case import OUTCOMES, Case, Entry
-from models.cases.people import Command
+from models.cases.people import Command, made
 from models.errors import RecordError
 from models.fleet.inventory import NOTHING
 from models.fleet.site_times import SiteTimes
@@ -169,10 +168,7 @@ class CasePages:
         }
         if about.get("until") == "date":
             about["until_ms"] = self._date(case, form.get("date", ""))
-        try:
-            return msgspec.convert(about, Command)
-        except msgspec.ValidationError as error:
-            raise RecordError(f"{action[:20]}: {error}") from error
+        return made(about)
 
     def _date(self, case: Case, text: str) -> int:
         try:
