@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from models.cases.case import Case, Entry
 from models.event_time import DAY_MS, LATEST_MS
-from streams.stores.case_points import read_case, read_entry
+from streams.stores.case_points import rank_of, read_case, read_entry
 from streams.stores.store import Reader
 
 _STORED_S, _AGAIN_S = 5.0, 0.1
@@ -63,20 +63,7 @@ def await_stored(
 
 def worst_first(cases: Iterable[Case]) -> list[Case]:
     """Return cases by what is to be done first: open, critical, soonest, most probable."""
-
-    def rank(case: Case) -> tuple[bool, int, int, int, float, str]:
-        level = case.level
-        until_ms = case.evidence.until_ms or LATEST_MS
-        return (
-            not case.is_open,
-            -level.severity,
-            -level.time_left,
-            until_ms,
-            -case.evidence.risk,
-            case.asset,
-        )
-
-    return sorted(cases, key=rank)
+    return sorted(cases, key=rank_of)
 
 
 def seen_until(watermarks: Collection[int], now_ms: int) -> int:

@@ -17,7 +17,9 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from models.errors import UnavailableError, shown
+from streams.stores.influx_selection import FOUND, ROWS, STAMP, parameters, select_rows
 from streams.stores.point_rules import problem_of
+from streams.stores.selection import Selected, Selection
 from streams.stores.store import Flushed, Point, Rejection, Row, Value
 
 _BATCH = 5_000
@@ -88,6 +90,18 @@ class InfluxStore:
         span = {"start": _moment(start_ms), "stop": _moment(end_ms)}
         return self._query(_HISTORY, {"measurement": measurement, "asset": asset, **span})
 
+    def select(self, selection: Selection) -> Selected:
+        """Return a part of the newest rows that satisfy what is asked, and how many do."""
+        asked = {**parameters(selection), "stop": _moment(_LAST_MS)}
+        told = self._records(select_rows(selection), asked)
+        found = sum(values["asset"] or 0 for values in told if values["result"] == FOUND)
+        return Selected(found, [_whole_row(values) for values in told if values["result"] == ROWS])
+
+    def stamp(self, measurement: str) -> str:
+        """Return a text that is another once a row with a ``revision`` was written or changed."""
+        told = self._records(STAMP, {"measurement": measurement, "stop": _moment(_LAST_MS)})
+        return " ".join(f"{values['n']} {values['total']:.0f}" for values in told)
+
     def version(self) -> None:
         """Return None: the server does not tell whether anything was written."""
 
@@ -124,19 +138,23 @@ class InfluxStore:
 
     def _query(self, flux: str, values: dict[str, Any]) -> list[Row]:
         """Return rows by time; one comes together from a record per field."""
-        parameters = {"bucket": self.bucket, **values}
         rows: dict[tuple[int, str], Row] = {}
+        for row in map(_row, self._records(flux, values)):
+            found = rows.setdefault((row.time_ms, _series(row)), row)
+            rows[row.time_ms, _series(row)] = Row(row.time_ms, row.tags, {**found.fields, **row.fields})
+        return sorted(rows.values(), key=_order)
+
+    def _records(self, flux: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return what the server answers, line by line."""
+        asked = {"bucket": self.bucket, **values}
         try:
-            for record in self._client.query_api().query_stream(flux, params=parameters):
-                row = _row(record.values)
-                found = rows.setdefault((row.time_ms, _series(row)), row)
-                rows[row.time_ms, _series(row)] = Row(row.time_ms, row.tags, {**found.fields, **row.fields})
+            told = self._client.query_api().query_stream(flux, params=asked)
+            return [record.values for record in told]
         except (ApiException, HTTPError, OSError) as error:
             raise self._unavailable(error) from error
         except _UNREADABLE as error:
             text = f"{self.name} answers what cannot be read ({error})"
             raise UnavailableError(text) from error
-        return sorted(rows.values(), key=_order)
 
     def _unavailable(self, error: Exception) -> UnavailableError:
         if isinstance(error, ApiException) and error.status:
@@ -187,6 +205,14 @@ def _row(values: dict[str, Any]) -> Row:
     tags = {k: v for k, v in values.items() if not k.startswith("_") and k not in ("result", "table")}
     time_ms = round(values["_time"].timestamp() * 1000)
     return Row(time_ms, tags, {values["_field"]: _value(values["_value"])})
+
+
+def _whole_row(values: dict[str, Any]) -> Row:
+    """Return a row whose fields stand side by side; the one tag of such rows is the machine."""
+    fields = {
+        k: _value(v) for k, v in values.items() if k not in ("result", "table", "asset") and k[:1] != "_"
+    }
+    return Row(round(values["_time"].timestamp() * 1000), {"asset": values["asset"]}, fields)
 
 
 def _value(found: float | str | None) -> Value:

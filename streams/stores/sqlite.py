@@ -12,7 +12,9 @@ import msgspec
 
 from models.errors import ConfigError, UnavailableError
 from streams.stores.point_rules import problem_of
+from streams.stores.selection import Selected, Selection
 from streams.stores.sqlite_reader import FileIdentity, SqliteReader, identity
+from streams.stores.sqlite_selection import INDEX
 from streams.stores.store import Flushed, Point, Rejection, Row, Value
 
 _BUSY_S = 30.0
@@ -80,6 +82,14 @@ class SqliteStore:
         """Return the rows of one asset in [start_ms, end_ms), by time."""
         return self._reader.history(measurement, asset, start_ms, end_ms)
 
+    def select(self, selection: Selection) -> Selected:
+        """Return a part of the newest rows that satisfy what is asked, and how many do."""
+        return self._reader.select(selection)
+
+    def stamp(self, measurement: str) -> str:
+        """Return a text that is another once a row with a ``revision`` was written or changed."""
+        return self._reader.stamp(measurement)
+
     def version(self) -> str:
         """Return a text that is another after every commit of anybody."""
         return self._reader.version()
@@ -128,7 +138,7 @@ class SqliteStore:
         self._database = sqlite3.connect(
             self.path, timeout=self.busy_s, check_same_thread=False, isolation_level=None
         )
-        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA + INDEX)
         self._opened = identity(self.path)
 
     def _damaged(self, what: str) -> UnavailableError:

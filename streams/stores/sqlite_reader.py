@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 
 from models.errors import UnavailableError
+from streams.stores.selection import Selected, Selection
+from streams.stores.sqlite_selection import count_rows, select_rows, stamp_of
 from streams.stores.store import Row
 
 _BUSY_S = 2.0
@@ -58,6 +60,20 @@ class SqliteReader:
     def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:
         """Return the rows of one asset in [start_ms, end_ms), by time."""
         return self._rows(_HISTORY, measurement, asset, start_ms, end_ms)
+
+    def select(self, selection: Selection) -> Selected:
+        """Return a part of the newest rows that satisfy what is asked, and how many do."""
+        values = [
+            v if isinstance(v, str | float) else msgspec.json.encode([*v]).decode()
+            for v in (condition.value for condition in selection.conditions)
+        ]
+        found = self._read(count_rows(selection), *values)
+        rows = self._rows(select_rows(selection), *values, selection.most, selection.start)
+        return Selected(found[0][0] if found else 0, rows)
+
+    def stamp(self, measurement: str) -> str:
+        """Return a text that is another once a row with a ``revision`` was written or changed."""
+        return " ".join(f"{value:.0f}" for row in self._read(stamp_of(measurement)) for value in row)
 
     def version(self) -> str:
         """Return a text that is another after every commit of anybody."""

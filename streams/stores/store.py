@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from streams.stores.selection import Selected, Selection
 
 Value = float | str
 
@@ -75,6 +78,12 @@ class Reader(Protocol):
 
     def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:
         """Return the rows of one asset in [start_ms, end_ms), by time."""
+
+    def select(self, selection: Selection) -> Selected:
+        """Return a part of the newest rows that satisfy what is asked, and how many do."""
+
+    def stamp(self, measurement: str) -> str:
+        """Return a text that is another once a row with a ``revision`` was written or changed."""
 
     def version(self) -> str | None:
         """Return a text that is another once anything was written, None if the store cannot tell."""

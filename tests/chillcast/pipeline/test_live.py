@@ -13,6 +13,7 @@ from streams.kafka.live_reader import Feed
 from streams.kafka.topics import Topics
 from streams.records import Alert, Drift, Scores, Watermark
 from streams.stage import Incoming, Outgoing
+from streams.stores.selection import Selected, Selection
 from streams.stores.store import Row
 from streams.wire import codec
 from tests.support.sunk import OPEN
@@ -170,6 +171,12 @@ class FakeReader:
 
     def version(self) -> None:
         return None
+
+    def stamp(self, measurement: str) -> str:
+        raise NotImplementedError(measurement)
+
+    def select(self, selection: Selection) -> Selected:
+        raise NotImplementedError(selection)
 
     def latest(self, measurement: str, before_ms: int | None = None) -> Sequence[Row]:
         return [Row(HOUR_MS, {"partition": p}, {"end": 1.0}) for p in "01"]

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from models.errors import UnavailableError
 from streams.page.app import create_app
 from streams.stores.influx import InfluxStore
+from streams.stores.selection import Selected, Selection
 from streams.stores.sqlite import SqliteStore
 from streams.stores.sqlite_reader import SqliteReader
 from streams.stores.store import Point, Reader, Row
@@ -194,6 +195,12 @@ class Away:
     def latest(self, measurement: str, before_ms: int | None = None) -> Sequence[Row]:
         raise UnavailableError("InfluxDB http://db:8086 does not answer")
 
+    def select(self, selection: Selection) -> Selected:
+        raise UnavailableError("InfluxDB http://db:8086 does not answer")
+
+    def stamp(self, measurement: str) -> str:
+        raise UnavailableError("InfluxDB http://db:8086 does not answer")
+
     def history(self, measurement: str, asset: str, start_ms: int, end_ms: int) -> Sequence[Row]:
         raise UnavailableError("InfluxDB http://db:8086 does not answer")
 
@@ -207,6 +214,13 @@ class Counting:
 
     def version(self) -> str | None:
         return self.reader.version()
+
+    def stamp(self, measurement: str) -> str:
+        return self.reader.stamp(measurement)
+
+    def select(self, selection: Selection) -> Selected:
+        self.asked.append(selection.measurement)
+        return self.reader.select(selection)
 
     def latest(self, measurement: str, before_ms: int | None = None) -> Sequence[Row]:
         self.asked.append(measurement)
