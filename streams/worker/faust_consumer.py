@@ -6,7 +6,7 @@ And it delivers what was committed, and nothing else: Faust does that only withi
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine, Generator, Iterator
 from inspect import iscoroutine
 from typing import Any
 
@@ -71,7 +71,37 @@ class CommittedThread(AIOKafkaConsumerThread):
 
 
 class SteadyConsumer(Consumer):
-    """Delivers messages in order, as fast as whoever takes them."""
+    """Delivers messages in order, as fast as whoever takes them.
+
+    Committed is what `done` was told, and not, as in Faust, what was acknowledged without a gap: a message
+    that was never delivered, and was read from the log instead, leaves one for ever.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._done: dict[Any, tuple[int, int]] = {}
+
+    def done(self, tp: Any, next_offset: int) -> None:
+        """Note that a partition was processed up to ``next_offset``, exclusive, and all of it is durable."""
+        self._done[tp] = (self.app.consumer_generation_id, next_offset)
+
+    def ack(self, message: Any) -> bool:
+        """Let a message go; return whether it was held."""
+        was_held = not message.acked
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return was_held
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[Any]:
+        return (tp for tp in self._done if topics is None or tp in topics or tp.topic in topics)
+
+    def _new_offset(self, tp: Any) -> int | None:
+        """Return where a partition stands, None if another worker may have had it since."""
+        generation, next_offset = self._done[tp]
+        return next_offset if generation == self.app.consumer_generation_id else None
+
+    async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
+        """Do nothing: gaps are those of acknowledgements."""
 
     def _new_consumer_thread(self) -> CommittedThread:
         return CommittedThread(self, loop=self.loop, beacon=self.beacon)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import defaultdict
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 OpenStage = Callable[[str, int, Sequence[Incoming]], Stage]
 """Opens the stage of a topic's partition, given what was decided of it at earlier turns."""
+_QUIET_S = 5.0
 _BATCH_BYTES = MAX_BYTES  # what comes of it, and waits for the broker, may be ten times as much
 
 
@@ -55,8 +57,11 @@ class Membership(Protocol):
     def is_ours(self, topic: str, partition: int, generation: int) -> bool:
         """Return whether a partition that was given in a generation of the group is still this worker's."""
 
-    def on_batch(self, topic: str, partition: int) -> None:
-        """Learn that a batch of a partition is done."""
+    def partitions(self, topic: str) -> Sequence[int]:
+        """Return the partitions of a topic that this worker has."""
+
+    def on_batch(self, topic: str, partition: int, next_offset: int) -> None:
+        """Learn that a partition is done up to an offset, exclusive."""
 
     def end(self, topic: str, partition: int) -> int | None:
         """Return the offset up to which messages may be read, None if that is not known."""
@@ -84,9 +89,42 @@ class Lane:
         self.generation = -1
         self._saves = SaveSchedule(context.options.state_interval_s)
         self._logs: Logs | None = None
+        self._turn = asyncio.Lock()
+        self._handled = context.clock()
+        self._searched: dict[int, int] = {}
 
     async def handle(self, events: Sequence[Any]) -> None:
         """Process a batch; what was committed is acknowledged, what belongs to others now is dropped."""
+        async with self._turn:
+            await self._handle(events)
+            self._handled = self.context.clock()
+
+    async def search(self) -> None:
+        """Process what was never delivered, though it may be read, if nothing was for a while.
+
+        What is passed over in the middle of a partition is seen by the next message: this is for its end.
+        """
+        async with self._turn:
+            if self.context.clock() - self._handled < _QUIET_S:
+                return
+            await self._follow(self.context.group.generation())
+            for partition in self.context.group.partitions(self.source):
+                end = self.context.group.end(self.source, partition)
+                if end and self._searched.get(partition) != end:
+                    await self._search(partition, end)
+
+    async def _search(self, partition: int, end: int) -> None:
+        """Process a partition up to its end, a batch at a time."""
+        runner = self.runners.get(partition)
+        source = self._connected().source
+        committed = runner.position if runner else await source.committed(partition)
+        start = await source.begin(partition) if committed is None else committed
+        for until in [*range(start + self.context.options.batch, end, self.context.options.batch), end]:
+            if start < end and not await self._process(partition, [], until):
+                return
+        self._searched[partition] = end
+
+    async def _handle(self, events: Sequence[Any]) -> None:
         await self._follow(self.context.group.generation())
         parts: dict[int, list[Any]] = defaultdict(list)
         for event in events:
@@ -101,7 +139,7 @@ class Lane:
         """Process and acknowledge events of a partition, of large ones a few at a time."""
         messages, done = [incoming(event.message) for event in events], 0
         for part in portions(messages, _BATCH_BYTES):
-            if not await self._process(partition, part):
+            if not await self._process(partition, part, part[-1].offset + 1):
                 return
             for event in events[done : done + len(part)]:
                 event.ack()
@@ -122,6 +160,7 @@ class Lane:
         for partition in self.runners:
             self.metrics.closed(partition)
         self.runners.clear()
+        self._searched.clear()
         await self.context.committer.close_source(self.source)
 
     def _is_ours(self, partition: int, generation: int | None) -> bool:
@@ -129,10 +168,11 @@ class Lane:
             self.source, partition, self.generation
         )
 
-    async def _process(self, partition: int, messages: Sequence[Incoming]) -> bool:
-        """Return whether the messages of a partition are processed and committed."""
+    async def _process(self, partition: int, messages: Sequence[Incoming], until: int) -> bool:
+        """Return whether all up to ``until`` is processed and committed; ``messages`` are the last of it."""
         started = self.context.clock()
-        runner = self.runners.get(partition) or await self._opened(partition, messages[0].offset)
+        first = messages[0].offset if messages else until
+        runner = self.runners.get(partition) or await self._opened(partition, first)
         decided = runner.before_batch()
         if decided and not await self._commit(runner, decided):
             return False
@@ -141,7 +181,7 @@ class Lane:
         # A damaged batch is fetched once more, by another connection, before it is given up.
         for run in contiguous([m for m in messages if not m.damage]):
             outputs += [*await catch_up(source, runner, run[0].offset), *runner.take(run)]
-        outputs += await catch_up(source, runner, messages[-1].offset + 1)
+        outputs += await catch_up(source, runner, until)
         outputs += await runner.flush()
         self._observe(runner, outputs, len(messages), self.context.clock() - started)
         return await self._commit(runner, outputs)
@@ -181,7 +221,7 @@ class Lane:
     def _count(self, runner: Runner, batch: CommitBatch, commit_s: float) -> None:
         partition, metrics = runner.partition, self.metrics
         metrics.observe_commit(commit_s)
-        self.context.group.on_batch(self.source, partition)
+        self.context.group.on_batch(self.source, partition, batch.next_offset)
         end = self.context.group.end(self.source, partition)
         metrics.set_lag(partition, max((end or 0) - batch.next_offset, 0))
         if runner.snapshots is not None:

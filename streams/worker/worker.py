@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import faust
@@ -27,6 +27,7 @@ from streams.worker.metrics import Metrics
 log = logging.getLogger(__name__)
 
 FENCED = 75  # another worker has the partition: nothing may be tidied up
+_SEARCH_S = 2.0
 
 
 _FAUST: Mapping[str, Any] = {
@@ -64,6 +65,7 @@ class Worker:
         self.lanes = [Lane(context, source) for source in options.sources]
         for lane in self.lanes:
             self._add_agent(lane)
+            self._add_search(lane)
         self.app.on_before_shutdown.connect(self._disconnect)
         metrics.set_exactly_once(exactly_once=committer.exactly_once)
 
@@ -77,18 +79,26 @@ class Worker:
 
         async def run(stream: Any) -> None:
             async for events in stream.noack_take(self.options.batch, within=self.options.within_s):
-                await self._guarded(lane, events)
+                await self._guarded(lane, lane.handle(events))
 
         self.app.agent(topic, name=f"{self.options.group}.{lane.source}", concurrency=1)(run)
 
-    async def _guarded(self, lane: Lane, events: Sequence[Any]) -> None:
-        """Handle a batch; if that fails, end the process at once.
+    def _add_search(self, lane: Lane) -> None:
+        """Look now and then for messages that lie at the broker, and were never delivered."""
+
+        async def search() -> None:
+            await self._guarded(lane, lane.search())
+
+        self.app.timer(_SEARCH_S, name=f"{self.options.group}.{lane.source}.search")(search)
+
+    async def _guarded(self, lane: Lane, work: Awaitable[None]) -> None:
+        """Do a lane's work; if that fails, end the process at once.
 
         While Faust unwinds a crashed agent it acknowledges what is left in the stream, unprocessed, and may
         take half a minute: 105 of 3,840 windows were lost so on a broker without transactions.
         """
         try:
-            await lane.handle(events)
+            await work
         except ProducerFenced:
             alarm(f"another worker took over a partition of {lane.source}: ending at once")
             _leave(FENCED)
@@ -125,10 +135,16 @@ class FaustGroup:
         place = faust.types.TP(topic, partition)
         return self.generation() == generation and place in self.app.consumer.assignment()
 
-    def on_batch(self, topic: str, partition: int) -> None:
-        """Tell the monitor that a batch of a partition is done."""
-        monitor: Any = self.app.monitor
-        monitor.on_batch(faust.types.TP(topic, partition))
+    def partitions(self, topic: str) -> Sequence[int]:
+        """Return the partitions of a topic that this worker has."""
+        return sorted(place.partition for place in self.app.consumer.assignment() if place.topic == topic)
+
+    def on_batch(self, topic: str, partition: int, next_offset: int) -> None:
+        """Tell the monitor and the consumer how far a partition is done."""
+        app: Any = self.app
+        place = faust.types.TP(topic, partition)
+        app.monitor.on_batch(place)
+        app.consumer.done(place, next_offset)
 
     def end(self, topic: str, partition: int) -> int | None:
         """Return the offset up to which messages may be read, None if that is not known."""
