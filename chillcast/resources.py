@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from models.registry.mlflow_registry import Registry
     from models.store.feature_store import FeatureStore
+    from streams.access.audit import Audit
     from streams.kafka.case_line import CaseLine
     from streams.stores.influx import InfluxStore
     from streams.stores.sqlite_reader import SqliteReader
@@ -90,6 +91,14 @@ class Resources:
             return SiteTimes(NOTHING)
         files = self.feature_store.inventory_files()
         return SiteTimes(self.feature_store.read_inventory(files[-1]) if files else NOTHING)
+
+    @property
+    def audit(self) -> Audit:
+        """The record of changes."""
+        from streams.access.audit import Audit  # noqa: PLC0415
+        from streams.access.database import Database  # noqa: PLC0415
+
+        return Audit(Database(self.settings.access_path), self.clock.now_ms)
 
     @property
     def case_line(self) -> CaseLine:

@@ -155,10 +155,26 @@ class Settings(BaseSettings):
     page_writes: Annotated[
         Literal["loopback", "anyone", "nobody"],
         means(
-            "who may change cases through the page, which asks for no password: whoever reaches it if it "
-            "listens on `loopback`, `anyone` who reaches it, or `nobody`"
+            "who may change cases through the page if nobody signs in: whoever reaches it if it listens on "
+            "`loopback`, `anyone` who reaches it, or `nobody`, then not even who signs in"
         ),
     ] = "loopback"
+    page_sign_in: Annotated[
+        Literal["auto", "none"],
+        means(
+            "`auto`: everybody signs in once there is a way to; without one the page listens on loopback "
+            "alone. `none`: nobody does, wherever it listens ([security](security.md#the-page))"
+        ),
+    ] = "auto"
+    page_url: Annotated[
+        Url, means("address under which browsers reach the page, if it is another than it listens on")
+    ] = ""
+    page_idle_min: Annotated[
+        int, Field(ge=1, le=1440), means("minutes without a request after which somebody signs in again")
+    ] = 60
+    page_session_h: Annotated[
+        int, Field(ge=1, le=720), means("hours after which somebody signs in again in any case")
+    ] = 12
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], means("what is logged, from this level on")
     ] = "warning"
@@ -201,6 +217,11 @@ class Settings(BaseSettings):
     def store_path(self) -> Path:
         """The embedded store."""
         return self.home_path / "store.db"
+
+    @property
+    def access_path(self) -> Path:
+        """The file of who may come in, and of what they did."""
+        return self.home_path / "access.db"
 
     @property
     def registry(self) -> str:

@@ -84,6 +84,10 @@ class RefusedError(ChillcastError):
     """A command makes sense, but not for the case as it stands: look at that, and ask again."""
 
 
+class ForbiddenError(ChillcastError):
+    """Whoever asks has not the right to: ask somebody who has, or who gives roles."""
+
+
 class UnavailableError(ChillcastError):
     """A broker, store or registry does not answer: it is retried with a visible alarm."""
 

@@ -20,6 +20,7 @@ from chillcast.cli import (
     recordings,
     simulation,
     training,
+    users,
 )
 from chillcast.terminal import logs
 from chillcast.terminal.guarded import guard_output
@@ -54,7 +55,13 @@ for command in (
 ):
     app.command()(command)
 
-for group, name in ((cases, "cases"), (data, "data"), (models, "models"), (dead_letters, "dead-letters")):
+for group, name in (
+    (cases, "cases"),
+    (data, "data"),
+    (models, "models"),
+    (dead_letters, "dead-letters"),
+    (users, "users"),
+):
     app.add_typer(group.app, name=name)
 
 

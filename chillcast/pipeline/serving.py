@@ -8,10 +8,15 @@ import socket
 from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
+from streams.access.attempts import Attempts
+from streams.access.sessions import Sessions, Span
+from streams.access.users import Users
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
+from streams.page.door import Door
 from streams.page.server import create_server
 
+_LOCAL = ("127.0.0.1", "::1", "localhost")
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104
 
 
@@ -21,8 +26,10 @@ def serve_page(resources: Resources, reporter: Reporter) -> None:
     with contextlib.closing(resources.open_reader()) as store, _listening(settings) as listener:
         names, port = allowed_hosts(settings), listener.getsockname()[1]
         name = next((name for name in names if "*" not in name), "localhost")
-        reporter.line(f"the fleet by risk: http://{name}:{port}/   (Ctrl-C stops)")
-        app = create_app(store, resources.fleet, names, resources.clock.now_ms, case_work(resources))
+        door, work = door_of(resources), case_work(resources)
+        open_to = "; nobody signs in" if door is None or door.is_open else ""
+        reporter.line(f"the fleet by risk: http://{name}:{port}/   (Ctrl-C stops{open_to})")
+        app = create_app(store, resources.fleet, names, resources.clock.now_ms, work, door)
         with contextlib.suppress(KeyboardInterrupt):
             create_server(app, settings.log_level).run(sockets=[listener])
 
@@ -33,14 +40,37 @@ def case_work(resources: Resources) -> CaseWork:
     why = _read_only(settings)
     if why:
         return CaseWork(None, f"Cases cannot be changed here: {why}.", times)
-    return CaseWork(resources.case_line.ask, "", times)
+    return CaseWork(resources.case_line.ask, "", times, resources.audit)
+
+
+def door_of(resources: Resources) -> Door | None:
+    """Return how people come in, None if nobody signs in wherever it listens.
+
+    Raises ConfigError if the page would be open beyond loopback without that being asked for.
+    """
+    settings, audit = resources.settings, resources.audit
+    users = Users(audit)
+    if settings.page_sign_in == "none":
+        return None
+    is_local = settings.page_host in _LOCAL
+    if not (is_local or users.are_there):
+        expected = (
+            "127.0.0.1, as long as nobody signs in: add somebody with chillcast users add, or, if a proxy "
+            "before it knows people, say CHILLCAST_PAGE_SIGN_IN=none"
+        )
+        raise settings.wrong("page_host", expected)
+    span = Span(settings.page_idle_min * 60_000, settings.page_session_h * 3_600_000)
+    is_https = settings.page_url.startswith("https:")
+    attempts = Attempts(audit.database, audit.clock)
+    return Door(audit, users, Sessions(audit, users, span), attempts, is_local, is_https)
 
 
 def _read_only(settings: Settings) -> str:
     """Say why nobody may change a case through the page; empty if somebody may."""
     if settings.page_writes == "nobody":
         return "the page was started to show alone"
-    if settings.page_writes == "loopback" and settings.page_host not in ("127.0.0.1", "::1", "localhost"):
+    is_open = settings.page_sign_in == "none" and settings.page_host not in _LOCAL
+    if is_open and settings.page_writes == "loopback":
         return f"the page listens on {settings.page_host or 'every address'} and knows nobody by a password"
     return "" if settings.broker else "the page was given no broker (CHILLCAST_BROKER)"
 

@@ -20,14 +20,17 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from models.errors import UnavailableError
+from models.errors import ForbiddenError, UnavailableError
 from models.fleet.fleet import Fleet
 from models.risk.wording import percent, span
 from models.telemetry.samples import utc
 from streams.page.answers import Answer, Current, Shared
 from streams.page.case_pages import CasePages, CaseWork
 from streams.page.chart import Chart, draw
+from streams.page.door import Door, Entrance
+from streams.page.forms import Tokens
 from streams.page.guards import LOOPBACK, AllowedHosts, SecureHeaders
+from streams.page.sign_in import SignInPages
 from streams.page.views import Overview, read_machine, read_overview
 from streams.redaction import redact
 from streams.stores.case_reader import cases_of
@@ -97,6 +100,10 @@ class Page:
         title = _TITLES.get(error.status_code, "Not answered")
         return self._problem(request, error.status_code, title, text)
 
+    async def forbidden(self, request: Request, error: Exception) -> Response:
+        """Say what somebody's role may not do."""
+        return self._problem(request, 403, _TITLES[403], str(error))
+
     async def failed(self, request: Request, _: Exception) -> Response:
         """Say that it is our own fault; what it was is for the log."""
         text = "A fault of chillcast itself. What went wrong stands in the log of the page."
@@ -165,14 +172,16 @@ def create_app(
     allowed_hosts: Collection[str] = LOOPBACK,
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     work: CaseWork | None = None,
+    door: Door | None = None,
 ) -> ASGIApp:
     """Return the page over a reader, for who asks for it by one of ``allowed_hosts``.
 
-    Without ``work`` nobody changes a case through it.
+    Without ``work`` nobody changes a case through it; without a ``door`` nobody signs in.
     """
-    page = Page(reader, fleet, clock)
-    cases = CasePages(reader, work or CaseWork(), page.html, clock)
+    page, tokens = Page(reader, fleet, clock), Tokens()
+    cases = CasePages(reader, work or CaseWork(), page.html, clock, tokens)
     routes = [
+        *SignInPages(door, page.html, tokens).routes,
         Route("/", page.list_page),
         Route("/assets/{asset:path}", page.machine_page),
         *cases.routes,
@@ -183,11 +192,12 @@ def create_app(
     ]
     handlers: Mapping[Any, Any] = {
         UnavailableError: page.unavailable,
+        ForbiddenError: page.forbidden,
         HTTPException: page.refused,
         Exception: page.failed,
     }
     app = Starlette(routes=routes, exception_handlers=handlers)
-    return SecureHeaders(AllowedHosts(app, allowed_hosts))
+    return SecureHeaders(AllowedHosts(Entrance(app, door, page.unavailable), allowed_hosts))
 
 
 async def _answered(

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -18,14 +18,17 @@ from starlette.routing import Route
 from models.cases.book import Answer
 from models.cases.case import OUTCOMES, Case, Entry
 from models.cases.people import Command, made
-from models.errors import RecordError
+from models.errors import ForbiddenError, RecordError
 from models.fleet.inventory import NOTHING
 from models.fleet.site_times import SiteTimes
+from streams.access.audit import Audit
+from streams.access.roles import Person
+from streams.page.acting import Acting, Ask
 from streams.page.answers import Current
 from streams.page.case_list import AT_ONCE, WANTED_STATES, WHOSE, Wanted
+from streams.page.door import OPEN, WHO, person_of
 from streams.page.forms import Tokens, keep_cookie, read_form, remember
 from streams.stores.case_reader import (
-    await_stored,
     case_named,
     history_of,
     present_cases,
@@ -34,8 +37,6 @@ from streams.stores.case_reader import (
 )
 from streams.stores.store import Reader
 
-Ask = Callable[[Command], Answer]
-_WHO = "chillcast_who"
 _LONGEST_NAME = 128
 
 
@@ -43,12 +44,19 @@ _LONGEST_NAME = 128
 class CaseWork:
     """What people do to cases through the page: ``ask`` does it, None if nobody may, and ``why`` not.
 
-    ``times`` are those of the sites.
+    ``times`` are those of the sites. What is done goes on record in ``audit``.
     """
 
     ask: Ask | None = None
     why: str = "This page only shows."
     times: SiteTimes = field(default_factory=lambda: SiteTimes(NOTHING))
+    audit: Audit | None = None
+
+    def do(self, reader: Reader, person: Person, command: Command, case: Case) -> Answer:
+        """Do something to a case, if it may be done here, and by this person."""
+        if self.ask is None:
+            raise ForbiddenError(self.why)
+        return Acting(self.ask, reader, self.audit).do(person, command, case)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ class CasePages:
 
     async def list_page(self, request: Request) -> Response:
         """List the cases that are asked for."""
-        wanted, who = Wanted.of(request.query_params), _who(request)
+        wanted, who = Wanted.of(request.query_params), person_of(request).name
         seen = await self.current.get()
         found = wanted.chosen(seen.cases, who, seen.now_ms)
         start = (wanted.page - 1) * AT_ONCE
@@ -106,7 +114,9 @@ class CasePages:
         return await self._case(request, request.path_params["case"])
 
     async def say_who(self, request: Request) -> Response:
-        """Remember who uses this browser."""
+        """Remember who uses this browser, as long as nobody signs in."""
+        if person_of(request).via != OPEN:
+            raise HTTPException(403, "Who you are is known.")
         form = await self._checked(request)
         who, case = form.get("who", "").strip(), form.get("case", "")
         if not (0 < len(who) <= _LONGEST_NAME and who.isprintable()):
@@ -114,33 +124,24 @@ class CasePages:
                 400, f"who = {who[:20]!r}: expected a name of 1 to {_LONGEST_NAME} characters"
             )
         answer = RedirectResponse(f"/cases/{quote(case)}" if case else "/cases", 303)
-        remember(answer, _WHO, quote(who))
+        remember(answer, WHO, quote(who), secure=request.url.scheme == "https")
         return answer
 
     async def do(self, request: Request) -> Response:
         """Do what a form asks, and show the case as it is then; what is refused says why."""
         form = await self._checked(request)
-        name, who = request.path_params["case"], _who(request)
-        if not who:
+        name, person = request.path_params["case"], person_of(request)
+        if not person.name:
             raise HTTPException(400, "who is left out: expected your name, which the page asks for")
         case = await run_in_threadpool(self._named, name)
         try:
-            command = await run_in_threadpool(self._command, case, who, form)
-            answer = await run_in_threadpool(self._ask, command)
+            command = await run_in_threadpool(self._command, case, person.name, form)
+            answer = await run_in_threadpool(self.work.do, self.reader, person, command, case)
         except RecordError as error:
             return await self._case(request, name, problem=str(error), status=400)
         if not answer.accepted:
             return await self._case(request, name, problem=f"Not done: {answer.reason}.", status=409)
         return RedirectResponse(f"/cases/{quote(name)}", 303)
-
-    def _ask(self, command: Command) -> Answer:
-        """Ask, and wait until the store has what came of it, so that who is sent back sees it."""
-        if self.work.ask is None:
-            raise HTTPException(403, self.work.why)
-        answer = self.work.ask(command)
-        if answer.accepted and answer.case is not None:
-            await_stored(self.reader, answer.case)
-        return answer
 
     async def _checked(self, request: Request) -> Mapping[str, str]:
         if self.work.ask is None:
@@ -192,11 +193,13 @@ class CasePages:
         self, request: Request, template: str, values: Mapping[str, Any], status: int = 200
     ) -> Response:
         cookie, token = self.tokens.of(request)
-        shared = {"token": token, "who": _who(request), "work": self.work, "times": self.work.times}
+        person = person_of(request)
+        shared: dict[str, Any] = {"token": token, "person": person, "who": person.name}
+        shared |= {"work": self.work, "times": self.work.times}
         body = await run_in_threadpool(lambda: self.render(template, **values, **shared))
         answer = HTMLResponse(body, status, {"cache-control": "no-store"})
         if self.work.ask is not None:
-            keep_cookie(answer, cookie)
+            keep_cookie(answer, cookie, secure=request.url.scheme == "https")
         return answer
 
     def _read(self) -> _Seen:
@@ -224,9 +227,3 @@ def _number(form: Mapping[str, str], key: str, kind: Callable[[str], Any]) -> An
         return kind(form.get(key, ""))
     except ValueError as error:
         raise RecordError(f"{key} = {form.get(key, '')[:20]!r}: expected a number") from error
-
-
-def _who(request: Request) -> str:
-    """Return who uses this browser, as they said; empty if they did not."""
-    name = unquote(request.cookies.get(_WHO, ""))
-    return name if len(name) <= _LONGEST_NAME and name.isprintable() else ""

@@ -31,8 +31,12 @@ class Tokens:
         """Return the browser's cookie, a new one if it has none, and the token for its forms."""
         cookie = request.cookies.get(_COOKIE, "")
         if not (len(cookie) == 43 and cookie.isascii()):
-            cookie = secrets.token_urlsafe(32)
+            cookie = self.new()
         return cookie, self._token(cookie)
+
+    def new(self) -> str:
+        """Return a cookie that no browser has yet: forms given out before belong to another."""
+        return secrets.token_urlsafe(32)
 
     def check(self, request: Request, token: str) -> None:
         """Raise HTTPException unless a token belongs to the cookie that came with it."""
@@ -44,14 +48,14 @@ class Tokens:
         return hmac.new(self._key, cookie.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
 
-def remember(response: Response, name: str, value: str) -> None:
+def remember(response: Response, name: str, value: str, *, secure: bool = False) -> None:
     """Give the browser a cookie that no script reads and no other site's request carries."""
-    response.set_cookie(name, value, max_age=_YEAR_S, httponly=True, samesite="strict", path="/cases")
+    response.set_cookie(name, value, _YEAR_S, path="/", secure=secure, httponly=True, samesite="strict")
 
 
-def keep_cookie(response: Response, cookie: str) -> None:
+def keep_cookie(response: Response, cookie: str, *, secure: bool = False) -> None:
     """Give the browser the cookie that its forms belong to."""
-    remember(response, _COOKIE, cookie)
+    remember(response, _COOKIE, cookie, secure=secure)
 
 
 async def read_form(request: Request) -> Mapping[str, str]:

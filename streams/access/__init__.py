@@ -1,0 +1,1 @@
+"""Who is there, what each may do, and the record of what they did. No page, no broker."""

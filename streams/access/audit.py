@@ -1,0 +1,102 @@
+"""The record of changes: who did what, from where, and what came of it. It only grows."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+
+import msgspec
+
+from streams.access.database import Database
+from streams.access.roles import Person
+
+Clock = Callable[[], int]
+"""Says UTC milliseconds since 1970."""
+_COLUMNS = "number, time_ms, who, role, via, address, action, about, result, detail"
+_MOST = 2000
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line: ``about`` is what was changed, as ``case CH-0001-7``; ``number`` has no gaps."""
+
+    number: int
+    time_ms: int
+    who: str
+    role: str
+    via: str
+    address: str
+    action: str
+    about: str
+    result: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody did or tried, and the ``result``: asked, and then done, refused or forbidden."""
+
+    action: str
+    about: str
+    result: str
+    detail: str = ""
+
+
+class Audit:
+    """Writes down deeds, each linked to the one before, so that one that was changed or is gone shows."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database, self.clock = database, clock
+
+    def write(self, person: Person, deed: Deed) -> None:
+        """Write down a deed; it is on disk when this returns. Raises UnavailableError if it cannot be."""
+        with self.database.changing() as changing:
+            self.add(changing, person, deed)
+
+    def add(self, changing: sqlite3.Connection, person: Person, deed: Deed) -> None:
+        """Write down a deed in the same commit as what it changes."""
+        last = changing.execute("SELECT number, link FROM audit ORDER BY number DESC LIMIT 1").fetchone()
+        number, before = last or (0, b"")
+        said = tuple(_plain(text) for text in (*astuple(person), *astuple(deed)))
+        row = (number + 1, self.clock(), *said)
+        places = ", ".join("?" * (len(row) + 1))
+        changing.execute(f"INSERT INTO audit VALUES ({places})", (*row, _link(before, row)))  # noqa: S608
+
+    def read(self, since_ms: int = 0, words: str = "", at_most: int = 1000) -> list[Entry]:
+        """Return the newest lines since a time that have some words in them, the newest first."""
+        with self.database.reading() as reading:
+            if reading is None:
+                return []
+            rows = reading.execute(
+                f"SELECT {_COLUMNS} FROM audit WHERE time_ms >= ? AND instr(lower("  # noqa: S608
+                "who || ' ' || action || ' ' || about || ' ' || result || ' ' || detail), ?) "
+                "ORDER BY number DESC LIMIT ?",
+                (since_ms, words.lower(), at_most),
+            )
+            return [_entry(row) for row in rows]
+
+    def broken(self) -> int:
+        """Return the number of the first line that is not as it was written, 0 if all are."""
+        before, expected = b"", 1
+        with self.database.reading() as reading:
+            rows = reading.execute(f"SELECT {_COLUMNS}, link FROM audit ORDER BY number") if reading else ()  # noqa: S608
+            for *row, link in rows:
+                if row[0] != expected or link != _link(before, row):
+                    return expected
+                before, expected = link, expected + 1
+        return 0
+
+
+def _plain(text: str) -> str:
+    """Return a text that can be stored, whatever somebody sent."""
+    return text[:_MOST].encode("utf-8", "replace").decode()
+
+
+def _link(before: bytes, row: Sequence[object]) -> bytes:
+    return hashlib.sha256(before + msgspec.json.encode(row)).digest()
+
+
+def _entry(row: Sequence[object]) -> Entry:
+    names = [name.strip() for name in _COLUMNS.split(",")]
+    return msgspec.convert(dict(zip(names, row, strict=True)), Entry)

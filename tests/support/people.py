@@ -1,0 +1,51 @@
+"""People who sign in, with passwords that are quick to compare, at a time that a test says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import argon2
+
+from streams.access.attempts import Attempts
+from streams.access.audit import Audit
+from streams.access.database import Database
+from streams.access.passwords import Passwords
+from streams.access.roles import ROLES, Person
+from streams.access.sessions import Sessions
+from streams.access.users import Users
+from streams.page.door import Door
+
+QUICK = Passwords(argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+BY = Person("root", "admin", "command", "here")
+MINUTE_MS = 60_000
+
+
+@dataclass
+class Hand:
+    """A clock that is moved by hand."""
+
+    now_ms: int = 1_767_225_600_000
+
+    def __call__(self) -> int:
+        """Say what time it is."""
+        return self.now_ms
+
+    def pass_by(self, minutes: float) -> None:
+        """Let time pass."""
+        self.now_ms += int(minutes * MINUTE_MS)
+
+
+def password_of(name: str) -> str:
+    """Return the password of somebody."""
+    return f"the password of {name}"
+
+
+def door_with(folder: Path, clock: Hand, *names: str, is_https: bool = False) -> Door:
+    """Return a door of users who are called after their role, all of them unless some are named."""
+    audit = Audit(Database(folder / "access.db"), clock)
+    users = Users(audit, QUICK)
+    for role in names or ROLES:
+        users.add(role, role, password_of(role), BY)
+    sessions, attempts = Sessions(audit, users), Attempts(audit.database, clock)
+    return Door(audit, users, sessions, attempts, may_be_open=True, is_https=is_https)
