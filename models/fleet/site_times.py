@@ -16,7 +16,7 @@ class SiteTimes:
     """Says and reads times by the attribute ``timezone`` of an inventory."""
 
     def __init__(self, inventory: Inventory) -> None:
-        self._machines = inventory.machines
+        self.inventory, self._machines = inventory, inventory.machines
 
     def zone(self, asset: str) -> tzinfo:
         """Return the zone of a machine; ConfigError names one that the inventory has and nobody knows."""

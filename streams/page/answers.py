@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 T = TypeVar("T")
 _UNCHECKED_S = 2.0
-"""So long nobody asks the store whether it has changed."""
+"""So long nobody asks the store whether it has changed, unless said otherwise."""
 _LONGEST_S = 60.0
 """After this it is read anew although it says that nothing has changed: our own clock has."""
 _MOST = 128
@@ -79,15 +79,17 @@ class Current(Generic[T]):
         read: Callable[[], T],
         version: Callable[[], str | None],
         clock: Callable[[], float] = time.monotonic,
+        unchecked_s: float = _UNCHECKED_S,
     ) -> None:
         self._read, self._version, self._clock = read, version, clock
+        self._unchecked_s = unchecked_s
         self._kept: _KeptAnswer[T] | None = None
         self._renewals: Shared[T] = Shared(most=0)
 
     async def get(self) -> T:
         """Return what is kept if it is good, or else what is read now."""
         kept = self._kept
-        if kept is not None and self._clock() - kept.checked_s < _UNCHECKED_S:
+        if kept is not None and self._clock() - kept.checked_s < self._unchecked_s:
             return kept.value
         return await self._renewals.get("", self._renewed)
 

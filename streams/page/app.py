@@ -25,11 +25,13 @@ from models.fleet.fleet import Fleet
 from models.risk.wording import percent, span
 from models.telemetry.samples import utc
 from streams.page.answers import Answer, Current, Shared
+from streams.page.case_list_page import CaseListPage
 from streams.page.case_pages import CasePages, CaseWork
 from streams.page.chart import Chart, draw
 from streams.page.door import Door, Entrance
 from streams.page.forms import Tokens
 from streams.page.guards import LOOPBACK, AllowedHosts, SecureHeaders
+from streams.page.live import Live
 from streams.page.sign_in import SignInPages
 from streams.page.views import Overview, read_machine, read_overview
 from streams.redaction import redact
@@ -61,6 +63,7 @@ class Page:
     def __init__(self, reader: Reader, fleet: Fleet, clock: Callable[[], int]) -> None:
         self.reader, self.fleet, self.clock = reader, fleet, clock
         self.current = Current(self._read, reader.version)
+        self.live = Live(reader)
         templates = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined
         )
@@ -85,6 +88,10 @@ class Page:
     async def machine_json(self, request: Request) -> Response:
         """Return one machine as JSON."""
         return await self._answer_machine(request, "json", _machine_json)
+
+    async def glossary(self, _: Request) -> Response:
+        """Say what the words of the page mean."""
+        return HTMLResponse(self.html("glossary.html"))
 
     async def healthz(self, _: Request) -> Response:
         """Say that the page runs; it does not ask the store."""
@@ -163,7 +170,8 @@ class Page:
 
     def html(self, name: str, **values: Any) -> bytes:
         """Fill a template."""
-        return self.templates.get_template(name).render(fleet=self.fleet, **values).encode()
+        shown = {"fleet": self.fleet, "stamps": self.live.stamps, **values}
+        return self.templates.get_template(name).render(**shown).encode()
 
 
 def create_app(
@@ -180,11 +188,15 @@ def create_app(
     """
     page, tokens = Page(reader, fleet, clock), Tokens()
     cases = CasePages(reader, work or CaseWork(), page.html, clock, tokens)
+    case_list = CaseListPage(reader, fleet, cases, cases.seen_ms)
     routes = [
         *SignInPages(door, page.html, tokens).routes,
         Route("/", page.list_page),
         Route("/assets/{asset:path}", page.machine_page),
+        *case_list.routes,
         *cases.routes,
+        *page.live.routes,
+        Route("/glossary", page.glossary),
         Route("/api/fleet", page.fleet_json),
         Route("/api/assets/{asset:path}", page.machine_json),
         Route("/healthz", page.healthz),

@@ -1,56 +1,131 @@
-"""Which cases are listed: by state, by who has them, by words; a page at a time."""
+"""Which cases are listed, as an address says it: by state, site, model, mode, who has them, and words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 
-from models.cases.case import STATES, Case
+from models.fleet.fleet import Fleet
+from models.fleet.inventory import Inventory
+from streams.stores.case_query import ORDERS, WANTED_STATES, CaseQuery
 
-WANTED_STATES = ("open", *STATES, "all")
 WHOSE = ("anybody", "mine", "nobody")
 AT_ONCE = 50
+SITE_KEYS = ("site", "plant", "building")
+"""Attributes of the inventory that say where a machine stands: the first that there is."""
+_LONGEST = 128
+_VIEWS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("Worst first", {}),
+    ("Mine", {"whose": "mine"}),
+    ("Nobody has them", {"whose": "nobody"}),
+    ("Seen, but nobody has them", {"state": "acknowledged", "whose": "nobody"}),
+    ("Snoozed", {"state": "snoozed"}),
+    ("Over", {"state": "ended", "sort": "newest"}),
+    ("Resolved", {"state": "resolved", "sort": "newest"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What may be asked for: the sites and models of the inventory, and the failure modes of the fleet."""
+
+    inventory: Inventory
+    modes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, fleet: Fleet, inventory: Inventory) -> Choices:
+        """Return the choices of a fleet."""
+        return cls(inventory, tuple(sorted({advice.fault for advice in fleet.advice})))
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Where machines stand."""
+        return self._values(self.site_key)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Of which models there are machines."""
+        return self._values("model")
+
+    @property
+    def site_key(self) -> str:
+        """The attribute that says where a machine stands."""
+        return next((key for key in SITE_KEYS if key in self.inventory.keys), SITE_KEYS[0])
+
+    def site(self, asset: str) -> str:
+        """Return where a machine stands, empty if nobody told it."""
+        return self.inventory.machines.get(asset, {}).get(self.site_key, "")
+
+    def model(self, asset: str) -> str:
+        """Return the model of a machine, empty if nobody told it."""
+        return self.inventory.machines.get(asset, {}).get("model", "")
+
+    def assets(self, site: str, model: str) -> Collection[str] | None:
+        """Return the machines of a site and of a model, None for all there are."""
+        if not (site or model):
+            return None
+        known = self.inventory.machines
+        return [a for a in known if site in ("", self.site(a)) and model in ("", self.model(a))]
+
+    def _values(self, key: str) -> tuple[str, ...]:
+        return tuple(sorted({known[key] for known in self.inventory.machines.values() if key in known}))
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for in the URL."""
+    """What is asked for in the address."""
 
     state: str = "open"
     whose: str = "anybody"
+    site: str = ""
+    model: str = ""
+    mode: str = ""
     q: str = ""
+    sort: str = "worst"
     page: int = 1
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Wanted:
         """Return what a query asks for; raises HTTPException with key, value and what was expected."""
-        state, whose = query.get("state") or "open", query.get("whose") or "anybody"
+        texts = {f.name: query.get(f.name, "").strip()[:_LONGEST] for f in fields(cls) if f.name != "page"}
+        given = {name: text for name, text in texts.items() if text}
         page = query.get("page") or "1"
-        _expect("state", state, WANTED_STATES)
-        _expect("whose", whose, WHOSE)
+        _expect("state", given.get("state"), WANTED_STATES)
+        _expect("whose", given.get("whose"), WHOSE)
+        _expect("sort", given.get("sort"), tuple(ORDERS))
         if not (page.isascii() and page.isdecimal() and 0 < int(page[:9]) == int(page)):
             raise HTTPException(400, f"page = {page[:20]!r}: expected a number from 1 on")
-        return cls(state, whose, query.get("q", "")[:100].strip(), int(page))
+        return cls(page=int(page), **given)
 
-    def link(self, page: int) -> str:
-        """Return the address of another page of the same."""
-        return "/cases?" + urlencode({"state": self.state, "whose": self.whose, "q": self.q, "page": page})
+    def link(self, **other: str | int) -> str:
+        """Return the address of this view, or of another that differs in what is given."""
+        asked, usual = replace(self, **other), Wanted()  # type: ignore[arg-type]
+        found = {f.name: getattr(asked, f.name) for f in fields(self)}
+        query = urlencode({name: v for name, v in found.items() if v != getattr(usual, name)})
+        return f"/cases?{query}" if query else "/cases"
 
-    def chosen(self, cases: Sequence[Case], who: str, now_ms: int) -> list[Case]:
-        """Return those of the cases, in their order."""
-        return [case for case in cases if self._takes(case, who, now_ms)]
+    def query(self, choices: Choices, who: str, now_ms: int) -> CaseQuery:
+        """Return what the store is asked; who has not said their name has no case."""
+        assignee = {"anybody": None, "mine": who or "\N{NULL}", "nobody": ""}[self.whose]
+        return CaseQuery(
+            now_ms,
+            state=self.state,
+            assignee=assignee,
+            mode=self.mode,
+            words=self.q,
+            assets=choices.assets(self.site, self.model),
+            order=self.sort,
+            start=(self.page - 1) * AT_ONCE,
+            most=AT_ONCE,
+        )
 
-    def _takes(self, case: Case, who: str, now_ms: int) -> bool:
-        state, has = case.state(now_ms), case.assigned.name if case.assigned else ""
-        fits = self.state == "all" or (case.is_open if self.state == "open" else state == self.state)
-        theirs = {"mine": bool(who) and has == who, "nobody": not has}.get(self.whose, True)
-        words = f"{case.case} {case.evidence.fault} {case.evidence.text}".lower()
-        return fits and theirs and self.q.lower() in words
 
-
-def _expect(key: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
+def _expect(key: str, value: str | None, known: Collection[str]) -> None:
+    if value is not None and value not in known:
         raise HTTPException(400, f"{key} = {value[:20]!r}: expected one of {', '.join(known)}")
+
+
+VIEWS = tuple((name, Wanted.of(asked)) for name, asked in _VIEWS)

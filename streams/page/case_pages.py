@@ -1,4 +1,4 @@
-"""The pages of cases: the list, and one case with what to do, why, what was done, and forms to do more."""
+"""The page of one case: what to do, why, what was done, and forms to do more."""
 
 from __future__ import annotations
 
@@ -24,14 +24,11 @@ from models.fleet.site_times import SiteTimes
 from streams.access.audit import Audit
 from streams.access.roles import Person
 from streams.page.acting import Acting, Ask
-from streams.page.answers import Current
-from streams.page.case_list import AT_ONCE, WANTED_STATES, WHOSE, Wanted
 from streams.page.door import OPEN, WHO, person_of
 from streams.page.forms import Tokens, keep_cookie, read_form, remember
 from streams.stores.case_reader import (
     case_named,
     history_of,
-    present_cases,
     seen_until,
     watermarks_of,
 )
@@ -59,14 +56,6 @@ class CaseWork:
         return Acting(self.ask, reader, self.audit).do(person, command, case)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The cases as they were read, and up to when the machines are seen."""
-
-    cases: list[Case]
-    now_ms: int
-
-
 class CasePages:
     """Answers what is asked of cases; ``render`` makes HTML of a template and its values."""
 
@@ -80,34 +69,15 @@ class CasePages:
     ) -> None:
         self.reader, self.work, self.render, self.clock = reader, work, render, clock
         self.tokens = tokens or Tokens()
-        self.current = Current(self._read, reader.version)
 
     @property
     def routes(self) -> list[Route]:
         """Where they are."""
         return [
-            Route("/cases", self.list_page),
             Route("/cases/who", self.say_who, methods=["POST"]),
             Route("/cases/{case:path}", self.case_page),
             Route("/cases/{case:path}", self.do, methods=["POST"]),
         ]
-
-    async def list_page(self, request: Request) -> Response:
-        """List the cases that are asked for."""
-        wanted, who = Wanted.of(request.query_params), person_of(request).name
-        seen = await self.current.get()
-        found = wanted.chosen(seen.cases, who, seen.now_ms)
-        start = (wanted.page - 1) * AT_ONCE
-        values = {
-            "cases": found[start : start + AT_ONCE],
-            "found": len(found),
-            "wanted": wanted,
-            "more": len(found) > start + AT_ONCE,
-            "states": WANTED_STATES,
-            "whose": WHOSE,
-            "now_ms": seen.now_ms,
-        }
-        return await self._answer(request, "cases.html", values)
 
     async def case_page(self, request: Request) -> Response:
         """Show one case."""
@@ -117,7 +87,7 @@ class CasePages:
         """Remember who uses this browser, as long as nobody signs in."""
         if person_of(request).via != OPEN:
             raise HTTPException(403, "Who you are is known.")
-        form = await self._checked(request)
+        form = self.checked(request, await read_form(request))
         who, case = form.get("who", "").strip(), form.get("case", "")
         if not (0 < len(who) <= _LONGEST_NAME and who.isprintable()):
             raise HTTPException(
@@ -129,13 +99,13 @@ class CasePages:
 
     async def do(self, request: Request) -> Response:
         """Do what a form asks, and show the case as it is then; what is refused says why."""
-        form = await self._checked(request)
+        form = self.checked(request, await read_form(request))
         name, person = request.path_params["case"], person_of(request)
         if not person.name:
             raise HTTPException(400, "who is left out: expected your name, which the page asks for")
-        case = await run_in_threadpool(self._named, name)
+        case = await run_in_threadpool(self.named, name)
         try:
-            command = await run_in_threadpool(self._command, case, person.name, form)
+            command = await run_in_threadpool(self.command, case, person.name, form)
             answer = await run_in_threadpool(self.work.do, self.reader, person, command, case)
         except RecordError as error:
             return await self._case(request, name, problem=str(error), status=400)
@@ -143,14 +113,14 @@ class CasePages:
             return await self._case(request, name, problem=f"Not done: {answer.reason}.", status=409)
         return RedirectResponse(f"/cases/{quote(name)}", 303)
 
-    async def _checked(self, request: Request) -> Mapping[str, str]:
+    def checked(self, request: Request, form: Mapping[str, str]) -> Mapping[str, str]:
+        """Return a form that may be done; HTTPException if it may not."""
         if self.work.ask is None:
             raise HTTPException(403, self.work.why)
-        form = await read_form(request)
         self.tokens.check(request, form.get("token", ""))
         return form
 
-    def _command(self, case: Case, who: str, form: Mapping[str, str]) -> Command:
+    def command(self, case: Case, who: str, form: Mapping[str, str]) -> Command:
         """Return what a form asks; posted twice it is the same command, changed it is another."""
         said = {key: form[key].strip() for key in _TEXTS if form.get(key, "").strip()}
         action, once = form.get("action", ""), form.get("once", "")
@@ -164,7 +134,7 @@ class CasePages:
             "version": _number(form, "version", int),
             "who": who,
             "time_ms": self.clock(),
-            "as_of_ms": self._seen_ms(),
+            "as_of_ms": self.seen_ms(),
             "downtime_h": _number(form, "downtime_h", float) if form.get("downtime_h") else None,
         }
         if about.get("until") == "date":
@@ -187,11 +157,12 @@ class CasePages:
             "outcomes": OUTCOMES,
             "once": uuid.uuid4().hex,
         }
-        return await self._answer(request, "case.html", values, status)
+        return await self.answer(request, "case.html", values, status)
 
-    async def _answer(
+    async def answer(
         self, request: Request, template: str, values: Mapping[str, Any], status: int = 200
     ) -> Response:
+        """Fill a template with values and with what every page of cases shows."""
         cookie, token = self.tokens.of(request)
         person = person_of(request)
         shared: dict[str, Any] = {"token": token, "person": person, "who": person.name}
@@ -202,21 +173,20 @@ class CasePages:
             keep_cookie(answer, cookie, secure=request.url.scheme == "https")
         return answer
 
-    def _read(self) -> _Seen:
-        return _Seen(present_cases(self.reader), self._seen_ms())
-
-    def _seen_ms(self) -> int:
+    def seen_ms(self) -> int:
+        """Return up to which event time somebody who looks now sees the machines."""
         return seen_until(watermarks_of(self.reader), self.clock())
 
-    def _named(self, name: str) -> Case:
+    def named(self, name: str) -> Case:
+        """Return the case of a name; HTTPException if there is none."""
         case = case_named(self.reader, name)
         if case is None or case.case != name:
             raise HTTPException(404, name)
         return case
 
     def _with_history(self, name: str) -> tuple[Case, list[Entry], int]:
-        case = self._named(name)
-        return case, history_of(self.reader, case), self._seen_ms()
+        case = self.named(name)
+        return case, history_of(self.reader, case), self.seen_ms()
 
 
 _TEXTS = ("assignee", "text", "until", "outcome", "mode", "cause", "remedy", "parts")

@@ -23,6 +23,8 @@ Unavailable = Callable[[Request, Exception], Awaitable[Response]]
 """Answers if it cannot be known who asks."""
 WHO = "chillcast_who"
 OPEN = "open"
+RENEWS = "chillcast-renews"
+"""The header of what a page asks by itself: nobody has to be there for it."""
 _FREE = ("/healthz", "/sign-in", "/static/")
 _KEY = "chillcast.person"
 # A link from elsewhere comes without our cookie (SameSite=Strict); followed from here, it comes with it.
@@ -63,8 +65,8 @@ class Door:
         if self.is_open:
             return at_open_door(request)
         secret = request.cookies.get(self.cookie(request), "")
-        is_stream = "text/event-stream" in request.headers.get("accept", "")
-        return self.sessions.person(secret, address_of(request), counts=not is_stream) if secret else None
+        by_itself = RENEWS in request.headers or "text/event-stream" in request.headers.get("accept", "")
+        return self.sessions.person(secret, address_of(request), counts=not by_itself) if secret else None
 
     def cookie(self, request: Request) -> str:
         """Return the name of the cookie; the prefix lets a browser refuse one that another host has set."""

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-_MOST_BYTES, _MOST_FIELDS = 64 * 1024, 40
+_MOST_BYTES, _MOST_FIELDS = 64 * 1024, 100
 _FORM = "application/x-www-form-urlencoded"
 _COOKIE = "chillcast_form"
 _YEAR_S = 365 * 86_400
@@ -60,6 +60,11 @@ def keep_cookie(response: Response, cookie: str, *, secure: bool = False) -> Non
 
 async def read_form(request: Request) -> Mapping[str, str]:
     """Return the fields of a form; raises HTTPException if it is none, too large, or from another site."""
+    return dict(await read_pairs(request))
+
+
+async def read_pairs(request: Request) -> list[tuple[str, str]]:
+    """Return the fields of a form, of which some may be there several times; raises as `read_form` does."""
     _refuse_strangers(request)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise HTTPException(415, f"content-type: expected {_FORM}")
@@ -70,7 +75,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
             raise HTTPException(413, f"The form is too large: expected at most {_MOST_BYTES} bytes.")
     try:
         text = body.decode("ascii")
-        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError as error:
         raise HTTPException(400, "The form cannot be read: expected fields in UTF-8.") from error
 

@@ -26,7 +26,9 @@ def chromium() -> str:
 
 
 @pytest.fixture
-def tab(chromium: str) -> Iterator[Tab]:
+def tab(chromium: str, request: pytest.FixtureRequest) -> Iterator[Tab]:
+    if "address" in request.fixturenames:
+        request.getfixturevalue("address")  # so that the tab is closed before its server is
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 390, "height": 800})

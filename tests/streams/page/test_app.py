@@ -178,7 +178,7 @@ def test_names_from_the_wire_are_escaped(tmp_path: Path) -> None:
     store.flush()
     client = browse(store)
     for path in ("/", f"/assets/{evil}", "/?q=<script>"):
-        assert "<script" not in client.get(path).text
+        assert client.get(path).text.count("<script") == 1
 
 
 def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def post(client: TestClient, action: str, path: str = CASE, **fields: str) -> An
 
 
 def listed(client: TestClient, query: str = "") -> list[str]:
-    return re.findall(r'<span class="name">(\S+)', client.get(f"/cases{query}").text)
+    return re.findall(r'<span class="name">([^\s<]+)', client.get(f"/cases{query}").text)
 
 
 def test_open_cases_are_listed_the_worst_first(client: TestClient) -> None:
@@ -104,7 +104,7 @@ def test_a_case_says_what_to_do_why_and_what_was_done_in_the_time_of_its_site(cl
     text = client.get(CASE).text
     for words in ("fouling", "clean the tubes", "thrust bearing temperature", "2026-01-01 09:00 JST"):
         assert words in text
-    assert "2026-01-02 to 2026-01-07" in text
+    assert re.sub("</?span[^>]*>", "", text).count("2026-01-02 to 2026-01-07") == 1
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_form_that_is_too_large_or_none_is_refused(ann: TestClient) -> None:
     assert ann.post(CASE, json={"action": "acknowledge"}).status_code == 415
     form = {"content-type": "application/x-www-form-urlencoded"}
     assert ann.post(CASE, content=b"a=%ff", headers=form).status_code == 400
-    assert ann.post(CASE, content="&".join(f"a{i}=" for i in range(99)), headers=form).status_code == 400
+    assert ann.post(CASE, content="&".join(f"a{i}=" for i in range(101)), headers=form).status_code == 400
 
 
 def test_a_page_that_only_shows_has_no_form_and_takes_none(led: LedCases) -> None:
@@ -232,7 +232,7 @@ def test_what_people_wrote_is_shown_as_text(ann: TestClient, led: LedCases) -> N
     post(ann, "comment", text="<script>alert(1)</script>")
     led.hear(signal("closed", DAY, day=DAY + 1, asset="CH-0001"))
     text = ann.get(CASE).text
-    assert "<script" not in text
+    assert text.count("<script") == 1
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
 
 

@@ -107,7 +107,7 @@ def test_every_field_has_a_name_and_every_target_is_large_enough(tab: Tab, addre
         summary.click()
     for field in tab.locator("input:not([type=hidden]), select").all():
         assert field.evaluate("e => e.labels.length") == 1
-    for button in tab.locator("button, select, input:not([type=hidden])").all():
+    for button in tab.locator(":is(button, select, input:not([type=hidden])):visible").all():
         box = button.bounding_box()
         assert box is not None
         assert min(box["width"], box["height"]) >= 24

@@ -1,0 +1,68 @@
+"""Every page, light and dark, wide and as a phone: axe finds no violation, and nothing sticks out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page as Tab
+
+from models.fleet.inventory import Inventory
+from models.fleet.site_times import SiteTimes
+from streams.page.app import create_app
+from streams.page.case_pages import CaseWork
+from streams.stores.sqlite import SqliteStore
+from tests.support.browser import serve
+from tests.support.case_store import LedCases, case_of
+from tests.support.page import FLEET, NEWEST_MS, fill
+
+pytestmark = pytest.mark.browser
+TIMES = SiteTimes(
+    Inventory({f"CH-{i:04d}": {"site": f"s{i % 2}", "timezone": "Asia/Tokyo"} for i in range(9)})
+)
+PATHS = ["/", "/cases?state=all", f"/cases/{case_of('CH-0001')}", "/assets/CH-0002", "/glossary"]
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    led = LedCases(SqliteStore(tmp_path_factory.mktemp("axe") / "s.db"))
+    led.begin()
+    fill(led.store)
+    yield from serve(create_app(led.store, FLEET, clock=lambda: NEWEST_MS, work=CaseWork(led.ask, "", TIMES)))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1100])
+def test_axe_finds_no_violation_and_nothing_sticks_out(
+    tab: Tab, address: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    tab.set_viewport_size({"width": width, "height": 800})
+    tab.emulate_media(color_scheme=scheme)
+    tab.goto(f"{address}/cases")
+    tab.get_by_label("Your name").fill("Ann")
+    tab.get_by_role("button", name="That is me").click()
+    for path in PATHS:
+        tab.goto(address + path)
+        for summary in tab.locator("summary").all():
+            summary.click()
+        found = Axe().run(tab, options={"runOnly": TAGS}).response["violations"]
+        assert [(path, v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
+        assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+
+
+def test_the_keyboard_alone_skips_to_the_content_and_works_on_a_case(tab: Tab, address: str) -> None:
+    tab.goto(f"{address}/cases")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.textContent") == "Skip to the content"
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.id") == "main"
+    for _ in range(40):
+        tab.keyboard.press("Tab")
+        if tab.evaluate("document.activeElement.id").startswith("to-"):
+            break
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/cases/CH-*")
+    assert tab.locator("h1").inner_text().startswith("CH-0002")
