@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from chillcast.cli import (
+    audit,
     cases,
     data,
     dead_letters,
@@ -19,6 +20,7 @@ from chillcast.cli import (
     pipeline,
     recordings,
     simulation,
+    tokens,
     training,
     users,
 )
@@ -51,6 +53,7 @@ for command in (
     pipeline.control,
     recordings.inspect,
     recordings.check,
+    audit.audit,
     doctor.doctor,
 ):
     app.command()(command)
@@ -61,6 +64,7 @@ for group, name in (
     (models, "models"),
     (dead_letters, "dead-letters"),
     (users, "users"),
+    (tokens, "tokens"),
 ):
     app.add_typer(group.app, name=name)
 

@@ -8,6 +8,7 @@ import socket
 from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
+from streams.access.api_tokens import ApiTokens
 from streams.access.attempts import Attempts
 from streams.access.sessions import Sessions, Span
 from streams.access.users import Users
@@ -62,7 +63,8 @@ def door_of(resources: Resources) -> Door | None:
     span = Span(settings.page_idle_min * 60_000, settings.page_session_h * 3_600_000)
     is_https = settings.page_url.startswith("https:")
     attempts = Attempts(audit.database, audit.clock)
-    return Door(audit, users, Sessions(audit, users, span), attempts, is_local, is_https)
+    sessions = Sessions(audit, users, span)
+    return Door(audit, users, sessions, attempts, ApiTokens(audit), is_local, is_https)
 
 
 def _read_only(settings: Settings) -> str:

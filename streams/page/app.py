@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from models.fleet.fleet import Fleet
 from models.risk.wording import percent, span
 from models.telemetry.samples import utc
 from streams.page.answers import Answer, Current, Shared
+from streams.page.api import Api
 from streams.page.case_list_page import CaseListPage
 from streams.page.case_pages import CasePages, CaseWork
 from streams.page.chart import Chart, draw
@@ -32,6 +34,7 @@ from streams.page.door import Door, Entrance
 from streams.page.forms import Tokens
 from streams.page.guards import LOOPBACK, AllowedHosts, SecureHeaders
 from streams.page.live import Live
+from streams.page.problems import API, problem
 from streams.page.sign_in import SignInPages
 from streams.page.views import Overview, read_machine, read_overview
 from streams.redaction import redact
@@ -116,6 +119,10 @@ class Page:
         text = "A fault of chillcast itself. What went wrong stands in the log of the page."
         return self._problem(request, 500, "This page could not be made", text)
 
+    async def overview(self) -> Overview:
+        """Return the fleet as it was read last."""
+        return (await self.current.get()).overview
+
     def _read(self) -> _Snapshot:
         return _Snapshot(read_overview(self.reader, self.fleet, self.clock()))
 
@@ -164,6 +171,8 @@ class Page:
     def _problem(self, request: Request, status: int, title: str, text: str) -> Response:
         """Answer a program in JSON and a person in words."""
         headers = {"cache-control": "no-store"} | ({"retry-after": str(_RETRY_S)} if status == 503 else {})
+        if request.url.path.startswith(API):
+            return problem(status, title, text, headers)
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": f"{title}: {text}"}, status, headers)
         return HTMLResponse(self.html("problem.html", title=title, text=text), status, headers)
@@ -187,8 +196,10 @@ def create_app(
     Without ``work`` nobody changes a case through it; without a ``door`` nobody signs in.
     """
     page, tokens = Page(reader, fleet, clock), Tokens()
-    cases = CasePages(reader, work or CaseWork(), page.html, clock, tokens)
+    work = work or CaseWork()
+    cases = CasePages(reader, work, page.html, clock, tokens)
     case_list = CaseListPage(reader, fleet, cases, cases.seen_ms)
+    api = Api(reader, fleet, work, clock, page.overview, version("chillcast"))
     routes = [
         *SignInPages(door, page.html, tokens).routes,
         Route("/", page.list_page),
@@ -197,6 +208,7 @@ def create_app(
         *cases.routes,
         *page.live.routes,
         Route("/glossary", page.glossary),
+        *api.routes,
         Route("/api/fleet", page.fleet_json),
         Route("/api/assets/{asset:path}", page.machine_json),
         Route("/healthz", page.healthz),

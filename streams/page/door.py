@@ -9,15 +9,17 @@ from urllib.parse import quote, unquote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import UnavailableError
+from streams.access.api_tokens import ApiTokens
 from streams.access.attempts import Attempts
 from streams.access.audit import Audit
 from streams.access.roles import Person
 from streams.access.sessions import Sessions
 from streams.access.users import LONGEST_NAME, Users
+from streams.page.problems import API, problem
 
 Unavailable = Callable[[Request, Exception], Awaitable[Response]]
 """Answers if it cannot be known who asks."""
@@ -25,7 +27,8 @@ WHO = "chillcast_who"
 OPEN = "open"
 RENEWS = "chillcast-renews"
 """The header of what a page asks by itself: nobody has to be there for it."""
-_FREE = ("/healthz", "/sign-in", "/static/")
+_FREE = ("/healthz", "/sign-in", "/static/", f"{API}openapi.json")
+_BEARER = "bearer "
 _KEY = "chillcast.person"
 # A link from elsewhere comes without our cookie (SameSite=Strict); followed from here, it comes with it.
 _AGAIN = (
@@ -52,6 +55,7 @@ class Door:
     users: Users
     sessions: Sessions
     attempts: Attempts
+    tokens: ApiTokens
     may_be_open: bool = False
     is_https: bool = False
 
@@ -62,6 +66,9 @@ class Door:
 
     def person(self, request: Request) -> Person | None:
         """Return who asks, None if that is not known."""
+        shown = request.headers.get("authorization", "")
+        if shown.lower().startswith(_BEARER):
+            return self.tokens.person(shown[len(_BEARER) :].strip(), address_of(request))
         if self.is_open:
             return at_open_door(request)
         secret = request.cookies.get(self.cookie(request), "")
@@ -128,7 +135,8 @@ class Entrance:
 def _stranger(request: Request) -> Response:
     headers = {"cache-control": "no-store"}
     if request.url.path.startswith("/api/"):
-        return JSONResponse({"error": "Not signed in"}, 401, headers | {"www-authenticate": "Bearer"})
+        detail = "Show a token that holds (Authorization: Bearer …), or sign in."
+        return problem(401, "Not known who asks", detail, {"www-authenticate": "Bearer"})
     if request.method == "GET" and request.headers.get("sec-fetch-site") == "cross-site":
         return HTMLResponse(_AGAIN, headers=headers)
     place = request.url.path + (f"?{request.url.query}" if request.url.query else "")

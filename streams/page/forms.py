@@ -65,19 +65,25 @@ async def read_form(request: Request) -> Mapping[str, str]:
 
 async def read_pairs(request: Request) -> list[tuple[str, str]]:
     """Return the fields of a form, of which some may be there several times; raises as `read_form` does."""
-    _refuse_strangers(request)
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        raise HTTPException(415, f"content-type: expected {_FORM}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise HTTPException(413, f"The form is too large: expected at most {_MOST_BYTES} bytes.")
+    body = await read_body(request, _FORM)
     try:
         text = body.decode("ascii")
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError as error:
         raise HTTPException(400, "The form cannot be read: expected fields in UTF-8.") from error
+
+
+async def read_body(request: Request, media_type: str) -> bytes:
+    """Return what was sent; HTTPException if it is of another type, too large, or from another site."""
+    _refuse_strangers(request)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != media_type:
+        raise HTTPException(415, f"content-type: expected {media_type}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            raise HTTPException(413, f"This is too large: expected at most {_MOST_BYTES} bytes.")
+    return bytes(body)
 
 
 def _refuse_strangers(request: Request) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import argon2
 
+from streams.access.api_tokens import ApiTokens
 from streams.access.attempts import Attempts
 from streams.access.audit import Audit
 from streams.access.database import Database
@@ -48,4 +49,5 @@ def door_with(folder: Path, clock: Hand, *names: str, is_https: bool = False) ->
     for role in names or ROLES:
         users.add(role, role, password_of(role), BY)
     sessions, attempts = Sessions(audit, users), Attempts(audit.database, clock)
-    return Door(audit, users, sessions, attempts, may_be_open=True, is_https=is_https)
+    tokens = ApiTokens(audit)
+    return Door(audit, users, sessions, attempts, tokens, may_be_open=True, is_https=is_https)

@@ -1,0 +1,151 @@
+"""What the API takes and gives: the types that requests are read by and that its description is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from models.cases.case import Case, Entry, Outcome, Until
+from models.cases.people import MAX_TEXT
+
+_Word = Annotated[str, Meta(max_length=128)]
+_Text = Annotated[str, Meta(max_length=MAX_TEXT)]
+_Page = Annotated[int, Meta(ge=1, le=100_000)]
+_PerPage = Annotated[int, Meta(ge=1, le=200)]
+_Version = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class Version(msgspec.Struct, frozen=True):
+    """Which chillcast answers."""
+
+    name: str
+    version: str
+
+
+class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A fleet in figures, as of ``newest_ms``, the newest window end that can be; 0 if there is none."""
+
+    fleet: str
+    machines: int
+    silent: int
+    wrong_clocks: int
+    open_cases: int
+    critical_cases: int
+    without_score: int
+    newest_ms: int
+    horizon_d: float
+
+
+class MachineShown(msgspec.Struct, frozen=True, kw_only=True):
+    """One machine: its risk within the horizon, None without a score, and the severity of its open case.
+
+    ``evidence`` is the share of what the model looks at that had a value.
+    """
+
+    machine: str
+    risk: float | None
+    corrected: float | None
+    evidence: float | None
+    as_of_ms: int
+    is_silent: bool
+    severity: str | None
+
+
+class Machines(msgspec.Struct, frozen=True):
+    """A page of machines, the most urgent first, and how many were ``found``."""
+
+    found: int
+    page: int
+    machines: list[MachineShown]
+
+
+class MachineWithCases(msgspec.Struct, frozen=True):
+    """A machine, and the names of all its cases, the newest first."""
+
+    machine: MachineShown
+    cases: list[str]
+
+
+class CaseShown(msgspec.Struct, frozen=True):
+    """A case, and its state and severity in a word."""
+
+    state: str
+    severity: str
+    case: Case
+
+
+class Cases(msgspec.Struct, frozen=True):
+    """A page of cases, and how many were ``found``."""
+
+    found: int
+    page: int
+    cases: list[CaseShown]
+
+
+class CaseWithHistory(msgspec.Struct, frozen=True):
+    """A case, and what was done to it, oldest first."""
+
+    state: str
+    severity: str
+    case: Case
+    history: list[Entry]
+
+
+class MachinesAsked(msgspec.Struct, frozen=True):
+    """Which machines: those with ``q`` in their name."""
+
+    q: Annotated[str, Meta(max_length=100)] = ""
+    page: _Page = 1
+    per_page: _PerPage = 50
+
+
+class CasesAsked(msgspec.Struct, frozen=True):
+    """Which cases: in a ``state``, of an ``assignee`` (empty: of nobody), of a ``mode``, with words."""
+
+    state: Literal["open", "new", "acknowledged", "snoozed", "resolved", "ended", "all"] = "open"
+    assignee: Annotated[str, Meta(max_length=128)] | None = None
+    mode: _Word = ""
+    q: Annotated[str, Meta(max_length=100)] = ""
+    order: Literal["worst", "soonest", "risk", "newest", "machine"] = "worst"
+    page: _Page = 1
+    per_page: _PerPage = 50
+
+
+class Noted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Words for the history, and the ``version`` of the case as it was seen; without it as it is now."""
+
+    text: _Text = ""
+    version: _Version | None = None
+
+
+class Commented(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Words for the history."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+    version: _Version | None = None
+
+
+class AssignedTo(Noted, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who is to have it; empty: nobody."""
+
+    assignee: _Word
+
+
+class SnoozedUntil(Noted, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Until when it is quiet; ``at`` is a date, or date and time, of the site if ``until`` is ``date``."""
+
+    until: Until
+    at: Annotated[str, Meta(max_length=40)] = ""
+
+
+class ResolvedAs(Noted, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What it was: a label, from which models learn."""
+
+    outcome: Outcome
+    mode: _Word = ""
+    cause: _Word = ""
+    remedy: _Text = ""
+    downtime_h: Annotated[float, Meta(ge=0)] | None = None
+    parts: _Text = ""
