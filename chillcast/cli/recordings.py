@@ -125,6 +125,7 @@ def check(
 ) -> None:
     """Check a fleet file and say what it describes; with a recording, what its sensors look like."""
     from chillcast.recordings.strangers import check_recording  # noqa: PLC0415
+    from models.features.driver_shifts import drivers_of_faults  # noqa: PLC0415
 
     found = load_fleet(path)
     if recording is not None:
@@ -134,6 +135,8 @@ def check(
         f"{path}: fleet {found.name}: {len(found.sensors)} sensors, "
         f"{len(found.sampling.windows_s)} windows, horizons {', '.join(f'{h:g} d' for h in found.horizons_d)}"
     )
+    for driver, fault in drivers_of_faults(found):
+        typer.echo(f"driver {driver}: the fault {fault!r} shows on it; what it moves there is taken as given")
 
 
 def narrowed(fleet: Fleet, horizon: float | None) -> Fleet:

@@ -67,7 +67,7 @@ def fit_expectation(fleet: Fleet, slices: Iterable[TimeSlice]) -> FittedExpectat
     """
     if not fleet.expectation:
         return None
-    sample = _sample(fleet, slices)
+    sample = running_samples(fleet, slices)
     whole = _fit(fleet, sample)
     try:
         return FittedExpectation(whole, tuple(_folds(fleet, sample)))
@@ -110,7 +110,7 @@ def _fit(fleet: Fleet, sample: RunningSamples) -> Expectation:
     )
 
 
-def _sample(fleet: Fleet, slices: Iterable[TimeSlice]) -> RunningSamples:
+def running_samples(fleet: Fleet, slices: Iterable[TimeSlice]) -> RunningSamples:
     """Keep one sample of each fourth hop, where the machine ran and the sensors are plausible."""
     low, high = limits(fleet.sensors)
     every_ms, period_ms = _SAMPLED_HOPS * fleet.sampling.hop_s * 1000, fleet.sampling.period_ms
