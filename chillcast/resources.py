@@ -10,17 +10,17 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chillcast.settings import Settings, read_settings
+from models.delivery.routes import Routes, read_routes
 from models.fleet.fleet import Fleet, load_fleet
-from models.fleet.inventory import NOTHING
+from models.fleet.inventory import NOTHING, Inventory
 from models.fleet.site_times import SiteTimes
 from models.registry.promotion import Promotions
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from models.registry.mlflow_registry import Registry
     from models.store.feature_store import FeatureStore
     from streams.access.audit import Audit
@@ -85,12 +85,26 @@ class Resources:
         return FeatureStore(self.settings.home_path / "features" / self.fleet.name)
 
     @functools.cached_property
+    def inventory(self) -> Inventory:
+        """What the machines are, as `data inventory` took it in last."""
+        if not (self.settings.home_path / "features" / self.fleet.name).exists():
+            return NOTHING
+        files = self.feature_store.inventory_files()
+        return self.feature_store.read_inventory(files[-1]) if files else NOTHING
+
+    @functools.cached_property
     def site_times(self) -> SiteTimes:
         """The times of the sites, as the inventory has their zones."""
-        if not (self.settings.home_path / "features" / self.fleet.name).exists():
-            return SiteTimes(NOTHING)
-        files = self.feature_store.inventory_files()
-        return SiteTimes(self.feature_store.read_inventory(files[-1]) if files else NOTHING)
+        return SiteTimes(self.inventory)
+
+    @functools.cached_property
+    def routes(self) -> Routes:
+        """Who is told of cases; raises ConfigError if the file is wrong, or names an unknown channel."""
+        names = self.settings.channel_addresses
+        known = f"one of {', '.join(names) or 'none'} (CHILLCAST_CHANNELS)"
+        if not self.settings.routes:
+            raise self.settings.wrong("routes", "a TOML file that says who is told of cases")
+        return read_routes(Path(self.settings.routes), names, known)
 
     @property
     def audit(self) -> Audit:

@@ -14,8 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.errors import ConfigError, UnknownKeyError
 from models.fleet.config import expects, faults, means, named, refuse, suggestion
+from streams.delivery.addresses import named_addresses, written_addresses
 from streams.kafka.connection import Connection, Security
-from streams.redaction import MASK, credentials_of, redact
+from streams.redaction import MASK, credentials_of, redact, tokens_of
 
 PREFIX = "CHILLCAST_"
 _OTHERS = frozenset({"CACHE", "CHROMIUM", "INFLUXD", "KAFKA_HOME"})  # of tools; those of tests begin so:
@@ -35,7 +36,7 @@ _PROTOCOLS = {
     "sasl-plaintext-insecure": "SASL_PLAINTEXT",
 }
 _HIDDEN = MASK
-_SECRET = re.compile(r"(?i)token|passw|secret|api_?key|credential|access_key")
+_SECRET = re.compile(r"(?i)token|passw|secret|api_?key|credential|access_key|chillcast_channels")
 
 
 def _whole(secret: SecretStr) -> SecretStr:
@@ -46,7 +47,17 @@ def _whole(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _channels(secret: SecretStr) -> SecretStr:
+    """Refuse what is no JSON object of names and addresses."""
+    try:
+        named_addresses(secret.get_secret_value())
+    except ValueError as error:
+        raise ValueError(_HIDDEN) from error
+    return secret
+
+
 Secret = Annotated[SecretStr, AfterValidator(_whole), expects("one line without space around it")]
+Channels = Annotated[SecretStr, AfterValidator(_channels), expects('a JSON object, as {"ops": "slack://…"}')]
 Addresses = Annotated[
     str,
     Field(pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$"),
@@ -167,7 +178,11 @@ class Settings(BaseSettings):
         ),
     ] = "auto"
     page_url: Annotated[
-        Url, means("address under which browsers reach the page, if it is another than it listens on")
+        Url,
+        means(
+            "address under which browsers reach the page, if it is another than it listens on; links in "
+            "notices need it"
+        ),
     ] = ""
     page_idle_min: Annotated[
         int, Field(ge=1, le=1440), means("minutes without a request after which somebody signs in again")
@@ -175,6 +190,20 @@ class Settings(BaseSettings):
     page_session_h: Annotated[
         int, Field(ge=1, le=720), means("hours after which somebody signs in again in any case")
     ] = 12
+    routes: Annotated[
+        str,
+        means(
+            "TOML file that says [who is told of cases](delivery.md); empty: nobody, and `up` runs no "
+            "`delivery`"
+        ),
+    ] = ""
+    channels: Annotated[
+        Channels,
+        means(
+            "where notices go, by the names that routes have: each address is one that Apprise knows, or "
+            "`cmms+https://…` for work orders; shown nowhere"
+        ),
+    ] = SecretStr("")
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], means("what is logged, from this level on")
     ] = "warning"
@@ -212,6 +241,11 @@ class Settings(BaseSettings):
                 key_file=self.broker_key_file,
             ),
         )
+
+    @property
+    def channel_addresses(self) -> dict[str, str]:
+        """The addresses of channels, by name."""
+        return named_addresses(self.channels.get_secret_value())
 
     @property
     def store_path(self) -> Path:
@@ -268,6 +302,8 @@ def _secrets(given: Mapping[str, Any]) -> Iterable[str]:
     for name, value in given.items():
         is_ours, text = name.upper().startswith(PREFIX), str(value)
         misspelt = is_ours and name.upper() not in settings and name.removeprefix(PREFIX) not in _OTHERS
+        if name.upper() in (PREFIX + "CHANNELS", "CHANNELS"):
+            yield from (token for address in written_addresses(text) for token in tokens_of(address))
         if _SECRET.search(name) or (misspelt and not name.startswith(_TESTS)):
             yield text
         yield from credentials_of(text, bare=is_ours or name.islower())

@@ -13,13 +13,14 @@ from pathlib import Path
 from chillcast.pretraining.pretraining_config import PretrainingConfig
 from chillcast.settings import PREFIX, Settings
 from chillcast.training.training_config import TrainingConfig
+from models.delivery.routes import Routes
 from models.fleet.fleet import Fleet
 from models.fleet.shape import Shape, shape_of, words
 from simulators.fleet.scenario import Scenario
 
 DOCS = Path(__file__).parents[1] / "docs"
-DOCUMENTS = ("fleets.md", "settings.md", "simulator.md", "models.md")
-FILES: tuple[type, ...] = (Fleet, Scenario, TrainingConfig, PretrainingConfig)
+DOCUMENTS = ("fleets.md", "settings.md", "simulator.md", "models.md", "delivery.md")
+FILES: tuple[type, ...] = (Fleet, Scenario, TrainingConfig, PretrainingConfig, Routes)
 _TABLE = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _EMPTY = ("", None, [], {})
 

@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 MASK = "**********"
 _SHORTEST = 4  # a shorter one would take pieces out of common words
@@ -74,6 +74,25 @@ def credentials_of(address: str, *, bare: bool = False) -> list[str]:
     if not at or rest.startswith("/") or not (mark or (bare and ":" in given)):
         return []
     return [given, given.partition(":")[2]]
+
+
+def tokens_of(address: str) -> list[str]:
+    """Return what of the address of a channel lets whoever knows it send there: many hold a token for a name.
+
+    >>> tokens_of("slack://T1JJ3T3L2/aBc012xyZ/#general")
+    ['slack://T1JJ3T3L2/aBc012xyZ/#general', 'T1JJ3T3L2', 'aBc012xyZ']
+    """
+    _, _, rest = address.partition("://")
+    given = [*credentials_of(address, bare=True)]
+    parts = [unquote(part) for part in re.split(r"[/?&#=@:,]", rest)]
+    return [address, *given, *(part for part in parts if _is_token(part))]
+
+
+def _is_token(part: str) -> bool:
+    """Return whether a part is no word and no name of a host."""
+    return (
+        len(part) >= 8 and "." not in part and bool(re.search(r"\d", part) and re.search(r"[A-Za-z]", part))
+    )
 
 
 def _forms(secret: str) -> set[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from models.delivery.notice import Delivery
 from models.telemetry.samples import Event
 from streams.records import Drift, Watermark
 from streams.stages.case_desk import CaseDesk
@@ -13,6 +14,9 @@ from streams.wire import codec
 from tests.support.sunk import OPEN, TOPICS, FakeSink, arrive, scores, settled
 
 ROOT = Path(__file__).parents[1]
+SENT = Delivery(
+    key="n/ops", route="r", channel="ops", kind="opened", cases=("a-1",), attempt=1, ending="sent", time_ms=1
+)
 
 
 def written() -> dict[str, tuple[set[str], set[str]]]:
@@ -29,9 +33,11 @@ def written() -> dict[str, tuple[set[str], set[str]]]:
         codec.alert(TOPICS.alerts, OPEN),
         *CaseDesk(TOPICS, 1, 1.0).process([arrive(codec.alert(TOPICS.case_commands, OPEN), 0)]),
         *[codec.drift(TOPICS.drift, signal) for signal in signals],
+        codec.delivery(TOPICS.deliveries, SENT),
         codec.event(TOPICS.events, Event(1, "a", "shutdown", "surge")),
     ]
-    assert settled(SinkStage(sink, TOPICS), *map(arrive, sent)) == []
+    read = [message for message in sent if message.topic != TOPICS.notices]
+    assert settled(SinkStage(sink, TOPICS), *map(arrive, read)) == []
     found: dict[str, tuple[set[str], set[str]]] = {}
     for point in sink.written:
         tags, fields = found.setdefault(point.measurement, (set(), set()))

@@ -9,6 +9,7 @@ import pytest
 from models.cases.book import Answer
 from models.cases.case import Assigned, Case, Entry, Evidence, Finding, Level, Mark, Snooze
 from models.cases.people import Command
+from models.delivery.notice import Beat, Delivery, News, Report, Silence
 from models.fleet.fleet import load_fleet
 from models.registry.promotion import Promotion
 from models.risk.explanation import Cause, Reason
@@ -61,6 +62,11 @@ RECORDS: list[tuple[str, tuple[str, ...]]] = [
     (codec.CASE_ENTRY, Entry.__struct_fields__),
     (codec.CASE_REPLY, Answer.__struct_fields__),
     (codec.CASE_OUTCOME, CaseOutcome.__struct_fields__),
+    (codec.CASE_NEWS, News.__struct_fields__),
+    (codec.BEAT, Beat.__struct_fields__),
+    (codec.SILENCE, Silence.__struct_fields__),
+    (codec.REPORT, Report.__struct_fields__),
+    (codec.DELIVERY, Delivery.__struct_fields__),
     (STATE, Position.__struct_fields__),
     (STATE, StateRecord.__struct_fields__),
 ]

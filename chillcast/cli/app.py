@@ -17,6 +17,7 @@ from chillcast.cli import (
     demonstration,
     doctor,
     models,
+    notify,
     pipeline,
     recordings,
     simulation,
@@ -58,14 +59,16 @@ for command in (
 ):
     app.command()(command)
 
-for group, name in (
-    (cases, "cases"),
-    (data, "data"),
-    (models, "models"),
-    (dead_letters, "dead-letters"),
-    (users, "users"),
-    (tokens, "tokens"),
-):
+groups = {
+    "cases": cases,
+    "notify": notify,
+    "data": data,
+    "models": models,
+    "dead-letters": dead_letters,
+    "users": users,
+    "tokens": tokens,
+}
+for name, group in groups.items():
     app.add_typer(group.app, name=name)
 
 

@@ -43,7 +43,7 @@ def list_(
     from models.cases.case import STATES  # noqa: PLC0415
 
     states = list(STATES) if every else state or []
-    assignee = _user(who) if mine else "" if unassigned else None
+    assignee = user(who) if mine else "" if unassigned else None
     show_rows(_desk(home, fleet).rows(states, assignee, search), json=json)
 
 
@@ -69,7 +69,7 @@ def ack(
     """Say that it was seen; that it gets worse is said all the same."""
     action = "unacknowledge" if undo else "acknowledge"
     desk = _desk(home, fleet, broker)
-    show(desk.ask(name, action, _user(who), version=version, text=text), json=json)
+    show(desk.ask(name, action, user(who), version=version, text=text), json=json)
 
 
 @app.command("assign")
@@ -87,7 +87,7 @@ def assign(
 ) -> None:
     """Give it to somebody."""
     more = {"assignee": assignee, "text": text}
-    show(_desk(home, fleet, broker).ask(name, "assign", _user(who), version=version, **more), json=json)
+    show(_desk(home, fleet, broker).ask(name, "assign", user(who), version=version, **more), json=json)
 
 
 @app.command("comment")
@@ -102,7 +102,7 @@ def comment(
     json: AsJson = False,
 ) -> None:
     """Add words to its history."""
-    show(_desk(home, fleet, broker).ask(name, "comment", _user(who), text=text), json=json)
+    show(_desk(home, fleet, broker).ask(name, "comment", user(who), text=text), json=json)
 
 
 @app.command("snooze")
@@ -124,7 +124,7 @@ def snooze(
     desk = _desk(home, fleet, broker)
     more: dict[str, Any] = {} if until == "now" else desk.until(name, until)
     action = "unsnooze" if until == "now" else "snooze"
-    show(desk.ask(name, action, _user(who), version=version, text=text, **more), json=json)
+    show(desk.ask(name, action, user(who), version=version, text=text, **more), json=json)
 
 
 @app.command("resolve")
@@ -156,7 +156,7 @@ def resolve(
 
     found = {"outcome": known_outcome(outcome), "mode": mode, "cause": cause, "remedy": remedy}
     more = {**found, "downtime_h": downtime_h, "parts": parts, "text": text}
-    show(_desk(home, fleet, broker).ask(name, "resolve", _user(who), version=version, **more), json=json)
+    show(_desk(home, fleet, broker).ask(name, "resolve", user(who), version=version, **more), json=json)
 
 
 @app.command("reopen")
@@ -173,7 +173,7 @@ def reopen(
 ) -> None:
     """Take up again what is over."""
     desk = _desk(home, fleet, broker)
-    show(desk.ask(name, "reopen", _user(who), version=version, text=text), json=json)
+    show(desk.ask(name, "reopen", user(who), version=version, text=text), json=json)
 
 
 @app.command("export")
@@ -197,5 +197,6 @@ def _desk(home: str | None, fleet: str | None, broker: str | None = None) -> Des
     return Desk(Resources.open(home=home, fleet=fleet, broker=broker))
 
 
-def _user(who: str | None) -> str:
+def user(who: str | None) -> str:
+    """Return who asks: as they say, or the user of this session."""
     return who or getpass.getuser()

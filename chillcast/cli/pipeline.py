@@ -13,7 +13,7 @@ from chillcast.terminal import logs
 
 
 def worker(
-    stage: Annotated[str, typer.Argument(help="features, risk, cases, sink, landing or rekey")],
+    stage: Annotated[str, typer.Argument(help="features, risk, cases, delivery, sink, landing or rekey")],
 ) -> None:
     """Run one stage of the pipeline until told to stop; its supervisor restarts it after a crash."""
     _work(stage)

@@ -85,7 +85,8 @@ def wait_for_configured_broker(
 
 def run_until_stopped(settings: Settings, fleet: Fleet, reporter: Reporter) -> None:
     """Run every stage until interrupted, then stop them in order: that is how it ends well."""
-    stages = (*STAGES, "rekey") if settings.rekey_topic else STAGES
+    more = {"delivery": settings.routes, "rekey": settings.rekey_topic}
+    stages = (*STAGES, *(stage for stage, is_wanted in more.items() if is_wanted))
     with running(settings, fleet, stages, reporter) as pipeline:
         reporter.line(f"running {', '.join(stages)} on {pipeline.connection}; Ctrl-C stops")
         topics, watch = (pipeline.topics.dead_letters,), LetterWatch(reporter.alarm, reporter.clock)

@@ -163,6 +163,20 @@ def _cases(resources: Resources, topics: Topics) -> _StageSpec:
     return _StageSpec((topics.alerts, topics.case_commands), open_stage)
 
 
+def _delivery(resources: Resources, topics: Topics) -> _StageSpec:
+    from chillcast.pipeline.telling import open_courier  # noqa: PLC0415
+    from models.delivery.plan import Plan  # noqa: PLC0415
+    from streams.stages.delivery import DeliveryStage  # noqa: PLC0415
+
+    routes, inventory = resources.routes, resources.inventory
+    courier, heartbeat = open_courier(resources, topics)
+
+    def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
+        return DeliveryStage(topics, lambda: Plan(routes, inventory), courier, heartbeat)
+
+    return _StageSpec((topics.notices,), open_stage)
+
+
 def _sink(resources: Resources, topics: Topics) -> _StageSpec:
     from streams.stages.sink import SinkStage  # noqa: PLC0415
 
@@ -171,7 +185,8 @@ def _sink(resources: Resources, topics: Topics) -> _StageSpec:
     def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return SinkStage(resources.open_store(), topics, alarm, resources.clock.monotonic_s)
 
-    return _StageSpec((topics.scores, topics.alerts, topics.cases, topics.drift, topics.events), open_stage)
+    told = (topics.scores, topics.alerts, topics.cases, topics.drift, topics.events, topics.deliveries)
+    return _StageSpec(told, open_stage)
 
 
 def _refuse_damage(resources: Resources) -> None:
@@ -223,6 +238,7 @@ _STAGES: dict[str, Callable[[Resources, Topics], _StageSpec]] = {
     "features": _features,
     "risk": _risk,
     "cases": _cases,
+    "delivery": _delivery,
     "sink": _sink,
     "landing": _landing,
     "rekey": _rekey,

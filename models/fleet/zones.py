@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
@@ -66,6 +67,7 @@ WINDOWS = {
 }
 
 
+@functools.lru_cache(maxsize=1024)
 def zone_of(name: str) -> tzinfo:
     """Return the zone of a name, or of an offset east of Greenwich; ValueError says what to write instead.
 

@@ -35,8 +35,12 @@ NAMES = (
     "cases",
     "case-replies",
     "outcomes",
+    "notices",
+    "deliveries",
 )
-STATES = ("state-features", "state-risk", "state-cases")
+STATES = ("state-features", "state-risk", "state-cases", "state-delivery")
+NOTICES_HOME = 0
+"""The partition of all that moves delivery: what is told together has to be on one log."""
 _KEPT = ("promotions", "cases", "outcomes")
 _RETRY_S = 2.0
 _ANSWER_S = 5.0
@@ -118,6 +122,16 @@ class Topics:
     def outcomes(self) -> str:
         """What was found at machines, as labels."""
         return self.prefix + "outcomes"
+
+    @property
+    def notices(self) -> str:
+        """What moves delivery, in one order: news of cases, the clock, silences, how attempts ended."""
+        return self.prefix + "notices"
+
+    @property
+    def deliveries(self) -> str:
+        """How attempts to deliver a notice ended."""
+        return self.prefix + "deliveries"
 
     def state(self, stage: str) -> str | None:
         """What a stage remembers, by key; None for a stage without a memory."""

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from models.cases.book import CaseBook, Change, Remembered
-from models.cases.case import Entry, Evidence
+from models.cases.case import Case, Entry, Evidence
 from models.cases.machine import Signal
 from models.cases.people import Command
+from models.delivery.notice import News
 from models.errors import RecordError, StateError
 from models.event_time import DAY_MS
-from streams.kafka.topics import Topics
+from streams.kafka.topics import NOTICES_HOME, Topics
 from streams.records import Alert, CaseOutcome
 from streams.stage import Incoming, Outgoing
 from streams.stages.home_partitions import HomePartitions
@@ -82,6 +83,11 @@ class CaseDesk:
                 yield codec.case_outcome(self.topics.outcomes, _outcome(change, entry))
         if change.case is not None:
             yield codec.case(self.topics.cases, change.case)
+            yield self._news(change.case, change.entries)
+
+    def _news(self, case: Case, entries: tuple[Entry, ...]) -> Outgoing:
+        """Return what delivery hears of it, in the commit of the transition: none is lost."""
+        return codec.case_news(self.topics.notices, News(case=case, entries=entries), NOTICES_HOME)
 
 
 def signal_of(alert: Alert) -> Signal:

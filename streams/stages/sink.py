@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from models.cases.case import Entry
+from models.delivery.notice import Delivery
 from models.errors import RecordError, UnavailableError
 from models.event_time import DAY_MS
 from models.telemetry.samples import Event
@@ -29,7 +30,7 @@ _REFUSALS_EVERY_S = 60.0
 
 
 class SinkStage:
-    """Writes scores, alerts, cases, drift signals and events as points.
+    """Writes scores, alerts, cases, drift signals, events and deliveries as points.
 
     Nothing is acknowledged before the store has it: while the store does not answer, the stage waits and says
     so. Points the store will never take become dead letters, and an alarm says how many they are.
@@ -79,14 +80,19 @@ class SinkStage:
             return list(score_points(record))
         if message.topic == self.topics.alerts:
             return alert_points(codec.decode_json(message.value, Alert))
+        return [self._point(message)]
+
+    def _point(self, message: Incoming) -> Point:
         if message.topic == self.topics.cases:
             found = codec.decode_cases(message.value, message.content_type)
-            return [entry_point(found) if isinstance(found, Entry) else case_point(found)]
+            return entry_point(found) if isinstance(found, Entry) else case_point(found)
+        if message.topic == self.topics.deliveries:
+            return delivery_point(codec.decode_json(message.value, Delivery))
         if message.topic == self.topics.drift:
             drift = codec.decode_json(message.value, Drift)
             point = refused_point if drift.reason else drift_point
-            return [point(drift, message.partition)]
-        return [event_point(codec.decode_json(message.value, Event))]
+            return point(drift, message.partition)
+        return event_point(codec.decode_json(message.value, Event))
 
     def _letters(self, rejected: Sequence[Rejection]) -> list[Outgoing]:
         """Return a dead letter for each message that the store refused points of."""
@@ -184,6 +190,22 @@ def refused_point(drift: Drift, partition: int) -> Point:
     """Return how many messages of a partition could not be used for one reason, in a day."""
     tags = {"reason": drift.reason, "partition": str(partition)}
     return Point("dead_letters", tags, {"count": float(drift.value), "text": drift.text}, drift.time_ms)
+
+
+def delivery_point(delivery: Delivery) -> Point:
+    """Return an attempt to deliver a notice; of a channel no two have the same time."""
+    fields: dict[str, float | str] = {
+        "key": delivery.key,
+        "route": delivery.route,
+        "kind": delivery.kind,
+        "cases": ", ".join(delivery.cases),
+        "attempt": float(delivery.attempt),
+        "reason": delivery.reason,
+        "reference": delivery.reference,
+        "again": float(delivery.again),
+    }
+    tags = {"channel": delivery.channel, "ending": delivery.ending}
+    return Point("deliveries", tags, fields, delivery.time_ms)
 
 
 def event_point(event: Event) -> Point:

@@ -15,6 +15,7 @@ from models.cases.book import Answer
 from models.cases.case import Case, Entry
 from models.cases.machine import STAGES
 from models.cases.people import Command, check
+from models.delivery.notice import Beat, Delivery, News, Report, Silence
 from models.errors import RecordError
 from models.features.kernel import Windows
 from models.registry.promotion import Promotion
@@ -64,6 +65,11 @@ CASE = "application/vnd.chillcast.case.v1+json"
 CASE_ENTRY = "application/vnd.chillcast.case-entry.v1+json"
 CASE_REPLY = "application/vnd.chillcast.case-reply.v1+json"
 CASE_OUTCOME = "application/vnd.chillcast.case-outcome.v1+json"
+CASE_NEWS = "application/vnd.chillcast.case-news.v1+json"
+BEAT = "application/vnd.chillcast.beat.v1+json"
+SILENCE = "application/vnd.chillcast.silence.v1+json"
+REPORT = "application/vnd.chillcast.report.v1+json"
+DELIVERY = "application/vnd.chillcast.delivery.v1+json"
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 
@@ -216,6 +222,44 @@ def case_outcome(topic: str, record: CaseOutcome) -> Outgoing:
     """Encode what was found, under a key of its own: compaction keeps every one."""
     key = f"{record.case}/{record.version}".encode()
     return Outgoing(topic, key, msgspec.json.encode(record), CASE_OUTCOME)
+
+
+def case_news(topic: str, record: News, partition: int) -> Outgoing:
+    """Encode what became of a case, for those who are told of it."""
+    return Outgoing(topic, record.case.case.encode(), msgspec.json.encode(record), CASE_NEWS, partition)
+
+
+def beat(topic: str, record: Beat) -> Outgoing:
+    """Encode what time it is."""
+    return Outgoing(topic, b"", msgspec.json.encode(record), BEAT)
+
+
+def silence(topic: str, record: Silence) -> Outgoing:
+    """Encode a silence."""
+    return Outgoing(topic, record.id.encode(), msgspec.json.encode(record), SILENCE)
+
+
+def report(topic: str, record: Report) -> Outgoing:
+    """Encode how an attempt ended."""
+    return Outgoing(topic, record.key.encode(), msgspec.json.encode(record), REPORT)
+
+
+def delivery(topic: str, record: Delivery) -> Outgoing:
+    """Encode an attempt on record."""
+    return Outgoing(topic, record.key.encode(), msgspec.json.encode(record), DELIVERY)
+
+
+def decode_notices(value: bytes | None, content_type: str) -> News | Beat | Silence | Report:
+    """Decode a message of the topic of notices, whose times are checked."""
+    data = checks.sized(value)
+    if content_type == CASE_NEWS:
+        return checks.from_json(data, News)
+    kinds: dict[str, type[Beat | Silence | Report]] = {BEAT: Beat, SILENCE: Silence, REPORT: Report}
+    if content_type not in kinds:
+        raise unexpected(content_type, CASE_NEWS, *kinds)
+    record = checks.from_json(data, kinds[content_type])
+    checks.time_in_range(record.time_ms, "time_ms")
+    return record
 
 
 def decode_case_move(value: bytes | None, content_type: str) -> Alert | Command:

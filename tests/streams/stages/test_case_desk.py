@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from models.cases.book import Answer
 from models.cases.case import Case, Entry
 from models.cases.people import Command
+from models.delivery.notice import News
 from streams.kafka.topics import Topics
 from streams.records import Alert, CaseOutcome, DeadLetter
 from streams.stage import Incoming, Outgoing
@@ -53,17 +54,33 @@ def desk() -> CaseDesk:
 
 def test_an_alert_opens_a_case_and_its_history(desk: CaseDesk) -> None:
     said = list(desk.process(moved(OPEN)))
-    assert [m.key for m in said] == [b"a-1/1", b"a-1"]
+    assert [(m.topic, m.key) for m in said] == [
+        (TOPICS.cases, b"a-1/1"),
+        (TOPICS.cases, b"a-1"),
+        (TOPICS.notices, b"a-1"),
+    ]
     entry, case = read(said, TOPICS.cases)
     assert (entry.kind, entry.who, entry.notifies) == ("opened", "", True)
     assert (case.version, case.evidence.fault, case.evidence.sensors) == (1, "fouling", (OPEN.sensors[0],))
+
+
+def test_news_of_every_machine_go_to_one_partition_with_their_entries() -> None:
+    desk = CaseDesk(TOPICS, 1, 14.0)
+    said = list(desk.process(moved(OPEN, asks("acknowledge", 1))))
+    sent = [m for m in said if m.topic == TOPICS.notices]
+    news = [codec.decode_notices(m.value, m.content_type) for m in sent]
+    assert {m.partition for m in sent} == {0}
+    assert [[e.kind for e in n.entries] for n in news if isinstance(n, News)] == [
+        ["opened"],
+        ["acknowledged"],
+    ]
 
 
 def test_newer_evidence_is_a_newer_case_without_an_entry(desk: CaseDesk) -> None:
     update = replace(OPEN, stage="update", time_ms=NOON_MS + 1, risk=0.6)
     said = list(desk.process(moved(OPEN, update)))
     *_, case = read(said, TOPICS.cases)
-    assert (len(said), case.version, case.evidence.risk) == (3, 1, 0.6)
+    assert (len(said), case.version, case.evidence.risk) == (5, 1, 0.6)
 
 
 def test_who_asks_is_answered_with_the_case_as_it_is(desk: CaseDesk) -> None:

@@ -1,0 +1,1 @@
+"""Who is told of a case, when and how often: routes, and the plan of notices. No address and no sending."""

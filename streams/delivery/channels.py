@@ -1,0 +1,97 @@
+"""Channels: where notices go. All that Apprise knows, and work orders by a signed webhook."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import apprise
+
+from models.delivery.notice import Parcel
+from models.errors import ConfigError, UnavailableError
+from streams.delivery.wording import Letter, Wording
+from streams.redaction import redact
+
+SETTING = "CHILLCAST_CHANNELS"
+logging.getLogger("apprise").propagate = False  # what it says stands in the reason of an attempt
+_ASSET = apprise.AppriseAsset(
+    app_id="chillcast",
+    app_desc="chillcast",
+    app_url="",
+    image_url_mask="",
+    image_url_logo="",
+    async_mode=False,
+)
+
+
+class Channel(Protocol):
+    """One way to people."""
+
+    def send(self, parcel: Parcel) -> str:
+        """Return what the receiver calls it, "" if it has no word, once it has a notice.
+
+        Raises UnavailableError if it was not taken: it is tried again.
+        """
+
+
+class AppriseChannel:
+    """A chat, mail, pager or webhook that Apprise knows, by its address.
+
+    Webhooks and mails carry the key of the notice in a header, a pager takes all of one case for one
+    incident, and so its end for the end of that.
+    """
+
+    def __init__(self, name: str, address: str, wording: Wording) -> None:
+        self.name, self.wording = name, wording
+        self._address = address
+        if self._plugin() is None:
+            raise ConfigError("environment", SETTING, name, "an address that Apprise knows, as slack://…")
+
+    def send(self, parcel: Parcel) -> str:
+        """Send it in words."""
+        letter, plugin, said = self.wording.letter(parcel.notice), self._plugin(), list[str]()
+        if plugin is None:
+            raise UnavailableError(f"{self.name}: the address is none any more")
+        _mark(plugin, parcel)
+        is_html = _first(plugin.notify_format) == apprise.NotifyFormat.HTML
+        sender = apprise.Apprise(asset=_ASSET)
+        sender.add(plugin)
+        done = sender.notify(
+            title=letter.title,
+            body=letter.html if is_html else letter.text,
+            body_format=apprise.NotifyFormat.HTML if is_html else apprise.NotifyFormat.TEXT,
+            notify_type=_kind(letter),
+            log_callback=lambda entry, _: said.append(entry.message),
+        )
+        if not done:
+            why = redact("; ".join(dict.fromkeys(said))) or "not taken"
+            raise UnavailableError(f"{self.name}: {why[:300]}")
+        return ""
+
+    def _plugin(self) -> Any:
+        return apprise.Apprise.instantiate(self._address, asset=_ASSET, suppress_exceptions=True)
+
+
+def open_channels(addresses: Mapping[str, str], wording: Wording) -> dict[str, Channel]:
+    """Return the channels of addresses, by name; raises ConfigError for one that leads nowhere."""
+    return {name: AppriseChannel(name, address, wording) for name, address in addresses.items()}
+
+
+def _first(formats: Any) -> Any:
+    """Return the format that a plugin likes best: older ones name that alone."""
+    return formats[0] if isinstance(formats, tuple) else formats
+
+
+def _mark(plugin: Any, parcel: Parcel) -> None:
+    """Give the key of a notice to what has room for one."""
+    if isinstance(getattr(plugin, "headers", None), dict):
+        plugin.headers["Idempotency-Key"] = parcel.key
+    if hasattr(plugin, "dedup") and len(parcel.notice.lines) == 1:
+        plugin.dedup = plugin.dedup or parcel.notice.lines[0].case.case
+
+
+def _kind(letter: Letter) -> apprise.NotifyType:
+    if letter.is_over:
+        return apprise.NotifyType.SUCCESS
+    return apprise.NotifyType.FAILURE if letter.severity == "critical" else apprise.NotifyType.WARNING

@@ -1,0 +1,95 @@
+"""Notices reach real receivers, in words, with their key; what fails says why and shows no secret."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from models.cases.book import CaseBook
+from models.cases.case import Case
+from models.delivery.notice import Line, Notice, Parcel
+from models.errors import ConfigError, UnavailableError
+from models.event_time import DAY_MS
+from models.fleet.site_times import SiteTimes
+from streams.delivery.channels import open_channels
+from streams.delivery.wording import Wording
+from streams.redaction import redact, tokens_of
+from tests.support.case_life import signal
+from tests.support.receivers import mail_server, webhook
+from tests.support.told import INVENTORY
+
+WORDS = Wording("shutdown", SiteTimes(INVENTORY), "https://page.example/")
+
+
+def case() -> Case:
+    found = CaseBook(1.0).hear(signal("open", 20_000, severity="critical")).case
+    assert found is not None
+    return found
+
+
+def parcel(kind: str = "opened", channel: str = "ops") -> Parcel:
+    line = Line(case=case(), kind=kind, site="north")
+    notice = Notice(id="a-1/1/r0/1", route="r0", kind=kind, time_ms=20_000 * DAY_MS, lines=(line,))
+    return Parcel(notice=notice, channel=channel, next_ms=0)
+
+
+def test_a_webhook_gets_the_words_and_the_key() -> None:
+    with webhook() as hook:
+        open_channels({"ops": f"json://{hook.address}/in"}, WORDS)["ops"].send(parcel())
+    ((path, headers, body),) = hook.posted
+    said = json.loads(body)
+    assert (path, headers["idempotency-key"]) == ("/in", "a-1/1/r0/1/ops")
+    assert said["title"] == "CRITICAL a (north): fouling, new case"
+    assert "What to do: clean the tubes" in said["message"]
+    assert "https://page.example/cases/a-1728000000000" in said["message"]
+    assert said["type"] == "failure"
+
+
+def test_a_mail_has_text_and_html_and_the_key() -> None:
+    with mail_server() as (address, mails):
+        channel = f"mailto://{address}?from=chillcast@example.org&to=ops@example.org"
+        open_channels({"mail": channel}, WORDS)["mail"].send(parcel(channel="mail"))
+    (mail,) = mails
+    plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert mail["subject"] == "CRITICAL a (north): fouling, new case"
+    assert mail["idempotency-key"] == "a-1/1/r0/1/mail"
+    assert plain is not None
+    assert html is not None
+    assert "What to do" in plain.get_content()
+    assert "2024-10-05 to 2024-10-09" in plain.get_content()
+    assert "<h1" in html.get_content()
+    assert "<h1" not in plain.get_content()
+
+
+@pytest.mark.parametrize("status", [400, 500, 301])
+def test_what_is_not_taken_is_an_error_that_says_why(status: int) -> None:
+    with webhook(status=status) as hook:
+        channels = open_channels({"ops": f"json://me:geheim99@{hook.address}/in"}, WORDS)
+        with pytest.raises(UnavailableError, match=str(status)) as error:
+            channels["ops"].send(parcel())
+    assert "geheim99" not in str(error.value)
+
+
+def test_nobody_there_is_an_error() -> None:
+    with pytest.raises(UnavailableError, match=r"ops: .*onnection"):
+        open_channels({"ops": "json://127.0.0.1:9/in"}, WORDS)["ops"].send(parcel())
+
+
+def test_an_address_that_leads_nowhere_is_refused_by_the_name_of_its_channel() -> None:
+    with pytest.raises(
+        ConfigError, match="CHILLCAST_CHANNELS = 'ops': expected an address that Apprise knows"
+    ) as error:
+        open_channels({"ops": "carrier-pigeon://geheim"}, WORDS)
+    assert "geheim" not in str(error.value)
+
+
+def test_the_tokens_of_a_channel_are_shown_nowhere() -> None:
+    address = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops"
+    redact.keep(tokens_of(address))
+    try:
+        said = redact(f"failed: https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/x and {address}")
+    finally:
+        redact.forget()
+    assert "T1JJ3T3L2" not in said
+    assert "hooks.slack.com/services" in said

@@ -1,0 +1,157 @@
+"""Running workers tell people of a case, over a channel that is away and over a kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from models.delivery.notice import Delivery
+from streams.kafka.connection import Connection
+from streams.kafka.embedded_broker import EmbeddedBroker, free_port
+from streams.kafka.live_reader import Feed
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics, create_topics, partition_of
+from streams.records import Alert
+from streams.wire import codec
+from tests.support.commands import ROOT, refused
+from tests.support.receivers import Webhook, webhook
+from tests.support.sunk import OPEN
+
+PARTITIONS, TOPICS = 2, Topics()
+ROUTES = '[[routes]]\nname = "all"\nchannels = ["ops", "away"]\n'
+KEY = "a-1/1/all/1"
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    with EmbeddedBroker(tmp_path_factory.mktemp("broker") / "broker.log") as broker:
+        connection = Connection(broker.bootstrap)
+        create_topics(connection, TOPICS, PARTITIONS)
+        yield connection
+
+
+class Workers:
+    """Workers `cases` and `delivery` of one home."""
+
+    def __init__(self, broker: Connection, home: Path, channels: dict[str, str]) -> None:
+        routes = home / "routes.toml"
+        routes.write_text(ROUTES, encoding="utf-8")
+        settings = {
+            "HOME": home,
+            "BROKER": broker,
+            "PARTITIONS": PARTITIONS,
+            "SESSION_TIMEOUT_S": 2,
+            "STATE_INTERVAL_S": 1,
+            "ROUTES": routes,
+            "CHANNELS": json.dumps(channels),
+        }
+        told = {f"CHILLCAST_{name}": str(value) for name, value in settings.items()}
+        self.home, self.environment = home, {**os.environ, **told}
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, stage: str) -> None:
+        with (self.home / f"{stage}.log").open("ab") as log:
+            command = [sys.executable, "-m", "chillcast", "worker", stage]
+            self.running[stage] = subprocess.Popen(
+                command, env=self.environment, stdout=log, stderr=log, cwd=ROOT
+            )
+
+    def said(self) -> str:
+        return "".join(path.read_text(encoding="utf-8") for path in self.home.glob("*.log"))
+
+
+@contextmanager
+def workers(broker: Connection, home: Path, channels: dict[str, str]) -> Iterator[Workers]:
+    found = Workers(broker, home, channels)
+    try:
+        for stage in ("cases", "delivery"):
+            found.start(stage)
+        yield found
+    finally:
+        for process in found.running.values():
+            process.kill()
+            process.wait()
+
+
+def until(what: Callable[[], bool], workers: Workers, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, workers.said()
+        time.sleep(0.1)
+
+
+def open_case(broker: Connection, alert: Alert = OPEN) -> None:
+    with Publisher(broker) as publisher:
+        publisher.send(partition_of("a", PARTITIONS), codec.alert(TOPICS.alerts, alert))
+
+
+def test_a_notice_arrives_though_one_channel_is_away_and_the_worker_is_killed_before_it_can_say_so(
+    broker: Connection, tmp_path: Path
+) -> None:
+    port = free_port()
+    with webhook() as hook, Feed(broker, [TOPICS.deliveries], PARTITIONS, from_start=True) as feed:
+        channels = {"ops": f"json://{hook.address}/", "away": f"json://me:geheim99@127.0.0.1:{port}/"}
+        with workers(broker, tmp_path, channels) as running:
+            hook.on_post = lambda *_: kill_once(running, hook)
+            open_case(broker)
+            until(lambda: hook.keys == [f"{KEY}/ops"] * 2, running)
+            records: list[Delivery] = []
+
+            def is_on_record() -> bool:
+                records.extend(codec.decode_json(m.value, Delivery) for m in feed.poll(0.2))
+                sent = {r.channel for r in records if r.ending == "sent"}
+                return "ops" in sent and any(r.channel == "away" for r in records)
+
+            until(is_on_record, running)
+            assert {r.ending for r in records if r.channel == "away"} == {"failed"}
+            assert f"notice {KEY}/away was not delivered" in running.said()
+            assert "geheim99" not in running.said() + repr(records)
+    assert hook.keys == [f"{KEY}/ops"] * 2
+
+
+def kill_once(running: Workers, hook: Webhook) -> None:
+    """Kill the worker while the receiver has the notice and has not answered; start another."""
+    if len(hook.posted) == 1:
+        running.running["delivery"].send_signal(signal.SIGKILL)
+        running.running["delivery"].wait()
+        running.start("delivery")
+
+
+def test_a_test_goes_over_one_channel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with webhook() as hook:
+        monkeypatch.setenv("CHILLCAST_CHANNELS", json.dumps({"ops": f"json://{hook.address}/in"}))
+        said = refused("notify", "test", "opps", "--home", str(tmp_path))
+        assert "channel = 'opps': expected one of ops (CHILLCAST_CHANNELS)" in said
+        done = subprocess.run(
+            [sys.executable, "-m", "chillcast", "notify", "test", "ops", "--home", str(tmp_path), "--json"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+        )
+    assert json.loads(done.stdout) == {"sent": "ops", "reference": None}
+    assert json.loads(hook.posted[0][2])["title"] == "chillcast: this is a test, nothing is to be done"
+
+
+@pytest.mark.parametrize(
+    "given", ["slack://a", '["slack://a/b/c"]', '{"ops": "Tok3nTok3n"}', '{"o/p": "json://x"}']
+)
+def test_channels_that_are_no_object_of_addresses_are_refused_and_not_shown(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHILLCAST_CHANNELS", given)
+    said = refused("notify", "test", "ops")
+    assert "CHILLCAST_CHANNELS = '**********': expected a JSON object" in said
+    assert "slack://a" not in said.replace('as {"ops": "slack://…"}', "")
+    assert "Tok3n" not in said
