@@ -23,28 +23,27 @@ from starlette.types import ASGIApp
 
 from models.errors import ForbiddenError, UnavailableError
 from models.fleet.fleet import Fleet
-from models.risk.wording import percent, span
+from models.fleet.inventory import NOTHING
+from models.fleet.site_times import SiteTimes
+from models.risk.wording import percent
 from models.telemetry.samples import utc
 from streams.page.answers import Answer, Current, Shared
 from streams.page.api import Api
 from streams.page.case_list_page import CaseListPage
 from streams.page.case_pages import CasePages, CaseWork
-from streams.page.chart import Chart, draw
 from streams.page.door import Door, Entrance
 from streams.page.forms import Tokens
 from streams.page.guards import LOOPBACK, AllowedHosts, SecureHeaders
 from streams.page.live import Live
+from streams.page.machine_page import SPANS_D, MachinePage
 from streams.page.problems import API, problem
 from streams.page.sign_in import SignInPages
 from streams.page.views import Overview, read_machine, read_overview
 from streams.redaction import redact
-from streams.stores.case_reader import cases_of
 from streams.stores.store import Reader
 
 _FOLDER = Path(__file__).parent
 _SHOWN = 200
-_EXPLANATIONS_SHOWN = 14
-_SPAN_D = (7, 30, 90, 365)
 _USUAL_SPAN_D = 90
 _TITLES = {400: "This cannot be shown", 403: "Not allowed", 404: "No such page"}
 _RETRY_S = 5
@@ -63,8 +62,11 @@ class _Snapshot:
 class Page:
     """Answers requests from what the store holds; ``clock`` says how late it is here, in ms."""
 
-    def __init__(self, reader: Reader, fleet: Fleet, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, reader: Reader, fleet: Fleet, clock: Callable[[], int], times: SiteTimes | None = None
+    ) -> None:
         self.reader, self.fleet, self.clock = reader, fleet, clock
+        self.times = times or SiteTimes(NOTHING)
         self.current = Current(self._read, reader.version)
         self.live = Live(reader)
         templates = Environment(
@@ -156,12 +158,8 @@ class Page:
         return Answer.with_body(self.html("fleet.html", **values), _HTML)
 
     def _machine(self, shown: dict[str, Any]) -> Answer:
-        trips = [(t, code) for t, kind, code in shown["events"] if kind == "shutdown"]
-        chart = draw(Chart(shown["scores"], trips, shown["days"]))
-        values = {**shown, "chart": chart, "trips": trips, "spans": _SPAN_D, "rows": _EXPLANATIONS_SHOWN}
-        values["recent"] = span(self.fleet.sampling.recent_s)
-        values["cases"] = cases_of(self.reader, shown["asset"])
-        return Answer.with_body(self.html("machine.html", **values), _HTML)
+        machine = MachinePage(self.reader, self.fleet, self.times)
+        return Answer.with_body(self.html("machine.html", **machine.values(shown)), _HTML)
 
     def _unknown(self, request: Request) -> Response:
         title = f"No {self.fleet.asset} {request.path_params['asset']}"
@@ -195,8 +193,8 @@ def create_app(
 
     Without ``work`` nobody changes a case through it; without a ``door`` nobody signs in.
     """
-    page, tokens = Page(reader, fleet, clock), Tokens()
-    work = work or CaseWork()
+    work, tokens = work or CaseWork(), Tokens()
+    page = Page(reader, fleet, clock, work.times)
     cases = CasePages(reader, work, page.html, clock, tokens)
     case_list = CaseListPage(reader, fleet, cases, cases.seen_ms)
     api = Api(reader, fleet, work, clock, page.overview, version("chillcast"))
@@ -246,8 +244,8 @@ def _machine_json(shown: dict[str, Any]) -> Answer:
 def _days(request: Request) -> int:
     """Return the span asked for; any but those offered is refused, a year being the most that is read."""
     given = request.query_params.get("days") or str(_USUAL_SPAN_D)
-    if given not in map(str, _SPAN_D):
-        raise HTTPException(400, f"days = {given[:20]!r}: expected one of {', '.join(map(str, _SPAN_D))}")
+    if given not in map(str, SPANS_D):
+        raise HTTPException(400, f"days = {given[:20]!r}: expected one of {', '.join(map(str, SPANS_D))}")
     return int(given)
 
 

@@ -17,6 +17,8 @@ from streams.page.clocks import FleetTime, fleet_time, is_live
 from streams.stores.store import Reader, Row
 
 _RANKS = {"critical": 0, "warning": 1}
+_LONGEST_CASE_MS = 120 * DAY_MS
+"""A case that opened longer ago than this before a span is not looked for in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,15 @@ class Machine:
 class Overview:
     """The fleet at one time: its ``machines`` by name, the most urgent first, and their newest scores.
 
-    ``refused`` says, the newest first, which messages of the last day could not be used.
+    ``refused`` says, the newest first, which messages of the last day could not be used. ``threshold`` is the
+    risk from which the newest case of any machine opened.
     """
 
     time: FleetTime
     machines: Mapping[str, Machine]
     newest: Mapping[str, Row]
     refused: Sequence[tuple[int, str]] = ()
+    threshold: float | None = None
 
     @property
     def wrong_clocks(self) -> Sequence[Machine]:
@@ -82,7 +86,12 @@ def read_overview(reader: Reader, fleet: Fleet, arrival_ms: int) -> Overview:
         for asset, row in shown.items()
     ]
     by_rank = {m.asset: m for m in sorted(machines, key=lambda m: m.rank)}
-    return Overview(time, by_rank, shown, _refused(reader, arrival_ms))
+    return Overview(time, by_rank, shown, _refused(reader, arrival_ms), _threshold(alerts))
+
+
+def _threshold(alerts: Sequence[Row]) -> float | None:
+    newest = max(alerts, key=_when, default=None)
+    return _number(newest, "threshold") if newest else None
 
 
 def _refused(reader: Reader, arrival_ms: int) -> list[tuple[int, str]]:
@@ -98,9 +107,16 @@ def read_machine(
     asset, newest, risk = machine.asset, overview.newest[machine.asset], risk_field(fleet)
     end_ms = max(overview.time.now_ms, newest.time_ms) + 1
     start_ms = end_ms - days * DAY_MS
+    scores = [
+        r
+        for r in reader.history("scores", asset, start_ms, end_ms)
+        if _number(r, risk) is not None and _number(r, "adapted") is not None
+    ]
     return {
         "asset": asset,
         "days": days,
+        "from_ms": start_ms,
+        "until_ms": end_ms,
         "as_of_ms": machine.as_of_ms,
         "clock_ms": machine.clock_ms,
         "risk": machine.risk,
@@ -108,16 +124,52 @@ def read_machine(
         "model": str(newest.fields.get("model", "")),
         "scored_by": str(newest.fields.get("scored_by", FLEET)),
         "case": machine.case,
-        "scores": [
-            (r.time_ms, r.fields[risk], r.fields["adapted"])
-            for r in reader.history("scores", asset, start_ms, end_ms)
-            if _number(r, risk) is not None and _number(r, "adapted") is not None
-        ],
+        "threshold": overview.threshold,
+        "scores": [(r.time_ms, r.fields[risk], r.fields["adapted"]) for r in scores],
+        "horizons": {f"{h:g}": [_number(r, f"risk_{h:g}d") for r in scores] for h in fleet.horizons_d},
+        "models": _changes((r.time_ms, str(r.fields.get("model", ""))) for r in scores),
+        "episodes": _episodes(reader.history("alerts", asset, start_ms - _LONGEST_CASE_MS, end_ms), start_ms),
         "events": _events(reader.history("events", asset, start_ms, end_ms + DAY_MS)),
+        "quality": _quality(reader.history("drift", asset, start_ms, end_ms)),
         "explanations": [
             (r.time_ms, _sensors(r)) for r in reader.history("explanations", asset, start_ms, end_ms)
         ],
     }
+
+
+def _changes(told: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Return when another word came, and which; the first one is no change."""
+    found: list[tuple[int, str]] = []
+    last: str | None = None
+    for time_ms, word in told:
+        if last is not None and word != last:
+            found.append((time_ms, word))
+        last = word
+    return found
+
+
+def _episodes(rows: Iterable[Row], start_ms: int) -> list[tuple[int, int | None, str]]:
+    """Return when each case opened and closed, None if it has not, and its name; none that ended before."""
+    found: dict[str, tuple[int, int | None]] = {}
+    for row in sorted(rows, key=_when):
+        name, stage = str(row.fields.get("case", "")), row.tags.get("stage")
+        opened = _number(row, "opened_ms")
+        opened_ms = int(opened) if opened is not None else row.time_ms
+        found[name] = (opened_ms, row.time_ms if stage == "closed" else None)
+    spans = [(opened_ms, closed_ms, name) for name, (opened_ms, closed_ms) in found.items()]
+    return sorted(span for span in spans if span[1] is None or span[1] >= start_ms)
+
+
+def _quality(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return what was told of a machine's data, a line per kind and sensor: how often, and when at last."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        key = row.tags.get("detector", ""), row.tags.get("sensor", "")
+        times: list[int] = found[key]["times"] if key in found else []
+        text = str(row.fields.get("text", ""))
+        times.append(row.time_ms)
+        found[key] = {"detector": key[0], "sensor": key[1], "text": text, "times": times}
+    return sorted(found.values(), key=lambda told: -told["times"][-1])
 
 
 def open_cases(alerts: Iterable[Row]) -> dict[str, dict[str, Any]]:
@@ -183,11 +235,19 @@ def _case(row: Row) -> dict[str, Any]:
         **texts,
         "severity": row.tags.get("severity", "warning"),
         "since_ms": row.time_ms,
+        "from_ms": _day_ms(row, "from_d"),
+        "until_ms": _day_ms(row, "to_d"),
         "risk": _number(row, "risk"),
         "threshold": _number(row, "threshold"),
         "sensors": _sensors(row),
         "causes": _listed(row, "causes"),
     }
+
+
+def _day_ms(row: Row, field: str) -> int | None:
+    """Return the moment that a field says in days from the row's, None if it says none."""
+    days = _number(row, field)
+    return None if days is None else row.time_ms + int(days * DAY_MS)
 
 
 def _sensors(row: Row) -> list[dict[str, Any]]:

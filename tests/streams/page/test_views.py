@@ -147,3 +147,24 @@ def test_a_machine_says_on_how_much_its_score_stands_and_has_no_risk_if_none_is_
     assert (machines["CH-0001"].risk, machines["CH-0001"].evidence) == (None, 0.1)
     assert (machines["CH-0002"].risk, machines["CH-0002"].evidence) == (0.2, 0.83)
     assert machines["CH-0003"].evidence is None
+
+
+def test_a_machine_shows_its_episodes_models_horizons_and_doubts(store: Store) -> None:
+    horizons = {f"risk_{h:g}d": 0.1 * h / 14 for h in FLEET.horizons_d}
+    for hour, model in ((100, "3"), (101, "4")):
+        fields: dict[str, float | str] = {**horizons, "adapted": 0.1, "model": model}
+        add(store, Point("scores", {"asset": "CH-0002"}, fields, START_MS + hour * HOUR_MS))
+    for hour in (96, 98):
+        tags = {"asset": "CH-0002", "detector": "stuck", "sensor": "oil_temp"}
+        add(store, Point("drift", tags, {"text": "stands still"}, START_MS + hour * HOUR_MS))
+    seen = overview(store, NEWEST_MS + DAY_MS)
+    shown = read_machine(store, FLEET, seen, seen.machines["CH-0002"], 7)
+    assert shown["models"] == [(START_MS + 101 * HOUR_MS, "4")]
+    assert shown["horizons"]["1"][-1] == pytest.approx(0.1 / 14)
+    assert [(q["sensor"], q["text"], len(q["times"])) for q in shown["quality"]] == [
+        ("oil_temp", "stands still", 2)
+    ]
+    assert shown["episodes"] == [(START_MS, None, "CH-0002-1")]
+    closed = read_machine(store, FLEET, seen, seen.machines["CH-0003"], 7)
+    assert closed["episodes"] == [(START_MS, START_MS + 20 * HOUR_MS, "CH-0003-1")]
+    assert shown["threshold"] == 0.4
