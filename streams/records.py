@@ -14,7 +14,7 @@ from msgspec import Meta
 from models.cases.case import Outcome
 from models.fleet.inventory import FLEET
 from models.registry.promotion import Role
-from models.risk.explanation import Cause, Reason
+from models.risk.explanation import Cause, Mode, Reason
 from models.telemetry.samples import Float64, Int32, Int64
 
 
@@ -61,6 +61,7 @@ class Alert(Record, frozen=True):
     causes: list[Cause] = []
     from_d: float | None = None
     to_d: float | None = None
+    modes: list[Mode] = []
 
 
 class CaseOutcome(Record, frozen=True):

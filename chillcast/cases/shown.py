@@ -9,7 +9,7 @@ from typing import Any
 
 from models.cases.case import Case, Entry, Snooze
 from models.fleet.site_times import SiteTimes
-from models.risk.explanation import Reason
+from models.risk.explanation import Mode, Reason
 from models.risk.wording import percent, sentence
 
 
@@ -33,6 +33,7 @@ def row(case: Case, times: SiteTimes, now_ms: int) -> dict[str, Any]:
 def detail(case: Case, history: Sequence[Entry], times: SiteTimes, now_ms: int) -> dict[str, Any]:
     """Return all that is known of a case."""
     said = {**row(case, times, now_ms), "text": case.evidence.text, "check": case.evidence.check or None}
+    said |= {"failure_modes": [_mode(mode) for mode in case.evidence.modes]}
     said |= {"model": case.evidence.model, "as_of": times.said(case.asset, case.evidence.time_ms)}
     said["active"] = "yes" if case.active else f"no: {case.ended}"
     by = case.acknowledged
@@ -122,6 +123,10 @@ def _outcome(case: Case, times: SiteTimes) -> str | None:
     hours = f"{found.downtime_h:g} h down" if found.downtime_h is not None else ""
     said = (found.outcome, found.mode, found.cause, found.remedy, hours, found.parts)
     return f"{', '.join(filter(None, said))} ({found.who}, {times.said(case.asset, found.time_ms)})"
+
+
+def _mode(mode: Mode) -> dict[str, Any]:
+    return {"mode": mode.fault, "probability": percent(mode.probability)}
 
 
 def _reason(reason: Reason) -> dict[str, Any]:

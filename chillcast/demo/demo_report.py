@@ -16,6 +16,7 @@ from chillcast.demo.case_quality import CaseQuality
 from chillcast.demo.demo import DemoResult
 from chillcast.terminal.reporter import Reporter
 from models.evaluation.events import EventReport
+from models.risk.wording import percent
 from models.telemetry.samples import Event, utc
 
 
@@ -135,6 +136,8 @@ def quality_table(quality: CaseQuality) -> Table:
     table.add_row("… on a machine with a fault under way", str(quality.with_a_fault))
     table.add_row("… … a failure mode was named", str(quality.mode_named))
     table.add_row("… … and it was under way", str(quality.mode_right))
+    if quality.mode_said is not None:
+        table.add_row("… … said to be, on average", percent(quality.mode_said))
     table.add_row("… … the first sensor shown tells of the fault", str(quality.first_sensor_plausible))
     table.add_row("… … any sensor shown does", str(quality.any_sensor_plausible))
     table.add_row("shutdowns after their case was cleared", str(quality.cleared_then_tripped))

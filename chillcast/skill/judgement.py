@@ -30,10 +30,10 @@ class SkillRow(msgspec.Struct, frozen=True, kw_only=True):
     """One contender under one budget; alarms are per machine-year, shares of shutdowns.
 
     ``recall_low`` and ``recall_high`` hold the 90 % interval of ``recall_foreseeable`` over machines. Of the
-    ``false_alarms``, ``sound_alarms`` were on machines without any fault under way. The last four are of the
-    model alone: of its cases on a machine with a fault under way, in how many a mode was ``mode_named``, and
-    of those in how many it was one under way; of its cases with a shutdown, in how many it came between the
-    days that the case says, and how many days lie between these (median).
+    ``false_alarms``, ``sound_alarms`` were on machines without any fault under way. The last five are of the
+    model alone: of its cases on a machine with a fault under way, in how many a mode was ``mode_named``, of
+    those in how many it was one under way, and how probable it was said to be; of its cases with a shutdown,
+    in how many it came between the days that the case says, and how many days lie between these (median).
     """
 
     policy: str
@@ -53,6 +53,7 @@ class SkillRow(msgspec.Struct, frozen=True, kw_only=True):
     machine_years: float
     mode_right: float | None = None
     mode_named: float | None = None
+    mode_said: float | None = None
     span_right: float | None = None
     span_days_median: float | None = None
 

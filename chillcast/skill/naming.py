@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,16 +16,25 @@ from models.risk.modes import Modes
 from models.telemetry.samples import Float32
 
 
-def mode_shares(
-    fleet: Fleet, judge: Survey, cases: Sequence[Case], modes: Mapping[str, Sequence[str]]
-) -> tuple[float | None, float | None]:
-    """Return how often a named mode was under way, and in how many cases one was named.
+@dataclass(frozen=True, slots=True)
+class ModeSkill:
+    """In how many cases a mode was ``named``, how often ``right``, and how probable it was ``said`` to be.
 
     Cases on machines without any fault under way do not count: they have no mode to be named.
     """
+
+    named: float | None
+    right: float | None
+    said: float | None
+
+
+def mode_skill(
+    fleet: Fleet, judge: Survey, cases: Sequence[Case], modes: Mapping[str, Sequence[str]]
+) -> ModeSkill:
+    """Return how well modes are named as cases open; ``modes`` says which faults each of them is."""
     schema = FeatureSchema(fleet)
     teller, at = Modes(fleet, schema), judge.places
-    named = right = counted = 0
+    counted, right, said = 0, 0, list[float]()
     for case in cases:
         there = under_way(judge.faults, case.asset, case.opened_ms)
         if not there:
@@ -32,9 +42,9 @@ def mode_shares(
         counted += 1
         suspicion = teller.suspected(_vector(judge, at[case.asset, case.opened_ms], len(schema)))
         if suspicion is not None and suspicion.is_clear:
-            named += 1
+            said.append(suspicion.probability)
             right += bool(there.intersection(modes.get(suspicion.advice.fault, ())))
-    return share(right, named), share(named, counted)
+    return ModeSkill(share(len(said), counted), share(right, len(said)), share(sum(said), len(said)))
 
 
 def _vector(judge: Survey, row: int, features: int) -> Float32:

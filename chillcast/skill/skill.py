@@ -13,7 +13,7 @@ from chillcast.settings import find_file
 from chillcast.skill.breakdown import CalibrationRow, CauseRow, SeasonRow, by_cause, by_season, calibration
 from chillcast.skill.contenders import Contender, model, pretrained_model, rivals
 from chillcast.skill.judgement import SkillRow, Verdict, judge_all, row_of
-from chillcast.skill.naming import mode_shares
+from chillcast.skill.naming import mode_skill
 from chillcast.skill.oracle import oracle
 from chillcast.skill.report import SkillReport, fleets_of
 from chillcast.skill.skill_config import SkillConfig, SkillFleet, check_fleets
@@ -81,10 +81,15 @@ def _row(verdict: Verdict, config: SkillConfig, fleet: Fleet, develop: Survey, j
     row = row_of(verdict, judge)
     if verdict.contender.name != "model":
         return row
-    right, named = mode_shares(fleet, judge, verdict.cases, config.modes)
+    mode = mode_skill(fleet, judge, verdict.cases, config.modes)
     span = span_skill(fleet, verdict, develop, judge)
     return msgspec.structs.replace(
-        row, mode_right=right, mode_named=named, span_right=span.right, span_days_median=span.days_median
+        row,
+        mode_right=mode.right,
+        mode_named=mode.named,
+        mode_said=mode.said,
+        span_right=span.right,
+        span_days_median=span.days_median,
     )
 
 
@@ -151,6 +156,7 @@ def in_words(row: SkillRow) -> dict[str, object]:
         "on_sound": round(row.sound_alarms, 2),
         "mode_named": _percent(row.mode_named),
         "mode_right": _percent(row.mode_right),
+        "mode_said": _percent(row.mode_said),
         "span_right": _percent(row.span_right),
     }
 

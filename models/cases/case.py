@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import msgspec
 
 from models.event_time import DAY_MS
-from models.risk.explanation import Cause, Reason
+from models.risk.explanation import Cause, Mode, Reason
 
 Outcome = Literal[
     "confirmed",
@@ -109,6 +109,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     until_ms: int = 0
     sensors: tuple[Reason, ...] = ()
     causes: tuple[Cause, ...] = ()
+    modes: tuple[Mode, ...] = ()
 
     @property
     def level(self) -> Level:

@@ -56,6 +56,6 @@ def brier(probability: Float64, label: Bools) -> float | None:
     return float(((probability - label) ** 2).mean()) if len(label) else None
 
 
-def share(part: int, whole: int) -> float | None:
+def share(part: float, whole: int) -> float | None:
     """Return a part of a whole, None of nothing."""
     return part / whole if whole else None

@@ -14,9 +14,9 @@ from models.fleet.fleet import Fleet
 from models.fleet.knowledge import Advice
 from models.fleet.points import MachinePoint
 from models.risk.causes import OTHER
-from models.risk.explanation import Cause, Explanation, Reason
+from models.risk.explanation import Cause, Explanation, Mode, Reason
 from models.risk.hazard import RiskModel
-from models.risk.modes import Modes
+from models.risk.modes import Modes, Suspicion
 from models.risk.remaining import case_days
 from models.risk.wording import alike, percent, said, span, subject, usually
 from models.telemetry.samples import Float32, Float64
@@ -60,7 +60,8 @@ class Explainer:
         owned = self._owner >= 0
         np.add.at(by_sensor, self._owner[owned], contributions[owned])
         causes = self._causes(vector, top)
-        mode = self._mode(vector)
+        suspicion = self._suspicion(vector)
+        mode = suspicion.advice if suspicion else None
         advice = mode if self._modes else self._advice(by_sensor, vector, causes)
         fault, check = (advice.fault, advice.check) if advice else ("", "")
         soonest, latest = case_days(risks, self.fleet.horizons_d, self.fleet.alerting, self.model.span)
@@ -68,7 +69,8 @@ class Explainer:
         severity = self._severity(float(risks[self.horizon]), latest)
         ranked = self._evidence(mode, by_sensor, vector) if mode else self._reasons(by_sensor, vector)
         reasons = tuple(itertools.islice(ranked, top))
-        return Explanation(text, severity, fault, check, reasons, causes, soonest, latest)
+        modes = tuple(_modes(suspicion)) if suspicion else ()
+        return Explanation(text, severity, fault, check, reasons, causes, soonest, latest, modes)
 
     def _reasons(self, by_sensor: Float64, vector: Float32) -> Iterator[Reason]:
         """Yield what raises the risk and differs from what is usual, the strongest first."""
@@ -92,10 +94,10 @@ class Explainer:
             numbers = _known(value), _known(usual), strength
             yield Reason(sensor.key, subject(sensor), sensor.unit, *numbers, *words)
 
-    def _mode(self, vector: Float32) -> Advice | None:
+    def _suspicion(self, vector: Float32) -> Suspicion | None:
         """Return the failure mode that the residuals speak for, None if none is clear."""
-        suspicion = self._modes.suspected(vector) if self._modes else None
-        return suspicion.advice if suspicion and suspicion.is_clear else None
+        found = self._modes.suspected(vector) if self._modes else None
+        return found if found and found.is_clear else None
 
     def _causes(self, vector: Float32, top: int) -> tuple[Cause, ...]:
         """Return the ``top`` most probable causes, most first."""
@@ -148,6 +150,12 @@ class Explainer:
         if math.isnan(usual):
             usual = float(vector[self.schema.index(key, self._baseline, "mean")])
         return value, usual
+
+
+def _modes(found: Suspicion) -> Iterator[Mode]:
+    yield Mode(found.advice.fault, found.probability)
+    if found.runner_up is not None:
+        yield Mode(found.runner_up.fault, found.runner_up_probability)
 
 
 def _known(value: float) -> float | None:

@@ -32,10 +32,19 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Mode:
+    """A failure mode, and how probable it is that it is under way."""
+
+    fault: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """What a case says beside its number; no ``causes`` if the model has not learnt any.
 
-    The outcome will most probably come in ``from_d`` to ``to_d`` days.
+    ``modes`` are the suspected one and the runner-up, if probabilities of modes are known. The outcome will
+    most probably come in ``from_d`` to ``to_d`` days.
     """
 
     text: str
@@ -46,3 +55,4 @@ class Explanation:
     causes: tuple[Cause, ...] = ()
     from_d: float = 0.0
     to_d: float = 0.0
+    modes: tuple[Mode, ...] = ()

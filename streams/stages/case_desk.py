@@ -106,6 +106,7 @@ def signal_of(alert: Alert) -> Signal:
         until_ms=_after(alert, alert.to_d),
         sensors=tuple(alert.sensors),
         causes=tuple(alert.causes),
+        modes=tuple(alert.modes),
     )
     about = {"case": alert.case, "asset": alert.asset, "stage": alert.stage, "opened_ms": alert.opened_ms}
     return msgspec.convert({**about, "evidence": evidence, "reason": alert.reason}, Signal)

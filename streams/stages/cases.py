@@ -151,6 +151,7 @@ class Cases:
             causes=list(why.causes),
             from_d=why.from_d,
             to_d=why.to_d,
+            modes=list(why.modes),
         )
 
     def _held(self) -> tuple[Candidate, Explainer]:

@@ -167,6 +167,7 @@ def alert_points(alert: Alert) -> list[Point]:
         "case": alert.case,
         "reason": alert.reason,
         "causes": msgspec.json.encode(alert.causes).decode(),
+        "modes": msgspec.json.encode(alert.modes).decode(),
     }
     days = {"from_d": alert.from_d, "to_d": alert.to_d}
     fields |= {name: value for name, value in days.items() if value is not None}

@@ -8,6 +8,7 @@ import msgspec
 
 from chillcast.demo.case_quality import CaseQuality, case_quality
 from models.fleet.knowledge import Advice
+from models.risk.explanation import Mode
 from simulators.truth import FaultRecord
 from streams.records import Alert
 from tests.support.sunk import OPEN, REASON
@@ -26,7 +27,9 @@ FAULTS = [
 
 def opened(asset: str, fault: str, *sensors: str, time_ms: int = 50) -> Alert:
     reasons = [replace(REASON, key=key) for key in sensors]
-    return msgspec.structs.replace(OPEN, asset=asset, fault=fault, sensors=reasons, time_ms=time_ms)
+    modes = [Mode(fault, 0.75)] if fault else []
+    changes = {"asset": asset, "fault": fault, "sensors": reasons, "time_ms": time_ms, "modes": modes}
+    return msgspec.structs.replace(OPEN, **changes)
 
 
 def quality(*alerts: Alert) -> CaseQuality:
@@ -40,6 +43,7 @@ def test_a_case_that_names_the_fault_by_its_sensor_is_right_in_all() -> None:
         with_a_fault=1,
         mode_named=1,
         mode_right=1,
+        mode_said=0.75,
         first_sensor_plausible=1,
         any_sensor_plausible=1,
         cleared_then_tripped=0,

@@ -10,7 +10,7 @@ import pytest
 from chillcast.skill.breakdown import by_cause, by_season, calibration
 from chillcast.skill.contenders import Contender, rivals
 from chillcast.skill.judgement import Verdict, judge_all, row_of
-from chillcast.skill.naming import mode_shares
+from chillcast.skill.naming import ModeSkill, mode_skill
 from chillcast.skill.oracle import oracle
 from chillcast.skill.skill import in_words
 from chillcast.skill.skill_config import SkillFleet, load_skill_config
@@ -232,6 +232,10 @@ def test_modes_are_counted_where_a_fault_was_under_way(seen: Survey, chillers: F
     features[row, places["refrigerant_leak_index.1d.mean"]] = 50.0
     told = replace(seen, features=features, faults=(FaultRecord(name, "leak", end_ms - 1),))
     case, modes = Case(name, end_ms), {"refrigerant leak": ("leak",), "bearing wear": ("bearing",)}
-    assert mode_shares(chillers, told, [case], modes) == (1.0, 1.0)
-    assert mode_shares(chillers, told, [case], {"refrigerant leak": ("bearing",)}) == (0.0, 1.0)
-    assert mode_shares(chillers, replace(told, faults=()), [case], modes) == (None, None)
+    right = mode_skill(chillers, told, [case], modes)
+    assert (right.named, right.right) == (1.0, 1.0)
+    assert right.said is not None
+    assert 0.5 < right.said < 1.0
+    wrong = mode_skill(chillers, told, [case], {"refrigerant leak": ("bearing",)})
+    assert wrong == ModeSkill(1.0, 0.0, right.said)
+    assert mode_skill(chillers, replace(told, faults=()), [case], modes) == ModeSkill(None, None, None)
