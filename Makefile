@@ -8,13 +8,13 @@ LOCK := requirements/all.txt
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11 $(UPGRADE)
 STAMP := $(VENV)/.installed
-EMBEDDED := "not influx and not kafka and not faults"
+EMBEDDED := "not influx and not kafka and not faults and not oidc"
 # a worker of pytest that dies is not replaced: xdist would wait for its replacement for ever
 BESIDE := -n 2 --dist loadfile --max-worker-restart 0
 SOAK_S := 3600
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka faults soak audit cases lint format types layers compose bench skill case-quality pretrained notebook simulator-report keys house pictures lock clean
+.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench skill case-quality pretrained notebook simulator-report keys house pictures lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,12 @@ test-kafka: setup ## faults and security on a real Apache Kafka: its address, a 
 		if [ $$status -eq 3 ]; then echo "Apache Kafka suite: did not run: $$reason"; exit 0; fi; \
 		if [ $$status -ne 0 ]; then echo "$$reason" >&2; exit $$status; fi; \
 	fi; exec $(BIN)/python -m pytest -m "kafka or faults" $(BESIDE) tests/kafka
+
+test-oidc: setup ## signing in with a certified OpenID provider, through npm
+	@reason=$$(scripts/oidc.sh 2>&1 >/dev/null); status=$$?; \
+	if [ $$status -eq 3 ]; then echo "OpenID suite: did not run: $$reason"; exit 0; fi; \
+	if [ $$status -ne 0 ]; then echo "$$reason" >&2; exit $$status; fi; \
+	exec $(BIN)/python -m pytest -m oidc tests/streams
 
 faults: setup ## every fault on Apache Kafka and the embedded broker; a table, and .chillcast/faults.json
 	@exec $(BIN)/python -m tests.kafka.faults

@@ -72,6 +72,12 @@ Names = Annotated[
     expects("names with a comma between them and no port, *.example.org for all below it, or *"),
 ]
 Url = Annotated[str, Field(pattern=r"^$|^https?://\S+$"), expects("an address that begins with http")]
+Groups = Annotated[
+    str,
+    Field(pattern=r"^$|^[^=,]+=[a-z-]+(,[^=,]+=[a-z-]+)*$"),
+    expects("group=role, several with a comma between them"),
+]
+Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$"), expects("the name of a header")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Protocol = Literal["plaintext", "tls", "sasl-tls", "sasl-plaintext-insecure"]
 
@@ -204,6 +210,35 @@ class Settings(BaseSettings):
             "`cmms+https://…` for work orders; shown nowhere"
         ),
     ] = SecretStr("")
+    page_roles: Annotated[
+        Groups,
+        means(
+            "roles of people whom an OpenID provider or a proxy knows: `group=role`, several with a comma "
+            "between them, of which the first that fits holds; the group `*` is anybody "
+            "([security](security.md#roles))"
+        ),
+    ] = ""
+    oidc_issuer: Annotated[
+        Url, means("OpenID provider with which people sign in; empty: none ([security](security.md#openid))")
+    ] = ""
+    oidc_client_id: Annotated[str, means("as whom the page is known to it")] = ""
+    oidc_client_secret: Annotated[Secret, means("its secret there; empty: a public client")] = SecretStr("")
+    oidc_scope: Annotated[str, means("what it is asked for")] = "openid profile email"
+    oidc_name_claim: Annotated[str, means("claim that names somebody")] = "preferred_username"
+    oidc_groups_claim: Annotated[
+        str, means("claim that has somebody's groups, `realm_access.roles` one within another")
+    ] = "groups"
+    proxy_secret: Annotated[
+        Secret,
+        means(
+            "what a proxy that knows people shows in `X-Chillcast-Proxy-Secret`; empty: none is believed "
+            "([security](security.md#a-proxy))"
+        ),
+    ] = SecretStr("")
+    proxy_user_header: Annotated[Header, means("header in which it names somebody")] = "X-Forwarded-User"
+    proxy_groups_header: Annotated[
+        Header, means("header in which it names their groups, with a comma between them")
+    ] = "X-Forwarded-Groups"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], means("what is logged, from this level on")
     ] = "warning"

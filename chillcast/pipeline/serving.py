@@ -5,19 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 
+from chillcast.pipeline.entrance import LOCAL, door_of
 from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
-from streams.access.api_tokens import ApiTokens
-from streams.access.attempts import Attempts
-from streams.access.sessions import Sessions, Span
-from streams.access.users import Users
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
-from streams.page.door import Door
 from streams.page.server import create_server
 
-_LOCAL = ("127.0.0.1", "::1", "localhost")
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104
 
 
@@ -44,34 +39,11 @@ def case_work(resources: Resources) -> CaseWork:
     return CaseWork(resources.case_line.ask, "", times, resources.audit)
 
 
-def door_of(resources: Resources) -> Door | None:
-    """Return how people come in, None if nobody signs in wherever it listens.
-
-    Raises ConfigError if the page would be open beyond loopback without that being asked for.
-    """
-    settings, audit = resources.settings, resources.audit
-    users = Users(audit)
-    if settings.page_sign_in == "none":
-        return None
-    is_local = settings.page_host in _LOCAL
-    if not (is_local or users.are_there):
-        expected = (
-            "127.0.0.1, as long as nobody signs in: add somebody with chillcast users add, or, if a proxy "
-            "before it knows people, say CHILLCAST_PAGE_SIGN_IN=none"
-        )
-        raise settings.wrong("page_host", expected)
-    span = Span(settings.page_idle_min * 60_000, settings.page_session_h * 3_600_000)
-    is_https = settings.page_url.startswith("https:")
-    attempts = Attempts(audit.database, audit.clock)
-    sessions = Sessions(audit, users, span)
-    return Door(audit, users, sessions, attempts, ApiTokens(audit), is_local, is_https)
-
-
 def _read_only(settings: Settings) -> str:
     """Say why nobody may change a case through the page; empty if somebody may."""
     if settings.page_writes == "nobody":
         return "the page was started to show alone"
-    is_open = settings.page_sign_in == "none" and settings.page_host not in _LOCAL
+    is_open = settings.page_sign_in == "none" and settings.page_host not in LOCAL
     if is_open and settings.page_writes == "loopback":
         return f"the page listens on {settings.page_host or 'every address'} and knows nobody by a password"
     return "" if settings.broker else "the page was given no broker (CHILLCAST_BROKER)"

@@ -116,6 +116,11 @@ class Page:
         """Say what somebody's role may not do."""
         return self._problem(request, 403, _TITLES[403], str(error))
 
+    async def not_let_in(self, request: Request, error: Exception) -> Response:
+        """Say why somebody is not let in, or that it cannot be known who it is."""
+        answer = self.forbidden if isinstance(error, ForbiddenError) else self.unavailable
+        return await answer(request, error)
+
     async def failed(self, request: Request, _: Exception) -> Response:
         """Say that it is our own fault; what it was is for the log."""
         text = "A fault of chillcast itself. What went wrong stands in the log of the page."
@@ -219,7 +224,7 @@ def create_app(
         Exception: page.failed,
     }
     app = Starlette(routes=routes, exception_handlers=handlers)
-    return SecureHeaders(AllowedHosts(Entrance(app, door, page.unavailable), allowed_hosts))
+    return SecureHeaders(AllowedHosts(Entrance(app, door, page.not_let_in), allowed_hosts))
 
 
 async def _answered(

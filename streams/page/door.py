@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Literal, TypedDict
 from urllib.parse import quote, unquote
 
@@ -12,17 +13,19 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from models.errors import UnavailableError
+from models.errors import ForbiddenError, UnavailableError
 from streams.access.api_tokens import ApiTokens
 from streams.access.attempts import Attempts
 from streams.access.audit import Audit
+from streams.access.oidc import Oidc
+from streams.access.proxy import Proxy
 from streams.access.roles import Person
 from streams.access.sessions import Sessions
 from streams.access.users import LONGEST_NAME, Users
 from streams.page.problems import API, problem
 
-Unavailable = Callable[[Request, Exception], Awaitable[Response]]
-"""Answers if it cannot be known who asks."""
+Refuse = Callable[[Request, Exception], Awaitable[Response]]
+"""Answers if it cannot be known who asks, or who asks is nobody here."""
 WHO = "chillcast_who"
 OPEN = "open"
 RENEWS = "chillcast-renews"
@@ -33,7 +36,7 @@ _KEY = "chillcast.person"
 # A link from elsewhere comes without our cookie (SameSite=Strict); followed from here, it comes with it.
 _AGAIN = (
     '<!doctype html><title>chillcast</title><link rel="icon" href="/static/icon.svg">'
-    '<meta http-equiv="refresh" content="0">'
+    '<meta http-equiv="refresh" content="0{}">'
 )
 
 
@@ -48,7 +51,8 @@ class _Flags(TypedDict):
 class Door:
     """How people come in. If there is no way to sign in and it ``may_be_open``, everybody here does.
 
-    ``is_https`` says that browsers come by https, whatever this process sees of it.
+    Ways are local users, an OpenID provider (``oidc``), and a ``proxy`` that knows people. ``is_https`` says
+    that browsers come by https, whatever this process sees of it.
     """
 
     audit: Audit
@@ -58,14 +62,24 @@ class Door:
     tokens: ApiTokens
     may_be_open: bool = False
     is_https: bool = False
+    oidc: Oidc | None = None
+    proxy: Proxy | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether nobody has to sign in."""
-        return self.may_be_open and not self.users.are_there
+        return self.may_be_open and not self.has_a_way
+
+    @property
+    def has_a_way(self) -> bool:
+        """Whether anybody could sign in."""
+        return self.oidc is not None or self.proxy is not None or self.users.are_there
 
     def person(self, request: Request) -> Person | None:
-        """Return who asks, None if that is not known."""
+        """Return who asks, None if that is not known; raises ForbiddenError for somebody without a role."""
+        by_proxy = self.proxy.person(_all_headers(request), address_of(request)) if self.proxy else None
+        if by_proxy is not None:
+            return by_proxy
         shown = request.headers.get("authorization", "")
         if shown.lower().startswith(_BEARER):
             return self.tokens.person(shown[len(_BEARER) :].strip(), address_of(request))
@@ -107,8 +121,8 @@ class Door:
 class Entrance:
     """Lets pass who is known, and shows everybody else where to sign in; a program gets 401."""
 
-    def __init__(self, app: ASGIApp, door: Door | None, unavailable: Unavailable) -> None:
-        self.app, self.door, self.unavailable = app, door, unavailable
+    def __init__(self, app: ASGIApp, door: Door | None, refuse: Refuse) -> None:
+        self.app, self.door, self.refuse = app, door, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with who asks, or answer it."""
@@ -118,8 +132,8 @@ class Entrance:
         request = Request(scope)
         try:
             person = await self._person(request)
-        except UnavailableError as error:
-            await (await self.unavailable(request, error))(scope, receive, send)
+        except (UnavailableError, ForbiddenError) as error:
+            await (await self.refuse(request, error))(scope, receive, send)
             return
         if person is not None:
             await self.app({**scope, _KEY: person}, receive, send)
@@ -132,13 +146,18 @@ class Entrance:
         return await run_in_threadpool(self.door.person, request)
 
 
+def going_on(place: str) -> str:
+    """Return a page that goes on to a place of ours by itself: as from here, and not from where one came."""
+    return _AGAIN.format(f"; url={escape(place)}")
+
+
 def _stranger(request: Request) -> Response:
     headers = {"cache-control": "no-store"}
     if request.url.path.startswith("/api/"):
         detail = "Show a token that holds (Authorization: Bearer …), or sign in."
         return problem(401, "Not known who asks", detail, {"www-authenticate": "Bearer"})
     if request.method == "GET" and request.headers.get("sec-fetch-site") == "cross-site":
-        return HTMLResponse(_AGAIN, headers=headers)
+        return HTMLResponse(_AGAIN.format(""), headers=headers)
     place = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     back = f"?next={quote(place)}" if request.method == "GET" and place != "/" else ""
     return RedirectResponse(f"/sign-in{back}", 303, headers)
@@ -149,6 +168,10 @@ def person_of(request: Request) -> Person:
     person = request.scope[_KEY]
     assert isinstance(person, Person)
     return person
+
+
+def _all_headers(request: Request) -> Mapping[str, Sequence[str]]:
+    return {name: request.headers.getlist(name) for name in request.headers}
 
 
 def address_of(request: Request) -> str:

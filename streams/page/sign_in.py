@@ -16,6 +16,7 @@ from streams.access.roles import MEANINGS, RIGHTS, Person
 from streams.access.sessions import PASSWORD
 from streams.page.door import OPEN, Door, address_of, person_of
 from streams.page.forms import Tokens, keep_cookie, read_form
+from streams.page.provider import ProviderPages
 
 _UNKNOWN = "This name and this password do not belong together."
 _MINUTE_MS = 60_000
@@ -26,11 +27,15 @@ class SignInPages:
 
     def __init__(self, door: Door | None, render: Callable[..., bytes], tokens: Tokens) -> None:
         self.door, self.render, self.tokens = door, render, tokens
+        oidc = door.oidc if door else None
+        self.provider = ProviderPages(door, oidc, self._refuse, _inside) if door and oidc else None
 
     @property
     def routes(self) -> list[Route]:
         """Where they are."""
+        provider = self.provider.routes if self.provider else []
         return [
+            *provider,
             Route("/sign-in", self.show),
             Route("/sign-in", self.sign_in, methods=["POST"]),
             Route("/sign-out", self.sign_out, methods=["POST"]),
@@ -93,8 +98,14 @@ class SignInPages:
         door.attempts.succeed(name, address)
         return Person(name, role, PASSWORD, address)
 
+    async def _refuse(self, request: Request, problem: str) -> Response:
+        return await self._form(request, "/", problem=problem)
+
     async def _form(self, request: Request, back: str, *, name: str = "", problem: str = "") -> Response:
-        values = {"back": back, "typed": name[:128], "problem": problem}
+        door = self._closed()
+        has_users = await run_in_threadpool(lambda: door.users.are_there)
+        ways = {"has_users": has_users, "has_provider": door.oidc is not None}
+        values = {"back": back, "typed": name[:128], "problem": problem, **ways}
         return await self._page(request, "sign_in.html", 403 if problem else 200, **values)
 
     async def _page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:

@@ -40,9 +40,9 @@ FAINT_TEXTS = """() => {
 }"""
 
 
-def serve(app: ASGIApp) -> Iterator[str]:
-    """Serve an application in a thread; yield its address."""
-    port = free_port()
+def serve(app: ASGIApp, port: int = 0) -> Iterator[str]:
+    """Serve an application in a thread, at a free port unless one is given; yield its address."""
+    port = port or free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

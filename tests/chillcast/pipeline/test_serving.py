@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from chillcast.pipeline.serving import case_work, door_of, serve_page
+from chillcast.pipeline.entrance import door_of
+from chillcast.pipeline.serving import case_work, serve_page
 from chillcast.resources import Resources
 from chillcast.settings import Settings, read_settings
 from chillcast.terminal.reporter import Reporter

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page as Tab
 
 from models.event_time import DAY_MS
+from streams.access.oidc import Oidc
+from streams.kafka.embedded_broker import free_port
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.page.door import Door
 from streams.stores.sqlite import SqliteStore
 from tests.support.browser import FAINT_TEXTS, serve
 from tests.support.case_store import DAY, LedCases, case_of
+from tests.support.oidc_providers import certified_provider, client_of, simple_provider
 from tests.support.page import FLEET
-from tests.support.people import Hand, door_with, password_of
+from tests.support.people import BY, Hand, door_with, password_of
 
 pytestmark = pytest.mark.browser
 CASE = f"/cases/{case_of('CH-0001')}"
@@ -116,6 +122,41 @@ def test_a_link_of_another_site_leads_who_has_signed_in_to_the_case(tab: Tab, ad
     tab.get_by_role("link", name="a case").click()
     tab.get_by_role("heading", name="Do something").wait_for()
     assert tab.url == address + CASE
+
+
+@pytest.mark.parametrize(
+    "started",
+    [
+        pytest.param(simple_provider, id="simple"),
+        pytest.param(certified_provider, id="certified", marks=pytest.mark.oidc),
+    ],
+)
+def test_a_person_signs_in_with_an_openid_provider(
+    tab: Tab, tmp_path: Path, door: Door, started: Any
+) -> None:
+    port = free_port()
+    back = f"http://127.0.0.1:{port}/sign-in/oidc/back"
+    options = {"back": back} if started is certified_provider else {}
+    led = LedCases(SqliteStore(tmp_path / "s.db"))
+    led.begin()
+    door.users.remove("lead", BY)
+    with started(tmp_path, **options) as issuer:
+        ways = replace(door, oidc=Oidc(client_of(issuer, back), time.time))
+        app = create_app(led.store, FLEET, work=CaseWork(led.ask), door=ways)
+        for address in serve(app, port):
+            tab.goto(address + CASE)
+            tab.get_by_role("link", name="Sign in with your organisation").click()
+            if started is certified_provider:
+                tab.get_by_placeholder("Enter any login").fill("lead")
+                tab.get_by_placeholder("and password").fill("x")
+                tab.get_by_role("button", name="Sign-in").click()
+                tab.get_by_role("button", name="Continue").click()
+            else:
+                tab.locator("[name=sub][value=lead]").click()
+            tab.wait_for_url(address + CASE)
+            tab.get_by_role("button", name="Acknowledge").click()
+            assert "acknowledged by lead" in tab.locator("section.case").inner_text()
+            tab.goto("about:blank")
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/you"])
