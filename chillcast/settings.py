@@ -210,6 +210,14 @@ class Settings(BaseSettings):
             "`cmms+https://…` for work orders; shown nowhere"
         ),
     ] = SecretStr("")
+    api_url: Annotated[
+        Url,
+        means(
+            "address of a page; `chillcast cases` then changes cases through [its API](page.md#the-api), "
+            "unless `--broker` is given"
+        ),
+    ] = ""
+    api_token: Annotated[Secret, means("token for it ([security](security.md#commands))")] = SecretStr("")
     page_roles: Annotated[
         Groups,
         means(
@@ -368,6 +376,8 @@ def _inconsistent(settings: Settings) -> Iterable[ConfigError]:
     user, security = settings.broker_username, settings.broker_security
     if security.startswith("sasl") and not (user and settings.broker_password):
         yield settings.wrong("broker_username", f"a name, and a password, for {security}")
+    if bool(settings.api_url) != bool(settings.api_token.get_secret_value()):
+        yield settings.wrong("api_url", "an address, and a token beside it (CHILLCAST_API_TOKEN), or neither")
     if user and not security.startswith("sasl"):
         yield settings.wrong(
             "broker_username",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import uuid
 from collections.abc import Iterable
 from contextlib import closing
@@ -56,10 +57,13 @@ class Desk:
             return as_csv(every_case(reader), self.times, self._now_ms())
 
     def ask(
-        self, name: str, action: str, who: str, *, version: int | None = None, **more: Any
+        self, name: str, action: str, who: str | None = None, *, version: int | None = None, **more: Any
     ) -> dict[str, Any]:
-        """Do something to a case; return it as it is then. Raises RefusedError with the case as it is."""
-        case = self._named(name)
+        """Do something to a case, as the user of this session unless told ``who``; return it as it is then.
+
+        Raises RefusedError with the case as it is.
+        """
+        case, who = self._named(name), who or getpass.getuser()
         now_ms = self.resources.clock.now_ms()
         said = {"asset": case.asset, "case": case.case, "action": action, "who": who, "time_ms": now_ms}
         told = {"id": uuid.uuid4().hex, "version": case.version if version is None else version}

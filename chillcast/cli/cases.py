@@ -12,6 +12,7 @@ from chillcast.cli.options import AsJson, Broker, FleetName, Home, show, show_ro
 from chillcast.resources import Resources
 
 if TYPE_CHECKING:
+    from chillcast.cases.api_desk import ApiDesk
     from chillcast.cases.desk import Desk
 
 app = typer.Typer(no_args_is_help=True, help="Cases: list, show, acknowledge, assign, resolve, export.")
@@ -68,8 +69,8 @@ def ack(
 ) -> None:
     """Say that it was seen; that it gets worse is said all the same."""
     action = "unacknowledge" if undo else "acknowledge"
-    desk = _desk(home, fleet, broker)
-    show(desk.ask(name, action, user(who), version=version, text=text), json=json)
+    desk = _asking(home, fleet, broker)
+    show(desk.ask(name, action, who, version=version, text=text), json=json)
 
 
 @app.command("assign")
@@ -87,7 +88,7 @@ def assign(
 ) -> None:
     """Give it to somebody."""
     more = {"assignee": assignee, "text": text}
-    show(_desk(home, fleet, broker).ask(name, "assign", user(who), version=version, **more), json=json)
+    show(_asking(home, fleet, broker).ask(name, "assign", who, version=version, **more), json=json)
 
 
 @app.command("comment")
@@ -102,7 +103,7 @@ def comment(
     json: AsJson = False,
 ) -> None:
     """Add words to its history."""
-    show(_desk(home, fleet, broker).ask(name, "comment", user(who), text=text), json=json)
+    show(_asking(home, fleet, broker).ask(name, "comment", who, text=text), json=json)
 
 
 @app.command("snooze")
@@ -121,10 +122,10 @@ def snooze(
     json: AsJson = False,
 ) -> None:
     """Keep it quiet until a date, until it gets worse, or until it clears."""
-    desk = _desk(home, fleet, broker)
+    desk = _asking(home, fleet, broker)
     more: dict[str, Any] = {} if until == "now" else desk.until(name, until)
     action = "unsnooze" if until == "now" else "snooze"
-    show(desk.ask(name, action, user(who), version=version, text=text, **more), json=json)
+    show(desk.ask(name, action, who, version=version, text=text, **more), json=json)
 
 
 @app.command("resolve")
@@ -156,7 +157,7 @@ def resolve(
 
     found = {"outcome": known_outcome(outcome), "mode": mode, "cause": cause, "remedy": remedy}
     more = {**found, "downtime_h": downtime_h, "parts": parts, "text": text}
-    show(_desk(home, fleet, broker).ask(name, "resolve", user(who), version=version, **more), json=json)
+    show(_asking(home, fleet, broker).ask(name, "resolve", who, version=version, **more), json=json)
 
 
 @app.command("reopen")
@@ -172,8 +173,8 @@ def reopen(
     json: AsJson = False,
 ) -> None:
     """Take up again what is over."""
-    desk = _desk(home, fleet, broker)
-    show(desk.ask(name, "reopen", user(who), version=version, text=text), json=json)
+    desk = _asking(home, fleet, broker)
+    show(desk.ask(name, "reopen", who, version=version, text=text), json=json)
 
 
 @app.command("export")
@@ -191,10 +192,19 @@ def export(
         out.write_text(said, encoding="utf-8")
 
 
-def _desk(home: str | None, fleet: str | None, broker: str | None = None) -> Desk:
+def _desk(home: str | None, fleet: str | None) -> Desk:
     from chillcast.cases.desk import Desk  # noqa: PLC0415
 
-    return Desk(Resources.open(home=home, fleet=fleet, broker=broker))
+    return Desk(Resources.open(home=home, fleet=fleet))
+
+
+def _asking(home: str | None, fleet: str | None, broker: str | None) -> ApiDesk | Desk:
+    """Return what changes cases: the API if its address is set and no broker is given, else the broker."""
+    from chillcast.cases.api_desk import ApiDesk  # noqa: PLC0415
+    from chillcast.cases.desk import Desk  # noqa: PLC0415
+
+    resources = Resources.open(home=home, fleet=fleet, broker=broker)
+    return ApiDesk(resources) if resources.settings.api_url and broker is None else Desk(resources)
 
 
 def user(who: str | None) -> str:
