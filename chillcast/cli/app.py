@@ -19,6 +19,7 @@ from chillcast.cli import (
     models,
     notify,
     pipeline,
+    policy,
     recordings,
     simulation,
     tokens,
@@ -62,6 +63,7 @@ for command in (
 groups = {
     "cases": cases,
     "notify": notify,
+    "policy": policy,
     "data": data,
     "models": models,
     "dead-letters": dead_letters,
