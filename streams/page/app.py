@@ -32,13 +32,14 @@ from streams.page.api import Api
 from streams.page.case_list_page import CaseListPage
 from streams.page.case_pages import CasePages, CaseWork
 from streams.page.door import Door, Entrance
+from streams.page.fleet_pages import FleetPages
 from streams.page.forms import Tokens
 from streams.page.guards import LOOPBACK, AllowedHosts, SecureHeaders
 from streams.page.live import Live
 from streams.page.machine_page import SPANS_D, MachinePage
 from streams.page.problems import API, problem
 from streams.page.sign_in import SignInPages
-from streams.page.views import Overview, read_machine, read_overview
+from streams.page.views import ORDERS, Overview, read_machine, read_overview
 from streams.redaction import redact
 from streams.stores.store import Reader
 
@@ -77,9 +78,10 @@ class Page:
 
     async def list_page(self, request: Request) -> Response:
         """Show the fleet by risk."""
-        wanted = request.query_params.get("q", "")[:100].strip()
+        wanted, sort = request.query_params.get("q", "")[:100].strip(), _sort(request)
         seen = await self.current.get()
-        return await _answered(request, seen, ("list", wanted), lambda: self._list(seen.overview, wanted))
+        key = ("list", wanted, sort)
+        return await _answered(request, seen, key, lambda: self._list(seen.overview, wanted, sort))
 
     async def machine_page(self, request: Request) -> Response:
         """Show one machine."""
@@ -147,9 +149,9 @@ class Page:
 
         return await _answered(request, seen, (kind, asset, days), make)
 
-    def _list(self, seen: Overview, wanted: str) -> Answer:
+    def _list(self, seen: Overview, wanted: str, sort: str) -> Answer:
         every = list(seen.machines.values())
-        found = [m for m in every if wanted.lower() in m.asset.lower()]
+        found = sorted((m for m in every if wanted.lower() in m.asset.lower()), key=ORDERS[sort])
         values: dict[str, Any] = {
             "machines": found[:_SHOWN],
             "found": len(found),
@@ -159,6 +161,8 @@ class Page:
             "wrong_clocks": seen.wrong_clocks,
             "refused": seen.refused,
             "q": wanted,
+            "sort": sort,
+            "times": self.times,
         }
         return Answer.with_body(self.html("fleet.html", **values), _HTML)
 
@@ -202,11 +206,13 @@ def create_app(
     page = Page(reader, fleet, clock, work.times)
     cases = CasePages(reader, work, page.html, clock, tokens)
     case_list = CaseListPage(reader, fleet, cases, cases.seen_ms)
+    fleet_pages = FleetPages(reader, fleet, work.times, page.overview, page.html)
     api = Api(reader, fleet, work, clock, page.overview, version("chillcast"))
     routes = [
         *SignInPages(door, page.html, tokens).routes,
         Route("/", page.list_page),
         Route("/assets/{asset:path}", page.machine_page),
+        *fleet_pages.routes,
         *case_list.routes,
         *cases.routes,
         *page.live.routes,
@@ -244,6 +250,13 @@ def _fleet_json(seen: Overview) -> Answer:
 
 def _machine_json(shown: dict[str, Any]) -> Answer:
     return Answer.with_body(msgspec.json.encode(shown), _JSON)
+
+
+def _sort(request: Request) -> str:
+    given = request.query_params.get("sort") or "urgent"
+    if given not in ORDERS:
+        raise HTTPException(400, f"sort = {given[:20]!r}: expected one of {', '.join(ORDERS)}")
+    return given
 
 
 def _days(request: Request) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,21 @@ class Machine:
         """Order of the list: critical cases, warnings, then the rest, each by risk."""
         severity = _RANKS.get(self.case["severity"] if self.case else "", 2)
         return severity, 1.0 if self.risk is None else -self.risk, self.asset
+
+
+def _down(value: float | None) -> float:
+    """Order from the highest on, those without a value last."""
+    return 1.0 if value is None else -value
+
+
+ORDERS: Mapping[str, Callable[[Machine], Any]] = {
+    "urgent": lambda machine: machine.rank,
+    "risk": lambda machine: (_down(machine.risk), machine.asset),
+    "corrected": lambda machine: (_down(machine.adapted), machine.asset),
+    "seen": lambda machine: (machine.as_of_ms, machine.asset),
+    "name": lambda machine: machine.asset,
+}
+"""How machines are ordered; by when they were seen, those longest ago first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from models.errors import UnavailableError, shown
 from streams.stores.influx_selection import FOUND, ROWS, STAMP, parameters, select_rows
 from streams.stores.point_rules import problem_of
-from streams.stores.selection import Selected, Selection
+from streams.stores.selection import TAGS, Selected, Selection
 from streams.stores.store import Flushed, Point, Rejection, Row, Value
 
 _BATCH = 5_000
@@ -208,11 +208,11 @@ def _row(values: dict[str, Any]) -> Row:
 
 
 def _whole_row(values: dict[str, Any]) -> Row:
-    """Return a row whose fields stand side by side; the one tag of such rows is the machine."""
-    fields = {
-        k: _value(v) for k, v in values.items() if k not in ("result", "table", "asset") and k[:1] != "_"
-    }
-    return Row(round(values["_time"].timestamp() * 1000), {"asset": values["asset"]}, fields)
+    """Return a row whose tags and fields stand side by side; those of other series are null in it."""
+    told = {k: v for k, v in values.items() if k not in ("result", "table") and k[:1] != "_"}
+    tags = {k: str(v) for k, v in told.items() if k in TAGS and v is not None}
+    fields = {k: _value(v) for k, v in told.items() if k not in TAGS}
+    return Row(round(values["_time"].timestamp() * 1000), tags, fields)
 
 
 def _value(found: float | str | None) -> Value:

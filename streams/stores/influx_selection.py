@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from streams.stores.selection import TIME, Condition, Selection
@@ -18,7 +19,7 @@ _TESTS = {
 _SELECT = """
 import "strings"
 rows = from(bucket: bucket) |> range(start: 1970-01-01T00:00:00Z, stop: stop)
-|> filter(fn: (r) => r._measurement == measurement) |> last()
+|> filter(fn: (r) => r._measurement == measurement){3}
 |> drop(columns: ["_start", "_stop"])
 |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
 |> group(){0}
@@ -37,11 +38,12 @@ from(bucket: bucket) |> range(start: 1970-01-01T00:00:00Z, stop: stop)
 def select_rows(selection: Selection) -> str:
     """Return the query of the rows and of how many there are; it takes what `parameters` returns."""
     wanted = "".join(
-        f"\n|> filter(fn: (r) => exists r.{c.name} and {_condition(c, i)})"
+        f"\n|> filter(fn: (r) => exists r.{_column(c.name)} and {_condition(c, i)})"
         for i, c in enumerate(selection.conditions)
     )
-    by = "_time" if selection.by == TIME else selection.by
-    return _SELECT.format(wanted, by, "true" if selection.descending else "false")
+    by = _column(selection.by)
+    newest = "" if selection.every else " |> last()"
+    return _SELECT.format(wanted, by, "true" if selection.descending else "false", newest)
 
 
 def parameters(selection: Selection) -> dict[str, Any]:
@@ -56,9 +58,15 @@ def parameters(selection: Selection) -> dict[str, Any]:
 
 
 def _condition(condition: Condition, number: int) -> str:
-    return _TESTS[condition.test].format(condition.name, f"v{number}")
+    return _TESTS[condition.test].format(_column(condition.name), f"v{number}")
+
+
+def _column(name: str) -> str:
+    return "_time" if name == TIME else name
 
 
 def _given(condition: Condition) -> Any:
     value = condition.value
+    if condition.name == TIME and isinstance(value, float):
+        return datetime.fromtimestamp(value / 1000, UTC)
     return value if isinstance(value, str | float) else [*value]

@@ -11,6 +11,7 @@ from streams.stores.store import Row, Value
 
 Test = Literal["=", "!=", "<=", ">", "has", "of"]
 ASSET, TIME = "asset", "time_ms"
+TAGS = frozenset((ASSET, "code", "detector", "kind", "partition", "reason", "sensor", "severity", "stage"))
 _NAME = re.compile(r"[a-z_]+")
 
 
@@ -33,7 +34,8 @@ class Condition:
 class Selection:
     """Of the newest row of each series those that satisfy all ``conditions``: ``most``, from ``start`` on.
 
-    They come in the order of the field ``by``, those of the same by asset.
+    If ``every`` row is asked for, older ones of a series too. They come in the order of the field ``by``,
+    those of the same by asset.
     """
 
     measurement: str
@@ -42,6 +44,7 @@ class Selection:
     descending: bool = False
     start: int = 0
     most: int = 50
+    every: bool = False
 
     def __post_init__(self) -> None:
         _check(self.measurement)

@@ -6,9 +6,11 @@ from streams.stores.selection import ASSET, TIME, Condition, Selection
 
 INDEX = """
 CREATE INDEX IF NOT EXISTS case_order
-ON points (json_extract(fields, '$.open'), json_extract(fields, '$.rank')) WHERE measurement = 'cases'
+ON points (json_extract(fields, '$.open'), json_extract(fields, '$.rank')) WHERE measurement = 'cases';
+CREATE INDEX IF NOT EXISTS drift_time ON points (time_ms) WHERE measurement = 'drift';
+CREATE INDEX IF NOT EXISTS event_time ON points (time_ms) WHERE measurement = 'events';
 """
-"""By it the open cases are read in their order, and not those of every machine there is."""
+"""By them the open cases are read in their order, and what was told lately without all that was before."""
 _TESTS = {
     "=": "{0} = ?",
     "!=": "{0} != ?",
@@ -17,11 +19,10 @@ _TESTS = {
     "has": "instr({0}, ?) > 0",
     "of": "{0} IN (SELECT value FROM json_each(?))",
 }
-_NEWEST = """
-FROM points p WHERE measurement = '{0}' AND NOT EXISTS (
+_EVERY = "FROM points p WHERE measurement = '{0}'"
+_NEWEST = """ AND NOT EXISTS (
     SELECT 1 FROM points q WHERE q.measurement = '{0}' AND q.series = p.series AND q.time_ms > p.time_ms
-)
-"""
+)"""
 
 
 def select_rows(selection: Selection) -> str:
@@ -44,7 +45,8 @@ def stamp_of(measurement: str) -> str:
 
 def _those(selection: Selection) -> str:
     wanted = "".join(f" AND {_condition(condition)}" for condition in selection.conditions)
-    return _NEWEST.format(selection.measurement) + wanted
+    rows = _EVERY if selection.every else _EVERY + _NEWEST
+    return rows.format(selection.measurement) + wanted
 
 
 def _condition(condition: Condition) -> str:

@@ -22,7 +22,15 @@ pytestmark = pytest.mark.browser
 TIMES = SiteTimes(
     Inventory({f"CH-{i:04d}": {"site": f"s{i % 2}", "timezone": "Asia/Tokyo"} for i in range(9)})
 )
-PATHS = ["/", "/cases?state=all", f"/cases/{case_of('CH-0001')}", "/assets/CH-0002", "/glossary"]
+PATHS = [
+    "/",
+    "/weeks",
+    "/doubts",
+    "/cases?state=all",
+    f"/cases/{case_of('CH-0001')}",
+    "/assets/CH-0002",
+    "/glossary",
+]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 

@@ -110,7 +110,7 @@ def test_the_stamp_is_another_after_each_change_of_a_case_alone(store: Store) ->
     assert len(set(stamps)) == 3
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(life=lives(), state=st.sampled_from(WANTED_STATES), day=st.integers(0, 120))
 def test_the_store_finds_what_the_cases_themselves_say(
     tmp_path_factory: pytest.TempPathFactory, life: list[Signal | Command], state: str, day: int
