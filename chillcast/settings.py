@@ -5,15 +5,27 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chillcast.setting_types import (
+    Addresses,
+    Channels,
+    Groups,
+    Header,
+    Names,
+    Port,
+    Prefix,
+    Protocol,
+    Secret,
+    Url,
+)
+from chillcast.shipped import find_file
 from models.errors import ConfigError, UnknownKeyError
-from models.fleet.config import expects, faults, means, named, refuse, suggestion
+from models.fleet.config import faults, means, named, refuse, suggestion
 from streams.delivery.addresses import named_addresses, written_addresses
 from streams.kafka.connection import Connection, Security
 from streams.redaction import MASK, credentials_of, redact, tokens_of
@@ -22,13 +34,6 @@ PREFIX = "CHILLCAST_"
 _OTHERS = frozenset({"CACHE", "CHROMIUM", "INFLUXD", "KAFKA_HOME"})  # of tools; those of tests begin so:
 _TESTS = PREFIX + "TEST_"
 _OPTIONS = {"page_host": "--host", "page_port": "--port"}  # the others are called as their setting
-_SHIPPED = {
-    "skill": "fleets/skill",
-    "fleet": "fleets",
-    "scenario": "fleets/scenarios",
-    "training file": "fleets/training",
-    "pre-training file": "fleets/pretraining",
-}
 _PROTOCOLS = {
     "plaintext": "PLAINTEXT",
     "tls": "SSL",
@@ -37,49 +42,6 @@ _PROTOCOLS = {
 }
 _HIDDEN = MASK
 _SECRET = re.compile(r"(?i)token|passw|secret|api_?key|credential|access_key|chillcast_channels")
-
-
-def _whole(secret: SecretStr) -> SecretStr:
-    """Refuse what an editor or a pipe has added: no token or password is meant to have it."""
-    text = secret.get_secret_value()
-    if text != text.strip() or not text.isprintable():
-        raise ValueError(_HIDDEN)
-    return secret
-
-
-def _channels(secret: SecretStr) -> SecretStr:
-    """Refuse what is no JSON object of names and addresses."""
-    try:
-        named_addresses(secret.get_secret_value())
-    except ValueError as error:
-        raise ValueError(_HIDDEN) from error
-    return secret
-
-
-Secret = Annotated[SecretStr, AfterValidator(_whole), expects("one line without space around it")]
-Channels = Annotated[SecretStr, AfterValidator(_channels), expects('a JSON object, as {"ops": "slack://…"}')]
-Addresses = Annotated[
-    str,
-    Field(pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$"),
-    expects("host:port, or several with a comma between them"),
-]
-Prefix = Annotated[
-    str, Field(pattern=r"^[a-zA-Z0-9._-]{0,100}$"), expects("at most 100 of letters, digits and . _ -")
-]
-Names = Annotated[
-    str,
-    Field(pattern=r"^\*$|^(\*\.)?[\w.\-\[\]:]+(,(\*\.)?[\w.\-\[\]:]+)*$"),
-    expects("names with a comma between them and no port, *.example.org for all below it, or *"),
-]
-Url = Annotated[str, Field(pattern=r"^$|^https?://\S+$"), expects("an address that begins with http")]
-Groups = Annotated[
-    str,
-    Field(pattern=r"^$|^[^=,]+=[a-z-]+(,[^=,]+=[a-z-]+)*$"),
-    expects("group=role, several with a comma between them"),
-]
-Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$"), expects("the name of a header")]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Protocol = Literal["plaintext", "tls", "sasl-tls", "sasl-plaintext-insecure"]
 
 
 class Settings(BaseSettings):
@@ -388,25 +350,3 @@ def _inconsistent(settings: Settings) -> Iterable[ConfigError]:
 
 def _plain(value: object) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-
-
-def find_file(name: str, kind: str) -> Path:
-    """Return the path of a file, or of the fleet, scenario or training file of that name which is shipped.
-
-    A folder is none: one that a recording was written into must not hide the scenario of its name. Raises
-    ConfigError that lists what there is.
-    """
-    given, here = Path(name), shipped(_SHIPPED[kind])
-    if given.suffix or given.is_file():
-        return given
-    found = here / f"{name}.toml"
-    if not found.exists():
-        names = ", ".join(sorted(p.stem for p in here.glob("*.toml")))
-        raise ConfigError("command line", kind, name, f"a path or one of {names}")
-    return found
-
-
-def shipped(folder: str) -> Path:
-    """Return a folder that comes with chillcast: from the checkout, or from the installed package."""
-    checkout = Path(__file__).parent.parent / folder
-    return checkout if checkout.is_dir() else Path(str(resources.files("chillcast"))) / folder

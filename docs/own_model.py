@@ -7,7 +7,7 @@
 import lightgbm as lgb
 import numpy as np
 
-from chillcast.settings import shipped
+from chillcast.shipped import shipped
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import load_fleet
 

@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from chillcast.resources import Resources
-from chillcast.settings import find_file
+from chillcast.shipped import find_file
 from chillcast.terminal.reporter import Reporter
 from chillcast.terminal.tables import as_text, table
 from models.errors import ConfigError

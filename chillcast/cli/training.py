@@ -12,7 +12,8 @@ import typer
 from chillcast.cli.options import SHIPPED, AsJson, Home, reporter_of, show
 from chillcast.pipeline.home import at_work
 from chillcast.resources import Resources
-from chillcast.settings import find_file, read_settings
+from chillcast.settings import read_settings
+from chillcast.shipped import find_file
 from chillcast.terminal.plotting import keep_cache_under
 from chillcast.terminal.reporter import Reporter
 

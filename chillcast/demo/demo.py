@@ -15,7 +15,7 @@ from chillcast.pipeline.live import Gathered
 from chillcast.pipeline.publishing import Playing
 from chillcast.pipeline.streaming import StreamSource, stream
 from chillcast.resources import Resources
-from chillcast.settings import find_file
+from chillcast.shipped import find_file
 from chillcast.skill.skill_config import load_skill_config
 from chillcast.terminal.reporter import Reporter
 from models.alerting.cases import Case

@@ -9,7 +9,7 @@ from itertools import chain, islice, takewhile
 from pathlib import Path
 
 from chillcast.resources import Resources
-from chillcast.settings import shipped
+from chillcast.shipped import shipped
 from chillcast.terminal.reporter import Meter, Reporter
 from models.errors import ConfigError
 from models.event_time import DAY_MS

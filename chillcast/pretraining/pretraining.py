@@ -12,7 +12,7 @@ import msgspec
 
 from chillcast.pretraining.part import About, PartRequest, make_part, read_part
 from chillcast.pretraining.pretraining_config import PretrainingConfig
-from chillcast.settings import find_file
+from chillcast.shipped import find_file
 from chillcast.terminal.reporter import Reporter
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, load_fleet

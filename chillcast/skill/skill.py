@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from chillcast.models.learning import pretrained_for
-from chillcast.settings import find_file
+from chillcast.shipped import find_file
 from chillcast.skill.breakdown import CalibrationRow, CauseRow, SeasonRow, by_cause, by_season, calibration
 from chillcast.skill.contenders import Contender, model, pretrained_model, rivals
 from chillcast.skill.judgement import SkillRow, Verdict, judge_all, row_of

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from chillcast.settings import find_file
+from chillcast.shipped import find_file
 from models.errors import ConfigError
 from models.event_time import DAY_MS
 from models.fleet.config import means, read_table, read_toml, refuse, table

@@ -14,7 +14,7 @@ import numpy as np
 
 from chillcast.models.learning import expect
 from chillcast.resources import Resources
-from chillcast.settings import find_file
+from chillcast.shipped import find_file
 from chillcast.terminal.reporter import Reporter
 from chillcast.training.truth import keep_truth
 from models.errors import ConfigError, ModelError

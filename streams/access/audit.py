@@ -35,7 +35,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What somebody did or tried, and the ``result``: asked, and then done, refused or forbidden."""
+    """What somebody did or tried, and the ``result``: asked, then done, refused, forbidden or no answer."""
 
     action: str
     about: str

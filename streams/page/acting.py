@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from models.cases.book import Answer
 from models.cases.case import Case
 from models.cases.people import Command
-from models.errors import ChillcastError, ForbiddenError
+from models.errors import ChillcastError, ForbiddenError, UnavailableError
 from streams.access.audit import Audit, Deed
 from streams.access.roles import Person, right_of
 from streams.stores.case_reader import await_stored
@@ -36,8 +36,7 @@ class Acting:
             self._write(person, command, case, "asked")
             answer = self.ask(command)
         except ChillcastError as error:
-            result = "forbidden" if isinstance(error, ForbiddenError) else "no answer"
-            self._write(person, command, case, result, str(error))
+            self._write(person, command, case, _result(error), str(error))
             raise
         result, why = ("done", f"version {answer.version}") if answer.accepted else ("refused", answer.reason)
         self._write(person, command, case, result, why)
@@ -49,3 +48,10 @@ class Acting:
         if self.audit is not None:
             detail = f"command {command.id}{': ' if why else ''}{why}"
             self.audit.write(person, Deed(command.action, f"case {case.case}", result, detail))
+
+
+def _result(error: ChillcastError) -> str:
+    """Return what came of something in a word, if it ended in an error."""
+    if isinstance(error, ForbiddenError):
+        return "forbidden"
+    return "no answer" if isinstance(error, UnavailableError) else "refused"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -27,6 +28,8 @@ class SignInPages:
 
     def __init__(self, door: Door | None, render: Callable[..., bytes], tokens: Tokens) -> None:
         self.door, self.render, self.tokens = door, render, tokens
+        # each takes 64 MiB for a while: who sends many passwords at once has to wait, and keeps nobody else
+        self._turns = CapacityLimiter(2)
         oidc = door.oidc if door else None
         self.provider = ProviderPages(door, oidc, self._refuse, _inside) if door and oidc else None
 
@@ -55,7 +58,8 @@ class SignInPages:
         self.tokens.check(request, form.get("token", ""))
         door = self._closed()
         name, back = form.get("name", "").strip(), _inside(form.get("next", ""))
-        problem = await run_in_threadpool(self._tried, door, request, name, form.get("password", ""))
+        told = (door, request, name, form.get("password", ""))
+        problem = await to_thread.run_sync(self._tried, *told, limiter=self._turns)
         if isinstance(problem, str):
             return await self._form(request, back, name=name, problem=problem)
         answer = RedirectResponse(back, 303, {"cache-control": "no-store"})

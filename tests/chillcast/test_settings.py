@@ -10,7 +10,8 @@ import typer
 from pydantic import SecretStr, ValidationError
 
 from chillcast.cli.app import app
-from chillcast.settings import _OPTIONS, PREFIX, Settings, find_file, read_settings, shipped
+from chillcast.settings import _OPTIONS, PREFIX, Settings, read_settings
+from chillcast.shipped import find_file, shipped
 from models.errors import ConfigError, FaultyConfigError, UnknownKeyError
 
 ROOT = Path(__file__).parents[2]

@@ -125,7 +125,10 @@ def test_a_slip_in_it_is_named_with_its_key_and_value(
         ("record --out new", "environment: CHILLCAST_BROKER = '': expected host:port of a Kafka broker"),
         ("control dance", "command = 'dance': expected one of pause"),
         ("page --port 65536", "command line: --port = 65536: expected a whole number at least 0"),
-        ("worker feature", "stage = 'feature': expected one of features, risk, cases, sink, landing, rekey"),
+        (
+            "worker feature",
+            "stage = 'feature': expected one of features, risk, cases, delivery, sink, landing",
+        ),
     ],
 )
 @pytest.mark.usefixtures("here")

@@ -277,6 +277,22 @@ def test_a_link_from_elsewhere_is_followed_by_who_has_signed_in(browse: Browse) 
     assert "fouling" not in answer.text
 
 
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "a'\"b", "{{ 7 * 7 }}", "é ü", "admin; --"])
+def test_a_name_is_shown_as_text_and_does_what_its_role_may(
+    browse: Browse, led: LedCases, door: Door, name: str
+) -> None:
+    door.users.add(name, "lead", password_of(name), BY)
+    client = browse()
+    assert sign_in(client, name).status_code == 303
+    form = {"token": token(client, "/you"), "version": "1", "once": "1", "action": "acknowledge"}
+    assert client.post(CASE, data=form).status_code == 303
+    assert led.asked[-1].who == name
+    for path in ("/you", CASE, "/cases?whose=mine"):
+        text = client.get(path).text
+        assert "<script>alert" not in text
+        assert ">49<" not in text
+
+
 def test_a_door_without_users_is_open_and_says_so(led: LedCases, tmp_path: Path, clock: Hand) -> None:
     door = door_with(tmp_path / "empty", clock, "viewer")
     door.users.remove("viewer", BY)
