@@ -172,6 +172,9 @@ class Settings(BaseSettings):
             "`cmms+https://…` for work orders; shown nowhere"
         ),
     ] = SecretStr("")
+    work_order_secret: Annotated[
+        Secret, means("what work orders are signed with, both ways; empty: none go out, and none are taken")
+    ] = SecretStr("")
     api_url: Annotated[
         Url,
         means(

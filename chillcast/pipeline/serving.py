@@ -9,6 +9,7 @@ from chillcast.pipeline.entrance import LOCAL, door_of
 from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
+from streams.delivery.signing import Signatures
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.page.server import create_server
@@ -25,7 +26,10 @@ def serve_page(resources: Resources, reporter: Reporter) -> None:
         door, work = door_of(resources), case_work(resources)
         open_to = "; nobody signs in" if door is None or door.is_open else ""
         reporter.line(f"the fleet by risk: http://{name}:{port}/   (Ctrl-C stops{open_to})")
-        app = create_app(store, resources.fleet, names, resources.clock.now_ms, work, door)
+        clock = resources.clock
+        secret = settings.work_order_secret.get_secret_value()
+        signatures = Signatures(secret, clock.since_1970_s) if secret else None
+        app = create_app(store, resources.fleet, names, clock.now_ms, work, door, signatures)
         with contextlib.suppress(KeyboardInterrupt):
             create_server(app, settings.log_level).run(sockets=[listener])
 

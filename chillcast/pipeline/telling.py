@@ -14,6 +14,7 @@ from streams.delivery.channels import Channel, open_channels
 from streams.delivery.courier import ThreadedCourier
 from streams.delivery.heartbeat import Heartbeat
 from streams.delivery.wording import Wording
+from streams.delivery.work_orders import WorkOrderChannel
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import NOTICES_HOME, Topics, create_topics
 from streams.wire import codec
@@ -33,7 +34,13 @@ def channels_of(resources: Resources) -> dict[str, Channel]:
     """Return the channels of the settings; raises ConfigError for one that leads nowhere."""
     settings = resources.settings
     wording = Wording(resources.fleet.outcome, resources.site_times, settings.page_url)
-    return open_channels(settings.channel_addresses, wording)
+    durations_h = resources.routes.durations_h if settings.routes else {}
+
+    def open_orders(name: str, address: str) -> WorkOrderChannel:
+        secret, now_s = settings.work_order_secret.get_secret_value(), resources.clock.since_1970_s
+        return WorkOrderChannel(name, address, wording, resources.inventory, durations_h, secret, now_s)
+
+    return open_channels(settings.channel_addresses, wording, open_orders)
 
 
 def send_test(resources: Resources, name: str) -> str:

@@ -103,6 +103,10 @@ class Routes:
         default=()
     )
 
+    durations_h: Annotated[
+        dict[str, Above0], means("hours that a work order is estimated to take, by suspected failure mode")
+    ] = field(default_factory=dict)
+
     def named(self, name: str) -> Route | None:
         """Return the route of a name, None if there is none any more."""
         return next((route for route in self.routes if route.name == name), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import apprise
@@ -11,6 +11,7 @@ import apprise
 from models.delivery.notice import Parcel
 from models.errors import ConfigError, UnavailableError
 from streams.delivery.wording import Letter, Wording
+from streams.delivery.work_orders import SCHEMES, WorkOrderChannel
 from streams.redaction import redact
 
 SETTING = "CHILLCAST_CHANNELS"
@@ -23,6 +24,10 @@ _ASSET = apprise.AppriseAsset(
     image_url_logo="",
     async_mode=False,
 )
+
+
+OpenOrders = Callable[[str, str], WorkOrderChannel]
+"""Opens a channel of work orders, by its name and address."""
 
 
 class Channel(Protocol):
@@ -73,9 +78,17 @@ class AppriseChannel:
         return apprise.Apprise.instantiate(self._address, asset=_ASSET, suppress_exceptions=True)
 
 
-def open_channels(addresses: Mapping[str, str], wording: Wording) -> dict[str, Channel]:
+def open_channels(
+    addresses: Mapping[str, str], wording: Wording, work_orders: OpenOrders | None = None
+) -> dict[str, Channel]:
     """Return the channels of addresses, by name; raises ConfigError for one that leads nowhere."""
-    return {name: AppriseChannel(name, address, wording) for name, address in addresses.items()}
+    opened: dict[str, Channel] = {}
+    for name, address in addresses.items():
+        is_order = work_orders is not None and address.startswith(SCHEMES)
+        opened[name] = (
+            work_orders(name, address) if is_order and work_orders else AppriseChannel(name, address, wording)
+        )
+    return opened
 
 
 def _first(formats: Any) -> Any:

@@ -27,6 +27,7 @@ from models.fleet.inventory import NOTHING
 from models.fleet.site_times import SiteTimes
 from models.risk.wording import percent
 from models.telemetry.samples import utc
+from streams.delivery.signing import Signatures
 from streams.page.answers import Answer, Current, Shared
 from streams.page.api import Api
 from streams.page.case_list_page import CaseListPage
@@ -40,6 +41,7 @@ from streams.page.machine_page import SPANS_D, MachinePage
 from streams.page.problems import API, problem
 from streams.page.sign_in import SignInPages
 from streams.page.views import ORDERS, Overview, read_machine, read_overview
+from streams.page.work_order_hook import WorkOrderHook
 from streams.redaction import redact
 from streams.stores.store import Reader
 
@@ -197,10 +199,12 @@ def create_app(
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     work: CaseWork | None = None,
     door: Door | None = None,
+    signatures: Signatures | None = None,
 ) -> ASGIApp:
     """Return the page over a reader, for who asks for it by one of ``allowed_hosts``.
 
-    Without ``work`` nobody changes a case through it; without a ``door`` nobody signs in.
+    Without ``work`` nobody changes a case through it; without a ``door`` nobody signs in, and without
+    ``signatures`` no work order comes back.
     """
     work, tokens = work or CaseWork(), Tokens()
     page = Page(reader, fleet, clock, work.times)
@@ -218,6 +222,7 @@ def create_app(
         *page.live.routes,
         Route("/glossary", page.glossary),
         *api.routes,
+        *(WorkOrderHook(reader, work, clock, signatures).routes if signatures else ()),
         Route("/api/fleet", page.fleet_json),
         Route("/api/assets/{asset:path}", page.machine_json),
         Route("/healthz", page.healthz),

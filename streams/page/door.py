@@ -30,7 +30,8 @@ WHO = "chillcast_who"
 OPEN = "open"
 RENEWS = "chillcast-renews"
 """The header of what a page asks by itself: nobody has to be there for it."""
-_FREE = ("/healthz", "/sign-in", "/static/", f"{API}openapi.json")
+# who posts to a hook shows by a signature who they are
+_FREE = ("/healthz", "/sign-in", "/static/", "/hooks/", f"{API}openapi.json")
 _BEARER = "bearer "
 _KEY = "chillcast.person"
 # A link from elsewhere comes without our cookie (SameSite=Strict); followed from here, it comes with it.

@@ -58,8 +58,10 @@ def test_a_mail_has_text_and_html_and_the_key() -> None:
     assert html is not None
     assert "What to do" in plain.get_content()
     assert "2024-10-05 to 2024-10-09" in plain.get_content()
-    assert "<h1" in html.get_content()
-    assert "<h1" not in plain.get_content()
+    assert "<strong" in html.get_content()
+    link = "https://page.example/cases/a-1728000000000"
+    assert all(link in part.get_content() for part in (plain, html))
+    assert "<strong" not in plain.get_content()
 
 
 @pytest.mark.parametrize("status", [400, 500, 301])

@@ -1,0 +1,150 @@
+"""Work orders back: what is signed and new moves its case, once; all else is refused and says why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from streams.access.audit import Audit
+from streams.delivery.signing import Signatures, signed
+from streams.page.app import create_app
+from streams.page.case_pages import CaseWork
+from streams.page.door import Door
+from streams.page.work_order_hook import PLACE
+from streams.stores.sqlite import SqliteStore
+from tests.support.case_store import LedCases, case_of
+from tests.support.cmms import SECRET
+from tests.support.page import FLEET, NEWEST_MS, fill
+from tests.support.people import Hand, door_with
+
+CASE = case_of("CH-0001")
+NOW_S = 1_700_000_000
+
+
+@pytest.fixture
+def led(tmp_path: Path) -> LedCases:
+    store = SqliteStore(tmp_path / "store.db")
+    fill(store)
+    found = LedCases(store)
+    found.begin()
+    return found
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Door:
+    return door_with(tmp_path, Hand())
+
+
+@pytest.fixture
+def client(led: LedCases, door: Door) -> TestClient:
+    """A system that has no token and no session: its signature shows who it is."""
+    work = CaseWork(led.ask, audit=door.audit)
+    signatures = Signatures(SECRET, lambda: NOW_S)
+    app = create_app(led.store, FLEET, clock=lambda: NEWEST_MS, work=work, door=door, signatures=signatures)
+    return TestClient(app, "http://localhost")
+
+
+def post(client: TestClient, now_s: int = NOW_S, secret: str = SECRET, **said: Any) -> Any:
+    body = json.dumps({"id": "e1", "case": CASE, "who": "ann", **said}).encode()
+    return client.post(PLACE, content=body, headers=signed(secret, body, now_s))
+
+
+def test_who_accepts_an_order_has_acknowledged_the_case(client: TestClient, led: LedCases) -> None:
+    answer = post(client, status="accepted", text="on it")
+    assert (answer.status_code, answer.json()) == (200, {"case": CASE, "version": 2})
+    case = led.book.remember("CH-0001").case
+    assert case is not None
+    assert case.acknowledged is not None
+    assert case.acknowledged.who == "ann"
+
+
+def test_an_order_that_is_given_to_somebody_gives_them_the_case_once(
+    client: TestClient, led: LedCases
+) -> None:
+    for now_s in (NOW_S, NOW_S + 1):
+        assert post(client, now_s, status="accepted", assignee="bob").status_code == 200
+    case = led.book.remember("CH-0001").case
+    assert case is not None
+    assert case.assigned is not None
+    assert (case.assigned.name, case.version) == ("bob", 2)
+
+
+def test_an_order_that_is_complete_resolves_the_case_with_all_that_was_found(
+    client: TestClient, led: LedCases
+) -> None:
+    found: dict[str, Any] = {
+        "outcome": "confirmed",
+        "cause": "scale",
+        "remedy": "cleaned",
+        "downtime_h": 3.5,
+        "parts": "tubes",
+    }
+    assert post(client, status="complete", **found).status_code == 200
+    case = led.book.remember("CH-0001").case
+    assert case is not None
+    assert case.resolved is not None
+    assert {key: getattr(case.resolved, key) for key in found} == found
+    assert case.resolved.mode == "fouling"
+
+
+def test_a_replay_is_refused_and_done_once(client: TestClient, led: LedCases) -> None:
+    said: dict[str, Any] = {"status": "note", "text": "parts ordered"}
+    assert post(client, **said).status_code == 200
+    again = post(client, **said)
+    assert (again.status_code, "came before" in again.json()["detail"]) == (401, True)
+    assert post(client, NOW_S + 1, **said).status_code == 200  # sent again by its sender: the same words
+    assert [c.action for c in led.asked] == ["comment", "comment"]
+    case = led.book.remember("CH-0001").case
+    assert case is not None
+    assert case.version == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "why"),
+    [
+        ({"secret": "another"}, 401, "expected sha256="),
+        ({"now_s": NOW_S - 301}, 401, "expected a time within 300 s"),
+        ({"case": "CH-9-1"}, 422, "there is none of this name"),
+        ({"case": "CH-0001"}, 422, "there is none of this name"),
+        ({"status": "done"}, 422, "Invalid enum value 'done'"),
+        ({"status": "complete"}, 422, "outcome = None: expected what was found"),
+        ({"status": "complete", "outcome": "fine"}, 422, "Invalid enum value 'fine'"),
+        ({"who": ""}, 422, "length >= 1"),
+        ({"status": "note"}, 422, "text = ''"),
+    ],
+)
+def test_what_is_not_signed_or_makes_no_sense_says_why(
+    client: TestClient, led: LedCases, options: dict[str, Any], status: int, why: str
+) -> None:
+    answer = post(client, **{"status": "accepted", **options})
+    assert (answer.status_code, why in answer.json()["detail"]) == (status, True), answer.text
+    case = led.book.remember("CH-0001").case
+    assert case is not None
+    assert case.version == 1
+
+
+def test_what_the_case_does_not_allow_is_refused(client: TestClient) -> None:
+    assert post(client, status="complete", outcome="confirmed").status_code == 200
+    answer = post(client, status="accepted")
+    assert (answer.status_code, "was resolved by ann" in answer.json()["detail"]) == (409, True)
+
+
+def test_what_is_done_is_on_record(client: TestClient, door: Door) -> None:
+    post(client, status="note", text="parts ordered")
+    audit: Audit = door.audit
+    entries = [(e.who, e.via, e.action, e.result) for e in audit.read()]
+    assert ("ann", "work order", "comment", "done") in entries
+
+
+def test_a_body_that_is_too_long_is_refused(client: TestClient) -> None:
+    assert post(client, status="note", text="x" * 70_000).status_code == 413
+
+
+def test_without_a_secret_there_is_no_way_back(led: LedCases) -> None:
+    app = create_app(led.store, FLEET, clock=lambda: NEWEST_MS, work=CaseWork(led.ask))
+    answer = TestClient(app, "http://localhost").post(PLACE, content=b"{}")
+    assert answer.status_code in (404, 405)
