@@ -39,8 +39,8 @@ def case_work(resources: Resources) -> CaseWork:
     settings, times = resources.settings, resources.site_times
     why = _read_only(settings)
     if why:
-        return CaseWork(None, f"Cases cannot be changed here: {why}.", times)
-    return CaseWork(resources.case_line.ask, "", times, resources.audit)
+        return CaseWork(None, f"Cases cannot be changed here: {why}.", times, url=settings.page_url)
+    return CaseWork(resources.case_line.ask, "", times, resources.audit, settings.page_url)
 
 
 def _read_only(settings: Settings) -> str:

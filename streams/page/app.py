@@ -38,6 +38,7 @@ from streams.page.forms import Tokens
 from streams.page.guards import LOOPBACK, AllowedHosts, SecureHeaders
 from streams.page.live import Live
 from streams.page.machine_page import SPANS_D, MachinePage
+from streams.page.paper_pages import PaperPages
 from streams.page.problems import API, problem
 from streams.page.sign_in import SignInPages
 from streams.page.views import ORDERS, Overview, read_machine, read_overview
@@ -211,12 +212,14 @@ def create_app(
     cases = CasePages(reader, work, page.html, clock, tokens)
     case_list = CaseListPage(reader, fleet, cases, cases.seen_ms)
     fleet_pages = FleetPages(reader, fleet, work.times, page.overview, page.html)
+    paper = PaperPages(reader, fleet, cases, clock, work.url)
     api = Api(reader, fleet, work, clock, page.overview, version("chillcast"))
     routes = [
         *SignInPages(door, page.html, tokens).routes,
         Route("/", page.list_page),
         Route("/assets/{asset:path}", page.machine_page),
         *fleet_pages.routes,
+        *paper.routes,
         *case_list.routes,
         *cases.routes,
         *page.live.routes,

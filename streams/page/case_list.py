@@ -107,8 +107,10 @@ class Wanted:
         query = urlencode({name: v for name, v in found.items() if v != getattr(usual, name)})
         return f"/cases?{query}" if query else "/cases"
 
-    def query(self, choices: Choices, who: str, now_ms: int) -> CaseQuery:
-        """Return what the store is asked; who has not said their name has no case."""
+    def query(
+        self, choices: Choices, who: str, now_ms: int, start: int | None = None, most: int = AT_ONCE
+    ) -> CaseQuery:
+        """Return what the store is asked, of the page if no ``start`` is given; who is nobody has no case."""
         assignee = {"anybody": None, "mine": who or "\N{NULL}", "nobody": ""}[self.whose]
         return CaseQuery(
             now_ms,
@@ -118,8 +120,8 @@ class Wanted:
             words=self.q,
             assets=choices.assets(self.site, self.model),
             order=self.sort,
-            start=(self.page - 1) * AT_ONCE,
-            most=AT_ONCE,
+            start=(self.page - 1) * AT_ONCE if start is None else start,
+            most=most,
         )
 
 

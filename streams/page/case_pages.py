@@ -41,13 +41,15 @@ _LONGEST_NAME = 128
 class CaseWork:
     """What people do to cases through the page: ``ask`` does it, None if nobody may, and ``why`` not.
 
-    ``times`` are those of the sites. What is done goes on record in ``audit``.
+    ``times`` are those of the sites. What is done goes on record in ``audit``. ``url`` is where people find
+    the page, empty if that is where they are.
     """
 
     ask: Ask | None = None
     why: str = "This page only shows."
     times: SiteTimes = field(default_factory=lambda: SiteTimes(NOTHING))
     audit: Audit | None = None
+    url: str = ""
 
     def do(self, reader: Reader, person: Person, command: Command, case: Case) -> Answer:
         """Do something to a case, if it may be done here, and by this person."""

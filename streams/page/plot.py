@@ -84,15 +84,17 @@ class Frame:
             self.across("grid", level) + self.word(self.left - 6, self.y(level) + 4, say.format(level), "end")
             for level in levels(self.low, self.high)
         ]
-        return Markup("").join([*parts, *(self._moment(t, words) for t, words in self._moments(zone))])
+        return Markup("").join([*parts, self.dates(zone)])
+
+    def dates(self, zone: tzinfo = UTC) -> Markup:
+        """Write the dates below."""
+        found = moments(int(self.start_ms), int(self.end_ms), zone)
+        return Markup("").join(self._moment(t, words) for t, words in found)
 
     def closed(self, label: str, parts: Sequence[Markup]) -> Markup:
         """Return the picture; ``label`` says in words what it shows."""
         head = Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">')
         return head.format(self.width, self.height, label) + Markup("").join(parts) + Markup("</svg>")
-
-    def _moments(self, zone: tzinfo) -> list[tuple[int, str]]:
-        return moments(int(self.start_ms), int(self.end_ms), zone)
 
     def _moment(self, time_ms: float, words: str) -> Markup:
         """Write the date below its place; at the ends, where half of it would stick out, beside that."""

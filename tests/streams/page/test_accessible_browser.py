@@ -26,6 +26,8 @@ PATHS = [
     "/",
     "/weeks",
     "/doubts",
+    "/calendar",
+    f"/sheet/{case_of('CH-0001')}",
     "/cases?state=all",
     f"/cases/{case_of('CH-0001')}",
     "/assets/CH-0002",

@@ -1,0 +1,102 @@
+"""Cases as files for other programs: a table (CSV), and a calendar (iCalendar, RFC 5545)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+
+from models.cases.case import Case
+from models.fleet.site_times import SiteTimes
+from streams.page.case_list import Choices
+
+_COLUMNS = (
+    "case", "machine", "site", "model", "state", "severity", "failure_mode", "what_to_do", "likely_from",
+    "likely_until", "risk", "opened", "as_of", "assigned_to", "acknowledged_by", "outcome", "mode_found",
+)  # fmt: skip
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_LINE_BYTES = 73
+
+
+def as_csv(cases: Iterable[Case], times: SiteTimes, choices: Choices, now_ms: int) -> str:
+    """Return a heading and a line per case; before what a spreadsheet would compute stands an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(_COLUMNS)
+    for case in cases:
+        row = _row(case, times, choices, now_ms)
+        writer.writerow([f"'{text}" if text.startswith(_FORMULA) else text for text in row])
+    return out.getvalue()
+
+
+def _row(case: Case, times: SiteTimes, choices: Choices, now_ms: int) -> list[str]:
+    asset, evidence, found = case.asset, case.evidence, case.resolved
+    return [
+        case.case,
+        asset,
+        choices.site(asset),
+        choices.model(asset),
+        case.state(now_ms),
+        case.severity,
+        evidence.fault,
+        evidence.check,
+        times.date(asset, evidence.from_ms) if evidence.until_ms else "",
+        times.date(asset, evidence.until_ms) if evidence.until_ms else "",
+        f"{evidence.risk:.4f}",
+        times.iso(asset, case.opened_ms),
+        times.iso(asset, evidence.time_ms),
+        case.assigned.name if case.assigned else "",
+        case.acknowledged.who if case.acknowledged else "",
+        found.outcome if found else case.ended,
+        found.mode if found else "",
+    ]
+
+
+def as_calendar(cases: Iterable[Case], times: SiteTimes, link: Callable[[str], str], now_ms: int) -> str:
+    """Return a calendar of all-day events, one per case with a span: the days of its site within it."""
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//chillcast//cases//EN", "X-WR-CALNAME:cases"]
+    for case in cases:
+        if case.evidence.until_ms:
+            lines += _event(case, times, link(case.case), now_ms)
+    return "".join(f"{part}\r\n" for line in [*lines, "END:VCALENDAR"] for part in folded(line))
+
+
+def _event(case: Case, times: SiteTimes, link: str, now_ms: int) -> Iterator[str]:
+    asset, evidence = case.asset, case.evidence
+    first = date.fromisoformat(times.date(asset, evidence.from_ms))
+    behind = date.fromisoformat(times.date(asset, evidence.until_ms)) + timedelta(days=1)
+    yield "BEGIN:VEVENT"
+    yield f"UID:{escaped(case.case)}@chillcast"
+    yield f"SEQUENCE:{case.version}"
+    yield f"DTSTAMP:{datetime.fromtimestamp(now_ms / 1000, UTC):%Y%m%dT%H%M%SZ}"
+    yield f"DTSTART;VALUE=DATE:{first:%Y%m%d}"
+    yield f"DTEND;VALUE=DATE:{behind:%Y%m%d}"
+    summary = f"{asset}: {evidence.fault or 'likely failure'} ({case.severity})"
+    yield f"SUMMARY:{escaped(summary)}"
+    yield f"DESCRIPTION:{escaped(evidence.check)}"
+    yield f"URL:{link}"
+    yield "TRANSP:TRANSPARENT"
+    yield "END:VEVENT"
+
+
+def escaped(text: str) -> str:
+    """Escape what has a meaning in a text of a calendar.
+
+    >>> escaped("oil; a, b" + chr(10) + "c")
+    'oil\\\\; a\\\\, b\\\\nc'
+    """
+    for sign in ("\\", ";", ","):
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("\r", "").replace("\n", "\\n")
+
+
+def folded(line: str) -> Iterator[str]:
+    """Yield the lines of at most 75 bytes that a longer one is folded to, never within a character."""
+    begun = part = ""
+    for sign in line:
+        if len((part + sign).encode()) > _LINE_BYTES:
+            yield begun + part
+            begun, part = " ", ""
+        part += sign
+    yield begun + part
