@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     topic_prefix: Annotated[Prefix, means("put before every topic and group")] = ""
     influx_url: Annotated[Url, means("InfluxDB 2; empty: the embedded store")] = ""
     influx_token: Annotated[Secret, means("its token")] = SecretStr("")
+    influx_admin_token: Annotated[
+        Secret, means("a token that may do all in the organisation, for `chillcast influx setup` alone")
+    ] = SecretStr("")
     influx_org: Annotated[str, means("its organisation")] = "chillcast"
     influx_bucket: Annotated[str, means("its bucket, which has to exist")] = "chillcast"
     registry_uri: Annotated[str, means("MLflow server; empty: sqlite under the home folder")] = ""

@@ -89,6 +89,14 @@ def test_the_settings_of_the_containers_are_settings_of_chillcast(
     assert (settings.broker, token, settings.partitions) == ("kafka:9092", "token", 4)
 
 
+def test_workers_write_and_page_and_grafana_read_with_tokens_of_their_own(tmp_path: Path) -> None:
+    given = {**SECRETS, "INFLUX_WRITER_TOKEN": "writes", "INFLUX_READER_TOKEN": "reads"}
+    services = json.loads(compose(given, tmp_path).stdout)["services"]
+    held = {name: services[name]["environment"].get("CHILLCAST_INFLUX_TOKEN") for name in ("worker", "page")}
+    assert held == {"worker": "writes", "page": "reads"}
+    assert services["grafana"]["environment"]["INFLUX_TOKEN"] == "reads"
+
+
 def test_without_secrets_it_refuses_and_says_what_to_do(tmp_path: Path) -> None:
     found = compose({}, tmp_path)
     assert found.returncode != 0

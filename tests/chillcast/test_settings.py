@@ -126,12 +126,15 @@ def test_a_misspelt_variable_is_refused_by_name_and_its_value_is_not_shown(
 
 SECRET = "hunter" + "2"  # never whole in a line that a traceback shows
 SECRETS = (
+SECRETS = (
     "influx_token",
+    "influx_admin_token",
     "api_token",
     "oidc_client_secret",
     "proxy_secret",
     "broker_password",
     "work_order_secret",
+)
 )
 
 

@@ -15,8 +15,9 @@ from models.errors import ChillcastError
 ROOT = Path(__file__).parents[2]
 
 
-def chillcast(*words: str, home: Path, timeout: int = 180) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "chillcast", *words, "--home", str(home)]
+def chillcast(*words: str, home: Path | None, timeout: int = 180) -> subprocess.CompletedProcess[str]:
+    """Run a command; ``home`` is None for one that has none."""
+    command = [sys.executable, "-m", "chillcast", *words, *(["--home", str(home)] if home else [])]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, cwd=ROOT)
 
 
