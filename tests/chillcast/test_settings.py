@@ -126,7 +126,6 @@ def test_a_misspelt_variable_is_refused_by_name_and_its_value_is_not_shown(
 
 SECRET = "hunter" + "2"  # never whole in a line that a traceback shows
 SECRETS = (
-SECRETS = (
     "influx_token",
     "influx_admin_token",
     "api_token",
@@ -134,7 +133,6 @@ SECRETS = (
     "proxy_secret",
     "broker_password",
     "work_order_secret",
-)
 )
 
 
