@@ -14,8 +14,10 @@ import urllib3
 
 from chillcast.doctor.broker_checks import broker_findings
 from chillcast.doctor.findings import Finding, guarded, skipped
+from chillcast.pipeline.telling import channels_of
 from chillcast.resources import Resources, open_store
 from chillcast.settings import Settings
+from models.delivery.routes import Route
 from models.errors import ChillcastError, UnavailableError
 from models.features.expectation import identity_of
 from models.features.schema import FeatureSchema
@@ -77,12 +79,17 @@ def _fleet(settings: Settings) -> Finding:
 def _stands_on(settings: Settings, fleet: Fleet | None) -> list[Finding]:
     store = guarded("store", "correct it, or the CHILLCAST_INFLUX_ settings", lambda: _store(settings))
     if fleet is None:
-        return [*skipped(["model"], _UNREADABLE), store, *skipped(["evidence", "registry"], _UNREADABLE)]
+        return [
+            *skipped(["model"], _UNREADABLE),
+            store,
+            *skipped(["evidence", "registry", "delivery"], _UNREADABLE),
+        ]
     return [
         guarded("model", "chillcast train CONFIG --promote promotes one", lambda: _model(settings, fleet)),
         store,
         guarded("evidence", "see what is said of the store", lambda: _evidence(settings)),
         guarded("registry", "start it, or mend CHILLCAST_REGISTRY_URI", lambda: _registry(settings, fleet)),
+        guarded("delivery", "correct the routes file, or the channels", lambda: _delivery(settings, fleet)),
     ]
 
 
@@ -94,6 +101,24 @@ def _model(settings: Settings, fleet: Fleet) -> Finding:
         return Finding("ok", "model", f"version {version} of {fleet.name}, features {wanted}")
     detail = f"version {version} was trained on features {trained}; this fleet file has {wanted}"
     return Finding("FAIL", "model", detail, "train again, or use the fleet file that it was trained with")
+
+
+def _delivery(settings: Settings, fleet: Fleet) -> Finding:
+    """Look at routes and channels as the delivery worker would; nothing is sent."""
+    if not settings.routes:
+        return Finding("ok", "delivery", "nobody is told of cases: CHILLCAST_ROUTES is not set")
+    resources = Resources(settings, fleet)
+    routes, channels = resources.routes.routes, channels_of(resources)
+    named = {name for route in routes for name in (*route.channels, *_escalated(route))}
+    detail = f"{len(routes)} routes over {', '.join(sorted(named)) or 'no channel'}"
+    unused = sorted(channels.keys() - named)
+    if unused:
+        return Finding("warn", "delivery", f"{detail}; no route names {', '.join(unused)}", "add a route")
+    return Finding("ok", "delivery", f"{detail}; chillcast notify test CHANNEL tries one")
+
+
+def _escalated(route: Route) -> list[str]:
+    return [name for step in route.escalations for name in step.channels]
 
 
 def _store(settings: Settings) -> Finding:

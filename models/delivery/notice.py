@@ -10,6 +10,8 @@ from models.cases.case import Case, Entry
 from models.event_time import DAY_MS
 
 _PAUSE_MS, _LONGEST_PAUSE_MS = 10_000, 1_800_000
+FEW = 20
+"""Cases of one notice that are said with all that is known of them."""
 GIVEN_UP_MS = 3 * DAY_MS
 Ending = Literal["sent", "failed", "given-up"]
 

@@ -2,76 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from itertools import count
 
 from msgspec.structs import replace
 
 from models.delivery.notice import GIVEN_UP_MS, Delivery, Ending, Notice, Parcel, Report, pause_ms
 
 MOST = 1000  # of a channel wait; more than that nobody reads
+Place = tuple[str, int]
+"""A channel, and the number of a place there, below `MOST`: what is remembered stays bounded."""
 
 
 class Outbox:
-    """Parcels until they have arrived, or are given up after three days; ``changed`` are the channels."""
+    """Parcels until they have arrived, or are given up after three days.
+
+    Each stands at a place of its own. ``changed`` are the places with another parcel, or none, since whoever
+    saves them last cleared it.
+    """
 
     def __init__(self) -> None:
-        self._waiting: dict[str, dict[str, Parcel]] = {}
-        self.changed: set[str] = set()
+        self._places: dict[str, Place] = {}
+        self._waiting: dict[str, dict[int, Parcel]] = {}
+        self.changed: set[Place] = set()
 
     def put(self, notice: Notice, channels: Iterable[str], now_ms: int) -> list[Delivery]:
         """Take a notice in for some channels; return those that are given up to make room."""
         out = []
         for channel in dict.fromkeys(channels):
             waiting = self._waiting.setdefault(channel, {})
-            parcel = Parcel(notice=notice, channel=channel, next_ms=now_ms)
-            waiting[parcel.key] = parcel
-            self.changed.add(channel)
-            if len(waiting) > MOST:
-                oldest = waiting.pop(next(iter(waiting)))
+            if len(waiting) == MOST:
+                oldest = min(waiting.values(), key=_age)
                 why = f"more than {MOST} wait for the channel"
                 report = Report(oldest.key, oldest.attempts, sent=False, time_ms=now_ms, reason=why)
                 out.append(_record(oldest, report, "given-up"))
+                self._set(self._places[oldest.key], None)
+            free = next(number for number in count() if number not in waiting)
+            self._set((channel, free), Parcel(notice=notice, channel=channel, next_ms=now_ms))
         return out
 
     def ready(self, now_ms: int) -> list[Parcel]:
         """Return what is to be tried now, the oldest first."""
-        return [p for waiting in self._waiting.values() for p in waiting.values() if p.next_ms <= now_ms]
+        return sorted((p for p in self.waiting if p.next_ms <= now_ms), key=_age)
 
     def report(self, report: Report) -> Delivery | None:
         """Take in how an attempt ended; None if that was heard before.
 
         What arrives again, since two workers tried it or a report was lost, is on record as such.
         """
-        channel = report.key.rpartition("/")[2]
-        waiting = self._waiting.get(channel, {})
-        parcel = waiting.get(report.key)
-        if parcel is None:
-            return _again(report, channel) if report.sent else None
+        place = self._places.get(report.key)
+        if place is None:
+            return _again(report) if report.sent else None
+        parcel = self._waiting[place[0]][place[1]]
         if report.attempt <= parcel.attempts and not report.sent:
             return None
-        self.changed.add(channel)
         if report.sent or report.time_ms - parcel.notice.time_ms >= GIVEN_UP_MS:
-            del waiting[report.key]
+            self._set(place, None)
             return _record(parcel, report, "sent" if report.sent else "given-up")
         next_ms = report.time_ms + pause_ms(report.attempt)
-        waiting[report.key] = replace(parcel, attempts=report.attempt, next_ms=next_ms)
+        self._set(place, replace(parcel, attempts=report.attempt, next_ms=next_ms))
         return _record(parcel, report, "failed")
 
-    def holds(self, route: str, case: str) -> bool:
-        """Return whether a notice of a route about a case waits."""
-        return any(
-            parcel.notice.route == route and any(line.case.case == case for line in parcel.notice.lines)
-            for waiting in self._waiting.values()
-            for parcel in waiting.values()
-        )
+    @property
+    def waiting(self) -> list[Parcel]:
+        """What has not arrived yet."""
+        return [parcel for waiting in self._waiting.values() for parcel in waiting.values()]
 
-    def remember(self, channel: str) -> tuple[Parcel, ...]:
-        """Return what waits for a channel, in order."""
-        return tuple(self._waiting.get(channel, {}).values())
+    def cases(self, route: str) -> set[str]:
+        """Return the cases of which a notice of a route has not arrived yet."""
+        return {line.case.case for p in self.waiting if p.notice.route == route for line in p.notice.lines}
 
-    def restore(self, parcels: Mapping[str, Iterable[Parcel]]) -> None:
-        """Let these wait, by channel, and no others."""
-        self._waiting = {channel: {p.key: p for p in some} for channel, some in parcels.items()}
+    def remember(self, place: Place) -> Parcel | None:
+        """Return what stands at a place."""
+        return self._waiting.get(place[0], {}).get(place[1])
+
+    def restore(self, place: Place, parcel: Parcel | None) -> None:
+        """Put it there again."""
+        self._set(place, parcel)
+        self.changed.discard(place)
+
+    def _set(self, place: Place, parcel: Parcel | None) -> None:
+        channel, number = place
+        before = self._waiting.setdefault(channel, {}).pop(number, None)
+        if before is not None:
+            del self._places[before.key]
+        if parcel is not None:
+            self._waiting[channel][number] = parcel
+            self._places[parcel.key] = place
+        self.changed.add(place)
+
+
+def _age(parcel: Parcel) -> tuple[int, str]:
+    return parcel.notice.time_ms, parcel.key
 
 
 def _record(parcel: Parcel, report: Report, ending: Ending) -> Delivery:
@@ -89,11 +111,11 @@ def _record(parcel: Parcel, report: Report, ending: Ending) -> Delivery:
     )
 
 
-def _again(report: Report, channel: str) -> Delivery:
+def _again(report: Report) -> Delivery:
     return Delivery(
         key=report.key,
         route="",
-        channel=channel,
+        channel=report.key.rpartition("/")[2],
         kind="",
         cases=(),
         attempt=report.attempt,

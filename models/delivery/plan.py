@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from models.delivery.hours import Hours
-from models.delivery.notice import Delivery, Line, News, Notice, Parcel, Report, Silence
+from models.delivery.notice import FEW, Delivery, Line, News, Notice, Parcel, Report, Silence
 from models.delivery.outbox import Outbox
 from models.delivery.routes import Route, Routes
 from models.delivery.watch import ESCALATED, Told, Want, Watched, after, escalation, heard, wanted
@@ -20,6 +20,7 @@ from models.fleet.site_times import SiteTimes
 
 SITE = "site"
 """The attribute of the inventory that names the site of a machine."""
+_MOST_LINES = 200  # of a notice, each of about a kilobyte: a log takes a megabyte
 _KEPT_MS = 8 * DAY_MS  # after its end a case is still in the digest of a week
 
 
@@ -82,6 +83,11 @@ class Plan:
         """Return what is to be tried now."""
         return self.outbox.ready(now_ms)
 
+    @property
+    def assets(self) -> list[str]:
+        """The machines of which anything is known."""
+        return sorted(self._machines)
+
     def remember(self, asset: str) -> tuple[Watched, ...]:
         """Return what is known of the cases of a machine."""
         return self._machines.get(asset, ())
@@ -106,7 +112,7 @@ class Plan:
         self._know(asset, tuple(watched if w.case.case == case else w for w in self.remember(asset)))
 
     def _every(self) -> Iterator[Watched]:
-        for asset in sorted(self._machines):
+        for asset in self.assets:
             yield from self._machines[asset]
 
     def _site(self, watched: Watched) -> str:
@@ -117,9 +123,9 @@ class Plan:
 
     def _want(self, route: Route, now_ms: int) -> None:
         """Find out what a route is to tell, now or later."""
+        waiting = self.outbox.cases(route.name)
         for watched in list(self._every()):
-            takes = self._takes(route, watched, now_ms)
-            waits = bool(watched.told) and self.outbox.holds(route.name, watched.case.case)
+            takes, waits = self._takes(route, watched, now_ms), watched.case.case in waiting
             want = wanted(watched, route, now_ms, takes=takes, waits=waits)
             others = {name: w for name, w in watched.wants.items() if name != route.name}
             self._put(replace(watched, wants={**others, route.name: want} if want else others))
@@ -133,7 +139,8 @@ class Plan:
                 groups[_group(route, watched, self._site(watched))].append((watched, want))
         wait_ms = 0 if route.group_by == "case" else route.group_wait_s * 1000
         due = [g for g in groups.values() if min(want.since_ms for _, want in g) + wait_ms <= now_ms]
-        return [record for group in due for record in self._send(route, group, route.channels, now_ms)]
+        parts = [group[i : i + _MOST_LINES] for group in due for i in range(0, len(group), _MOST_LINES)]
+        return [record for part in parts for record in self._send(route, part, route.channels, now_ms)]
 
     def _escalate(self, route: Route, now_ms: int) -> list[Delivery]:
         """Tell others of what nobody has acknowledged."""
@@ -165,7 +172,7 @@ class Plan:
             told = after(watched.told.get(route.name), want, now_ms)
             names.append(f"{watched.case.case}/{want.version}/{route.name}/{told.count}")
             kinds.add(want.kind)
-            lines.append(self._line(watched, want.kind, want.who, want.words))
+            lines.append(self._line(watched, want.kind, want.who, want.words, many=len(group) > FEW))
             self._put(_told(watched, route.name, told, want))
         more = f"+{len(names) - 1}" if len(names) > 1 else ""
         kind = kinds.pop() if len(kinds) == 1 else "several"
@@ -173,8 +180,14 @@ class Plan:
         notice = Notice(id=name, route=route.name, kind=kind, time_ms=now_ms, lines=tuple(lines))
         return self.outbox.put(notice, channels, now_ms)
 
-    def _line(self, watched: Watched, kind: str, who: str = "", words: str = "") -> Line:
-        return Line(case=watched.case, kind=kind, site=self._site(watched), who=who, words=words)
+    def _line(
+        self, watched: Watched, kind: str, who: str = "", words: str = "", *, many: bool = False
+    ) -> Line:
+        """Return how a notice says a case; one of many has no evidence, to be of a size that logs take."""
+        case = watched.case
+        if many:
+            case = replace(case, evidence=replace(case.evidence, sensors=(), causes=()))
+        return Line(case=case, kind=kind, site=self._site(watched), who=who, words="" if many else words)
 
     def _digest(self, route: Route, now_ms: int) -> list[Delivery]:
         """Send the list of open cases, and of those that ended since the last one, if it is time."""
@@ -197,9 +210,14 @@ class Plan:
         if last_ms is None:  # the first is sent at its time
             return []
         shown = [w for w in group if w.case.is_open or w.over_ms > last_ms or w.over_ms == 0]
-        lines = tuple(self._line(w, w.case.state(now_ms)) for w in shown)
-        notice = Notice(id=f"{place}/{due_ms}", route=route.name, kind="digest", time_ms=now_ms, lines=lines)
-        return self.outbox.put(notice, route.channels, now_ms) if lines else []
+        many, out = len(shown) > FEW, []
+        for i in range(0, len(shown), _MOST_LINES):
+            part = shown[i : i + _MOST_LINES]
+            lines = tuple(self._line(w, w.case.state(now_ms), many=many) for w in part)
+            name = f"{place}/{due_ms}{f'+{i}' if i else ''}"
+            notice = Notice(id=name, route=route.name, kind="digest", time_ms=now_ms, lines=lines)
+            out += self.outbox.put(notice, route.channels, now_ms)
+        return out
 
     def _zone(self, route: Route, group: Sequence[Watched]) -> tzinfo:
         return self.times.zone(group[0].case.asset) if route.group_by == "site" else self._hours.zone

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.cases.case import Case
-from models.delivery.notice import Line, Notice
+from models.delivery.notice import FEW, Line, Notice
 from models.fleet.site_times import SiteTimes
 from models.risk.wording import percent
 
@@ -52,7 +52,7 @@ class Wording:
         cases = [line.case for line in notice.lines]
         worst = "critical" if any(c.severity == "critical" and c.is_open for c in cases) else "warning"
         title = self.title(notice)
-        values = {"notice": notice, "title": title, "words": self}
+        values = {"notice": notice, "title": title, "words": self, "few": FEW}
         return Letter(
             title=title,
             text=self._plain.get_template("notice.txt").render(values).strip() + "\n",

@@ -7,7 +7,7 @@ sent since the stage was opened: all that a predecessor has reported stands befo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -20,7 +20,8 @@ from streams.stage import Incoming, Outgoing
 from streams.state.snapshots import parsed
 from streams.wire import codec
 
-_ASSET, _CHANNEL, _ASIDE = b"a", b"c", b"s"
+_ASSET, _PLACE, _ASIDE = b"a", b"p", b"s"
+_WAITS: Any = Parcel | None
 _FORM = 1  # of what is remembered
 
 
@@ -48,7 +49,6 @@ class DeliveryStage:
         self.courier, self.beats = courier, beats
         self._opened_at = beats.number
         self._aside = self.plan.aside
-        self._parcels: dict[str, Sequence[Parcel]] = {}
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Yield what is to be on record of each message."""
@@ -62,12 +62,13 @@ class DeliveryStage:
                 yield codec.delivery(self.topics.deliveries, record)
 
     def delta(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield each machine, channel and silence that is remembered otherwise than at the last call."""
+        """Yield each machine, notice and silence that is remembered otherwise than at the last call."""
         plan, outbox = self.plan, self.plan.outbox
         for asset in sorted(plan.changed):
             yield _ASSET + asset.encode(), msgspec.msgpack.encode(plan.remember(asset))
-        for channel in sorted(outbox.changed):
-            yield _CHANNEL + channel.encode(), msgspec.msgpack.encode(outbox.remember(channel))
+        for channel, number in sorted(outbox.changed):
+            parcel = outbox.remember((channel, number))
+            yield _PLACE + f"{channel}/{number}".encode(), msgspec.msgpack.encode(parcel)
         if plan.aside != self._aside:
             self._aside = plan.aside
             yield _ASIDE, msgspec.msgpack.encode(plan.aside)
@@ -75,21 +76,20 @@ class DeliveryStage:
         outbox.changed.clear()
 
     def restore(self, key: bytes, value: bytes) -> None:
-        """Remember a machine, what waits for a channel, or silences."""
+        """Remember a machine, a notice that waits, or silences."""
         kind, name = key[:1], key[1:].decode()
         if kind == _ASSET:
             self.plan.restore(name, parsed(value, tuple[Watched, ...]))
-        elif kind == _CHANNEL:
-            self._parcels[name] = parsed(value, tuple[Parcel, ...])
+        elif kind == _PLACE:
+            channel, _, number = name.rpartition("/")
+            self.plan.outbox.restore((channel, int(number)), parsed(value, _WAITS))
         elif key == _ASIDE:
             self.plan.aside = self._aside = parsed(value, Aside)
         else:
             raise StateError(f"key {key!r}: not one of this stage")
 
     def restored(self) -> None:
-        """Let what has not arrived yet wait again."""
-        self.plan.outbox.restore(self._parcels)
-        self._parcels = {}
+        """Do nothing: all is in its place."""
 
     def self_contained(self) -> bool:
         """Return False: what was told lies as far back as a case does."""

@@ -70,6 +70,21 @@ def test_a_store_is_looked_at_for_damage(tmp_path: Path) -> None:
     assert "move store.db, store.db-wal and store.db-shm away together" in store.detail
 
 
+def test_routes_and_channels_are_looked_at_as_the_delivery_worker_would(tmp_path: Path) -> None:
+    assert "nobody is told of cases" in found(Settings(home=str(tmp_path)))["delivery"].detail
+    routes = tmp_path / "routes.toml"
+    routes.write_text('[[routes]]\nname = "all"\nchannels = ["ops"]\n', encoding="utf-8")
+
+    def told(channels: str) -> Finding:
+        given = {"routes": str(routes), "channels": SecretStr(channels)}
+        return found(Settings(home=str(tmp_path), **given))["delivery"]  # type: ignore[arg-type]
+
+    assert told('{"ops": "json://127.0.0.1/in"}').detail.startswith("1 routes over ops; ")
+    assert told('{"ops": "json://a/b", "boss": "json://a/c"}').detail.endswith("no route names boss")
+    assert "routes[0].channels = 'ops': expected one of none (CHILLCAST_CHANNELS)" in told("{}").detail
+    assert "an address that Apprise knows" in told('{"ops": "pigeon://loft"}').detail
+
+
 def test_machines_of_which_no_risk_is_said_are_named(tmp_path: Path) -> None:
     settings = Settings(home=str(tmp_path))
     assert found(settings)["evidence"].detail == "no machine has a score yet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import msgspec
@@ -229,7 +230,7 @@ def test_a_channel_that_is_away_is_tried_again_with_growing_pauses_and_keeps_no_
     post.does(OPEN)
     post.passes(60, 0.1)
     assert [p.channel for p in post.arrived] == ["ops"]
-    (waiting,) = post.plan.outbox.remember("pager")
+    (waiting,) = post.plan.outbox.waiting
     assert 7 <= waiting.attempts <= 9
     post.broken = set()
     post.passes(30)
@@ -241,7 +242,7 @@ def test_no_repeat_piles_up_behind_a_notice_that_has_not_arrived() -> None:
     post.broken = {"ops"}
     post.does(OPEN)
     post.passes(10 * 60)
-    assert len(post.plan.outbox.remember("ops")) == 1
+    assert len(post.plan.outbox.waiting) == 1
 
 
 def test_after_three_days_a_notice_is_given_up_on_record() -> None:
@@ -261,6 +262,24 @@ def test_more_than_anybody_reads_do_not_wait() -> None:
         notice = Notice(id=f"n{i}", route="r0", kind="opened", time_ms=NOON_MS, lines=())
         records += plan.outbox.put(notice, ["ops"], NOON_MS)
     assert [(r.key, r.ending) for r in records] == [("n0/ops", "given-up")]
+
+
+def test_a_place_that_is_free_again_is_taken_again() -> None:
+    plan = Post(routes()).plan
+    for i in range(5):
+        plan.outbox.put(Notice(id=f"n{i}", route="r0", kind="opened", time_ms=i, lines=()), ["ops"], i)
+        plan.report(Report(f"n{i}/ops", 1, sent=True, time_ms=i))
+    assert plan.outbox.changed == {("ops", 0)}
+    assert plan.outbox.remember(("ops", 0)) is None
+
+
+def test_many_cases_are_said_without_evidence_and_in_parts_that_a_log_takes() -> None:
+    post = Post(routes({"group_by": "route", "group_wait_s": 0}))
+    post.does(*(signal("open", 1, asset=f"m{i:03}") for i in range(450)))
+    notices = post.passes()
+    assert [len(n.lines) for n in notices] == [200, 200, 50]
+    assert all(line.case.evidence.sensors == () for n in notices for line in n.lines)
+    assert max(len(msgspec.msgpack.encode(n)) for n in notices) < 500_000
 
 
 def test_what_arrives_twice_is_on_record_twice_at_two_times() -> None:
@@ -339,9 +358,9 @@ def restored(plan: Plan) -> Plan:
     for asset in "abc":
         known = msgspec.msgpack.encode(plan.remember(asset))
         out.restore(asset, msgspec.msgpack.decode(known, type=tuple[Watched, ...]))
-    waiting = {c: msgspec.msgpack.encode(plan.outbox.remember(c)) for c in ("ops", "boss")}
-    out.outbox.restore(
-        {c: msgspec.msgpack.decode(some, type=tuple[Parcel, ...]) for c, some in waiting.items()}
-    )
+    for place in itertools.product(("ops", "boss"), range(50)):
+        waits: Any = Parcel | None
+        parcel = msgspec.msgpack.encode(plan.outbox.remember(place))
+        out.outbox.restore(place, msgspec.msgpack.decode(parcel, type=waits))
     out.aside = msgspec.msgpack.decode(msgspec.msgpack.encode(plan.aside), type=Aside)
     return out

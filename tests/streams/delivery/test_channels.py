@@ -95,3 +95,16 @@ def test_the_tokens_of_a_channel_are_shown_nowhere() -> None:
         redact.forget()
     assert "T1JJ3T3L2" not in said
     assert "hooks.slack.com/services" in said
+
+
+def test_many_cases_are_a_line_and_a_link_each() -> None:
+    found = [CaseBook(1.0).hear(signal("open", 20_000, asset=f"m{i}")).case for i in range(30)]
+    lines = tuple(Line(case=one, kind="opened", site="north") for one in found if one)
+    notice = Notice(id="n", route="r0", kind="opened", time_ms=20_000 * DAY_MS, lines=lines)
+    letter = WORDS.letter(notice)
+    assert letter.title == "30 cases at north"
+    assert letter.text.splitlines()[:2] == [
+        "WARNING m0 (north): fouling, new case",
+        "https://page.example/cases/m0-1728000000000",
+    ]
+    assert "What to do" not in letter.text + letter.html
