@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from models.cases.book import Answer
+from models.delivery.notice import Delivery, News
 from models.errors import RecordError
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
@@ -55,6 +56,8 @@ class Reading:
             topics.cases: _case,
             topics.case_replies: _reply,
             topics.outcomes: _outcome,
+            topics.notices: _news,
+            topics.deliveries: _delivery,
         }
 
     def elements(self, message: Incoming) -> Iterator[Element]:
@@ -117,7 +120,13 @@ def rows(record: Scores) -> Iterator[tuple[Key, bytes]]:
         yield key, msgspec.json.encode(said) + numbers
 
 
-_READERS = {"telemetry": "features", "features": "risk", "case-commands": "cases", "outcomes": "landing"}
+_READERS = {
+    "telemetry": "features",
+    "features": "risk",
+    "case-commands": "cases",
+    "outcomes": "landing",
+    "notices": "delivery",
+}
 _POINTS = "SELECT measurement, series, time_ms, fields FROM points WHERE measurement != 'dead_letters'"
 
 
@@ -185,6 +194,19 @@ def _reply(message: Incoming) -> Iterator[Element]:
 def _outcome(message: Incoming) -> Iterator[Element]:
     record = codec.decode_json(message.value, CaseOutcome)
     yield "cases", ("outcomes", message.partition, record.case, record.version), message.value or b""
+
+
+def _news(message: Incoming) -> Iterator[Element]:
+    """The clock, and how attempts ended, is no word of a stage."""
+    if message.content_type == codec.CASE_NEWS:
+        case = codec.decode_json(message.value, News).case
+        yield "cases", ("notices", case.case, case.version, case.evidence.time_ms), message.value or b""
+
+
+def _delivery(message: Incoming) -> Iterator[Element]:
+    record = codec.decode_json(message.value, Delivery)
+    key = ("deliveries", record.key, record.attempt, record.ending, record.time_ms)
+    yield "delivery", key, message.value or b""
 
 
 def _drift(message: Incoming) -> Iterator[Element]:

@@ -8,7 +8,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -29,11 +29,13 @@ from streams.wire import codec
 from tests.kafka.elements import Key, Reading, Said, gathered, stored_features, stored_points
 from tests.kafka.fault_worker import ForkingSupervisor
 from tests.kafka.orders import orders
+from tests.kafka.tellings import Tellings, told_at
 from tests.kafka.toy import FIRST, HOP_MS, HOPS, PARTITIONS, SECOND, START_MS, Desk, fleet
 from tests.kafka.undisturbed import SCHEMA, poison, replay_to, undisturbed
 from tests.support.kafkad import Servers
+from tests.support.receivers import webhook
 
-STAGES = ("features", "risk", "cases", "sink", "landing")
+STAGES = ("features", "risk", "cases", "delivery", "sink", "landing")
 SESSION_S = 3
 _SWAP_HOP, _SWAPPED_HOP = 8, 60
 _START_S, _END_S = 240.0, 300.0
@@ -74,8 +76,8 @@ class Heard:
 
     @property
     def count(self) -> int:
-        """How many messages there were."""
-        return sum(map(len, self.messages.values()))
+        """How many messages there were, but for the clock, which never ends."""
+        return sum(m.content_type != codec.BEAT for some in self.messages.values() for m in some)
 
     def assignments(self) -> dict[int, list[Assignment]]:
         """Return who scored from which element of a partition on: offsets differ from run to run."""
@@ -94,6 +96,13 @@ class Heard:
         found: dict[int, list[Incoming]] = {partition: [] for partition in range(PARTITIONS)}
         for message in self.messages[self.topics.case_commands]:
             found[message.partition].append(message)
+        return found
+
+    def notices(self) -> dict[int, list[Incoming]]:
+        """Return what moved delivery, in the order in which it was heard."""
+        found: dict[int, list[Incoming]] = {partition: [] for partition in range(PARTITIONS)}
+        for message in self.messages[self.topics.notices]:
+            found[message.partition].append(replace(message, topic=Topics().notices))
         return found
 
     def has_everywhere(self, version: str) -> bool:
@@ -163,6 +172,10 @@ class Run:
             state_interval_s=1,
             topic_prefix=self.topics.prefix,
         )
+        self.hook = self.stack.enter_context(webhook())
+        if "delivery" in self.stages:
+            self.settings = told_at(self.settings, self.hook.address)
+        self.tellings = Tellings(Topics(), self.home)
         self.heard = Heard(self.topics)
         heard = [t for t in self.topics.all if t not in (self.topics.control, *self.topics.states)]
         self.reader = self.stack.enter_context(Feed(self.connection, heard, PARTITIONS, from_start=True))
@@ -191,6 +204,8 @@ class Run:
                 supervisor.watch()
             for message in self.reader.poll(0.1):
                 self.heard.take(message)
+                if message.topic == self.topics.notices:
+                    self.tellings.take(replace(message, topic=Topics().notices))
             for version, reached in self.reached.items():
                 if not reached.is_set() and self.heard.has_everywhere(version):
                     reached.set()
@@ -242,7 +257,8 @@ class Run:
         """Return every element that came out."""
         points = stored_points(self.settings.store_path) if self.settings.store_path.exists() else ()
         features = stored_features(self.home / "features" / fleet().name, SCHEMA)
-        return gathered(chain(self.heard.elements(), points, features))
+        arrived = self.tellings.arrived(self.hook.keys)
+        return gathered(chain(self.heard.elements(), points, features, arrived))
 
     def lag(self, stage: str) -> int:
         """Return how many messages of its sources a stage has still to acknowledge.
@@ -251,7 +267,7 @@ class Run:
         """
         sources = sources_of(stage, self.topics)
         return sum(
-            message.offset >= committed.get(message.partition, 0)
+            message.offset >= committed.get(message.partition, 0) and message.content_type != codec.BEAT
             for topic, committed in asyncio.run(committed_by(self, stage, sources)).items()
             for message in self.heard.messages[topic]
         )
@@ -263,7 +279,8 @@ def sources_of(stage: str, topics: Topics) -> tuple[str, ...]:
         "features": (topics.telemetry,),
         "risk": (topics.features,),
         "cases": (topics.alerts, topics.case_commands),
-        "sink": (topics.scores, topics.alerts, topics.cases, topics.drift, topics.events),
+        "delivery": (topics.notices,),
+        "sink": (topics.scores, topics.alerts, topics.cases, topics.drift, topics.events, topics.deliveries),
         "landing": (topics.features, topics.outcomes),
     }[stage]
 
@@ -288,12 +305,16 @@ def judge(run: Run, fault: str, supervisors: Sequence[Supervisor]) -> list[Outco
     while not run.heard.has_ended(*ends) and time.monotonic() < deadline:
         run.watch(supervisors, 0.5)
     lags, more = dict.fromkeys(run.stages, 1), True
-    while (more or any(lags.values())) and time.monotonic() < deadline:
+    tellings = run.tellings if "delivery" in run.stages else None
+    while (more or any(lags.values()) or (tellings and not tellings.is_done)) and time.monotonic() < deadline:
         heard = run.heard.count
         run.watch(supervisors, 1.5)  # acknowledgements are committed once a second
         lags = {stage: run.lag(stage) for stage in run.stages}
         more = run.heard.count > heard
-    expected = undisturbed(poisoned=run.poisoned).said(run.heard.assignments(), run.heard.moves())
+    moved = run.heard.assignments(), run.heard.moves(), run.heard.notices()
+    expected = undisturbed(poisoned=run.poisoned).said(*moved)
+    for stage, key, value in run.tellings.expected():
+        expected[stage][key][value] += 1
     found, kind = run.said(), "kafka" if run.exactly_once else "embedded"
     return [
         Outcome(fault, kind, stage, *compared(expected[stage], found[stage]), lags[stage])

@@ -5,7 +5,8 @@ second instead of ten, and is as alone in its process as any.
 
 The file ``fault-STAGE`` in the folder CHILLCAST_TEST_FAULT says at which step, and how: ``STEP pause`` stands
 still there, and says its process id in ``fault-STAGE.hit``; ``STEP raise`` raises once. The steps are begin,
-store (what the stage writes elsewhere is durable, and nothing committed), send, state, offsets and commit.
+store (what the stage writes elsewhere is durable, and nothing committed), send, state, offsets and
+commit; and attempt and posted, before and after a notice is delivered.
 ``withhold`` leaves out the first message of every process. CHILLCAST_TEST_PATIENCE_S is how long a partition
 may stand still.
 """
@@ -24,12 +25,15 @@ from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer
 
+from chillcast.pipeline import telling
 from chillcast.pipeline.stages import create_worker
 from chillcast.resources import Resources
 from chillcast.settings import read_settings
 from chillcast.terminal import logs
+from models.delivery.notice import Parcel
 from models.errors import ChillcastError
 from models.registry import bundle
+from streams.delivery.channels import Channel
 from streams.processes.die_with_parent import tether
 from streams.processes.supervisor import Child, Supervisor
 from streams.stage import Flushing, Incoming, Outgoing, Stage
@@ -92,6 +96,32 @@ def storing(open_stage: OpenStage) -> OpenStage:
     return opened
 
 
+class DisturbedChannel:
+    """A channel that is disturbed before and after it delivers a notice."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+
+    def send(self, parcel: Parcel) -> str:
+        disturb_thread("attempt")
+        reference = self.channel.send(parcel)
+        disturb_thread("posted")
+        return reference
+
+
+def disturb_channels() -> None:
+    plain = telling.channels_of
+
+    def disturbed(resources: Resources) -> dict[str, Channel]:
+        return {name: DisturbedChannel(channel) for name, channel in plain(resources).items()}
+
+    telling.channels_of = disturbed
+
+
+def disturb_thread(step: str) -> None:
+    asyncio.run(disturb(step))
+
+
 async def disturb(step: str) -> None:
     if asked(f"{step} pause"):
         fault_file().with_suffix(".hit").write_text(str(os.getpid()), encoding="utf-8")
@@ -132,6 +162,7 @@ def work(stage: str, log_file: Path, environment: Mapping[str, str]) -> None:
 
 
 def create_disturbed(stage: str, resources: Resources) -> Worker:
+    disturb_channels()
     worker = create_worker(stage, resources, Disturbed)
     for lane in worker.lanes:
         lane.context = replace(lane.context, open_stage=storing(lane.context.open_stage))

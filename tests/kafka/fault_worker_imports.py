@@ -7,6 +7,7 @@ import itertools
 import streams.champions.promotion_watch
 import streams.stages.alert_relay
 import streams.stages.case_desk
+import streams.stages.delivery
 import streams.stages.landing
 import streams.stages.risk
 import streams.stages.sink

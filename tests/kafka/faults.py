@@ -36,6 +36,7 @@ STEPS = {
     "features": _WRITING,
     "risk": _WRITING,
     "cases": _WRITING,
+    "delivery": ("attempt", "send", "posted", "state", "commit", "begin", "offsets", "posted"),
     "sink": _STORING,
     "landing": _STORING,
 }
@@ -45,7 +46,8 @@ Broker = Servers | EmbeddedBroker
 
 def steps_of(run: Run, stage: str) -> tuple[str, ...]:
     """Return the steps at which a stage is disturbed: without transactions there are few."""
-    there = STEPS[stage] if run.exactly_once else [s for s in STEPS[stage] if s in ("send", "state", "store")]
+    always = ("send", "state", "store", "attempt", "posted")
+    there = STEPS[stage] if run.exactly_once else [s for s in STEPS[stage] if s in always]
     return tuple(there)
 
 

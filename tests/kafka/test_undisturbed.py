@@ -37,7 +37,8 @@ def test_every_topic_and_store_has_something_to_compare(said: Said) -> None:
     assert topics == {
         "features": {"features", "events", "drift", "dead-letters"},
         "risk": {"scores", "shadow", "alerts", "drift", "promotions"},
-        "cases": {"case-commands", "cases", "case-replies", "outcomes", "dead-letters"},
+        "cases": {"case-commands", "cases", "case-replies", "outcomes", "notices", "dead-letters"},
+        "delivery": {"deliveries"},
         "sink": {"store"},
         "landing": {"windows", "events"},
     }
@@ -47,6 +48,7 @@ def test_every_topic_and_store_has_something_to_compare(said: Said) -> None:
         "alerts",
         "cases",
         "case_history",
+        "deliveries",
         "explanations",
         "drift",
         "events",
@@ -91,7 +93,7 @@ def test_poison_leaves_a_dead_letter_for_each_reader_of_its_topic() -> None:
     ]
     assert {topic for topic, _ in letters} == {
         *("telemetry", "features", "scores", "alerts", "drift", "events"),
-        *("case-commands", "cases", "outcomes"),
+        *("case-commands", "cases", "outcomes", "notices", "deliveries"),
     }
     assert {count for topic, count in letters if topic in ("features", "alerts")} == {2}
 

@@ -32,6 +32,7 @@ from streams.stores.sqlite import SqliteStore
 from streams.wire import codec
 from tests.kafka.elements import Element, Reading, Said, gathered, stored_points
 from tests.kafka.orders import merged, once
+from tests.kafka.tellings import quietly, recorded
 from tests.kafka.toy import FIRST, HOP_MS, PARTITIONS, RIVAL, SECOND, fleet, models, telemetry
 from tests.support.model_pools import Held
 
@@ -71,7 +72,7 @@ def replayed() -> list[Placed]:
 def poison(topics: Topics = TOPICS) -> list[Placed]:
     """Return messages that make no sense, for every topic that a stage reads."""
     first = (topics.telemetry, topics.features, topics.scores, topics.alerts, topics.drift, topics.events)
-    named = (*first, topics.case_commands, topics.cases, topics.outcomes)
+    named = (*first, topics.case_commands, topics.cases, topics.outcomes, topics.notices, topics.deliveries)
     places = itertools.product(named, range(PARTITIONS), _NONSENSE)
     return [(partition, Outgoing(topic, b"x", value, "")) for topic, partition, value in places]
 
@@ -88,11 +89,13 @@ class Undisturbed:
         self,
         assignments: Mapping[int, Sequence[Assignment]],
         moves: Mapping[int, Sequence[Incoming]] | None = None,
+        notices: Mapping[int, Sequence[Incoming]] | None = None,
     ) -> Said:
         """Return every element, scored by the versions that have these assignments.
 
         Their offsets count the windows, events and watermarks of a partition, from its head on. ``moves`` is
-        in which order alerts and people were heard; without them it is that of their times.
+        in which order alerts and people were heard; without them it is that of their times. ``notices`` is
+        what moved delivery; without it all arrives at once.
         """
         pool = Held()
         for version in (RIVAL, SECOND, FIRST):
@@ -105,7 +108,8 @@ class Undisturbed:
         with tempfile.TemporaryDirectory() as folder:
             third = [*self._passed_on(second)]
             third += self._led(moves or merged(self.heads, [m for m in third if _is_alert(m)], TOPICS))
-            spoken = [*self.first, *second, *third, *self._unlanded(Path(folder))]
+            told = recorded(notices or self._told(third, Path(folder)), Path(folder))
+            spoken = [*self.first, *second, *third, *told, *self._unlanded(Path(folder))]
             path = Path(folder) / "store.db"
             spoken += self._stored(SqliteStore(path), spoken)
             points = list(stored_points(path))
@@ -122,7 +126,12 @@ class Undisturbed:
         desks = [CaseDesk(TOPICS, PARTITIONS, continues_d) for _ in range(PARTITIONS)]
         for message in once(moves):
             plain = replace(message, topic=TOPICS.case_commands)
-            yield from ((message.partition, out) for out in desks[message.partition].process([plain]))
+            for out in desks[message.partition].process([plain]):
+                yield message.partition if out.partition is None else out.partition, out
+
+    def _told(self, third: Sequence[Placed], folder: Path) -> Mapping[int, Sequence[Incoming]]:
+        """Return how delivery is moved if nothing comes in between."""
+        return quietly([m for m in (*self.heads, *third) if m[1].topic == TOPICS.notices], folder)
 
     def _features(self) -> list[Placed]:
         return [(p, m) for p, m in self.first if m.topic == TOPICS.features]
@@ -148,7 +157,8 @@ class Undisturbed:
     def _stored(self, store: SqliteStore, spoken: Sequence[Placed]) -> list[Placed]:
         """Write what the sink reads to a store; return its dead letters."""
         letters: list[Placed] = []
-        for topic in (TOPICS.scores, TOPICS.alerts, TOPICS.cases, TOPICS.drift, TOPICS.events):
+        read = (TOPICS.scores, TOPICS.alerts, TOPICS.cases, TOPICS.drift, TOPICS.events, TOPICS.deliveries)
+        for topic in read:
             sink = SinkStage(store, TOPICS)
             letters += self._through([sink] * PARTITIONS, topic, [s for s in spoken if s[1].topic == topic])
             asyncio.run(sink.flush())
