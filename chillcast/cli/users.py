@@ -57,6 +57,13 @@ def passwd(name: Name, *, home: Home = None) -> None:
     typer.echo(f"{name}: password set")
 
 
+@app.command("sign-out")
+def sign_out(name: Name, *, home: Home = None) -> None:
+    """End all sessions of somebody, also of one whom an OpenID provider knows."""
+    ended = _users(home).sign_out(name, by_terminal())
+    typer.echo(f"{name}: {ended} {'session' if ended == 1 else 'sessions'} ended")
+
+
 @app.command("remove")
 def remove(name: Name, *, home: Home = None) -> None:
     """Remove somebody, at once."""

@@ -14,6 +14,10 @@ from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.page.server import create_server
 
+_PLAIN = (
+    "passwords cross the network as they are: let a proxy end https, and say CHILLCAST_PAGE_URL=https://… "
+    "(docs/security.md)"
+)
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104
 
 
@@ -25,6 +29,8 @@ def serve_page(resources: Resources, reporter: Reporter) -> None:
         name = next((name for name in names if "*" not in name), "localhost")
         door, work = door_of(resources), case_work(resources)
         open_to = "; nobody signs in" if door is None or door.is_open else ""
+        if not open_to and settings.page_host not in LOCAL and not settings.page_url.startswith("https:"):
+            reporter.line(_PLAIN)
         reporter.line(f"the fleet by risk: http://{name}:{port}/   (Ctrl-C stops{open_to})")
         clock = resources.clock
         secret = settings.work_order_secret.get_secret_value()

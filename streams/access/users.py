@@ -92,6 +92,13 @@ class Users:
             forget(changing, name)
             self.audit.add(changing, by, Deed("set password", f"user {name}", "done"))
 
+    def sign_out(self, name: str, by: Person) -> int:
+        """End all sessions of somebody, whoever knows them; return how many that were."""
+        with self.database.changing() as changing:
+            ended = changing.execute("DELETE FROM sessions WHERE name = ?", (name,)).rowcount
+            self.audit.add(changing, by, Deed("end sessions", f"user {name}", "done", str(ended)))
+        return ended
+
     def remove(self, name: str, by: Person) -> None:
         """Remove a user, and end their sessions."""
         with self.database.changing() as changing:

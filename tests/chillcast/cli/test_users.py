@@ -37,6 +37,7 @@ def test_people_are_added_listed_changed_and_removed(say: Say, tmp_path: Path) -
     assert users.check("ann", "another password") == "lead"
     (row,) = json.loads(say("list", "--json").stdout)
     assert (row["name"], row["role"]) == ("ann", "lead")
+    assert say("sign-out", "ann").stdout == "ann: 0 sessions ended\n"
     assert say("remove", "ann").stdout == "ann: removed\n"
     assert json.loads(say("list", "--json").stdout) == []
     assert {line.via for line in users.audit.read()} == {"command"}

@@ -96,3 +96,23 @@ def test_the_page_is_served_until_an_interrupt_which_ends_it_without_a_trace(tmp
             assert (page.returncode, rest) == (0, b"")
         finally:
             page.kill()
+
+
+def test_a_page_that_would_be_open_to_all_does_not_start(tmp_path: Path) -> None:
+    found = resources(tmp_path, page_host="0.0.0.0", page_port="0")
+    with pytest.raises(ConfigError, match=r"--host = '0\.0\.0\.0': expected 127\.0\.0\.1, as long as nobody"):
+        serve_page(found, Reporter())
+
+
+def test_a_page_that_is_asked_without_https_says_that_passwords_cross_the_network(tmp_path: Path) -> None:
+    Users(resources(tmp_path).audit, QUICK).add("ann", "lead", "a long password", BY)
+    environment = {**os.environ, "CHILLCAST_HOME": str(tmp_path), "CHILLCAST_PAGE_PORT": "0"}
+    for url, said in (("", True), ("https://page.example", False)):
+        command = [sys.executable, "-m", "chillcast", "page", "--host", "0.0.0.0"]
+        given = {**environment, "CHILLCAST_PAGE_URL": url}
+        with subprocess.Popen(command, env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as page:
+            try:
+                assert page.stdout is not None
+                assert (b"passwords cross the network" in page.stdout.readline()) is said
+            finally:
+                page.kill()

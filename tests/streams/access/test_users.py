@@ -9,6 +9,8 @@ from models.errors import ConfigError, UnavailableError
 from streams.access.audit import Audit
 from streams.access.database import Database
 from streams.access.passwords import Passwords
+from streams.access.roles import Person
+from streams.access.sessions import Sessions
 from streams.access.users import Users
 from tests.support.people import BY, QUICK, Hand
 
@@ -96,6 +98,17 @@ def test_every_change_is_on_record_with_who_made_it(users: Users) -> None:
         ("root", "command", "set password", "user ann", ""),
         ("root", "command", "remove user", "user ann", ""),
     ]
+
+
+def test_who_is_signed_out_has_no_session_whoever_knows_them(users: Users) -> None:
+    users.add("ann", "lead", LONG, BY)
+    sessions = Sessions(users.audit, users)
+    ours = [sessions.begin(Person("ann", "lead", via)) for via in ("password", "oidc")]
+    other = sessions.begin(Person("bob", "lead", "oidc"))
+    assert users.sign_out("ann", BY) == 2
+    assert [sessions.person(secret) for secret in ours] == [None, None]
+    assert sessions.person(other)
+    assert users.audit.read()[0].action == "end sessions"
 
 
 def test_a_hash_of_weaker_parameters_is_made_anew_at_the_next_sign_in(users: Users, tmp_path: Path) -> None:

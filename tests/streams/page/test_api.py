@@ -257,6 +257,14 @@ def test_at_an_open_door_anything_is_read_and_nothing_done_by_nobody(led: LedCas
     assert led.asked == []
 
 
+def test_where_nobody_changes_cases_the_api_does_not_either(led: LedCases, door: Door) -> None:
+    app = create_app(led.store, FLEET, work=CaseWork(None, "This page only shows."), door=door)
+    client = TestClient(app, "http://localhost", headers=bearer(door, "admin"))
+    answer = client.post(f"{CASE}/acknowledge", json={})
+    assert problem_of(answer) == (403, "This page only shows.")
+    assert client.get(CASE).status_code == 200
+
+
 def test_the_description_names_each_operation_with_its_types(client: TestClient) -> None:
     client.headers.clear()
     said = client.get("/api/v1/openapi.json").json()
