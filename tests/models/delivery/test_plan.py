@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.cases.machine import Signal
@@ -311,6 +311,7 @@ def test_what_ended_is_forgotten_after_a_while() -> None:
     assert post.plan.remember("a") == ()
 
 
+@settings(deadline=None)
 @given(lives(), st.lists(st.integers(0, 200), min_size=30, max_size=30))
 def test_a_plan_that_is_restored_goes_on_as_if_it_had_never_stopped(
     life: list[Signal | Command], minutes: list[int]
@@ -327,6 +328,7 @@ def test_a_plan_that_is_restored_goes_on_as_if_it_had_never_stopped(
     assert [p.key for p in one.arrived] == [p.key for p in other.arrived]
 
 
+@settings(deadline=None)
 @given(lives(), st.lists(st.integers(0, 200), min_size=30, max_size=30))
 def test_no_key_is_sent_twice_and_every_notice_names_an_entry_that_asks_for_it(
     life: list[Signal | Command], minutes: list[int]
