@@ -44,7 +44,7 @@ class Deed:
 
 
 class Audit:
-    """Writes down deeds, each linked to the one before, so that one that was changed or is gone shows."""
+    """Writes down deeds, each linked to the one before, so that one changed or gone between others shows."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.database, self.clock = database, clock
