@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 
+from chillcast.pipeline.backstage import backstage_of
 from chillcast.pipeline.entrance import LOCAL, door_of
 from chillcast.resources import Resources
 from chillcast.settings import Settings
@@ -35,7 +36,8 @@ def serve_page(resources: Resources, reporter: Reporter) -> None:
         clock = resources.clock
         secret = settings.work_order_secret.get_secret_value()
         signatures = Signatures(secret, clock.since_1970_s) if secret else None
-        app = create_app(store, resources.fleet, names, clock.now_ms, work, door, signatures)
+        behind = backstage_of(resources)
+        app = create_app(store, resources.fleet, names, clock.now_ms, work, door, signatures, behind)
         with contextlib.suppress(KeyboardInterrupt):
             create_server(app, settings.log_level).run(sockets=[listener])
 

@@ -20,6 +20,7 @@ Right = Literal[
     "resolve",
     "reopen",
     "models",
+    "redrive",
     "audit",
     "people",
 ]
@@ -31,7 +32,7 @@ MAY: Mapping[Role, frozenset[Right]] = {
     "viewer": frozenset({"see"}),
     "technician": _WORK,
     "lead": _WORK | {"assign", "reopen", "audit"},
-    "data-scientist": frozenset({"see", "comment", "models", "audit"}),
+    "data-scientist": frozenset({"see", "comment", "models", "redrive", "audit"}),
     "admin": frozenset(RIGHTS),
 }
 MEANINGS: Mapping[Right, str] = {
@@ -44,6 +45,7 @@ MEANINGS: Mapping[Right, str] = {
     "resolve": "say what a case was: a label, from which models learn",
     "reopen": "take up again what is over",
     "models": "change which model scores",
+    "redrive": "send dead letters again",
     "audit": "read the record of changes",
     "people": "say who there is, and what they may do",
 }

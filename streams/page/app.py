@@ -30,6 +30,8 @@ from models.telemetry.samples import utc
 from streams.delivery.signing import Signatures
 from streams.page.answers import Answer, Current, Shared
 from streams.page.api import Api
+from streams.page.backstage import Backstage
+from streams.page.backstage_pages import BackstagePages
 from streams.page.case_list_page import CaseListPage
 from streams.page.case_pages import CasePages, CaseWork
 from streams.page.door import Door, Entrance
@@ -201,17 +203,28 @@ def create_app(
     work: CaseWork | None = None,
     door: Door | None = None,
     signatures: Signatures | None = None,
+    backstage: Backstage | None = None,
 ) -> ASGIApp:
     """Return the page over a reader, for who asks for it by one of ``allowed_hosts``.
 
-    Without ``work`` nobody changes a case through it; without a ``door`` nobody signs in, and without
-    ``signatures`` no work order comes back.
+    Without ``work`` nobody changes a case through it; without a ``door`` nobody signs in, without
+    ``signatures`` no work order comes back, and ``backstage`` tells of models and the pipeline.
     """
     work, tokens = work or CaseWork(), Tokens()
     page = Page(reader, fleet, clock, work.times)
     cases = CasePages(reader, work, page.html, clock, tokens)
     case_list = CaseListPage(reader, fleet, cases, cases.seen_ms)
     fleet_pages = FleetPages(reader, fleet, work.times, page.overview, page.html)
+    behind = BackstagePages(
+        reader,
+        fleet,
+        backstage or Backstage(),
+        fleet_pages.strips,
+        page.html,
+        tokens,
+        work.times,
+        work.audit,
+    )
     paper = PaperPages(reader, fleet, cases, clock, work.url)
     api = Api(reader, fleet, work, clock, page.overview, version("chillcast"))
     routes = [
@@ -220,6 +233,7 @@ def create_app(
         Route("/assets/{asset:path}", page.machine_page),
         *fleet_pages.routes,
         *paper.routes,
+        *behind.routes,
         *case_list.routes,
         *cases.routes,
         *page.live.routes,

@@ -47,11 +47,15 @@ class FleetPages:
         """Where they are."""
         return [Route("/weeks", self.weeks_page), Route("/doubts", self.doubts_page)]
 
+    async def strips(self) -> tuple[int, Sequence[Strip]]:
+        """Return the time of the fleet, and the risks of its last weeks."""
+        self._now_ms = (await self.overview()).time.now_ms
+        return self._now_ms, await self.current.get()
+
     async def weeks_page(self, request: Request) -> Response:
         """Show the last weeks by site, and the machines of one, or all, a page at a time."""
-        seen = await self.overview()
-        self._now_ms = seen.time.now_ms
-        strips, site = await self.current.get(), request.query_params.get("site", "")
+        seen, (_, strips) = await self.overview(), await self.strips()
+        site = request.query_params.get("site", "")
         page = _page(request)
         found = [s for s in strips if site in ("", self.choices.site(s.name))]
         start = (page - 1) * _MACHINES_SHOWN

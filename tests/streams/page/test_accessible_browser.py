@@ -27,6 +27,8 @@ PATHS = [
     "/weeks",
     "/doubts",
     "/calendar",
+    "/models",
+    "/pipeline",
     f"/sheet/{case_of('CH-0001')}",
     "/cases?state=all",
     f"/cases/{case_of('CH-0001')}",
