@@ -14,7 +14,7 @@ BESIDE := -n 2 --dist loadfile --max-worker-restart 0
 SOAK_S := 3600
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench skill case-quality pretrained notebook simulator-report keys house pictures lock clean
+.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench skill case-quality pretrained notebook simulator-report keys house dashboards pictures lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -109,6 +109,9 @@ keys: setup ## write what every key of a file and every setting is into the tabl
 
 house: setup ## draw docs/images/house.svg from the imports
 	@exec $(BIN)/python scripts/house.py
+
+dashboards: setup ## write the Grafana dashboards of deploy/grafana/dashboards
+	@exec $(BIN)/python scripts/dashboards.py
 
 pictures: setup ## take the pictures of README and docs/page.md of what `make demo` left; needs a Chromium
 	@exec env PYTHONPATH=. $(BIN)/python scripts/pictures.py
