@@ -109,10 +109,7 @@ class Resources:
     @property
     def audit(self) -> Audit:
         """The record of changes."""
-        from streams.access.audit import Audit  # noqa: PLC0415
-        from streams.access.database import Database  # noqa: PLC0415
-
-        return Audit(Database(self.settings.access_path), self.clock.now_ms)
+        return open_audit(self.settings, self.clock)
 
     @property
     def case_line(self) -> CaseLine:
@@ -139,6 +136,14 @@ def open_store(settings: Settings) -> Store:
     from streams.stores import open_store as stores  # noqa: PLC0415
 
     return stores.open_store(*_place_of_store(settings))
+
+
+def open_audit(settings: Settings, clock: SystemClock = SystemClock()) -> Audit:
+    """Return the record of changes of settings, without a fleet."""
+    from streams.access.audit import Audit  # noqa: PLC0415
+    from streams.access.database import Database  # noqa: PLC0415
+
+    return Audit(Database(settings.access_path), clock.now_ms)
 
 
 def _place_of_store(settings: Settings) -> tuple[str | None, str, str, str, Path]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from chillcast.cli.on_record import on_record
 from chillcast.cli.options import AsJson, FleetName, Home, reporter_of, show
 from chillcast.resources import Resources
 
@@ -110,7 +111,9 @@ def prune(
     from chillcast.training import datasets  # noqa: PLC0415
 
     store = Resources.open(home=home, fleet=fleet).feature_store
-    show(datasets.prune(store, datasets.parse_date(before, "--before"), force=force), json=json)
+    with on_record(home, "prune data", f"features {store.folder.name}", f"before {before}, force: {force}"):
+        done = datasets.prune(store, datasets.parse_date(before, "--before"), force=force)
+    show(done, json=json)
 
 
 @app.command("diff")

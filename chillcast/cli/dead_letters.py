@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from chillcast.cli.on_record import on_record
 from chillcast.cli.options import AsJson, Broker, Home, show, show_rows
 from chillcast.settings import read_settings
 
@@ -46,4 +47,6 @@ def redrive(
     from chillcast.pipeline import dead_letters  # noqa: PLC0415
 
     settings = read_settings(home=home, broker=broker)
-    show(dead_letters.redrive(settings, dead_letters.read_letters(settings), reason), json=json)
+    with on_record(home, "redrive", "dead letters", reason):
+        done = dead_letters.redrive(settings, dead_letters.read_letters(settings), reason)
+    show(done, json=json)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from chillcast.cli.on_record import on_record
 from chillcast.cli.options import AsJson, FleetName, Home, show, show_rows
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def register(
     json: AsJson = False,
 ) -> None:
     """Register a model of your own over the fleet's features, as the next version."""
-    version = _models(home, fleet).register(model, threshold=threshold)
+    with on_record(home, "register model", f"file {model}"):
+        version = _models(home, fleet).register(model, threshold=threshold)
     show({"version": version}, json=json)
 
 
@@ -89,15 +91,19 @@ def promote(
     json: AsJson = False,
 ) -> None:
     """Make a version the champion, if it passes the gate; running workers take it between two batches."""
-    models = _models(home, fleet)
-    done = models.promote(version, reason=reason, override=override, shadow=shadow, new_features=new_features)
+    how = {"override": override, "shadow": shadow, "new_features": new_features}
+    words = " ".join([reason, *(f"--{name}" for name, is_so in how.items() if is_so)])
+    with on_record(home, "promote model", f"model {version}", words):
+        done = _models(home, fleet).promote(version, reason=reason, **how)
     show(done, json=json)
 
 
 @app.command("rollback")
 def rollback(*, reason: Reason, fleet: FleetName = None, home: Home = None, json: AsJson = False) -> None:
     """Make the version before the champion the champion again; works also where the registry is away."""
-    show(_models(home, fleet).rollback(reason=reason), json=json)
+    with on_record(home, "roll back model", "model champion", reason):
+        done = _models(home, fleet).rollback(reason=reason)
+    show(done, json=json)
 
 
 @app.command("history")

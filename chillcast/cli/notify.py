@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from chillcast.cli.cases import user
+from chillcast.cli.on_record import on_record
 from chillcast.cli.options import AsJson, Broker, FleetName, Home, show
 from chillcast.resources import Resources
 
@@ -49,4 +50,6 @@ def silence(
     from chillcast.pipeline.telling import Quiet, send_silence  # noqa: PLC0415
 
     quiet = Quiet(name, until, tuple(site or ()), tuple(machine or ()), tuple(mode or ()), text, user(who))
-    show(send_silence(Resources.open(fleet=fleet, home=home, broker=broker), quiet), json=json)
+    with on_record(home, "silence", f"silence {name}", f"until {until}, for {quiet.who}: {text}"):
+        sent = send_silence(Resources.open(fleet=fleet, home=home, broker=broker), quiet)
+    show(sent, json=json)

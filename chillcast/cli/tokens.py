@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chillcast.cli.on_record import by_terminal
 from chillcast.cli.options import AsJson, Home, show, show_rows
-from chillcast.cli.users import Role, by_terminal
+from chillcast.cli.users import Role
 from chillcast.resources import Resources
 
 if TYPE_CHECKING:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
-import platform
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chillcast.cli.on_record import by_terminal
 from chillcast.cli.options import AsJson, Home, show_rows
 from chillcast.resources import Resources
 
 if TYPE_CHECKING:
-    from streams.access.roles import Person
     from streams.access.users import Users
 
 app = typer.Typer(no_args_is_help=True, help="People who sign in to the page: add, list, change, remove.")
@@ -69,13 +67,6 @@ def remove(name: Name, *, home: Home = None) -> None:
     """Remove somebody, at once."""
     _users(home).remove(name, by_terminal())
     typer.echo(f"{name}: removed")
-
-
-def by_terminal() -> Person:
-    """Return who uses this terminal: whoever may write the home folder may do everything with it."""
-    from streams.access.roles import Person  # noqa: PLC0415
-
-    return Person(getpass.getuser(), "admin", "command", platform.node())
 
 
 def _users(home: str | None) -> Users:
