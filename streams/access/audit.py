@@ -18,7 +18,7 @@ _COLUMNS = "number, time_ms, who, role, via, address, action, about, result, det
 _MOST = 2000
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One line: ``about`` is what was changed, as ``case CH-0001-7``; ``number`` has no gaps."""
 
     number: int
@@ -63,7 +63,7 @@ class Audit:
         places = ", ".join("?" * (len(row) + 1))
         changing.execute(f"INSERT INTO audit VALUES ({places})", (*row, _link(before, row)))  # noqa: S608
 
-    def read(self, since_ms: int = 0, words: str = "", at_most: int = 1000) -> list[Entry]:
+    def read(self, since_ms: int = 0, words: str = "", at_most: int = 1000) -> list[Line]:
         """Return the newest lines since a time that have some words in them, the newest first."""
         with self.database.reading() as reading:
             if reading is None:
@@ -74,7 +74,7 @@ class Audit:
                 "ORDER BY number DESC LIMIT ?",
                 (since_ms, words.lower(), at_most),
             )
-            return [_entry(row) for row in rows]
+            return [_line(row) for row in rows]
 
     def broken(self) -> int:
         """Return the number of the first line that is not as it was written, 0 if all are."""
@@ -97,6 +97,6 @@ def _link(before: bytes, row: Sequence[object]) -> bytes:
     return hashlib.sha256(before + msgspec.json.encode(row)).digest()
 
 
-def _entry(row: Sequence[object]) -> Entry:
+def _line(row: Sequence[object]) -> Line:
     names = [name.strip() for name in _COLUMNS.split(",")]
-    return msgspec.convert(dict(zip(names, row, strict=True)), Entry)
+    return msgspec.convert(dict(zip(names, row, strict=True)), Line)

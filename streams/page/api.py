@@ -72,6 +72,10 @@ class Api:
                 *(self.cases, types.CasesAsked),
             ),
             Operation("case", "GET", "/cases/{case}", "One case", types.CaseWithHistory, self.case),
+            Operation(
+                *("audit", "GET", "/audit", "The record of changes", types.AuditLines, self.audit),
+                *(types.AuditAsked, None, "audit"),
+            ),
         )
 
     def _changes(self) -> tuple[Operation, ...]:
@@ -143,6 +147,14 @@ class Api:
     async def case(self, asked: Asked) -> types.CaseWithHistory:
         """Return one case."""
         return await run_in_threadpool(self._case, asked.place)
+
+    async def audit(self, asked: Asked) -> types.AuditLines:
+        """Return the newest lines of the record of changes; none where nothing is put on record."""
+        wanted: types.AuditAsked = asked.query
+        if self.work.audit is None:
+            return types.AuditLines([])
+        terms = (wanted.since_ms, wanted.q, wanted.most)
+        return types.AuditLines(await run_in_threadpool(self.work.audit.read, *terms))
 
     def _cases(self, wanted: types.CasesAsked) -> types.Cases:
         query = CaseQuery(

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from models.cases.case import Case, Entry, Outcome, Until
 from models.cases.people import MAX_TEXT
+from streams.access.audit import Line
 
 _Word = Annotated[str, Meta(max_length=128)]
 _Text = Annotated[str, Meta(max_length=MAX_TEXT)]
@@ -111,6 +112,20 @@ class CasesAsked(msgspec.Struct, frozen=True):
     order: Literal["worst", "soonest", "risk", "newest", "machine"] = "worst"
     page: _Page = 1
     per_page: _PerPage = 50
+
+
+class AuditAsked(msgspec.Struct, frozen=True):
+    """Which lines of the record: since a time, with ``q`` in them, ``most`` of them."""
+
+    since_ms: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    q: Annotated[str, Meta(max_length=100)] = ""
+    most: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class AuditLines(msgspec.Struct, frozen=True):
+    """Lines of the record of changes, the newest first."""
+
+    lines: list[Line]
 
 
 class Noted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -23,6 +23,7 @@ from tests.support.page import FLEET, NEWEST_MS, fill, score
 from tests.support.people import BY, Hand, door_with
 
 TIMES = SiteTimes(Inventory({"CH-0001": {"timezone": "Asia/Tokyo"}}))
+_MAY_READ = "lead, data-scientist, admin"
 CASE = f"/api/v1/cases/{case_of('CH-0001')}"
 
 
@@ -250,6 +251,17 @@ def test_a_token_does_what_its_role_may(client: TestClient, led: LedCases, door:
     assert client.get(CASE, headers=bearer(door, role)).status_code == 200
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_the_record_is_read_by_who_may(client: TestClient, door: Door, role: str) -> None:
+    client.post(f"{CASE}/comment", json={"text": "x"})
+    answer = client.get("/api/v1/audit?q=comment&most=1", headers=bearer(door, role))
+    if role in ("lead", "data-scientist", "admin"):
+        (line,) = answer.json()["lines"]
+        assert (line["who"], line["action"], line["result"]) == ("lead program", "comment", "done")
+    else:
+        assert problem_of(answer) == (403, f"{role}: may not read the record of changes; {_MAY_READ} may")
+
+
 def test_at_an_open_door_anything_is_read_and_nothing_done_by_nobody(led: LedCases) -> None:
     client = TestClient(create_app(led.store, FLEET, work=CaseWork(led.ask)), "http://localhost")
     assert client.get("/api/v1/cases").status_code == 200
@@ -270,7 +282,7 @@ def test_the_description_names_each_operation_with_its_types(client: TestClient)
     said = client.get("/api/v1/openapi.json").json()
     assert said["openapi"] == "3.1.0"
     operations = {o["operationId"] for methods in said["paths"].values() for o in methods.values()}
-    assert len(operations) == 14
+    assert len(operations) == 15
     body = said["paths"]["/api/v1/cases/{case}/resolve"]["post"]["requestBody"]["content"]
     assert body["application/json"]["schema"] == {"$ref": "#/components/schemas/ResolvedAs"}
     (listed,) = [p for p in said["paths"]["/api/v1/cases"]["get"]["parameters"] if p["name"] == "per_page"]
