@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+from models.delivery.notice import Delivery
 from streams.kafka.connection import Connection
 from streams.kafka.log_reader import KafkaLog, incoming
 from streams.records import DeadLetter
 from streams.stage import Incoming, Outgoing, Stage
 from streams.state.snapshot_schedule import SaveSchedule
-from streams.wire.codec import DEAD_LETTER, decode_json
+from streams.wire.codec import DEAD_LETTER, DELIVERY, decode_json
 from streams.wire.validation import MAX_BYTES
 from streams.worker.commit import CommitBatch, Committer, LostPartitionError
 from streams.worker.metrics import Metrics
@@ -199,6 +200,9 @@ class Lane:
         for output in outputs:
             if output.content_type == DEAD_LETTER:
                 metrics.dead_letter(partition, decode_json(output.value, DeadLetter).reason)
+            elif output.content_type == DELIVERY:
+                attempt = decode_json(output.value, Delivery)
+                metrics.delivery(partition, attempt.channel, attempt.ending)
         if counts.watermark_ms:
             metrics.set_watermark(partition, counts.watermark_ms)
 

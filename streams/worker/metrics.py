@@ -49,6 +49,9 @@ class Families:
         self.dead_letters = self._counter(
             "dead_letters_total", "Messages nobody could use.", (*_PLACE, "reason")
         )
+        self.deliveries = self._counter(
+            "deliveries_total", "Attempts to deliver a notice.", (*_PLACE, "channel", "ending")
+        )
         self.holes = self._counter("holes_total", "Messages passed over and read again.", _PLACE)
         self.step = self._histogram("step_seconds", "Time to process one batch.")
         self.commit = self._histogram("commit_seconds", "Time until the broker had a batch's outputs.")
@@ -143,6 +146,10 @@ class Metrics:
     def unsaid(self, partition: int, windows: int) -> None:
         """Count windows of which no risk was said: too little of what the model looks at has a value."""
         self.families.unsaid.labels(*self._place(partition)).inc(windows)
+
+    def delivery(self, partition: int, channel: str, ending: str) -> None:
+        """Count an attempt to deliver a notice."""
+        self.families.deliveries.labels(*self._place(partition), channel, ending).inc()
 
     def dead_letter(self, partition: int, reason: str) -> None:
         """Count a message that went to the dead letters, by the word of its reason."""

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from models.delivery.notice import Line, Notice, Parcel
+from models.fleet.inventory import NOTHING
+from models.fleet.site_times import SiteTimes
 from streams.access.audit import Audit
 from streams.delivery.signing import Signatures, signed
+from streams.delivery.wording import Wording
+from streams.delivery.work_orders import WorkOrderChannel
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.page.door import Door
 from streams.page.work_order_hook import PLACE
 from streams.stores.sqlite import SqliteStore
 from tests.support.case_store import LedCases, case_of
-from tests.support.cmms import SECRET
+from tests.support.cmms import SECRET, cmms
 from tests.support.page import FLEET, NEWEST_MS, fill
 from tests.support.people import Hand, door_with
 
@@ -142,6 +148,38 @@ def test_what_is_done_is_on_record(client: TestClient, door: Door) -> None:
 
 def test_a_body_that_is_too_long_is_refused(client: TestClient) -> None:
     assert post(client, status="note", text="x" * 70_000).status_code == 413
+
+
+def test_an_order_goes_out_and_what_came_of_it_comes_back(led: LedCases) -> None:
+    case = led.book.remember("CH-0001").case
+    assert case is not None
+    notice = Notice(id="n", route="r", kind="opened", time_ms=1, lines=(Line(case=case, kind="opened"),))
+    words = Wording("shutdown", SiteTimes(NOTHING))
+    app = create_app(
+        led.store,
+        FLEET,
+        clock=lambda: NEWEST_MS,
+        work=CaseWork(led.ask),
+        signatures=Signatures(SECRET, time.time),
+    )
+    client = TestClient(app, "http://localhost")
+    with cmms() as system:
+        address = f"http://{system.hook.address}/orders"
+        way = WorkOrderChannel("cmms", address, words, NOTHING, {}, SECRET, time.time)
+        way.send(Parcel(notice=notice, channel="cmms", next_ms=1))
+        (order,) = system.orders.values()
+        told = {"case": order["case"], "who": "cy"}
+        for event in (
+            {"id": "1", "status": "accepted"},
+            {"id": "2", "status": "complete", "outcome": "no-fault-found"},
+        ):
+            body, headers = system.event(**told, **event)
+            assert client.post(PLACE, content=body, headers=headers).status_code == 200
+    case = led.book.remember("CH-0001").case
+    assert case is not None
+    assert case.acknowledged is not None
+    assert case.resolved is not None
+    assert (case.acknowledged.who, case.resolved.outcome) == ("cy", "no-fault-found")
 
 
 def test_without_a_secret_there_is_no_way_back(led: LedCases) -> None:
