@@ -87,7 +87,7 @@ compose: setup ## validate docker-compose.yml with a real Compose
 	@exec $(BIN)/python -m pytest -q tests/test_compose.py
 
 bench: setup ## kernel, recordings, forms of messages, stream, rivals, fleet, segments and page, each beside a baseline of its run; writes .chillcast/bench.json
-	@for part in kernel simulator recording forms stream compare fleet segments page; do $(BIN)/python -m benchmarks.$$part || exit; done
+	@for part in kernel simulator recording forms stream compare fleet segments page cases_page; do $(BIN)/python -m benchmarks.$$part || exit; done
 
 skill: setup ## judge the forecast on simulated fleets that nothing was chosen on; writes .chillcast/skill.json and .chillcast/skill/report.html
 	@exec $(BIN)/chillcast skill $(SKILL)

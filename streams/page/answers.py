@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
 
 T = TypeVar("T")
 _UNCHECKED_S = 2.0
@@ -59,6 +61,17 @@ class Shared(Generic[T]):
         if len(self._made) > self._most:
             self._made.popitem(last=False)
         return made
+
+
+async def answered(
+    request: Request, answers: Shared[Answer], key: Hashable, make: Callable[[], Answer]
+) -> Response:
+    """Return what was made of a state of the store under ``key``, or that the browser has it already."""
+    answer = await answers.get(key, make)
+    headers = {"etag": answer.etag, "cache-control": "private, no-cache"}
+    if answer.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(answer.body, media_type=answer.media_type, headers=headers)
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ from models.fleet.site_times import SiteTimes
 from models.risk.wording import percent
 from models.telemetry.samples import utc
 from streams.delivery.signing import Signatures
-from streams.page.answers import Answer, Current, Shared
+from streams.page.answers import Answer, Current, Shared, answered
 from streams.page.api import Api
 from streams.page.backstage import Backstage
 from streams.page.backstage_pages import BackstagePages
@@ -86,7 +86,7 @@ class Page:
         wanted, sort = request.query_params.get("q", "")[:100].strip(), _sort(request)
         seen = await self.current.get()
         key = ("list", wanted, sort)
-        return await _answered(request, seen, key, lambda: self._list(seen.overview, wanted, sort))
+        return await answered(request, seen.answers, key, lambda: self._list(seen.overview, wanted, sort))
 
     async def machine_page(self, request: Request) -> Response:
         """Show one machine."""
@@ -95,7 +95,7 @@ class Page:
     async def fleet_json(self, request: Request) -> Response:
         """Return the list as JSON."""
         seen = await self.current.get()
-        return await _answered(request, seen, ("json",), lambda: _fleet_json(seen.overview))
+        return await answered(request, seen.answers, ("json",), lambda: _fleet_json(seen.overview))
 
     async def machine_json(self, request: Request) -> Response:
         """Return one machine as JSON."""
@@ -152,7 +152,7 @@ class Page:
         def make() -> Answer:
             return render(read_machine(self.reader, self.fleet, seen.overview, machine, days))
 
-        return await _answered(request, seen, (kind, asset, days), make)
+        return await answered(request, seen.answers, (kind, asset, days), make)
 
     def _list(self, seen: Overview, wanted: str, sort: str) -> Answer:
         every = list(seen.machines.values())
@@ -253,17 +253,6 @@ def create_app(
     }
     app = Starlette(routes=routes, exception_handlers=handlers)
     return SecureHeaders(AllowedHosts(Entrance(app, door, page.not_let_in), allowed_hosts))
-
-
-async def _answered(
-    request: Request, seen: _Snapshot, key: tuple[object, ...], make: Callable[[], Answer]
-) -> Response:
-    """Return what was made of a state of the store under ``key``, or that the browser has it already."""
-    answer = await seen.answers.get(key, make)
-    headers = {"etag": answer.etag, "cache-control": "private, no-cache"}
-    if answer.etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(answer.body, media_type=answer.media_type, headers=headers)
 
 
 def _fleet_json(seen: Overview) -> Answer:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.site_times import SiteTimes
-from streams.page.answers import Current
+from streams.page.answers import Answer, Shared, answered
 from streams.page.case_list import Choices
 from streams.page.doubts import DAYS as DOUBT_DAYS
 from streams.page.doubts import read_doubts
@@ -24,8 +24,17 @@ from streams.stores.store import Reader
 _MACHINES_SHOWN, _SENSORS_SHOWN, _SITES_SHOWN = 100, 100, 200
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What was made of one state of the fleet."""
+
+    seen: Overview
+    strips: Shared[Sequence[Strip]] = field(default_factory=Shared)
+    answers: Shared[Answer] = field(default_factory=Shared)
+
+
 class FleetPages:
-    """Answers what is asked of the fleet as a whole; ``overview`` is its present state."""
+    """Answers what is asked of the whole fleet; ``overview`` is one object as long as nothing changes."""
 
     def __init__(
         self,
@@ -39,8 +48,7 @@ class FleetPages:
         self.overview, self.render = overview, render
         self.choices = Choices.of(fleet, times.inventory)
         self.weeks = Weeks(reader, risk_field(fleet))
-        self._now_ms = 0
-        self.current = Current(self._read, reader.version)
+        self._last: _Kept | None = None
 
     @property
     def routes(self) -> list[Route]:
@@ -49,21 +57,45 @@ class FleetPages:
 
     async def strips(self) -> tuple[int, Sequence[Strip]]:
         """Return the time of the fleet, and the risks of its last weeks."""
-        self._now_ms = (await self.overview()).time.now_ms
-        return self._now_ms, await self.current.get()
+        kept = await self._kept()
+        now_ms = kept.seen.time.now_ms
+        return now_ms, await kept.strips.get("", lambda: self.weeks.strips(now_ms) if now_ms else [])
 
     async def weeks_page(self, request: Request) -> Response:
         """Show the last weeks by site, and the machines of one, or all, a page at a time."""
-        seen, (_, strips) = await self.overview(), await self.strips()
-        site = request.query_params.get("site", "")
-        page = _page(request)
+        site, page = request.query_params.get("site", ""), _page(request)
+        kept, (_, strips) = await self._kept(), await self.strips()
+
+        def make() -> Answer:
+            return self._made("weeks.html", self._weeks(kept.seen, strips, site, page))
+
+        return await answered(request, kept.answers, ("weeks", site, page), make)
+
+    async def doubts_page(self, request: Request) -> Response:
+        """Show silent machines and bad sensors."""
+        kept = await self._kept()
+
+        def make() -> Answer:
+            labels = {point.key: point.label for point in self.fleet.points}
+            values = {"doubts": read_doubts(self.reader, kept.seen), "labels": labels}
+            return self._made("doubts.html", {**values, "rows": _SENSORS_SHOWN, "days": DOUBT_DAYS})
+
+        return await answered(request, kept.answers, "doubts", make)
+
+    async def _kept(self) -> _Kept:
+        seen = await self.overview()
+        if self._last is None or self._last.seen is not seen:
+            self._last = _Kept(seen)
+        return self._last
+
+    def _weeks(self, seen: Overview, strips: Sequence[Strip], site: str, page: int) -> dict[str, object]:
         found = [s for s in strips if site in ("", self.choices.site(s.name))]
         start = (page - 1) * _MACHINES_SHOWN
 
         def day(asset: str) -> Callable[[int], str]:
             return lambda back: self.times.date(asset, seen.time.now_ms - back * DAY_MS)
 
-        values = {
+        return {
             "day": day,
             "sites": by_site(strips, self.choices.site, seen.threshold)[:_SITES_SHOWN],
             "machines": found[start : start + _MACHINES_SHOWN],
@@ -73,32 +105,12 @@ class FleetPages:
             "more": len(found) > start + _MACHINES_SHOWN,
             "site": site,
             "threshold": seen.threshold,
-            "now_ms": seen.time.now_ms,
             "days": DAYS,
         }
-        return await self._answer("weeks.html", values)
 
-    async def doubts_page(self, _: Request) -> Response:
-        """Show silent machines and bad sensors."""
-        seen = await self.overview()
-        doubts = await run_in_threadpool(read_doubts, self.reader, seen)
-        labels = {point.key: point.label for point in self.fleet.points}
-        values = {
-            "doubts": doubts,
-            "labels": labels,
-            "rows": _SENSORS_SHOWN,
-            "days": DOUBT_DAYS,
-            "now_ms": seen.time.now_ms,
-        }
-        return await self._answer("doubts.html", values)
-
-    async def _answer(self, template: str, values: dict[str, object]) -> Response:
+    def _made(self, template: str, values: dict[str, object]) -> Answer:
         shown = {"times": self.times, "choices": self.choices, **values}
-        body = await run_in_threadpool(lambda: self.render(template, **shown))
-        return HTMLResponse(body, headers={"cache-control": "no-store"})
-
-    def _read(self) -> Sequence[Strip]:
-        return self.weeks.strips(self._now_ms) if self._now_ms else []
+        return Answer.with_body(self.render(template, **shown), "text/html; charset=utf-8")
 
 
 def _page(request: Request) -> int:
