@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("chillcast")
 
 _LOOKED_AT_S = 10.0
+_SAMPLES, _BLOCKS = 512, 64
 
 
 def create_worker(name: str, resources: Resources, producers: Producers = AIOKafkaProducer) -> Worker:
@@ -61,6 +62,7 @@ def create_worker(name: str, resources: Resources, producers: Producers = AIOKaf
         session_timeout_s=settings.session_timeout_s,
         data_folder=str(data_folder),
         dead_letters=topics.dead_letters,
+        batch=spec.batch,
     )
     metrics = Metrics(name, clock=clock.since_1970_s)
     if settings.metrics_port:
@@ -77,11 +79,15 @@ def check_stage(name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _StageSpec:
-    """What a stage reads, how it is opened, and where what is decided at its turns is kept."""
+    """What a stage reads, how it is opened, and where what is decided at its turns is kept.
+
+    ``batch`` is how many messages it takes at once: blocks of windows are a thousand times a sample's size.
+    """
 
     sources: tuple[str, ...]
     open_stage: OpenStage
     assignments_topic: str | None = None
+    batch: int = _BLOCKS
 
 
 def _features(resources: Resources, topics: Topics) -> _StageSpec:
@@ -91,7 +97,7 @@ def _features(resources: Resources, topics: Topics) -> _StageSpec:
     def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return FeatureStage(fleet, topics, partitions, expectation)
 
-    return _StageSpec((topics.telemetry,), open_stage)
+    return _StageSpec((topics.telemetry,), open_stage, batch=_SAMPLES)
 
 
 def _rekey(resources: Resources, topics: Topics) -> _StageSpec:
@@ -110,7 +116,7 @@ def _rekey(resources: Resources, topics: Topics) -> _StageSpec:
     def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return RekeyStage(resources.fleet, topics, settings.partitions)
 
-    return _StageSpec((source,), open_stage)
+    return _StageSpec((source,), open_stage, batch=_SAMPLES)
 
 
 def _risk(resources: Resources, topics: Topics) -> _StageSpec:

@@ -18,6 +18,7 @@ from aiokafka.errors import ProducerFenced
 
 from models.errors import ChillcastError
 from streams.alarms import alarm
+from streams.processes.allocator import give_back
 from streams.wire.validation import MAX_BYTES
 from streams.worker.commit import Committer, client_id
 from streams.worker.faust_consumer import QuietMonitor, SteadyConsumer, UncommittingConsumer
@@ -27,13 +28,12 @@ from streams.worker.metrics import Metrics
 log = logging.getLogger(__name__)
 
 FENCED = 75  # another worker has the partition: nothing may be tidied up
-_SEARCH_S = 2.0
+_SEARCH_S, _GIVE_BACK_S, _BUFFER = 2.0, 30.0, 128
 
 
 _FAUST: Mapping[str, Any] = {
     "agent_supervisor": "mode.CrashingSupervisor",
     "stream_wait_empty": False,
-    "stream_buffer_maxsize": 128,
     "broker_commit_interval": 1.0,
     "broker_max_poll_interval": 21600.0,
     "consumer_auto_offset_reset": "earliest",
@@ -66,6 +66,7 @@ class Worker:
         for lane in self.lanes:
             self._add_agent(lane)
             self._add_search(lane)
+        self.app.timer(_GIVE_BACK_S, name=f"{options.group}.memory")(_give_back)
         self.app.on_before_shutdown.connect(self._disconnect)
         metrics.set_exactly_once(exactly_once=committer.exactly_once)
 
@@ -113,6 +114,10 @@ class Worker:
         for lane in self.lanes:
             await lane.close()
         await self.committer.close()
+
+
+async def _give_back() -> None:
+    give_back()
 
 
 def _leave(code: int) -> None:
@@ -165,6 +170,7 @@ def create_app(options: WorkerOptions, *, commits: bool = True) -> faust.App:
         datadir=options.data_folder or None,
         broker_session_timeout=options.session_timeout_s,
         broker_heartbeat_interval=options.session_timeout_s / 5,
+        stream_buffer_maxsize=min(options.batch, _BUFFER),
         Monitor=QuietMonitor,
         **_FAUST,
     )
