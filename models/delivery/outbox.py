@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from models.delivery.notice import GIVEN_UP_MS, Delivery, Ending, Notice, Parcel, Report, pause_ms
 
-MOST = 1000  # of a channel wait; more than that nobody reads
+MOST = 10_000  # of a channel wait; more than that nobody reads
 Place = tuple[str, int]
 """A channel, and the number of a place there, below `MOST`: what is remembered stays bounded."""
 
@@ -24,6 +24,7 @@ class Outbox:
     def __init__(self) -> None:
         self._places: dict[str, Place] = {}
         self._waiting: dict[str, dict[int, Parcel]] = {}
+        self._full: dict[str, int] = {}  # below this number no place of a channel is free
         self.changed: set[Place] = set()
 
     def put(self, notice: Notice, channels: Iterable[str], now_ms: int) -> list[Delivery]:
@@ -37,8 +38,8 @@ class Outbox:
                 report = Report(oldest.key, oldest.attempts, sent=False, time_ms=now_ms, reason=why)
                 out.append(_record(oldest, report, "given-up"))
                 self._set(self._places[oldest.key], None)
-            free = next(number for number in count() if number not in waiting)
-            self._set((channel, free), Parcel(notice=notice, channel=channel, next_ms=now_ms))
+            place = channel, self._free(channel)
+            self._set(place, Parcel(notice=notice, channel=channel, next_ms=now_ms))
         return out
 
     def ready(self, now_ms: int) -> list[Parcel]:
@@ -81,11 +82,19 @@ class Outbox:
         self._set(place, parcel)
         self.changed.discard(place)
 
+    def _free(self, channel: str) -> int:
+        """Return the lowest number of a free place."""
+        waiting = self._waiting[channel]
+        found = next(number for number in count(self._full.get(channel, 0)) if number not in waiting)
+        self._full[channel] = found
+        return found
+
     def _set(self, place: Place, parcel: Parcel | None) -> None:
         channel, number = place
         before = self._waiting.setdefault(channel, {}).pop(number, None)
         if before is not None:
             del self._places[before.key]
+            self._full[channel] = min(number, self._full.get(channel, 0))
         if parcel is not None:
             self._waiting[channel][number] = parcel
             self._places[parcel.key] = place

@@ -84,10 +84,10 @@ def open_channels(
     """Return the channels of addresses, by name; raises ConfigError for one that leads nowhere."""
     opened: dict[str, Channel] = {}
     for name, address in addresses.items():
-        is_order = work_orders is not None and address.startswith(SCHEMES)
-        opened[name] = (
-            work_orders(name, address) if is_order and work_orders else AppriseChannel(name, address, wording)
-        )
+        if work_orders is not None and address.startswith(SCHEMES):
+            opened[name] = work_orders(name, address)
+        else:
+            opened[name] = AppriseChannel(name, address, wording)
     return opened
 
 

@@ -273,6 +273,19 @@ def test_a_place_that_is_free_again_is_taken_again() -> None:
     assert plan.outbox.remember(("ops", 0)) is None
 
 
+def test_the_lowest_free_place_is_taken() -> None:
+    outbox = Post(routes()).plan.outbox
+    notices = [Notice(id=f"n{i}", route="r0", kind="opened", time_ms=i, lines=()) for i in range(6)]
+    for notice in notices[:4]:
+        outbox.put(notice, ["ops"], 1)
+    for i in (2, 0):
+        outbox.report(Report(f"n{i}/ops", 1, sent=True, time_ms=1))
+    outbox.changed.clear()
+    for notice in notices[4:]:
+        outbox.put(notice, ["ops"], 1)
+    assert outbox.changed == {("ops", 0), ("ops", 2)}
+
+
 def test_many_cases_are_said_without_evidence_and_in_parts_that_a_log_takes() -> None:
     post = Post(routes({"group_by": "route", "group_wait_s": 0}))
     post.does(*(signal("open", 1, asset=f"m{i:03}") for i in range(450)))
