@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+import requests
 
 from models.cases.book import CaseBook
 from models.cases.case import Case
@@ -62,6 +64,33 @@ def test_a_mail_has_text_and_html_and_the_key() -> None:
     link = "https://page.example/cases/a-1728000000000"
     assert all(link in part.get_content() for part in (plain, html))
     assert "<strong" not in plain.get_content()
+
+
+def test_a_pager_takes_all_of_a_case_for_one_incident_and_its_end_for_the_end_of_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    posted: list[dict[str, Any]] = []
+
+    def post(*_: Any, data: str, **__: Any) -> requests.Response:
+        posted.append(json.loads(data))
+        answer = requests.Response()
+        answer.status_code = 202
+        return answer
+
+    monkeypatch.setattr(requests, "post", post)
+    book = CaseBook(1.0)
+    cases = [book.hear(signal("open", 20_000)).case]
+    cases.append(book.hear(signal("closed", 20_000, 20_003)).case)
+    channel = open_channels({"pager": "pagerduty://apikey@integration?action=map"}, WORDS)["pager"]
+    for found, kind in zip(cases, ("opened", "cleared"), strict=True):
+        assert found is not None
+        line = Line(case=found, kind=kind)
+        notice = Notice(id="n", route="r0", kind=kind, time_ms=1, lines=(line,))
+        channel.send(Parcel(notice=notice, channel="pager", next_ms=0))
+    assert [(p["event_action"], p["dedup_key"]) for p in posted] == [
+        ("trigger", "a-1728000000000"),
+        ("resolve", "a-1728000000000"),
+    ]
 
 
 @pytest.mark.parametrize("status", [400, 500, 301])
