@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -80,6 +80,28 @@ class Page:
         )
         templates.filters.update(moment=_moment, date=_date, percent=_percent, unbroken=unbroken)
         self.templates = templates
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where it is."""
+        return [
+            Route("/", self.list_page),
+            Route("/assets/{asset:path}", self.machine_page),
+            Route("/glossary", self.glossary),
+            Route("/api/fleet", self.fleet_json),
+            Route("/api/assets/{asset:path}", self.machine_json),
+            Route("/healthz", self.healthz),
+        ]
+
+    @property
+    def handlers(self) -> Mapping[Any, Any]:
+        """What is answered instead, by error."""
+        return {
+            UnavailableError: self.unavailable,
+            ForbiddenError: self.forbidden,
+            HTTPException: self.refused,
+            Exception: self.failed,
+        }
 
     async def list_page(self, request: Request) -> Response:
         """Show the fleet by risk."""
@@ -212,47 +234,31 @@ def create_app(
     """
     work, tokens = work or CaseWork(), Tokens()
     page = Page(reader, fleet, clock, work.times)
-    cases = CasePages(reader, work, page.html, clock, tokens)
-    case_list = CaseListPage(reader, fleet, cases, cases.seen_ms)
-    fleet_pages = FleetPages(reader, fleet, work.times, page.overview, page.html)
-    behind = BackstagePages(
-        reader,
-        fleet,
-        backstage or Backstage(),
-        fleet_pages.strips,
-        page.html,
-        tokens,
-        work.times,
-        work.audit,
-    )
-    paper = PaperPages(reader, fleet, cases, clock, work.url)
-    api = Api(reader, fleet, work, clock, page.overview, version("chillcast"))
+    hook = WorkOrderHook(reader, work, clock, signatures).routes if signatures else []
     routes = [
         *SignInPages(door, page.html, tokens).routes,
-        Route("/", page.list_page),
-        Route("/assets/{asset:path}", page.machine_page),
-        *fleet_pages.routes,
-        *paper.routes,
-        *behind.routes,
-        *case_list.routes,
-        *cases.routes,
-        *page.live.routes,
-        Route("/glossary", page.glossary),
-        *api.routes,
-        *(WorkOrderHook(reader, work, clock, signatures).routes if signatures else ()),
-        Route("/api/fleet", page.fleet_json),
-        Route("/api/assets/{asset:path}", page.machine_json),
-        Route("/healthz", page.healthz),
+        *_pages(page, work, tokens, backstage or Backstage()),
+        *Api(reader, fleet, work, clock, page.overview, version("chillcast")).routes,
+        *hook,
+        *page.routes,
         Mount("/static", StaticFiles(directory=_FOLDER / "static")),
     ]
-    handlers: Mapping[Any, Any] = {
-        UnavailableError: page.unavailable,
-        ForbiddenError: page.forbidden,
-        HTTPException: page.refused,
-        Exception: page.failed,
-    }
-    app = Starlette(routes=routes, exception_handlers=handlers)
+    app = Starlette(routes=routes, exception_handlers=page.handlers)
     return SecureHeaders(AllowedHosts(Entrance(app, door, page.not_let_in), allowed_hosts))
+
+
+def _pages(page: Page, work: CaseWork, tokens: Tokens, backstage: Backstage) -> Iterator[Route]:
+    """Yield the routes of what people look at and work with."""
+    reader, fleet, html = page.reader, page.fleet, page.html
+    cases = CasePages(reader, work, html, page.clock, tokens)
+    fleet_pages = FleetPages(reader, fleet, work.times, page.overview, html)
+    strips, times, audit = fleet_pages.strips, work.times, work.audit
+    yield from fleet_pages.routes
+    yield from PaperPages(reader, fleet, cases, page.clock, work.url).routes
+    yield from BackstagePages(reader, fleet, backstage, strips, html, tokens, times, audit).routes
+    yield from CaseListPage(reader, fleet, cases, cases.seen_ms).routes
+    yield from cases.routes
+    yield from page.live.routes
 
 
 def _fleet_json(seen: Overview) -> Answer:

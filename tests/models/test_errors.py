@@ -8,8 +8,15 @@ from models.errors import ChillcastError, ConfigError
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("models", "streams", "simulators", "chillcast")
-# Caught by the module that raises them, and never seen by an operator.
-INTERNAL = {"LostPartitionError", "_StopError", "_SeekError", "_AbandonedError"}
+# Caught by the room that raises them, and never seen by an operator.
+INTERNAL = {
+    "LostPartitionError",
+    "NotThereError",
+    "StaleError",
+    "_StopError",
+    "_SeekError",
+    "_AbandonedError",
+}
 
 
 def classes() -> dict[str, list[str]]:

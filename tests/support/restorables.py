@@ -24,6 +24,8 @@ from models.cases.book import CaseBook
 from models.cases.book import Remembered as CaseMemory
 from models.cases.machine import Signal
 from models.cases.people import Command
+from models.delivery.outbox import Outbox
+from models.delivery.plan import Plan
 from models.event_time import DAY_MS
 from models.features.quality import QualityMonitor
 from models.features.snapshot import Loader
@@ -35,6 +37,7 @@ from streams.stages.admission import Admission
 from streams.stages.case_desk import CaseDesk
 from streams.stages.cases import Cases
 from streams.stages.data_reports import DataReports
+from streams.stages.delivery import DeliveryStage
 from streams.stages.features import FeatureStage
 from streams.stages.kernel_memory import KernelMemory
 from streams.stages.refused import Refused
@@ -45,6 +48,7 @@ from tests.support.case_life import CONTINUES_D, lives
 from tests.support.feature_telemetry import TOPICS as FEATURE_TOPICS
 from tests.support.feature_telemetry import named, telemetry
 from tests.support.model_pools import Held
+from tests.support.restorable_delivery import Delivering, told_of
 from tests.support.restorable_steps import (
     HOURS,
     HYSTERESIS,
@@ -325,6 +329,12 @@ RESTORABLES = (
         (CaseDesk,),
         lambda: Simple(lambda: Staged(CaseDesk(TOPICS, 1, CONTINUES_D))),
         lives().map(moves),
+    ),
+    Restorable(
+        "stage of delivery",
+        (DeliveryStage, Plan, Outbox),
+        lambda: Simple(Delivering),
+        st.builds(told_of, lives(), SEEDS),
     ),
     Restorable(
         "fleet watermark",
