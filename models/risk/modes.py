@@ -15,10 +15,9 @@ from models.telemetry.samples import Float32, Float64, Int64
 
 _LEAST = 1.0  # standard deviations of a day's mean that the sensors of a mode have moved on average
 _AHEAD = 1.15  # times as far as those of the next one
-_NONE, _SURPRISE = (
-    2.0,
-    0.05,
-)  # fitted on simulated fleets: how far none of them moves, and what nobody foresees
+# Fitted on simulated fleets: the log-odds of a standard deviation, how far sensors move if none is under way,
+# and how often it is what no index tells.
+_LOG_ODDS, _NONE, _SURPRISE = 1.5, 2.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +83,12 @@ class Modes:
 def probabilities(strengths: Float64) -> Float64:
     """Return (M,) the probability of each mode under which sensors move as far as (M,) ``strengths``.
 
-    It grows by e with each standard deviation. That none is under way has a share, too, and so has what no
-    index tells: all together are less than 1.
+    Its log-odds grow with each standard deviation. That none is under way has a share, too, and so has what
+    no index tells: all together are less than 1.
 
     >>> probabilities(np.array([4.0, 1.0])).round(2).tolist()
-    [0.82, 0.06]
+    [0.91, 0.03]
     """
-    share = softmax(np.append(strengths, _NONE))[:-1]
+    share = softmax(_LOG_ODDS * np.append(strengths, _NONE))[:-1]
     out: Float64 = (1.0 - _SURPRISE) * share + _SURPRISE / (len(strengths) + 1)
     return out
