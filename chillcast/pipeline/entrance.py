@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from chillcast.resources import Resources
 from chillcast.settings import Settings
 from models.errors import ConfigError
+from models.event_time import HOUR_MS, MINUTE_MS
 from models.fleet.config import refuse
 from streams.access.api_tokens import ApiTokens
 from streams.access.attempts import Attempts
@@ -40,7 +41,7 @@ def door_of(resources: Resources) -> Door | None:
             "CHILLCAST_OIDC_ISSUER or CHILLCAST_PROXY_SECRET, or say CHILLCAST_PAGE_SIGN_IN=none"
         )
         raise settings.wrong("page_host", expected)
-    span = Span(settings.page_idle_min * 60_000, settings.page_session_h * 3_600_000)
+    span = Span(settings.page_idle_min * MINUTE_MS, settings.page_session_h * HOUR_MS)
     is_https = settings.page_url.startswith("https:")
     attempts = Attempts(audit.database, audit.clock)
     sessions = Sessions(audit, users, span)

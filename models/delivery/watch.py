@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from models.cases.case import Case, Snooze
 from models.delivery.notice import News
 from models.delivery.routes import Route
+from models.event_time import HOUR_MS
 
 REPEATED, ESCALATED = "repeated", "escalated"
 _BEGINS = ("opened", "worse", "reopened", "unsnoozed")  # from these on it is waited for somebody
 _ENDS = ("resolved", "cleared", "expired", "event")
-_HOUR_MS = 3_600_000
 
 
 class Want(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ def escalation(watched: Watched, route: Route, now_ms: int) -> int | None:
         return None
     if told.steps >= len(route.escalations) or route.name in watched.wants:
         return None
-    after_ms = route.escalations[told.steps].after_h * _HOUR_MS
+    after_ms = route.escalations[told.steps].after_h * HOUR_MS
     return told.steps if now_ms - told.since_ms >= after_ms else None
 
 
@@ -144,4 +144,4 @@ def _end(watched: Watched, route: Route, *, takes: bool) -> Want | None:
 def _repeats(case: Case, route: Route, told: Told, now_ms: int) -> bool:
     if route.repeat_h is None or case.acknowledged:
         return False
-    return now_ms - told.last_ms >= route.repeat_h * _HOUR_MS
+    return now_ms - told.last_ms >= route.repeat_h * HOUR_MS

@@ -11,12 +11,12 @@ import numpy as np
 from models.alerting.cases import Case, RiskSeries, cases_of, false_cases
 from models.alerting.policy import create_policy
 from models.evaluation.events import EventReport, evaluate_cases
-from models.event_time import DAY_MS
+from models.event_time import HOUR_MS, MINUTE_MS
 from models.fleet.alerting import Alerting
 from models.telemetry.event_log import EventLog
 
 _SHARES = np.geomspace(0.2, 0.0005, 16)  # of the risks lie above a threshold that is tried
-_HOUR_MS, _TEN_MINUTES_MS = DAY_MS // 24, DAY_MS // 144
+_TEN_MINUTES_MS = 10 * MINUTE_MS
 FLOOD = 10
 """So many alarms a person within ten minutes are a flood (EEMUA 191)."""
 
@@ -71,9 +71,9 @@ class PolicyTrials:
 
     def load(self, cases: Sequence[Case], crew: Crew) -> Load:
         """Return what cases are to a crew."""
-        shifts = max(int(np.ceil((self.end_ms - self.start_ms) / (crew.shift_h * _HOUR_MS))), 1)
+        shifts = max(int(np.ceil((self.end_ms - self.start_ms) / (crew.shift_h * HOUR_MS))), 1)
         opened = np.array([case.opened_ms - self.start_ms for case in cases], np.int64)
-        by_shift = np.bincount(opened // int(crew.shift_h * _HOUR_MS), minlength=shifts) / crew.people
+        by_shift = np.bincount(opened // int(crew.shift_h * HOUR_MS), minlength=shifts) / crew.people
         by_span = Counter((opened // _TEN_MINUTES_MS).tolist())
         floods = sum(count / crew.people >= FLOOD for count in by_span.values())
         return Load(float(by_shift.mean()), float(by_shift.max()), float(np.mean(by_shift == 0)), floods)

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 
 from models.errors import ConfigError
+from models.event_time import DAY_MS
 from streams.access.audit import Audit, Deed
 from streams.access.roles import Person, Role
 from streams.access.sessions import digest
@@ -13,7 +14,6 @@ from streams.access.users import check_name, known_role
 
 TOKEN = "token"  # noqa: S105
 LONGEST_D = 366
-_DAY_MS = 86_400_000
 _MARK = "chillcast_"
 """What a token begins with, so that one that was published by mistake is found."""
 
@@ -42,7 +42,7 @@ class ApiTokens:
             raise ConfigError("tokens", "days", days, f"1 to {LONGEST_D}")
         secret, key, now_ms = secrets.token_urlsafe(32), secrets.token_hex(4), self.clock()
         token = f"{_MARK}{secret}"
-        row = (key, digest(token), name, known_role(role), now_ms, now_ms + days * _DAY_MS)
+        row = (key, digest(token), name, known_role(role), now_ms, now_ms + days * DAY_MS)
         with self.database.changing() as changing:
             changing.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?)", row)
             self.audit.add(changing, by, Deed("create token", f"token {key}", "done", f"{name}, {role}"))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from models.event_time import DAY_MS, MINUTE_MS
 from streams.access.audit import Clock
 from streams.access.database import Database
-
-_MINUTE_MS, _DAY_MS = 60_000, 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +16,7 @@ class Limit:
 
     free: int
     longest_ms: int
-    first_ms: int = _MINUTE_MS
+    first_ms: int = MINUTE_MS
 
     def until_ms(self, failed: int, last_ms: int) -> int:
         """Return the time up to which nobody is let in, after so many failures of which this was the last.
@@ -31,8 +30,8 @@ class Limit:
         return last_ms + min(self.longest_ms, self.first_ms << min(failed - self.free, 20))
 
 
-OF_NAME = Limit(free=5, longest_ms=15 * _MINUTE_MS)
-OF_ADDRESS = Limit(free=30, longest_ms=_MINUTE_MS)
+OF_NAME = Limit(free=5, longest_ms=15 * MINUTE_MS)
+OF_ADDRESS = Limit(free=30, longest_ms=MINUTE_MS)
 _KEPT = 10_000
 
 
@@ -50,7 +49,7 @@ class Attempts:
         now_ms = self.clock()
         limits = {_of_name(name): OF_NAME, f"address {address}": OF_ADDRESS}
         with self.database.changing() as changing:
-            changing.execute("DELETE FROM attempts WHERE last_ms < ?", (now_ms - _DAY_MS,))
+            changing.execute("DELETE FROM attempts WHERE last_ms < ?", (now_ms - DAY_MS,))
             found = {key: _failed(changing, key) for key in limits}
             until_ms = max(limits[key].until_ms(*state) for key, state in found.items())
             if until_ms > now_ms:

@@ -6,21 +6,21 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
+from models.event_time import HOUR_MS
 from streams.access.audit import Audit, Deed
 from streams.access.roles import Person
 from streams.access.users import Users, known_role
 
 PASSWORD = "password"  # noqa: S105
 _SEEN_EVERY_MS = 60_000
-_HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
     """How long a session lasts: without a request, and at all."""
 
-    idle_ms: int = _HOUR_MS
-    whole_ms: int = 12 * _HOUR_MS
+    idle_ms: int = HOUR_MS
+    whole_ms: int = 12 * HOUR_MS
 
 
 class Sessions:

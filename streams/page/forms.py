@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-_MOST_BYTES, _MOST_FIELDS = 64 * 1024, 100
+MOST_BYTES, _MOST_FIELDS = 64 * 1024, 100
 _FORM = "application/x-www-form-urlencoded"
 _COOKIE = "chillcast_form"
 _YEAR_S = 365 * 86_400
@@ -78,11 +78,19 @@ async def read_body(request: Request, media_type: str) -> bytes:
     _refuse_strangers(request)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != media_type:
         raise HTTPException(415, f"content-type: expected {media_type}")
+    body = await whole_body(request)
+    if body is None:
+        raise HTTPException(413, f"This is too large: expected at most {MOST_BYTES} bytes.")
+    return body
+
+
+async def whole_body(request: Request) -> bytes | None:
+    """Return the body; None, before it is read to its end, if it is longer than `MOST_BYTES`."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _MOST_BYTES:
-            raise HTTPException(413, f"This is too large: expected at most {_MOST_BYTES} bytes.")
+        if len(body) > MOST_BYTES:
+            return None
     return bytes(body)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.site_times import SiteTimes
 from models.risk.wording import span
@@ -16,7 +17,6 @@ from streams.stores.store import Reader
 
 SPANS_D = (7, 30, 90, 365)
 _EXPLANATIONS_SHOWN, _SENSORS_SHOWN, _EVENTS_SHOWN, _QUALITY_SHOWN = 14, 6, 60, 40
-_DAY_MS = 86_400_000
 _OUTCOME = "shutdown"
 
 
@@ -82,7 +82,7 @@ class MachinePage:
         def said(time_ms: int, words: str) -> tuple[int, str]:
             return time_ms, f"{self.times.said(asset, time_ms)}: {words}"
 
-        doubts = {time_ms // _DAY_MS * _DAY_MS for told in shown["quality"] for time_ms in told["times"]}
+        doubts = {time_ms // DAY_MS * DAY_MS for told in shown["quality"] for time_ms in told["times"]}
         return Marks(
             shutdowns=[said(t, code) for t, kind, code in events if kind == _OUTCOME],
             repairs=[said(t, f"{kind} {code}".strip()) for t, kind, code in events if kind == "maintenance"],

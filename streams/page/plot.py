@@ -8,7 +8,8 @@ from datetime import UTC, datetime, tzinfo
 
 from markupsafe import Markup
 
-_HOUR_MS = 3_600_000
+from models.event_time import HOUR_MS
+
 _HOURS = (1, 3, 6, 12, 24, 48, 168, 336, 672, 2184)
 _STEPS = tuple(digit * 10.0**power for power in range(-6, 7) for digit in (1.0, 2.0, 2.5, 5.0))
 
@@ -122,7 +123,7 @@ def moments(start_ms: int, end_ms: int, zone: tzinfo = UTC) -> list[tuple[int, s
     >>> moments(3_600_000, 30 * 86_400_000)[:2]
     [(604800000, '08 Jan'), (1209600000, '15 Jan')]
     """
-    step_ms = next((h * _HOUR_MS for h in _HOURS if end_ms - start_ms < 6 * h * _HOUR_MS), end_ms - start_ms)
+    step_ms = next((h * HOUR_MS for h in _HOURS if end_ms - start_ms < 6 * h * HOUR_MS), end_ms - start_ms)
     ahead_ms = _ahead_ms(start_ms, zone)
     found = range(-(-(start_ms + ahead_ms) // step_ms) * step_ms, end_ms + ahead_ms + 1, step_ms)
     times = [t - _ahead_ms(t - ahead_ms, zone) for t in found]

@@ -8,6 +8,7 @@ from datetime import UTC, tzinfo
 
 from markupsafe import Markup
 
+from models.event_time import DAY_MS
 from models.risk.wording import percent
 from streams.page.plot import Frame
 
@@ -50,7 +51,7 @@ class RiskChart:
         top = min(1.0, max(0.05, self.threshold or 0.0, *found) * 1.12)
         frame = Frame(self.start_ms, self.end_ms, 0.0, top, height=300, bottom=_BOTTOM)
         parts = [frame.span("mark-case", *case) for case in self.marks.cases]
-        parts.append(_percents(frame, self.zone))
+        parts.append(frame.grid("{:.0%}", self.zone))
         parts += [frame.upright("mark-model", t, words) for t, words in self.marks.models]
         parts += [frame.upright("trip", t, words) for t, words in self.marks.shutdowns]
         parts += self._lines(frame, rows)
@@ -66,7 +67,7 @@ class RiskChart:
         risks = [(v, t) for t, values in self.rows if (v := values[self.main]) is not None]
         if not risks:
             return "No risk over this span"
-        days = round((self.end_ms - self.start_ms) / 86_400_000)
+        days = round((self.end_ms - self.start_ms) / DAY_MS)
         over = [v for v, _ in risks if self.threshold is not None and v >= self.threshold]
         said = f"{self.names[self.main]}: {percent(risks[-1][0])} at last, {percent(max(risks)[0])} at most"
         said += f", {round(100 * len(over) / len(risks))} % of the time above the threshold" if over else ""
@@ -95,10 +96,6 @@ def thinned(rows: Sequence[Row], main: int) -> list[Row]:
     known = [row for row in rows if row[1][main] is not None]
     size = -(-len(known) // _POINTS) or 1
     return [max(known[i : i + size], key=lambda row: row[1][main] or 0.0) for i in range(0, len(known), size)]
-
-
-def _percents(frame: Frame, zone: tzinfo) -> Markup:
-    return frame.grid("{:.0%}", zone)
 
 
 def _below(frame: Frame, name: str, sign: str, time_ms: int, words: str) -> Markup:

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from models.event_time import DAY_MS
 from streams.page.plot import Frame
 
 _MARGIN = 0.15
@@ -42,7 +43,7 @@ class SensorSeries:
     @property
     def summary(self) -> str:
         """Say in words what the chart shows."""
-        days = len({t // 86_400_000 for t, _, _ in self.points})
+        days = len({t // DAY_MS for t, _, _ in self.points})
         return f"{self.label} on {days} days: {self.said} at last, usually {self.usual or 'not known'}"
 
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from models.event_time import MINUTE_MS
 from streams.access.audit import Deed
 from streams.access.roles import MEANINGS, RIGHTS, Person
 from streams.access.sessions import PASSWORD
@@ -20,7 +21,6 @@ from streams.page.forms import Tokens, keep_cookie, read_form
 from streams.page.provider import ProviderPages
 
 _UNKNOWN = "This name and this password do not belong together."
-_MINUTE_MS = 60_000
 
 
 class SignInPages:
@@ -94,7 +94,7 @@ class SignInPages:
         wait_ms = door.attempts.begin(name, address)
         if wait_ms:
             door.audit.write(somebody, Deed("sign in", f"user {name}", "locked out"))
-            return f"Too many attempts. Try again in {-(-wait_ms // _MINUTE_MS)} min."
+            return f"Too many attempts. Try again in {-(-wait_ms // MINUTE_MS)} min."
         role = door.users.check(name, password)
         if role is None:
             door.audit.write(somebody, Deed("sign in", f"user {name}", "refused"))

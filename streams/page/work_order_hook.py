@@ -22,12 +22,12 @@ from streams.access.roles import Person
 from streams.delivery.signing import Signatures
 from streams.page.case_pages import CaseWork
 from streams.page.door import address_of
+from streams.page.forms import MOST_BYTES, whole_body
 from streams.page.problems import problem
 from streams.stores.case_reader import case_named, seen_until, watermarks_of
 from streams.stores.store import Reader
 
 PLACE = "/hooks/work-orders"
-_MOST_BYTES = 64 * 1024
 _Name = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -67,7 +67,9 @@ class WorkOrderHook:
 
     async def take(self, request: Request) -> Response:
         """Do what an event asks; say why not if it is not done."""
-        body = await _read(request)
+        body = await whole_body(request)
+        if body is None:
+            raise HTTPException(413, f"a body of at most {MOST_BYTES} bytes")
         try:
             self.signatures.check(request.headers, body)
         except ForbiddenError as error:
@@ -119,13 +121,3 @@ class WorkOrderHook:
             "time_ms": now_ms,
             "as_of_ms": seen_until(watermarks_of(self.reader), now_ms),
         }
-
-
-async def _read(request: Request) -> bytes:
-    """Return the body; one that is too long is refused before it is read to its end."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _MOST_BYTES:
-            raise HTTPException(413, f"a body of at most {_MOST_BYTES} bytes")
-    return body

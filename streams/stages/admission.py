@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from models.errors import RecordError
+from models.event_time import HOUR_MS
 from models.fleet.fleet import Fleet
 from models.telemetry.labels import Bools
 from models.telemetry.samples import Event, Samples
@@ -19,7 +20,6 @@ from streams.wire.validation import clip
 
 EARLIEST_MS = 946_684_800_000  # the year 2000: what lies before it is seconds, or an unset clock
 _MOST_NAMED = 4
-_HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Newcomers:
 
     def at(self, arrived_ms: int) -> Newcomers:
         """Return the count of the hour of a message."""
-        hour = arrived_ms // _HOUR_MS
+        hour = arrived_ms // HOUR_MS
         return Newcomers(hour) if hour > self.hour else self
 
     def after(self, more: int) -> Newcomers:

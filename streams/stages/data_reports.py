@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 import numpy as np
 
-from models.event_time import DAY_MS
+from models.event_time import DAY_MS, HOUR_MS
 from models.features.kernel import KernelCounts, Windows
 from models.features.memory import KernelState
 from models.features.quality import QualityMonitor, QualitySignal
@@ -15,8 +15,6 @@ from models.features.state import KernelLayout
 from models.fleet.fleet import Fleet
 from models.telemetry.samples import Samples
 from streams.records import Drift
-
-_HOUR_MS = 3_600_000
 
 
 class Reported(msgspec.Struct, frozen=True):
@@ -64,7 +62,7 @@ class DataReports:
             asset = state.assets[row]
             if asset not in self._silent:
                 self._silent.add(asset)
-                hours = (time_ms - int(newest[row])) / _HOUR_MS
+                hours = (time_ms - int(newest[row])) / HOUR_MS
                 text = f"{self.fleet.asset} {asset} has sent nothing for {hours:.0f} h"
                 yield Drift(detector="silent", time_ms=time_ms, value=hours, text=text, asset=asset)
 

@@ -1,15 +1,21 @@
-"""A real browser, of the width of a phone."""
+"""A real browser, of the width of a phone; and cases that are led in a store."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import ConsoleMessage, sync_playwright
 from playwright.sync_api import Page as Tab
 
+from streams.page.door import Door
+from streams.stores.sqlite import SqliteStore
 from tests.support.browser import ARGUMENTS
+from tests.support.case_store import LedCases
+from tests.support.page import fill
+from tests.support.people import Hand, door_with
 
 
 def is_problem(message: ConsoleMessage) -> bool:
@@ -21,6 +27,25 @@ def is_problem(message: ConsoleMessage) -> bool:
     others = ("the server responded with a status of 403", "net::ERR_NAME_NOT_RESOLVED")
     is_other = message.location["url"].endswith("/favicon.ico") or any(one in message.text for one in others)
     return message.type == "error" and not is_other
+
+
+@pytest.fixture
+def clock() -> Hand:
+    return Hand()
+
+
+@pytest.fixture
+def door(tmp_path: Path, clock: Hand) -> Door:
+    return door_with(tmp_path, clock)
+
+
+@pytest.fixture
+def led(tmp_path: Path) -> LedCases:
+    store = SqliteStore(tmp_path / "store.db")
+    fill(store)
+    found = LedCases(store)
+    found.begin()
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -16,34 +15,14 @@ from streams.access.roles import ROLES
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.page.door import Door
-from streams.stores.sqlite import SqliteStore
 from tests.support.case_life import signal
 from tests.support.case_store import DAY, LedCases, case_of
-from tests.support.page import FLEET, NEWEST_MS, fill, score
-from tests.support.people import BY, Hand, door_with
+from tests.support.page import FLEET, NEWEST_MS, score
+from tests.support.people import BY, Hand
 
 TIMES = SiteTimes(Inventory({"CH-0001": {"timezone": "Asia/Tokyo"}}))
 _MAY_READ = "lead, data-scientist, admin"
 CASE = f"/api/v1/cases/{case_of('CH-0001')}"
-
-
-@pytest.fixture
-def clock() -> Hand:
-    return Hand()
-
-
-@pytest.fixture
-def led(tmp_path: Path) -> LedCases:
-    store = SqliteStore(tmp_path / "store.db")
-    fill(store)
-    found = LedCases(store)
-    found.begin()
-    return found
-
-
-@pytest.fixture
-def door(tmp_path: Path, clock: Hand) -> Door:
-    return door_with(tmp_path, clock)
 
 
 @pytest.fixture

@@ -15,33 +15,13 @@ from streams.access.roles import ROLES
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.page.door import Door
-from streams.stores.sqlite import SqliteStore
 from tests.support.case_life import asks
 from tests.support.case_store import DAY, LedCases, case_of
-from tests.support.page import FLEET, fill
+from tests.support.page import FLEET
 from tests.support.people import BY, Hand, door_with, password_of
 
 CASE = f"/cases/{case_of('CH-0001')}"
 Browse = Callable[..., TestClient]
-
-
-@pytest.fixture
-def clock() -> Hand:
-    return Hand()
-
-
-@pytest.fixture
-def led(tmp_path: Path) -> LedCases:
-    store = SqliteStore(tmp_path / "store.db")
-    fill(store)
-    found = LedCases(store)
-    found.begin()
-    return found
-
-
-@pytest.fixture
-def door(tmp_path: Path, clock: Hand) -> Door:
-    return door_with(tmp_path, clock)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,28 +20,12 @@ from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.page.door import Door
 from streams.page.work_order_hook import PLACE
-from streams.stores.sqlite import SqliteStore
 from tests.support.case_store import LedCases, case_of
 from tests.support.cmms import SECRET, cmms
-from tests.support.page import FLEET, NEWEST_MS, fill
-from tests.support.people import Hand, door_with
+from tests.support.page import FLEET, NEWEST_MS
 
 CASE = case_of("CH-0001")
 NOW_S = 1_700_000_000
-
-
-@pytest.fixture
-def led(tmp_path: Path) -> LedCases:
-    store = SqliteStore(tmp_path / "store.db")
-    fill(store)
-    found = LedCases(store)
-    found.begin()
-    return found
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Door:
-    return door_with(tmp_path, Hand())
 
 
 @pytest.fixture
