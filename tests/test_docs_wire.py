@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from models.cases.book import Answer
-from models.cases.case import Assigned, Case, Entry, Evidence, Finding, Level, Mark, Snooze
+from models.cases.case import Assigned, Case, Entry, Evidence, Finding, Level, Mark, Snooze, Stop
 from models.cases.people import Command
+from models.cases.stops import PlannedStop, StopCommand
 from models.delivery.notice import Beat, Delivery, News, Report, Silence
 from models.fleet.fleet import load_fleet
 from models.registry.promotion import Promotion
@@ -57,8 +58,10 @@ RECORDS: list[tuple[str, tuple[str, ...]]] = [
     (codec.CASE_COMMAND, Command.__struct_fields__),
     *[
         (codec.CASE, kind.__struct_fields__)
-        for kind in (Case, Evidence, Level, Mark, Assigned, Snooze, Finding)
+        for kind in (Case, Evidence, Level, Mark, Assigned, Snooze, Finding, Stop)
     ],
+    (codec.STOP_COMMAND, StopCommand.__struct_fields__),
+    (codec.PLANNED_STOP, PlannedStop.__struct_fields__),
     (codec.CASE_ENTRY, Entry.__struct_fields__),
     (codec.CASE_REPLY, Answer.__struct_fields__),
     (codec.CASE_OUTCOME, CaseOutcome.__struct_fields__),

@@ -14,6 +14,7 @@ from chillcast.resources import Resources
 from models.cases.case import OUTCOMES, STATES, Case
 from models.cases.people import made
 from models.errors import ConfigError, RefusedError
+from models.fleet.site_times import instead
 from streams.stores.case_reader import (
     await_stored,
     case_named,
@@ -87,7 +88,7 @@ class Desk:
             return {"until": "date", "until_ms": self.times.read(case.asset, text)}
         except ValueError as error:
             expected = "worse, cleared, or a date or time of the site, as 2026-02-01 or 2026-02-01T08:00"
-            raise ConfigError("command line", "until", text, expected) from error
+            raise ConfigError("command line", "until", text, instead(error, expected)) from error
 
     def _present(self) -> list[Case]:
         with closing(self.resources.open_reader()) as reader:

@@ -77,9 +77,23 @@ class Settled:
         return [case for case in cases if self.start_ms <= case.opened_ms <= self.last_ms]
 
 
+def uncensored(cases: Iterable[Case], log: EventLog, case_ms: float) -> list[Case]:
+    """Return the cases of which it is known what they announced: no planned stop fell into their time.
+
+    One that an outcome followed all the same announced it.
+    """
+    stops = log.planned_stops
+    return [
+        case
+        for case in cases
+        if not stops.touches(*case, case.opened_ms + case_ms) or log.outcomes.follows(*case, case_ms)
+    ]
+
+
 def false_cases(cases: Iterable[Case], log: EventLog, case_ms: float) -> list[Case]:
-    """Return the cases that announced no outcome."""
-    return [case for case in cases if not log.outcomes.follows(*case, case_ms)]
+    """Return the cases that announced no outcome, though their machines were left to themselves."""
+    alone = uncensored(cases, log, case_ms)
+    return [case for case in alone if not log.outcomes.follows(*case, case_ms)]
 
 
 def unexplained(cases: Iterable[Case], log: EventLog, alerting: Alerting) -> list[Case]:

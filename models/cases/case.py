@@ -68,6 +68,19 @@ class Finding(Mark, frozen=True):
         return self.outcome != NOT_INSPECTED
 
 
+class Stop(msgspec.Struct, frozen=True, kw_only=True):
+    """A planned stop of a machine in [from, until); ``time_ms`` is the clock of whoever entered it."""
+
+    plan: str
+    from_ms: int
+    until_ms: int
+    time_ms: int
+
+    def covers(self, now_ms: int) -> bool:
+        """Return whether the machine is stopped at a time."""
+        return self.from_ms <= now_ms < self.until_ms
+
+
 class Level(msgspec.Struct, frozen=True):
     """How urgent a case is: its severity, and the class of the time left, both higher if worse.
 
@@ -124,7 +137,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     ``opened_ms`` is its first opening and ``episode_ms`` its last of ``openings``, of which ``recent_ms`` are
     the last few. ``active`` says whether the machine stands in it, since ``changed_ms``, and ``ended`` why it
     does not. ``level`` is what was said last, ``calm`` on how many days in a row it was less. A resolution
-    must have seen ``solid_version``.
+    must have seen ``solid_version``. ``stops`` are planned, and were not over when the case last changed.
     """
 
     case: str
@@ -145,6 +158,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     resolved: Finding | None = None
     solid_version: int = 0
     calm: int = 0
+    stops: tuple[Stop, ...] = ()
 
     @property
     def is_taken(self) -> bool:
@@ -160,6 +174,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def severity(self) -> str:
         """The severity that was said last."""
         return SEVERITIES[self.level.severity]
+
+    def stop_at(self, now_ms: int) -> Stop | None:
+        """Return the planned stop of the machine at a time, that which ends last; None if there is none."""
+        found = [stop for stop in self.stops if stop.covers(now_ms)]
+        return max(found, key=lambda stop: stop.until_ms, default=None)
 
     def state(self, now_ms: int | None = None) -> str:
         """Return one word: new, acknowledged, snoozed, resolved, or ended by itself."""
@@ -192,6 +211,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     assignee: str = ""
     snoozed: Snooze | None = None
     finding: Finding | None = None
+    stop: Stop | None = None
 
 
 def has_ended(snooze: Snooze, now_ms: int | None) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import msgspec
 from msgspec.structs import replace
 
-from models.cases.case import Case, Entry, Evidence, has_ended
+from models.cases.case import Case, Entry, Evidence, Stop, has_ended
 from models.event_time import DAY_MS
 
 _CALM_DAYS = 2  # a lower level that is gone the next day is not said
@@ -20,6 +20,9 @@ _FLAPS, _FLAP_MS = 3, 30 * DAY_MS  # so many openings within that time are not e
 Stage = Literal["open", "update", "closed"]
 STAGES: tuple[str, ...] = get_args(Stage)
 _ENDINGS = ("cleared", "event", "expired")
+PLANNED = "planned"
+"""How an episode ended that a planned stop of its machine ended."""
+_WHY_AWAKE = {"event": "the shutdown came", PLANNED: "it was stopped as planned"}
 
 Order = tuple[int, int, int]
 """The place of a signal among those of its machine: when its episode opened, stage, and time."""
@@ -72,14 +75,18 @@ class Moves:
         self.set(solid_version=self.case.version)
 
 
-def follow(case: Case | None, signal: Signal, continues_ms: float) -> Moves | None:
+def follow(
+    case: Case | None, signal: Signal, continues_ms: float, stops: tuple[Stop, ...] = ()
+) -> Moves | None:
     """Return what a signal that was not heard before does to a machine's case, None if nothing.
 
-    ``continues_ms`` after its end a case that opens again is another.
+    ``continues_ms`` after its end a case that opens again is another. ``stops`` are those of the machine
+    that are not over by the time of the signal.
     """
     if case is None or _begins_another(case, signal, continues_ms):
-        return _opened(signal) if signal.stage != "closed" else None
+        return _opened(signal, stops) if signal.stage != "closed" else None
     moves = Moves(case)
+    moves.set(stops=stops)
     _wake(moves, signal.time_ms)
     if signal.stage == "closed":
         _end(moves, signal)
@@ -101,7 +108,7 @@ def _end_of(case: Case) -> int:
     return max(case.changed_ms if not case.active else 0, resolved_ms)
 
 
-def _opened(signal: Signal) -> Moves:
+def _opened(signal: Signal, stops: tuple[Stop, ...]) -> Moves:
     moves = Moves(
         Case(
             case=signal.case,
@@ -115,10 +122,17 @@ def _opened(signal: Signal) -> Moves:
             active=True,
             level=signal.evidence.level,
             evidence=signal.evidence,
+            stops=stops,
         )
     )
-    moves.solid_step("opened", signal.time_ms, notifies=True)
+    moves.solid_step("opened", signal.time_ms, notifies=True, **_held(moves, signal))
     return moves
+
+
+def _held(moves: Moves, signal: Signal) -> dict[str, Any]:
+    """Return what the history says beside it of what comes within a planned stop, and is told after it."""
+    stop = moves.case.stop_at(signal.time_ms)
+    return {"stop": stop, "text": "held: planned stop"} if stop else {}
 
 
 def _wake(moves: Moves, time_ms: int) -> None:
@@ -162,7 +176,7 @@ def _say(moves: Moves, kind: str, signal: Signal, *, is_quiet: bool = False) -> 
     lifts = is_worse and snooze is not None and snooze.until == "worse"
     moves.set(level=case.level.with_worst_of(signal.evidence.level))
     loud = lifts or (snooze is None and (is_worse or not is_quiet))
-    moves.solid_step(kind, signal.time_ms, notifies=loud)
+    moves.solid_step(kind, signal.time_ms, notifies=loud, **_held(moves, signal))
     if lifts:
         moves.set(snoozed=None)
         moves.step("unsnoozed", signal.time_ms, text="it got worse")
@@ -187,13 +201,18 @@ def _update(moves: Moves, signal: Signal) -> None:
 
 
 def _end(moves: Moves, signal: Signal) -> None:
-    """Let the episode end; a shutdown, or what it was snoozed until, ends a snooze too."""
+    """Let the episode end; a shutdown, or what it was snoozed until, ends a snooze too.
+
+    A shutdown within a planned stop is not what was announced: the machine was stopped on purpose.
+    """
     case, kind = moves.case, signal.reason if signal.reason in _ENDINGS else "cleared"
     if not case.active:
         return
+    if kind == "event" and case.stop_at(signal.time_ms):
+        kind = PLANNED
     moves.set(active=False, changed_ms=signal.time_ms, ended=kind, calm=0)
     came = kind == "event"
     moves.solid_step(kind, signal.time_ms, notifies=came and case.resolved is None)
     if case.snoozed and (came or case.snoozed.until == "cleared"):
         moves.set(snoozed=None)
-        moves.step("unsnoozed", signal.time_ms, text="the shutdown came" if came else "it cleared")
+        moves.step("unsnoozed", signal.time_ms, text=_WHY_AWAKE.get(kind, "it cleared"))

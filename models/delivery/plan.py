@@ -13,7 +13,7 @@ from models.delivery.hours import Hours
 from models.delivery.notice import FEW, Delivery, Line, News, Notice, Parcel, Report, Silence
 from models.delivery.outbox import Outbox
 from models.delivery.routes import Route, Routes
-from models.delivery.watch import ESCALATED, Told, Want, Watched, after, escalation, heard, wanted
+from models.delivery.watch import ESCALATED, Told, Want, Watched, after, escalation, heard, is_stopped, wanted
 from models.event_time import DAY_MS
 from models.fleet.inventory import Inventory
 from models.fleet.site_times import SiteTimes
@@ -153,8 +153,10 @@ class Plan:
         return out
 
     def _may_tell(self, route: Route, watched: Watched, now_ms: int) -> bool:
-        """Return whether neither quiet hours nor a silence hold."""
+        """Return whether neither quiet hours, a silence nor a planned stop hold."""
         case, site = watched.case, self._site(watched)
+        if is_stopped(case, now_ms):
+            return False
         if route.quiet and self._hours.within(case.asset, now_ms, route.quiet):
             return False
         return not any(s.covers(case, site, now_ms) for s in self.aside.silences)

@@ -14,7 +14,7 @@ from models.event_time import HOUR_MS
 
 REPEATED, ESCALATED = "repeated", "escalated"
 _BEGINS = ("opened", "worse", "reopened", "unsnoozed")  # from these on it is waited for somebody
-_ENDS = ("resolved", "cleared", "expired", "event")
+_ENDS = ("resolved", "cleared", "expired", "event", "planned")
 
 
 class Want(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +117,16 @@ def is_quiet(snooze: Snooze | None, now_ms: int) -> bool:
         return False
     is_by_clock = snooze.until == "date" and snooze.until_ms > snooze.time_ms
     return not (is_by_clock and now_ms >= snooze.until_ms)
+
+
+def is_stopped(case: Case, now_ms: int) -> bool:
+    """Return whether the machine of a case is in a planned stop: nothing is told of it before its end.
+
+    As with a snooze, one whose end lay ahead of the clock of who entered it goes by the clock; another is one
+    of a replay, and holds as long as the case, as it was last heard of, lies within it.
+    """
+    heard_ms = max(case.evidence.time_ms, case.changed_ms)
+    return any(stop.covers(now_ms if stop.until_ms > stop.time_ms else heard_ms) for stop in case.stops)
 
 
 def _louder(before: Want | None, loud: list[Want]) -> Want | None:

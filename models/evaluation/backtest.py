@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from models.alerting.cases import Case, RiskSeries, Settled, cases_of
+from models.alerting.cases import Case, RiskSeries, Settled, cases_of, uncensored
 from models.alerting.policy import create_policy
 from models.alerting.threshold import learn_threshold
 from models.evaluation.events import EventReport, evaluate_cases, flagged
@@ -169,7 +169,9 @@ class Backtest:
         """
         cases = cases_of(create_policy(self.alerting, threshold), tested, self.log)
         report = self._report(tested, cases)
-        settled = Settled(self.alerting, *self.later_ms).counted(cases)
+        settled = uncensored(
+            Settled(self.alerting, *self.later_ms).counted(cases), self.log, self.alerting.case_ms
+        )
         if self.alerting.daily_share:
             alerted = self._report(tested, flagged(tested, self.alerting.daily_share))
             return alerted, settled, report.false_alarms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from models.errors import ConfigError
 from models.fleet.inventory import Inventory
@@ -46,13 +46,60 @@ class SiteTimes:
     def read(self, asset: str, text: str) -> int:
         """Return the moment of a date or time; one without an offset is the site's own. ValueError if none.
 
+        A time of the site that its clocks leave out, or show twice, is none; a date is its first moment.
+
         >>> SiteTimes(Inventory({"a": {"timezone": "Europe/Berlin"}})).read("a", "2025-01-01")
         1735686000000
         """
+        if day := _day(text):
+            return _ms(datetime.combine(day, time(), self.zone(asset)))
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=self.zone(asset))
-        return int(moment.timestamp() * 1000)
+            _refuse_doubt(text, moment)
+        return _ms(moment)
+
+    def read_end(self, asset: str, text: str) -> int:
+        """Return the moment up to which something lasts: of a date its last, the whole of it is meant.
+
+        >>> SiteTimes(Inventory({})).read_end("a", "1970-01-01")
+        86400000
+        """
+        day = _day(text)
+        return self.read(asset, (day + timedelta(days=1)).isoformat() if day else text)
 
     def _local(self, asset: str, time_ms: int) -> datetime:
         return datetime.fromtimestamp(time_ms / 1000, self.zone(asset))
+
+
+class DoubtfulTimeError(ValueError):
+    """A local time of a day on which clocks are changed that is no moment, or two."""
+
+
+def instead(error: Exception, expected: str) -> str:
+    """Return what to write in place of a time that could not be read."""
+    return str(error) if isinstance(error, DoubtfulTimeError) else expected
+
+
+def _refuse_doubt(text: str, moment: datetime) -> None:
+    """Raise DoubtfulTimeError, with what to write instead, for a local time that is not one moment."""
+    before, behind = (moment.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    first, last = sorted(found.astimezone(moment.tzinfo) for found in (before, behind))
+    if before > behind:
+        ways = f"{first:%Y-%m-%dT%H:%M} or {last:%Y-%m-%dT%H:%M}"
+        raise DoubtfulTimeError(f"{ways}: clocks are put forward over {text}, which does not exist there")
+    if before < behind:
+        ways = " or ".join(one.isoformat(timespec="minutes") for one in (first, last))
+        raise DoubtfulTimeError(f"{ways}: clocks are put back, and {text} exists twice there")
+
+
+def _day(text: str) -> date | None:
+    """Return a date that is no more than one."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

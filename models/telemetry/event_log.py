@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from models.telemetry.planned_stops import PLANNED, stops_of
 from models.telemetry.samples import Event, Int64
 from models.telemetry.window_keys import WindowKeys
 
@@ -25,6 +26,38 @@ def follows(times: Sequence[int], time_ms: int, horizon_ms: float) -> bool:
     (False, True, False)
     """
     return any(0 < t - time_ms <= horizon_ms for t in times)
+
+
+class PlannedStops:
+    """Planned stops of machines, as events tell them."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        told = stops_of(events)
+        spans = sorted(
+            (stopped.from_ms, asset, stopped.until_ms) for asset in told for stopped in told[asset]
+        )
+        self._until_ms = np.array([until_ms for *_, until_ms in spans], np.int64)
+        self._begins = EventLog(Event(from_ms, asset, PLANNED) for from_ms, asset, _ in spans)
+        self._of = told
+
+    def covers(self, asset: str, time_ms: int) -> bool:
+        """Return whether a machine is stopped at a time."""
+        return any(stopped.from_ms <= time_ms < stopped.until_ms for stopped in self._of.get(asset, ()))
+
+    def touches(self, asset: str, time_ms: int, until_ms: float) -> bool:
+        """Return whether a machine is stopped at any time in [time, until)."""
+        return any(s.from_ms < until_ms and time_ms < s.until_ms for s in self._of.get(asset, ()))
+
+    def left_alone_until(self, keys: WindowKeys, until_ms: int) -> Int64:
+        """Return (n,) when the next stop begins after each window's end, or ``until_ms`` if that is earlier.
+
+        Of a window that ends within a stop: its own end.
+        """
+        begins = np.append(self._begins.time_ms, until_ms)
+        last = self._begins.last_until(keys)
+        within = (last >= 0) & (np.append(self._until_ms, 0)[last] > keys.end_ms)
+        out: Int64 = np.where(within, keys.end_ms, begins[self._begins.next_after(keys)])
+        return np.minimum(out, until_ms)
 
 
 class EventLog:
@@ -48,8 +81,14 @@ class EventLog:
 
     @cached_property
     def outcomes(self) -> EventLog:
-        """The events that are predicted."""
-        return self.only(OUTCOME)
+        """The events that are predicted: what happens within a planned stop is none."""
+        stops = self.planned_stops
+        return EventLog(e for e in self.only(OUTCOME) if not stops.covers(e.asset, e.time_ms))
+
+    @cached_property
+    def planned_stops(self) -> PlannedStops:
+        """The planned stops that events tell of."""
+        return PlannedStops(self.events)
 
     def only(self, *kinds: str) -> EventLog:
         """Return the events of some kinds."""

@@ -51,9 +51,13 @@ def label(keys: WindowKeys, log: EventLog, until_ms: int, censor: Sequence[str] 
     """Return what became of windows, as far as ``until_ms``, or an event of a kind in ``censor``, allows.
 
     What would have happened without a planned stop, or without whoever acted on an alert, nobody knows: a
-    window's future is censored there, or prevention would be learnt as health.
+    window's future is censored there, or prevention would be learnt as health. Planned stops always censor,
+    and of a window that ends within one nothing is known.
     """
-    return Labels(keys.end_ms, time_to_next(keys, log), _observed_until(keys, log.only(*censor), until_ms))
+    observed_ms = np.minimum(
+        _observed_until(keys, log.only(*censor), until_ms), log.planned_stops.left_alone_until(keys, until_ms)
+    )
+    return Labels(keys.end_ms, time_to_next(keys, log), observed_ms)
 
 
 def time_to_next(keys: WindowKeys, log: EventLog) -> Int64:

@@ -23,6 +23,7 @@ _KINDS = {
     "escalated": "nobody has acknowledged it",
     "cleared": "the risk went down",
     "expired": "its time passed without one",
+    "planned": "it was stopped as planned",
 }
 
 

@@ -17,6 +17,7 @@ from models.cases.case import Case
 from models.cases.people import Action, made
 from models.errors import ForbiddenError, RecordError
 from models.fleet.fleet import Fleet
+from models.fleet.site_times import instead
 from streams.page import api_types as types
 from streams.page.case_pages import CaseWork
 from streams.page.openapi import describe
@@ -214,7 +215,8 @@ class Api:
         try:
             return self.work.times.read(case.asset, text)
         except (ValueError, OverflowError) as error:
-            raise RecordError(f"at = {text!r}: expected a date of the site, as 2026-02-01") from error
+            expected = instead(error, "a date of the site, as 2026-02-01")
+            raise RecordError(f"at = {text!r}: expected {expected}") from error
 
     def _named(self, name: str) -> Case:
         case = case_named(self.reader, name)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import Inventory
+from models.fleet.sites import Sites
 from streams.stores.case_query import ORDERS, WANTED_STATES, CaseQuery
 
 WHOSE = ("anybody", "mine", "nobody")
 AT_ONCE = 50
-SITE_KEYS = ("site", "plant", "building")
-"""Attributes of the inventory that say where a machine stands: the first that there is."""
 _LONGEST = 128
 _VIEWS: tuple[tuple[str, dict[str, str]], ...] = (
     ("Worst first", {}),
@@ -28,7 +28,7 @@ _VIEWS: tuple[tuple[str, dict[str, str]], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Choices:
     """What may be asked for: the sites and models of the inventory, and the failure modes of the fleet."""
 
@@ -43,21 +43,20 @@ class Choices:
     @property
     def sites(self) -> tuple[str, ...]:
         """Where machines stand."""
-        return self._values(self.site_key)
+        return self._sites.names
 
     @property
     def models(self) -> tuple[str, ...]:
         """Of which models there are machines."""
         return self._values("model")
 
-    @property
-    def site_key(self) -> str:
-        """The attribute that says where a machine stands."""
-        return next((key for key in SITE_KEYS if key in self.inventory.keys), SITE_KEYS[0])
+    @cached_property
+    def _sites(self) -> Sites:
+        return Sites(self.inventory)
 
     def site(self, asset: str) -> str:
         """Return where a machine stands, empty if nobody told it."""
-        return self.inventory.machines.get(asset, {}).get(self.site_key, "")
+        return self._sites.of(asset)
 
     def model(self, asset: str) -> str:
         """Return the model of a machine, empty if nobody told it."""

@@ -20,7 +20,7 @@ from models.cases.case import OUTCOMES, Case, Entry
 from models.cases.people import Command, made
 from models.errors import ForbiddenError, RecordError
 from models.fleet.inventory import NOTHING
-from models.fleet.site_times import SiteTimes
+from models.fleet.site_times import SiteTimes, instead
 from streams.access.audit import Audit
 from streams.access.roles import Person
 from streams.page.acting import Acting, Ask
@@ -147,7 +147,8 @@ class CasePages:
         try:
             return self.work.times.read(case.asset, text)
         except ValueError as error:
-            raise RecordError(f"date = {text[:20]!r}: expected a day of the site, as 2026-02-01") from error
+            expected = instead(error, "a day of the site, as 2026-02-01")
+            raise RecordError(f"date = {text[:20]!r}: expected {expected}") from error
 
     async def _case(self, request: Request, name: str, *, problem: str = "", status: int = 200) -> Response:
         case, history, now_ms = await run_in_threadpool(self._with_history, name)

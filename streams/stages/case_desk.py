@@ -10,6 +10,7 @@ from models.cases.book import CaseBook, Change, Remembered
 from models.cases.case import Case, Entry, Evidence
 from models.cases.machine import Signal
 from models.cases.people import Command
+from models.cases.stops import StopCommand
 from models.delivery.notice import News
 from models.errors import RecordError, StateError
 from models.event_time import DAY_MS
@@ -46,8 +47,10 @@ class CaseDesk:
             except RecordError as error:
                 yield codec.dead_letter(self.topics.dead_letters, codec.letter(message, str(error)))
                 continue
-            if isinstance(move, Command):
-                answer, change = self.book.ask(move)
+            if isinstance(move, Command | StopCommand):
+                answer, change = (
+                    self.book.plan(move) if isinstance(move, StopCommand) else self.book.ask(move)
+                )
                 yield from self._said(change)
                 yield codec.case_reply(self.topics.case_replies, answer)
             else:
@@ -76,11 +79,14 @@ class CaseDesk:
         return False
 
     def _said(self, change: Change) -> Iterator[Outgoing]:
-        """Yield the entries, what was found, and last the case, which is then no older than they are."""
+        """Yield the entries, what was found or planned, and last the case, no older than they are."""
         for entry in change.entries:
             yield codec.case_entry(self.topics.cases, entry)
             if entry.finding is not None:
                 yield codec.case_outcome(self.topics.outcomes, _outcome(change, entry))
+        if change.stop is not None:
+            yield codec.planned_stop(self.topics.cases, change.stop)
+            yield codec.planned_stop(self.topics.outcomes, change.stop)
         if change.case is not None:
             yield codec.case(self.topics.cases, change.case)
             yield self._news(change.case, change.entries)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from models.cases.case import Entry
+from models.cases.case import Case
+from models.cases.stops import PlannedStop
 from models.delivery.notice import Delivery
 from models.errors import RecordError, UnavailableError
 from models.event_time import DAY_MS
@@ -19,6 +20,7 @@ from streams.kafka.topics import Topics
 from streams.records import Alert, Drift, Scores, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stores.case_points import case_point, entry_point
+from streams.stores.planned_stops import stop_point
 from streams.stores.store import Point, Rejection, Sink
 from streams.wire import codec
 
@@ -30,7 +32,7 @@ _REFUSALS_EVERY_S = 60.0
 
 
 class SinkStage:
-    """Writes scores, alerts, cases, drift signals, events and deliveries as points.
+    """Writes scores, alerts, cases, planned stops, drift signals, events and deliveries as points.
 
     Nothing is acknowledged before the store has it: while the store does not answer, the stage waits and says
     so. Points the store will never take become dead letters, and an alarm says how many they are.
@@ -85,7 +87,9 @@ class SinkStage:
     def _point(self, message: Incoming) -> Point:
         if message.topic == self.topics.cases:
             found = codec.decode_cases(message.value, message.content_type)
-            return entry_point(found) if isinstance(found, Entry) else case_point(found)
+            if isinstance(found, PlannedStop):
+                return stop_point(found)
+            return case_point(found) if isinstance(found, Case) else entry_point(found)
         if message.topic == self.topics.deliveries:
             return delivery_point(codec.decode_json(message.value, Delivery))
         if message.topic == self.topics.drift:

@@ -15,6 +15,8 @@ from models.cases.book import Answer
 from models.cases.case import Case, Entry
 from models.cases.machine import STAGES
 from models.cases.people import Command, check
+from models.cases.stops import PlannedStop, StopCommand
+from models.cases.stops import check as check_stop
 from models.delivery.notice import Beat, Delivery, News, Report, Silence
 from models.errors import RecordError
 from models.features.kernel import Windows
@@ -63,6 +65,8 @@ HEARD = "application/vnd.chillcast.heard.v1+json"
 CASE_COMMAND = "application/vnd.chillcast.case-command.v1+json"
 CASE = "application/vnd.chillcast.case.v1+json"
 CASE_ENTRY = "application/vnd.chillcast.case-entry.v1+json"
+STOP_COMMAND = "application/vnd.chillcast.stop-command.v1+json"
+PLANNED_STOP = "application/vnd.chillcast.planned-stop.v1+json"
 CASE_REPLY = "application/vnd.chillcast.case-reply.v1+json"
 CASE_OUTCOME = "application/vnd.chillcast.case-outcome.v1+json"
 CASE_NEWS = "application/vnd.chillcast.case-news.v1+json"
@@ -213,6 +217,17 @@ def case_entry(topic: str, record: Entry) -> Outgoing:
     )
 
 
+def stop_command(topic: str, record: StopCommand) -> Outgoing:
+    """Encode what somebody asks of the planned stops of a machine."""
+    return Outgoing(topic, record.asset.encode(), msgspec.json.encode(record), STOP_COMMAND)
+
+
+def planned_stop(topic: str, record: PlannedStop) -> Outgoing:
+    """Encode a planned stop as it is now, under its machine and plan."""
+    key = f"{record.asset}/stop/{record.plan}".encode()
+    return Outgoing(topic, key, msgspec.json.encode(record), PLANNED_STOP)
+
+
 def case_reply(topic: str, record: Answer) -> Outgoing:
     """Encode what became of a command."""
     return Outgoing(topic, record.asset.encode(), msgspec.json.encode(record), CASE_REPLY)
@@ -262,7 +277,7 @@ def decode_notices(value: bytes | None, content_type: str) -> News | Beat | Sile
     return record
 
 
-def decode_case_move(value: bytes | None, content_type: str) -> Alert | Command:
+def decode_case_move(value: bytes | None, content_type: str) -> Alert | Command | StopCommand:
     """Decode a message of the topic of commands: an alert as it was passed on, or a checked command."""
     data = checks.sized(value)
     if content_type == ALERT:
@@ -271,17 +286,33 @@ def decode_case_move(value: bytes | None, content_type: str) -> Alert | Command:
         record = checks.from_json(data, Command)
         check(record)
         return record
-    raise unexpected(content_type, CASE_COMMAND, ALERT)
+    if content_type == STOP_COMMAND:
+        asked = checks.from_json(data, StopCommand)
+        check_stop(asked)
+        return asked
+    raise unexpected(content_type, CASE_COMMAND, STOP_COMMAND, ALERT)
 
 
-def decode_cases(value: bytes | None, content_type: str) -> Case | Entry:
+def decode_cases(value: bytes | None, content_type: str) -> Case | Entry | PlannedStop:
     """Decode a message of the topic of cases."""
     data = checks.sized(value)
     if content_type == CASE:
         return checks.from_json(data, Case)
     if content_type == CASE_ENTRY:
         return checks.from_json(data, Entry)
-    raise unexpected(content_type, CASE, CASE_ENTRY)
+    if content_type == PLANNED_STOP:
+        return checks.from_json(data, PlannedStop)
+    raise unexpected(content_type, CASE, CASE_ENTRY, PLANNED_STOP)
+
+
+def decode_outcomes(value: bytes | None, content_type: str) -> CaseOutcome | PlannedStop:
+    """Decode a message of the topic of outcomes."""
+    data = checks.sized(value)
+    if content_type == CASE_OUTCOME:
+        return checks.from_json(data, CaseOutcome)
+    if content_type == PLANNED_STOP:
+        return checks.from_json(data, PlannedStop)
+    raise unexpected(content_type, CASE_OUTCOME, PLANNED_STOP)
 
 
 def unexpected(content_type: str, *expected: str) -> RecordError:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from models.cases.book import Answer
+from models.cases.stops import PlannedStop
 from models.delivery.notice import Delivery, News
 from models.errors import RecordError
 from models.features.kernel import Windows
@@ -20,7 +21,7 @@ from models.store.feature_store import FeatureStore
 from models.telemetry.samples import Event
 from streams.kafka.damage import DAMAGED
 from streams.kafka.topics import Topics
-from streams.records import Alert, Assignment, CaseOutcome, DeadLetter, Drift, Scores, Watermark
+from streams.records import Alert, Assignment, DeadLetter, Drift, Scores, Watermark
 from streams.stage import Incoming
 from streams.wire import codec
 
@@ -183,7 +184,11 @@ def _passed_on(message: Incoming) -> Iterator[Element]:
 def _case(message: Incoming) -> Iterator[Element]:
     record = codec.decode_cases(message.value, message.content_type)
     kind = type(record).__name__
-    yield "cases", ("cases", message.partition, kind, record.case, record.version), message.value or b""
+    if isinstance(record, PlannedStop):
+        name, version = f"{record.asset}/{record.plan}", int(record.cancelled is not None)
+    else:
+        name, version = record.case, record.version
+    yield "cases", ("cases", message.partition, kind, name, version), message.value or b""
 
 
 def _reply(message: Incoming) -> Iterator[Element]:
@@ -192,8 +197,12 @@ def _reply(message: Incoming) -> Iterator[Element]:
 
 
 def _outcome(message: Incoming) -> Iterator[Element]:
-    record = codec.decode_json(message.value, CaseOutcome)
-    yield "cases", ("outcomes", message.partition, record.case, record.version), message.value or b""
+    record = codec.decode_outcomes(message.value, message.content_type)
+    if isinstance(record, PlannedStop):
+        name, version = f"{record.asset}/{record.plan}", int(record.cancelled is not None)
+    else:
+        name, version = record.case, record.version
+    yield "cases", ("outcomes", message.partition, name, version), message.value or b""
 
 
 def _news(message: Incoming) -> Iterator[Element]:

@@ -8,12 +8,14 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from models.cases.book import CaseBook
+from models.cases.book import Answer, CaseBook, Change
 from models.cases.case import OUTCOMES, Entry, Evidence
 from models.cases.machine import Signal
 from models.cases.people import ACTIONS, Command
+from models.cases.stops import StopCommand
 from models.event_time import DAY_MS
 
+Step = Signal | Command | StopCommand
 CONTINUES_D = 14
 PRESENT = -1  # stands for the version that a case has when the command comes
 _IDS = itertools.count()
@@ -69,16 +71,38 @@ def asks(
     )
 
 
-def told(book: CaseBook, *steps: object) -> list[Entry]:
+def plans(
+    first: float, last: float, day: float = 1, *, asset: str = "a", plan: str = "p1", **more: Any
+) -> StopCommand:
+    """Somebody enters a planned stop, in days; with ``action="cancel"`` they cancel it."""
+    action = more.pop("action", "plan")
+    return StopCommand(
+        id=more.pop("id", f"{action} {plan} {asset}"),
+        asset=asset,
+        plan=plan,
+        action=action,
+        who=more.pop("who", "ann"),
+        time_ms=int(day * DAY_MS),
+        from_ms=int(first * DAY_MS),
+        until_ms=int(last * DAY_MS),
+        **more,
+    )
+
+
+def does(book: CaseBook, step: Step) -> tuple[Answer | None, Change]:
+    """Let a book take in a step, a command of the present version with the version that there is."""
+    if isinstance(step, Signal):
+        return None, book.hear(step)
+    return book.plan(step) if isinstance(step, StopCommand) else book.ask(fresh(book, step))
+
+
+def told(book: CaseBook, *steps: Step) -> list[Entry]:
     """Return the entries that steps lead to; commands have to be accepted."""
     out: list[Entry] = []
     for step in steps:
-        if isinstance(step, Signal):
-            out += book.hear(step).entries
-        elif isinstance(step, Command):
-            answer, change = book.ask(step)
-            assert answer.accepted, answer.reason
-            out += change.entries
+        answer, change = does(book, step)
+        assert answer is None or answer.accepted, answer.reason
+        out += change.entries
     return out
 
 
@@ -136,9 +160,17 @@ def commands(draw: st.DrawFn, asset: str) -> Command:
 
 
 @st.composite
-def lives(draw: st.DrawFn) -> list[Signal | Command]:
+def planned(draw: st.DrawFn, asset: str) -> StopCommand:
+    """Somebody plans a stop, or cancels one, perhaps one that is over, unknown, or of the same span."""
+    plan, first = f"p{draw(st.integers(0, 3))}", draw(st.integers(1, 60))
+    action, day = draw(st.sampled_from(["plan", "plan", "cancel"])), draw(st.integers(1, 60))
+    return plans(first, first + draw(st.integers(1, 9)), day, asset=asset, plan=plan, action=action)
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> list[Step]:
     """Any interleaving of what two machines do, in their order, some of it again, and what people ask."""
-    ranked: list[tuple[float, Signal | Command]] = []
+    ranked: list[tuple[float, Step]] = []
     repeats: bool
     for asset in "ab":
         signals = _signals(asset, draw(_EPISODES))
@@ -150,4 +182,5 @@ def lives(draw: st.DrawFn) -> list[Signal | Command]:
         ranked += zip(places, signals, strict=True)
         asked = draw(st.lists(st.tuples(st.floats(0, 1), commands(asset)), max_size=12))
         ranked += asked
+        ranked += draw(st.lists(st.tuples(st.floats(0, 1), planned(asset)), max_size=4))
     return [step for _, step in sorted(ranked, key=lambda one: one[0])]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from models.cases.book import Answer, CaseBook
+from models.cases.book import Answer, CaseBook, Change
 from models.cases.machine import Signal
 from models.cases.people import Command, check
+from models.cases.stops import StopCommand
+from models.cases.stops import check as check_stop
 from models.event_time import DAY_MS
 from models.risk.explanation import Reason
 from streams.stores.case_points import case_point, entry_point
+from streams.stores.planned_stops import stop_point
 from streams.stores.store import Store
 from tests.support.case_life import signal
 
@@ -29,22 +33,34 @@ class LedCases:
 
     def hear(self, said: Signal) -> None:
         """Take in what a machine does."""
-        change = self.book.hear(replace(said, evidence=replace(said.evidence, sensors=(BEARING,))))
-        self.store.add(entry_point(entry) for entry in change.entries)
-        if change.case is not None:
-            self.store.add([case_point(change.case)])
-        self.store.flush()
+        self._keep(self.book.hear(replace(said, evidence=replace(said.evidence, sensors=(BEARING,)))))
 
     def ask(self, command: Command) -> Answer:
         """Do what somebody asks."""
         check(command)
         self.asked.append(command)
         answer, change = self.book.ask(command)
+        self._keep(change)
+        return answer
+
+    def plan(self, commands: Sequence[StopCommand]) -> list[Answer]:
+        """Do what somebody asks of planned stops."""
+        answers = []
+        for command in commands:
+            check_stop(command)
+            answer, change = self.book.plan(command)
+            self._keep(change)
+            answers.append(answer)
+        return answers
+
+    def _keep(self, change: Change) -> None:
+        """Write what is new to the store."""
         self.store.add(entry_point(entry) for entry in change.entries)
         if change.case is not None:
             self.store.add([case_point(change.case)])
+        if change.stop is not None:
+            self.store.add([stop_point(change.stop)])
         self.store.flush()
-        return answer
 
     def begin(self) -> None:
         """Open a few cases, one of which has ended by itself."""

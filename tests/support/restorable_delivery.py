@@ -10,15 +10,13 @@ from typing import Any
 import msgspec
 
 from models.cases.book import CaseBook
-from models.cases.machine import Signal
-from models.cases.people import Command
 from models.delivery.notice import Beat, News, Parcel, Report, Silence
 from models.delivery.plan import Plan
 from models.event_time import DAY_MS
 from streams.stage import Incoming
 from streams.stages.delivery import DeliveryStage
 from streams.wire import codec
-from tests.support.case_life import CONTINUES_D, fresh
+from tests.support.case_life import CONTINUES_D, Step, does
 from tests.support.risk_messages import TOPICS
 from tests.support.told import HOUR_MS, INVENTORY, routes
 
@@ -81,11 +79,11 @@ class Delivering:
         return Report(parcel.key, parcel.attempts + 1, sent=step.sent, time_ms=step.time_ms)
 
 
-def told_of(life: Sequence[Signal | Command], seed: int) -> list[Any]:
+def told_of(life: Sequence[Step], seed: int) -> list[Any]:
     """Return what comes to the stage while cases live, with a clock that goes on between."""
     chance, book, steps, now_ms = random.Random(seed), CaseBook(CONTINUES_D * DAY_MS), list[Any](), DAY_MS
     for move in life:
-        change = book.hear(move) if isinstance(move, Signal) else book.ask(fresh(book, move))[1]
+        change = does(book, move)[1]
         if change.case is not None:
             steps.append(News(case=change.case, entries=change.entries))
         for _ in range(chance.randrange(4)):

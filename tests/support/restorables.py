@@ -24,6 +24,7 @@ from models.cases.book import CaseBook
 from models.cases.book import Remembered as CaseMemory
 from models.cases.machine import Signal
 from models.cases.people import Command
+from models.cases.stops import StopCommand
 from models.delivery.outbox import Outbox
 from models.delivery.plan import Plan
 from models.event_time import DAY_MS
@@ -45,6 +46,7 @@ from streams.stages.risk import RiskStage
 from streams.stages.seen import Seen
 from streams.wire import codec
 from tests.support.case_life import CONTINUES_D, lives
+from tests.support.case_life import Step as LifeStep
 from tests.support.feature_telemetry import TOPICS as FEATURE_TOPICS
 from tests.support.feature_telemetry import named, telemetry
 from tests.support.model_pools import Held
@@ -272,11 +274,12 @@ def by_asset(make: Callable[[], object], form: Any) -> Callable[[], World]:
     return lambda: Simple(lambda: ByAsset(make(), form))
 
 
-def moves(life: Sequence[Signal | Command]) -> list[Incoming]:
+def moves(life: Sequence[LifeStep]) -> list[Incoming]:
     """Return what moves cases as messages."""
     out: list[Incoming] = []
     for one in life:
-        kind, record = codec.CASE_COMMAND, msgspec.json.encode(one)
+        is_plan = isinstance(one, StopCommand)
+        kind, record = codec.STOP_COMMAND if is_plan else codec.CASE_COMMAND, msgspec.json.encode(one)
         if isinstance(one, Signal):
             span = {"from_d": 1.0, "to_d": (one.evidence.until_ms - one.time_ms) / DAY_MS}
             said = {**msgspec.to_builtins(one.evidence), **msgspec.to_builtins(one), **span}
@@ -286,6 +289,7 @@ def moves(life: Sequence[Signal | Command]) -> list[Incoming]:
 
 
 DAYS = st.integers(3, 40)
+CALLS: dict[type, str] = {Signal: "hear", Command: "ask", StopCommand: "plan"}
 
 RESTORABLES = (
     Restorable("online risk", (OnlineRisk,), lambda: Simple(Learner), LESSONS),
@@ -321,7 +325,7 @@ RESTORABLES = (
         "cases of machines",
         (CaseBook,),
         by_asset(lambda: CaseBook(CONTINUES_D * DAY_MS), CaseMemory),
-        lives().map(lambda life: [("ask" if isinstance(one, Command) else "hear", one) for one in life]),
+        lives().map(lambda life: [(CALLS[type(one)], one) for one in life]),
         by_asset=True,
     ),
     Restorable(

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from models.cases.book import CaseBook
-from models.cases.machine import Signal
-from models.cases.people import Command
 from models.delivery.notice import News, Notice, Parcel, Report
 from models.delivery.plan import Plan
 from models.delivery.routes import Routes
 from models.event_time import DAY_MS
 from models.fleet.config import read_table
 from models.fleet.inventory import Inventory
-from tests.support.case_life import CONTINUES_D, fresh
+from tests.support.case_life import CONTINUES_D, Step, does
 
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 NOON_MS = 20_000 * DAY_MS + 12 * HOUR_MS  # Friday, 4 October 2024
@@ -41,14 +39,11 @@ class Post:
         self.now_ms, self.broken = NOON_MS, set[str]()
         self.arrived: list[Parcel] = []
 
-    def does(self, *steps: Signal | Command) -> None:
+    def does(self, *steps: Step) -> None:
         """Let machines and people do something."""
         for step in steps:
-            if isinstance(step, Signal):
-                change = self.book.hear(step)
-            else:
-                answer, change = self.book.ask(fresh(self.book, step))
-                assert answer.accepted, answer.reason
+            answer, change = does(self.book, step)
+            assert answer is None or answer.accepted, answer.reason
             if change.case is not None:
                 self.plan.hear(News(case=change.case, entries=change.entries))
 

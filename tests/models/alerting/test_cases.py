@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.alerting.cases import Case, RiskSeries, cases_of, false_cases, unexplained
+from models.alerting.cases import Case, RiskSeries, cases_of, false_cases, uncensored, unexplained
 from models.alerting.share import SharePolicy
 from models.event_time import DAY_MS
 from models.fleet.alerting import Alerting
 from models.telemetry.event_log import EventLog
+from models.telemetry.planned_stops import PLANNED, Stopped, planned_events
 from models.telemetry.samples import Event
 from tests.support.policies import HOUR_MS, HYSTERESIS, WEEK_MS, hysteresis
 
@@ -82,3 +83,13 @@ def test_work_that_found_a_fault_explains_a_case_and_a_service_does_not() -> Non
     found = Event(DAY_MS, "a", "maintenance", "corrective")
     service = Event(DAY_MS, "b", "maintenance", "annual-service")
     assert [c.asset for c in unexplained(cases, EventLog([found, service]), HYSTERESIS)] == ["b", "c"]
+
+
+def test_a_case_into_whose_time_a_planned_stop_falls_is_neither_right_nor_false() -> None:
+    case, stop = Case("a", 0), planned_events(PLANNED, "a", Stopped(2 * DAY_MS, 3 * DAY_MS))
+    trips = [Event(int(day * DAY_MS), "a", "shutdown") for day in (2.5, 5)]
+    assert false_cases([case], EventLog(stop), WEEK_MS) == []
+    assert uncensored([case], EventLog([*stop, trips[0]]), WEEK_MS) == []
+    assert uncensored([case], EventLog([*stop, trips[1]]), WEEK_MS) == [case]
+    later = planned_events(PLANNED, "a", Stopped(WEEK_MS, WEEK_MS + 1))
+    assert false_cases([case, Case("b", 0)], EventLog(later), WEEK_MS) == [case, Case("b", 0)]

@@ -5,7 +5,7 @@ import pytest
 from models.cases.book import CaseBook
 from models.cases.case import Case
 from models.event_time import DAY_MS
-from tests.support.case_life import CONTINUES_D, asks, signal, told
+from tests.support.case_life import CONTINUES_D, Step, asks, signal, told
 
 
 def current(book: CaseBook) -> Case:
@@ -14,7 +14,7 @@ def current(book: CaseBook) -> Case:
     return case
 
 
-def kinds(book: CaseBook, *steps: object) -> list[str]:
+def kinds(book: CaseBook, *steps: Step) -> list[str]:
     return [entry.kind for entry in told(book, *steps)]
 
 
@@ -131,7 +131,7 @@ def test_a_shutdown_after_a_resolution_is_on_record_and_changes_nothing(book: Ca
         ("date", signal("update", 1, day=10), True),
     ],
 )
-def test_a_snooze_ends_as_it_was_asked(book: CaseBook, until: str, step: object, wakes: bool) -> None:
+def test_a_snooze_ends_as_it_was_asked(book: CaseBook, until: str, step: Step, wakes: bool) -> None:
     until_ms = 10 * DAY_MS if until == "date" else 0
     told(book, signal("open", 1), asks("snooze", 1, day=2, until=until, until_ms=until_ms))
     assert current(book).state(2 * DAY_MS) == "snoozed"

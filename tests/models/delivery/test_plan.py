@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.cases.machine import Signal
 from models.cases.people import Command
 from models.delivery.notice import GIVEN_UP_MS, News, Notice, Parcel, Report, Silence
 from models.delivery.outbox import MOST
 from models.delivery.plan import Aside, Plan
 from models.delivery.watch import Watched
-from tests.support.case_life import PRESENT, asks, lives, signal
+from models.event_time import DAY_MS
+from tests.support.case_life import PRESENT, Step, asks, lives, plans, signal
 from tests.support.told import HOUR_MS, INVENTORY, NOON_MS, Post, routes
 
 OPEN = signal("open", 1)
@@ -327,7 +327,7 @@ def test_what_ended_is_forgotten_after_a_while() -> None:
 @settings(deadline=None)
 @given(lives(), st.lists(st.integers(0, 200), min_size=30, max_size=30))
 def test_a_plan_that_is_restored_goes_on_as_if_it_had_never_stopped(
-    life: list[Signal | Command], minutes: list[int]
+    life: list[Step], minutes: list[int]
 ) -> None:
     steps = {"repeat_h": 2, "escalations": [{"after_h": 3, "channels": ["boss"]}]}
     made = routes(steps, {"group_by": "site", "quiet": "20:00-06:00"}, {"digest": "day"})
@@ -344,7 +344,7 @@ def test_a_plan_that_is_restored_goes_on_as_if_it_had_never_stopped(
 @settings(deadline=None)
 @given(lives(), st.lists(st.integers(0, 200), min_size=30, max_size=30))
 def test_no_key_is_sent_twice_and_every_notice_names_an_entry_that_asks_for_it(
-    life: list[Signal | Command], minutes: list[int]
+    life: list[Step], minutes: list[int]
 ) -> None:
     post = Post(routes({"repeat_h": 2}, {"group_by": "route", "group_wait_s": 3600}))
     for step, pause in zip(life, minutes, strict=False):
@@ -354,12 +354,12 @@ def test_no_key_is_sent_twice_and_every_notice_names_an_entry_that_asks_for_it(
     assert len(keys) == len(set(keys))
     for parcel in post.arrived:
         for line in parcel.notice.lines:
-            is_end = line.kind in ("resolved", "cleared", "expired")
+            is_end = line.kind in ("resolved", "cleared", "expired", "planned")
             assert line.case.is_open != is_end or line.kind == "event"
             assert line.kind != "repeated" or line.case.acknowledged is None
 
 
-def answer_or_nothing(post: Post, step: Signal | Command) -> None:
+def answer_or_nothing(post: Post, step: Step) -> None:
     """Let a step be done, if it is not refused."""
     try:
         post.does(step)
@@ -379,3 +379,55 @@ def restored(plan: Plan) -> Plan:
         out.outbox.restore(place, msgspec.msgpack.decode(parcel, type=waits))
     out.aside = msgspec.msgpack.decode(msgspec.msgpack.encode(plan.aside), type=Aside)
     return out
+
+
+NOON_D = NOON_MS / DAY_MS
+
+
+def test_a_case_that_opens_within_a_planned_stop_is_told_once_it_is_over() -> None:
+    post = Post(routes({"repeat_h": 1, "escalations": [{"after_h": 1, "channels": ["boss"]}]}))
+    post.does(plans(NOON_D - 0.5, NOON_D + 0.25, day=NOON_D - 1), signal("open", int(NOON_D)))
+    assert post.passes(6 * 60 - 1, 10) == []
+    assert kinds(post.passes(10)) == ["opened"]
+
+
+def test_what_is_told_already_is_neither_repeated_nor_escalated_within_a_planned_stop() -> None:
+    post = Post(routes({"repeat_h": 1, "escalations": [{"after_h": 2, "channels": ["boss"]}]}))
+    post.does(signal("open", int(NOON_D)))
+    assert kinds(post.passes(5)) == ["opened"]
+    post.does(plans(NOON_D, NOON_D + 0.25, day=NOON_D))
+    assert post.passes(6 * 60 - 10, 10) == []
+    assert sorted(kinds(post.passes(20))) == ["escalated", "repeated"]
+
+
+@pytest.mark.parametrize("reason", ["cleared", "event"])
+def test_what_ends_within_a_planned_stop_is_never_told(reason: str) -> None:
+    post = Post(routes({"says_end": True}))
+    today = int(NOON_D)
+    post.does(plans(today, NOON_D + 0.25, day=NOON_D - 1), signal("open", today))
+    post.passes(60, 10)
+    post.does(signal("closed", today, reason=reason))
+    assert post.passes(24 * 60, 30) == []
+
+
+def test_a_stop_that_is_cancelled_holds_nothing_any_more() -> None:
+    post = Post(routes())
+    post.does(plans(NOON_D - 0.5, NOON_D + 9, day=NOON_D - 1), signal("open", int(NOON_D)))
+    assert post.passes(60, 10) == []
+    post.does(plans(0, 0, day=NOON_D + 0.05, action="cancel"))
+    assert kinds(post.passes(10)) == ["opened"]
+
+
+def test_in_a_replay_a_stop_holds_until_the_machine_is_heard_of_after_it() -> None:
+    """Its end lies years before the clock of who entered it."""
+    post = Post(routes())
+    post.does(plans(2, 5, day=NOON_D, as_of_ms=DAY_MS), signal("open", 3), signal("update", 3, 4))
+    assert post.passes(60, 10) == []
+    post.does(signal("update", 3, 5))
+    assert kinds(post.passes(10)) == ["opened"]
+
+
+def test_a_case_of_another_machine_is_told_all_the_same() -> None:
+    post = Post(routes())
+    post.does(plans(NOON_D - 0.5, NOON_D + 9, day=NOON_D - 1), signal("open", int(NOON_D), asset="b"))
+    assert kinds(post.passes(10)) == ["opened"]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from models.event_time import DAY_MS
 from models.telemetry.event_log import EventLog
 from models.telemetry.labels import Labels, hazard_rows, is_down, label
+from models.telemetry.planned_stops import CANCELLED, PLANNED, Stopped, planned_events
 from models.telemetry.samples import Event
 from models.telemetry.window_keys import WindowKeys
 
@@ -126,3 +127,41 @@ def test_of_a_restart_and_a_downtime_the_earlier_counts() -> None:
     windows = keys(days(2, 2.5, 3.5))
     assert is_down(windows, log, downtime_s=9 * 86_400).tolist() == [True, True, False]
     assert is_down(windows, log, downtime_s=0).tolist() == [True, False, False]
+
+
+def stop(asset: str, first: float, last: float, *, kind: str = PLANNED, plan: str = "p1") -> list[Event]:
+    return planned_events(kind, asset, Stopped(int(first * DAY_MS), int(last * DAY_MS)), plan)
+
+
+def test_a_planned_stop_in_the_horizon_leaves_neither_a_positive_nor_a_negative() -> None:
+    windows = keys(days(1, 3, 5, 6.5, 7, 9))
+    found = labelled(windows, *stop("a", 6, 7), trip("a", 6.2), trip("a", 12))
+    assert found.known(2.0).tolist() == [True, True, False, False, True, True]
+    assert found.follows(2.0)[found.known(2.0)].tolist() == [False] * 4
+    assert hazard_rows(found, (2.0,)).row.tolist() == [0, 1, 4, 5]
+    assert found.follows(7.0)[found.known(7.0)].tolist() == [True, True]
+
+
+def test_a_trip_within_a_planned_stop_is_no_outcome_and_one_at_its_end_is() -> None:
+    log = EventLog([*stop("a", 6, 7), trip("a", 6), trip("a", 6.5), trip("a", 7), trip("b", 6.5)])
+    assert [(e.asset, e.time_ms) for e in log.outcomes] == [("b", 6.5 * DAY_MS), ("a", 7 * DAY_MS)]
+    assert [e.time_ms for e in log.only("shutdown") if e.asset == "a"] == [d * DAY_MS for d in (6, 6.5, 7)]
+
+
+def test_a_cancelled_stop_censors_nothing_and_another_of_the_same_span_still_does() -> None:
+    gone = stop("a", 6, 7, kind=CANCELLED)
+    assert labelled(keys(days(5)), *stop("a", 6, 7), *gone).known(2.0).tolist() == [True]
+    both = [*stop("a", 6, 7), *stop("a", 6, 7, plan="p2"), *gone]
+    assert labelled(keys(days(5)), *both).known(2.0).tolist() == [False]
+
+
+def test_stops_that_overlap_are_one_and_either_end_tells_it_all() -> None:
+    told = [*stop("a", 4, 6)[1:], *stop("a", 5, 8)[:1]]
+    found = labelled(keys(days(3, 4.5, 7.9, 8)), *told)
+    assert found.observed_ms.tolist() == [4 * DAY_MS, int(4.5 * DAY_MS), int(7.9 * DAY_MS), 100 * DAY_MS]
+
+
+def test_a_code_that_is_no_span_of_time_stops_nothing() -> None:
+    codes = ("", "service", "2026-01-02/2026-01-01", "2026-01-01T00:00/2026-01-02T00:00", "a/b p1")
+    log = EventLog(Event(DAY_MS, "a", PLANNED, code) for code in codes)
+    assert labelled(keys(days(0, 1)), *log).known(2.0).tolist() == [True, True]

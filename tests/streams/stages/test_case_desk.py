@@ -13,24 +13,27 @@ from msgspec.structs import replace
 from models.cases.book import Answer
 from models.cases.case import Case, Entry
 from models.cases.people import Command
+from models.cases.stops import PlannedStop, StopCommand
 from models.delivery.notice import News
+from models.event_time import DAY_MS
 from streams.kafka.topics import Topics
 from streams.records import Alert, CaseOutcome, DeadLetter
 from streams.stage import Incoming, Outgoing
 from streams.stages.alert_relay import AlertRelay
 from streams.stages.case_desk import CaseDesk
 from streams.wire import codec
-from tests.support.case_life import asks
+from tests.support.case_life import asks, plans
 from tests.support.sunk import NOON_MS, OPEN
 
 TOPICS = Topics("t.")
+KINDS: dict[type, str] = {Alert: codec.ALERT, StopCommand: codec.STOP_COMMAND}
 
 
-def moved(*moves: Alert | Command | bytes, partition: int = 0) -> list[Incoming]:
+def moved(*moves: Alert | Command | StopCommand | bytes, partition: int = 0) -> list[Incoming]:
     """Messages of the topic of commands."""
     out = []
     for offset, move in enumerate(moves):
-        kind = codec.ALERT if isinstance(move, Alert) else codec.CASE_COMMAND
+        kind = KINDS.get(type(move), codec.CASE_COMMAND)
         value = move if isinstance(move, bytes) else msgspec.json.encode(move)
         out.append(Incoming(TOPICS.case_commands, partition, offset, b"a", value, kind))
     return out
@@ -42,6 +45,7 @@ def read(said: Sequence[Outgoing], topic: str) -> list[Any]:
         codec.CASE_ENTRY: Entry,
         codec.CASE_REPLY: Answer,
         codec.CASE_OUTCOME: CaseOutcome,
+        codec.PLANNED_STOP: PlannedStop,
         codec.DEAD_LETTER: DeadLetter,
     }
     return [msgspec.json.decode(m.value, type=kinds[m.content_type]) for m in said if m.topic == topic]
@@ -163,3 +167,33 @@ def test_an_alert_that_can_move_no_case_is_a_dead_letter(changes: dict[str, Any]
     (said,) = AlertRelay(TOPICS).process([Incoming(TOPICS.alerts, 0, 7, b"a", value, codec.ALERT)])
     (letter,) = read([said], TOPICS.dead_letters)
     assert reason in letter.reason
+
+
+def test_a_planned_stop_goes_to_people_to_labels_and_to_who_asked(desk: CaseDesk) -> None:
+    noon_d = NOON_MS / DAY_MS
+    said = list(desk.process(moved(plans(noon_d - 1, noon_d + 1, day=noon_d - 2))))
+    assert [(m.topic, m.key) for m in said] == [
+        (TOPICS.cases, b"a/stop/p1"),
+        (TOPICS.outcomes, b"a/stop/p1"),
+        (TOPICS.case_replies, b"a"),
+    ]
+    (answer,) = read(said, TOPICS.case_replies)
+    assert (answer.accepted, answer.stop) == (True, read(said, TOPICS.outcomes)[0])
+    entry, case = read(list(desk.process(moved(OPEN))), TOPICS.cases)
+    assert (entry.text, case.stop_at(NOON_MS).plan) == ("held: planned stop", "p1")
+
+
+def test_an_open_case_hears_of_a_stop_in_the_same_commit(desk: CaseDesk) -> None:
+    noon_d = NOON_MS / DAY_MS
+    said = list(desk.process(moved(OPEN, plans(noon_d + 1, noon_d + 2, day=noon_d))))
+    news = [codec.decode_notices(m.value, m.content_type) for m in said if m.topic == TOPICS.notices]
+    assert isinstance(news[-1], News)
+    assert [stop.plan for stop in news[-1].case.stops] == ["p1"]
+    assert [entry.kind for entry in news[-1].entries] == ["stop-planned"]
+
+
+def test_a_stop_that_makes_no_sense_is_a_dead_letter_and_stops_nothing(desk: CaseDesk) -> None:
+    noon_d = NOON_MS / DAY_MS
+    (letter,) = read(list(desk.process(moved(plans(noon_d + 1, noon_d, day=noon_d)))), TOPICS.dead_letters)
+    assert "until_ms" in letter.reason
+    assert desk.book.remember("a").stops == ()

@@ -3,13 +3,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from models.cases.case import Mark
+from models.cases.stops import PlannedStop
 from models.features.expectation import Expectation
 from models.features.kernel import Windows
 from models.store.feature_store import FeatureStore, Origin, StoredSchema
+from models.telemetry.planned_stops import Stopped, stops_of
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
 from streams.records import CaseOutcome, DeadLetter, Watermark
@@ -56,6 +60,28 @@ def test_what_was_found_lands_as_an_event_and_what_nobody_looked_at_does_not(sto
     assert land(stage, found(1, "confirmed"), found(2, "not-inspected", is_label=False)) == []
     (event,) = [e for f in store.event_files() for e in store.read_events(f)]
     assert event == Event(HOUR_MS, "a", "finding", "confirmed")
+
+
+def planned(offset: int, *, until_ms: int, cancelled: bool = False) -> Incoming:
+    by = Mark(who="ann", time_ms=2) if cancelled else None
+    about: dict[str, Any] = {"plan": "p1", "asset": "a", "who": "ann", "time_ms": 1, "from_ms": 2 * HOUR_MS}
+    stop = PlannedStop(**about, until_ms=until_ms, planned_until_ms=9 * HOUR_MS, cancelled=by)
+    return arrive(offset, codec.planned_stop(TOPICS.outcomes, stop))
+
+
+@pytest.mark.parametrize(
+    ("until_h", "stopped"),
+    [(None, [Stopped(2 * HOUR_MS, 9 * HOUR_MS)]), (5, [Stopped(2 * HOUR_MS, 5 * HOUR_MS)]), (2, [])],
+)
+def test_a_planned_stop_lands_as_it_was_in_the_end(
+    store: FeatureStore, until_h: int | None, stopped: list[Stopped]
+) -> None:
+    stage = LandingStage(store, TOPICS, lookup)
+    assert land(stage, planned(1, until_ms=9 * HOUR_MS)) == []
+    if until_h is not None:
+        assert land(stage, planned(2, until_ms=until_h * HOUR_MS, cancelled=True)) == []
+    events = [e for f in store.event_files() for e in store.read_events(f)]
+    assert list(stops_of(events).get("a", ())) == stopped
 
 
 def test_windows_and_events_lie_in_the_store_before_the_messages_are_acknowledged(

@@ -10,15 +10,13 @@ from hypothesis import strategies as st
 
 from models.cases.book import CaseBook
 from models.cases.case import Case
-from models.cases.machine import Signal
-from models.cases.people import Command
 from models.event_time import DAY_MS
 from streams.stores.case_points import case_point
 from streams.stores.case_query import ORDERS, WANTED_STATES, CaseQuery, find_cases
 from streams.stores.case_reader import present_cases
 from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Store
-from tests.support.case_life import PRESENT, asks, fresh, lives, signal
+from tests.support.case_life import PRESENT, Step, asks, does, fresh, lives, signal
 from tests.support.stores import STORES, opened
 
 DAY = 20_454
@@ -113,11 +111,11 @@ def test_the_stamp_is_another_after_each_change_of_a_case_alone(store: Store) ->
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(life=lives(), state=st.sampled_from(WANTED_STATES), day=st.integers(0, 120))
 def test_the_store_finds_what_the_cases_themselves_say(
-    tmp_path_factory: pytest.TempPathFactory, life: list[Signal | Command], state: str, day: int
+    tmp_path_factory: pytest.TempPathFactory, life: list[Step], state: str, day: int
 ) -> None:
     store, book = SqliteStore(tmp_path_factory.mktemp("q") / "s.db"), CaseBook(14 * DAY_MS)
     for step in life:
-        change = book.ask(fresh(book, step))[1] if isinstance(step, Command) else book.hear(step)
+        change = does(book, step)[1]
         if change.case is not None:
             store.add([case_point(change.case)])
     store.flush()

@@ -9,7 +9,7 @@ from models.event_time import DAY_MS
 from streams.stores.case_points import case_point, entry_point
 from streams.stores.case_reader import case_named, every_case, history_of, present_cases, watermarks_of
 from streams.stores.store import Point, Store
-from tests.support.case_life import asks, signal, told
+from tests.support.case_life import Step, asks, signal, told
 from tests.support.stores import STORES, opened
 
 
@@ -18,11 +18,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return opened(request, tmp_path)
 
 
-def keep(store: Store, *steps: object) -> CaseBook:
+def keep(store: Store, *steps: Step) -> CaseBook:
     book = CaseBook(DAY_MS)
     for step in steps:
         store.add(entry_point(entry) for entry in told(book, step))
-        case = book.remember(step.asset).case  # type: ignore[attr-defined]
+        case = book.remember(step.asset).case
         if case is not None:
             store.add([case_point(case)])
     store.flush()

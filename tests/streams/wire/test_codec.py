@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.cases.stops import PlannedStop
 from models.errors import RecordError
 from models.features.kernel import Windows
 from models.fleet.fleet import load_fleet
@@ -24,6 +25,7 @@ from streams.stage import Incoming, Outgoing
 from streams.wire import codec
 from streams.wire.telemetry import Decoded
 from streams.wire.validation import MAX_NAME
+from tests.support.case_life import plans
 from tests.support.collected import decoded
 
 FLEET = load_fleet(Path(__file__).parents[3] / "fleets" / "chiller.toml")
@@ -225,6 +227,19 @@ def test_scores_with_a_column_cut_short_are_refused(column: str) -> None:
         codec.decode_scores(msgspec.msgpack.encode(head), message.content_type)
 
 
+STOP = PlannedStop(
+    plan="p1",
+    asset="a",
+    from_ms=5,
+    until_ms=9,
+    planned_until_ms=9,
+    who="ann",
+    time_ms=2,
+    text="oil",
+    site="north",
+)
+
+
 @pytest.mark.parametrize(
     ("message", "record"),
     [
@@ -236,6 +251,34 @@ def test_scores_with_a_column_cut_short_are_refused(column: str) -> None:
 def test_what_people_read_is_json_and_survives_the_wire(message: Outgoing, record: object) -> None:
     assert json.loads(message.value)["time_ms"] == NOON_MS
     assert codec.decode_json(message.value, type(record)) == record
+
+
+def test_a_planned_stop_and_what_is_asked_of_it_survive_the_wire() -> None:
+    command = codec.stop_command("t", plans(20_000, 20_001, text="oil; \u2028 'now'"))
+    assert codec.decode_case_move(command.value, command.content_type) == plans(
+        20_000, 20_001, text="oil; \u2028 'now'"
+    )
+    sent = codec.planned_stop("t", STOP)
+    assert (sent.key, codec.decode_cases(sent.value, sent.content_type)) == (b"a/stop/p1", STOP)
+    assert codec.decode_outcomes(sent.value, sent.content_type) == STOP
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"until_ms": 1}, "until_ms = 1: expected an end after the beginning"),
+        ({"from_ms": 2**60}, "from_ms"),
+        ({"text": "x" * 501}, "text"),
+        ({"action": "delete"}, "action"),
+        ({"who": ""}, "who"),
+    ],
+)
+def test_a_planned_stop_that_makes_no_sense_is_refused_with_its_key(
+    changes: dict[str, object], reason: str
+) -> None:
+    said = {**msgspec.to_builtins(plans(20_000, 20_001)), **changes}
+    with pytest.raises(RecordError, match=reason):
+        codec.decode_case_move(json.dumps(said).encode(), codec.STOP_COMMAND)
 
 
 def test_a_field_of_a_newer_sender_does_no_harm() -> None:
@@ -283,6 +326,8 @@ GOOD = [
     codec.windows("t", windows_of(3), slice(0, 3), FINGERPRINT),
     codec.scores("t", scores_of(3)),
     codec.alert("t", ALERT),
+    codec.stop_command("t", plans(20_000, 20_001)),
+    codec.planned_stop("t", STOP),
     codec.block(
         "t",
         Samples(
@@ -302,6 +347,9 @@ DECODERS: dict[str, Callable[[bytes, str], object]] = {
     "drift": lambda value, kind: codec.decode_json(value, Drift),
     "dead-letters": lambda value, kind: codec.decode_json(value, DeadLetter),
     "events": lambda value, kind: codec.decode_json(value, Event),
+    "case-commands": codec.decode_case_move,
+    "cases": codec.decode_cases,
+    "outcomes": codec.decode_outcomes,
 }
 
 

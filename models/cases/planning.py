@@ -1,0 +1,99 @@
+"""What a planner says, "plant Hamburg is down 24–27 December", as one command for each machine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from models.cases.stops import PlannedStop, StopCommand, made
+from models.errors import RecordError
+from models.fleet.fleet import Fleet
+from models.fleet.site_times import SiteTimes, instead
+from models.fleet.sites import Sites
+
+_EXPECTED = "a date or time of the site, as 2026-12-24 or 2026-12-24T08:00"
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """A planned stop of a ``machine``, or of a ``site``, ``begins`` and ``ends`` as its site writes times.
+
+    An end that is a date is the whole of that day. ``plan`` names it, ``time_ms`` is the clock of ``who``,
+    and ``as_of_ms`` up to when they see the machines.
+    """
+
+    plan: str
+    who: str
+    time_ms: int
+    as_of_ms: int
+    begins: str
+    ends: str
+    machine: str = ""
+    site: str = ""
+    text: str = ""
+
+
+class Planning:
+    """Makes commands of what is said; the inventory knows sites and zones."""
+
+    def __init__(self, fleet: Fleet, times: SiteTimes) -> None:
+        self.fleet, self.times, self.sites = fleet, times, Sites(times.inventory)
+
+    def commands(self, said: Said) -> list[StopCommand]:
+        """Return a command for each machine; RecordError names what of it makes no sense."""
+        return [self._command(said, asset) for asset in self._machines(said)]
+
+    def _machines(self, said: Said) -> Sequence[str]:
+        if bool(said.machine) == bool(said.site):
+            raise RecordError("machine and site: expected one of them")
+        if said.machine:
+            if not self.fleet.knows(said.machine):
+                raise RecordError(
+                    f"machine = {said.machine[:64]!r}: expected one like {self.fleet.asset_pattern}"
+                )
+            return [said.machine]
+        found = self.sites.machines(said.site)
+        if not found:
+            known = ", ".join(self.sites.names[:20]) or "none: the inventory tells no site"
+            raise RecordError(f"site = {said.site[:64]!r}: expected one of {known}")
+        return found
+
+    def _command(self, said: Said, asset: str) -> StopCommand:
+        about = {"plan": said.plan, "asset": asset, "action": "plan", "site": said.site, "text": said.text}
+        span = {
+            "from_ms": self._moment("from", asset, said.begins, self.times.read),
+            "until_ms": self._moment("until", asset, said.ends, self.times.read_end),
+        }
+        if span["until_ms"] <= span["from_ms"]:
+            raise RecordError(f"until = {said.ends[:40]!r}: expected an end after {said.begins}")
+        by = {"who": said.who, "time_ms": said.time_ms, "as_of_ms": said.as_of_ms}
+        return made({"id": command_id(said.plan, asset, "plan"), **about, **span, **by})
+
+    def _moment(self, key: str, asset: str, text: str, read: Callable[[str, str], int]) -> int:
+        try:
+            return read(asset, text)
+        except (ValueError, OverflowError) as error:
+            raise RecordError(f"{key} = {text[:40]!r}: expected {instead(error, _EXPECTED)}") from error
+
+
+def cancelling(stops: Iterable[PlannedStop], who: str, time_ms: int, as_of_ms: int) -> list[StopCommand]:
+    """Return the commands that cancel stops, or end those that are under way."""
+    return [
+        StopCommand(
+            id=command_id(stop.plan, stop.asset, "cancel"),
+            plan=stop.plan,
+            asset=stop.asset,
+            action="cancel",
+            who=who,
+            time_ms=time_ms,
+            as_of_ms=as_of_ms,
+            site=stop.site,
+        )
+        for stop in stops
+    ]
+
+
+def command_id(plan: str, asset: str, action: str) -> str:
+    """Return what tells a command from every other: of a plan a machine is asked each once."""
+    return hashlib.sha256(f"{action}\n{plan}\n{asset}".encode()).hexdigest()[:32]
