@@ -15,7 +15,7 @@ from models.cases.case import Outcome
 from models.fleet.inventory import FLEET
 from models.registry.promotion import Role
 from models.risk.explanation import Cause, Mode, Reason
-from models.telemetry.samples import Float64, Int32, Int64
+from models.telemetry.samples import Float32, Float64, Int32, Int64
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,12 +160,27 @@ class Assignment(Record, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Readings:
+    """What ``sensors`` (P,) read over the recent window at the end of a day of UTC, against what is usual.
+
+    ``window`` (k,) are the scored windows that end one. ``value``, ``usual`` and ``spread`` (k, P), in the
+    units of the sensors, are NaN if nobody knows them.
+    """
+
+    window: Int32
+    sensors: tuple[str, ...]
+    value: Float32
+    usual: Float32
+    spread: Float32
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """Risks (n, H) of ``n`` windows by one model version, and the online-adapted risk (n,).
 
     ``scored_by`` is, for each of ``assets``, the member of the version's set that scored it; ``evidence``
     (n,) the share of what the model looks at that has a value, None if nobody says. Risks of a window with
-    too little of it are NaN: none is said.
+    too little of it are NaN: none is said. ``readings`` are those of a champion's windows that end a day.
     """
 
     model: str
@@ -178,6 +193,7 @@ class Scores:
     adapted: Float64
     scored_by: tuple[str, ...] = ()
     evidence: Float64 | None = None
+    readings: Readings | None = None
 
     def __len__(self) -> int:
         return len(self.asset)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from streams.stages.case_desk import CaseDesk
 from streams.stages.sink import SinkStage
 from streams.wire import codec
 from tests.support.case_life import plans
-from tests.support.sunk import OPEN, TOPICS, FakeSink, arrive, scores, settled
+from tests.support.sunk import OPEN, READINGS, TOPICS, FakeSink, arrive, scores, settled
 
 ROOT = Path(__file__).parents[1]
 SENT = Delivery(
@@ -29,7 +30,7 @@ def written() -> dict[str, tuple[set[str], set[str]]]:
     ]
     signals.append(Drift(detector="dead-letters", time_ms=1, value=1.0, text="no", reason="form"))
     sent = [
-        codec.scores(TOPICS.scores, scores()),
+        codec.scores(TOPICS.scores, replace(scores(), readings=READINGS)),
         codec.watermark(TOPICS.scores, Watermark(1)),
         codec.alert(TOPICS.alerts, OPEN),
         *CaseDesk(TOPICS, 1, 1.0).process(
@@ -73,7 +74,12 @@ def test_every_tag_and_field_of_every_measurement_is_documented_and_no_other() -
 def test_no_measurement_escapes_the_test_above() -> None:
     paths = [
         ROOT / "streams" / name
-        for name in ("stages/sink.py", "stores/case_points.py", "stores/planned_stops.py")
+        for name in (
+            "stages/sink.py",
+            "stores/case_points.py",
+            "stores/planned_stops.py",
+            "stores/reading_points.py",
+        )
     ]
     source = "".join(path.read_text(encoding="utf-8") for path in paths)
     assert set(re.findall(r'Point\(\s*"(\w+)"', source)) == set(written())

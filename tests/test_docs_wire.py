@@ -32,7 +32,7 @@ from streams.state.snapshots import STATE, Position, StateRecord
 from streams.wire import codec
 from streams.wire import validation as checks
 from streams.wire.blocks import Block
-from streams.wire.window_blocks import ScoreBlock, WindowBlock
+from streams.wire.window_blocks import ReadingBlock, ScoreBlock, WindowBlock
 from tests.support.collected import decoded
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +45,7 @@ RECORDS: list[tuple[str, tuple[str, ...]]] = [
     (codec.WATERMARK, Watermark.__struct_fields__),
     (codec.WINDOWS, WindowBlock.__struct_fields__),
     (codec.SCORES, ScoreBlock.__struct_fields__),
+    (codec.SCORES, ReadingBlock.__struct_fields__),
     (codec.ALERT, Alert.__struct_fields__),
     (codec.ALERT, tuple(f.name for f in dataclasses.fields(Reason))),
     (codec.ALERT, tuple(f.name for f in dataclasses.fields(Cause))),

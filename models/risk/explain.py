@@ -18,6 +18,7 @@ from models.risk.explanation import Cause, Explanation, Mode, Reason
 from models.risk.hazard import RiskModel
 from models.risk.modes import Modes, Suspicion
 from models.risk.remaining import case_days
+from models.risk.usual import Usual
 from models.risk.wording import alike, percent, said, span, subject, usually
 from models.telemetry.samples import Float32, Float64
 
@@ -39,13 +40,13 @@ class Explainer:
     ) -> None:
         self.fleet, self.model, self.schema = fleet, model, schema
         self.horizon = fleet.horizon
-        self._recent, self._baseline = window_name(fleet.sampling.recent_s), schema.windows[-1]
+        self.usual = Usual(schema, expectation)
+        self._recent = window_name(fleet.sampling.recent_s)
         self._span = span(fleet.sampling.recent_s)
         self._owner = schema.point_index
         modes = Modes(fleet, schema)
         self._modes = modes if expectation and modes.advice else None
         self._sigma = dict(zip(expectation.sensors, expectation.sigma, strict=True)) if expectation else {}
-        self._relative = {key for group in fleet.expectation if group.relative for key in group.sensors}
 
     def explain(
         self, vector: Float32, risks: Float64, top: int = 3, model: RiskModel | None = None
@@ -88,7 +89,7 @@ class Explainer:
 
     def _reason(self, sensor: MachinePoint, strength: float, vector: Float32) -> Iterator[Reason]:
         """Yield a sensor as a reason, unless nobody could tell its reading from the usual one."""
-        value, usual = self._against_usual(sensor.key, vector)
+        value, usual = self.usual.of_point(sensor.key, vector)
         if not alike(sensor, value, usual):
             words = said(sensor, value, self._span), usually(sensor, usual)
             numbers = _known(value), _known(usual), strength
@@ -139,17 +140,6 @@ class Explainer:
     def _residual(self, key: str, vector: Float32) -> float:
         """Return how far a sensor lies from its expectation, in standard deviations."""
         return float(vector[self.schema.index(f"{key}_residual", self._recent, "mean")])
-
-    def _against_usual(self, key: str, vector: Float32) -> tuple[float, float]:
-        """Return the recent mean of a sensor, and what is usual for the machine."""
-        value = float(vector[self.schema.index(key, self._recent, "mean")])
-        away = self._deviation(key, vector)
-        if key in self._relative:
-            away *= value / (1.0 + away) if away > -1.0 else math.nan
-        usual = value - away
-        if math.isnan(usual):
-            usual = float(vector[self.schema.index(key, self._baseline, "mean")])
-        return value, usual
 
 
 def _modes(found: Suspicion) -> Iterator[Mode]:

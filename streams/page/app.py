@@ -42,6 +42,7 @@ from streams.page.live import Live
 from streams.page.machine_page import SPANS_D, MachinePage
 from streams.page.paper_pages import PaperPages
 from streams.page.problems import API, problem
+from streams.page.sensor_choice import Choice
 from streams.page.sign_in import SignInPages
 from streams.page.views import ORDERS, Overview, read_machine, read_overview
 from streams.page.work_order_hook import WorkOrderHook
@@ -112,7 +113,8 @@ class Page:
 
     async def machine_page(self, request: Request) -> Response:
         """Show one machine."""
-        return await self._answer_machine(request, "page", self._machine)
+        choice = self._choice(request)
+        return await self._answer_machine(request, "page", choice, lambda shown: self._machine(shown, choice))
 
     async def fleet_json(self, request: Request) -> Response:
         """Return the list as JSON."""
@@ -121,7 +123,8 @@ class Page:
 
     async def machine_json(self, request: Request) -> Response:
         """Return one machine as JSON."""
-        return await self._answer_machine(request, "json", _machine_json)
+        choice = self._choice(request)
+        return await self._answer_machine(request, "json", choice, lambda s: _machine_json(s, choice))
 
     async def glossary(self, _: Request) -> Response:
         """Say what the words of the page mean."""
@@ -163,7 +166,7 @@ class Page:
         return _Snapshot(read_overview(self.reader, self.fleet, self.clock()))
 
     async def _answer_machine(
-        self, request: Request, kind: str, render: Callable[[dict[str, Any]], Answer]
+        self, request: Request, kind: str, choice: Choice, render: Callable[[dict[str, Any]], Answer]
     ) -> Response:
         asset, days = request.path_params["asset"], _days(request)
         seen = await self.current.get()
@@ -174,7 +177,7 @@ class Page:
         def make() -> Answer:
             return render(read_machine(self.reader, self.fleet, seen.overview, machine, days))
 
-        return await answered(request, seen.answers, (kind, asset, days), make)
+        return await answered(request, seen.answers, (kind, asset, days, choice), make)
 
     def _list(self, seen: Overview, wanted: str, sort: str) -> Answer:
         every = list(seen.machines.values())
@@ -193,9 +196,15 @@ class Page:
         }
         return Answer.with_body(self.html("fleet.html", **values), _HTML)
 
-    def _machine(self, shown: dict[str, Any]) -> Answer:
+    def _machine(self, shown: dict[str, Any], choice: Choice) -> Answer:
         machine = MachinePage(self.reader, self.fleet, self.times)
-        return Answer.with_body(self.html("machine.html", **machine.values(shown)), _HTML)
+        return Answer.with_body(self.html("machine.html", **machine.values(shown, choice)), _HTML)
+
+    def _choice(self, request: Request) -> Choice:
+        try:
+            return Choice.of(request.query_params.getlist("sensor"), self.fleet)
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from error
 
     def _unknown(self, request: Request) -> Response:
         title = f"No {self.fleet.asset} {request.path_params['asset']}"
@@ -265,8 +274,9 @@ def _fleet_json(seen: Overview) -> Answer:
     return Answer.with_body(msgspec.json.encode(list(seen.machines.values())), _JSON)
 
 
-def _machine_json(shown: dict[str, Any]) -> Answer:
-    return Answer.with_body(msgspec.json.encode(shown), _JSON)
+def _machine_json(shown: dict[str, Any], choice: Choice) -> Answer:
+    told = {**shown, "readings": choice.of_days(shown["readings"])}
+    return Answer.with_body(msgspec.json.encode(told), _JSON)
 
 
 def _sort(request: Request) -> str:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models.cases.case import Case
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.site_times import SiteTimes
 from models.risk.wording import span
-from streams.page.risk_chart import Marks, RiskChart
-from streams.page.sensor_chart import sensor_series
+from streams.page.marks import Marks
+from streams.page.risk_chart import RiskChart
+from streams.page.sensor_choice import Choice, behind, series_of
 from streams.stores.case_reader import cases_of
 from streams.stores.store import Reader
 
 SPANS_D = (7, 30, 90, 365)
-_EXPLANATIONS_SHOWN, _SENSORS_SHOWN, _EVENTS_SHOWN, _QUALITY_SHOWN = 14, 6, 60, 40
+_EXPLANATIONS_SHOWN, _EVENTS_SHOWN, _QUALITY_SHOWN = 14, 60, 40
 _OUTCOME = "shutdown"
 
 
@@ -28,12 +30,10 @@ class MachinePage:
     fleet: Fleet
     times: SiteTimes
 
-    def values(self, shown: dict[str, Any]) -> dict[str, Any]:
+    def values(self, shown: dict[str, Any], choice: Choice) -> dict[str, Any]:
         """Return the values of the template."""
         asset = shown["asset"]
-        series = sensor_series(shown["explanations"], {s.key: s.unit for s in self.fleet.points})
-        zone, ends = self.times.zone(asset), (shown["from_ms"], shown["until_ms"])
-        events = list(reversed(shown["events"]))
+        events, cases = list(reversed(shown["events"])), cases_of(self.reader, asset)
         return {
             **shown,
             "times": self.times,
@@ -44,13 +44,32 @@ class MachinePage:
             "spans": SPANS_D,
             "rows": _EXPLANATIONS_SHOWN,
             "recent": span(self.fleet.sampling.recent_s),
-            "cases": cases_of(self.reader, asset),
-            "sensors": [(one, one.draw(*ends, zone)) for one in series[:_SENSORS_SHOWN]],
-            "more_sensors": [(one, one.draw(*ends, zone)) for one in series[_SENSORS_SHOWN:]],
+            "cases": cases,
+            **self._sensors(shown, cases, choice),
             "told": shown["quality"][:_QUALITY_SHOWN],
-            "labels": {point.key: point.label for point in self.fleet.points},
+            "labels": self._labels,
             "inventory": sorted(self.times.inventory.machines.get(asset, {}).items()),
         }
+
+    def _sensors(self, shown: Mapping[str, Any], cases: Sequence[Case], choice: Choice) -> dict[str, Any]:
+        """Return the charts of the sensors that are shown, and which there are to choose from."""
+        told, zone = shown["explanations"], self.times.zone(shown["asset"])
+        series = series_of(self.fleet, shown["readings"], told, span(self.fleet.sampling.recent_s))
+        newest = [one.key for case in cases if case.is_open for one in case.evidence.sensors]
+        keys = list(series) if choice.every else choice.keys or behind(series, told, newest)
+        ends, marks = (shown["from_ms"], shown["until_ms"]), self._marks(shown)
+        drawn = [(series[key], series[key].draw(*ends, zone, marks)) for key in keys if key in series]
+        return {
+            "choice": choice,
+            "sensors": drawn,
+            "missing": [self._labels[key] for key in choice.keys if key not in series],
+            "choosable": [(key, self._labels[key], key in keys) for key in self.fleet.point_keys],
+            "zone": zone,
+        }
+
+    @property
+    def _labels(self) -> Mapping[str, str]:
+        return {point.key: point.label for point in self.fleet.points}
 
     def chart(self, shown: Mapping[str, Any]) -> RiskChart:
         """Return the chart of a machine's risk."""

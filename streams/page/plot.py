@@ -75,6 +75,11 @@ class Frame:
         drawn = form.format(name, self.left, self.width - self.right, self.y(value), self.y(value))
         return drawn + (self.word(self.width - self.right + 4, self.y(value) + 4, words) if words else "")
 
+    def dot(self, name: str, time_ms: float, value: float, radius: float = 2.5) -> Markup:
+        """Draw a point."""
+        form = Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}"/>')
+        return form.format(name, self.x(time_ms), self.y(value), radius)
+
     def word(self, x: float, y: float, words: str, anchor: str = "start") -> Markup:
         """Write words at a place."""
         return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(x, y, anchor, words)
@@ -92,10 +97,10 @@ class Frame:
         found = moments(int(self.start_ms), int(self.end_ms), zone)
         return Markup("").join(self._moment(t, words) for t, words in found)
 
-    def closed(self, label: str, parts: Sequence[Markup]) -> Markup:
+    def closed(self, label: str, parts: Sequence[Markup], name: str = "chart") -> Markup:
         """Return the picture; ``label`` says in words what it shows."""
-        head = Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">')
-        return head.format(self.width, self.height, label) + Markup("").join(parts) + Markup("</svg>")
+        head = Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">')
+        return head.format(name, self.width, self.height, label) + Markup("").join(parts) + Markup("</svg>")
 
     def _moment(self, time_ms: float, words: str) -> Markup:
         """Write the date below its place; at the ends, where half of it would stick out, beside that."""

@@ -10,22 +10,11 @@ from markupsafe import Markup
 
 from models.event_time import DAY_MS
 from models.risk.wording import percent
+from streams.page.marks import ROOM, Marks
 from streams.page.plot import Frame
 
 _POINTS = 600
-_BOTTOM = 40
 Row = tuple[int, Sequence[float | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What happened: moments and spans with words, the spans of cases being from and to."""
-
-    shutdowns: Sequence[tuple[int, str]] = ()
-    repairs: Sequence[tuple[int, str]] = ()
-    models: Sequence[tuple[int, str]] = ()
-    cases: Sequence[tuple[int, int, str]] = ()
-    quality: Sequence[tuple[int, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +38,12 @@ class RiskChart:
             return Markup("")
         found = [v for _, values in rows for v in values if v is not None]
         top = min(1.0, max(0.05, self.threshold or 0.0, *found) * 1.12)
-        frame = Frame(self.start_ms, self.end_ms, 0.0, top, height=300, bottom=_BOTTOM)
-        parts = [frame.span("mark-case", *case) for case in self.marks.cases]
-        parts.append(frame.grid("{:.0%}", self.zone))
-        parts += [frame.upright("mark-model", t, words) for t, words in self.marks.models]
-        parts += [frame.upright("trip", t, words) for t, words in self.marks.shutdowns]
+        frame = Frame(self.start_ms, self.end_ms, 0.0, top, height=300, bottom=ROOM)
+        parts = [self.marks.behind(frame), frame.grid("{:.0%}", self.zone), self.marks.uprights(frame)]
         parts += self._lines(frame, rows)
         if self.threshold is not None:
             parts.append(frame.across("threshold", self.threshold))
-        parts += [_below(frame, "repair", "▲", *repair) for repair in self.marks.repairs]
-        parts += [_below(frame, "doubt", "×", *doubt) for doubt in self.marks.quality]
-        return frame.closed(self.summary, parts)
+        return frame.closed(self.summary, [*parts, self.marks.signs(frame)])
 
     @property
     def summary(self) -> str:
@@ -96,9 +80,3 @@ def thinned(rows: Sequence[Row], main: int) -> list[Row]:
     known = [row for row in rows if row[1][main] is not None]
     size = -(-len(known) // _POINTS) or 1
     return [max(known[i : i + size], key=lambda row: row[1][main] or 0.0) for i in range(0, len(known), size)]
-
-
-def _below(frame: Frame, name: str, sign: str, time_ms: int, words: str) -> Markup:
-    """Put a sign below the lines."""
-    form = Markup('<text class="{}" x="{:.1f}" y="{}" text-anchor="middle">{}<title>{}</title></text>')
-    return form.format(name, frame.x(time_ms), frame.floor + 13, sign, words)

@@ -14,6 +14,7 @@ from models.fleet.fleet import Fleet
 from models.fleet.inventory import FLEET
 from models.risk.wording import NO_READING
 from streams.page.clocks import FleetTime, fleet_time, is_live
+from streams.stores.reading_points import readings_of
 from streams.stores.store import Reader, Row
 
 _RANKS = {"critical": 0, "warning": 1}
@@ -146,6 +147,7 @@ def read_machine(
         "episodes": _episodes(reader.history("alerts", asset, start_ms - _LONGEST_CASE_MS, end_ms), start_ms),
         "events": _events(reader.history("events", asset, start_ms, end_ms + DAY_MS)),
         "quality": _quality(reader.history("drift", asset, start_ms, end_ms)),
+        "readings": readings_of(reader, asset, start_ms, end_ms),
         "explanations": [
             (r.time_ms, _sensors(r)) for r in reader.history("explanations", asset, start_ms, end_ms)
         ],

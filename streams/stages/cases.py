@@ -16,6 +16,7 @@ from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.risk.explain import Explainer
 from models.risk.explanation import Explanation
+from models.risk.usual import Usual
 from models.telemetry.samples import Float32, Float64
 from streams.champions.model_pool import Candidate
 from streams.records import Alert
@@ -72,6 +73,11 @@ class Cases:
         explainer = Explainer(self.fleet, champion.models.fleet, self.schema, champion.expectation)
         self._champion = champion, explainer
         self.policy.hold_to(champion.models.fleet.threshold)
+
+    @property
+    def usual(self) -> Usual:
+        """What tells a reading from the usual one, as the champion does."""
+        return self._held()[1].usual
 
     def observe(self, asset: str, newest: Latest) -> Iterator[Alert]:
         """See the newest window of an asset; a case that is open is explained again at the end of a day.

@@ -27,7 +27,7 @@ from models.telemetry.event_log import OUTCOME
 from models.telemetry.samples import Event
 from streams.champions.model_pool import ModelPool
 from streams.kafka.topics import Topics
-from streams.records import Alert, Assignment, Drift, Watermark
+from streams.records import Alert, Assignment, Drift, Readings, Watermark
 from streams.stage import Incoming, Outgoing, StageCounts
 from streams.stages import seen
 from streams.stages.cases import Cases, Latest, OpenCase, Remembered
@@ -193,7 +193,8 @@ class RiskStage:
     def _score(self, windows: Windows) -> Iterator[Outgoing]:
         scores = self.scorer.score(windows)
         logits = log_odds(scores.risk[:, self.horizon])
-        yield codec.scores(self.topics.scores, replace(scores, adapted=self.adaptation.adapted(logits)))
+        adapted, readings = self.adaptation.adapted(logits), self._readings(windows)
+        yield codec.scores(self.topics.scores, replace(scores, adapted=adapted, readings=readings))
         shadow = self.scorer.shadow(windows) if self.records else None
         if shadow is not None:
             yield codec.scores(self.topics.shadow, shadow)
@@ -201,6 +202,15 @@ class RiskStage:
             asset = windows.assets[windows.asset[i]]
             newest = Latest(int(windows.end_ms[i]), windows.values[i], scores.risk[i])
             yield from self._follow(asset, newest)
+
+    def _readings(self, windows: Windows) -> Readings | None:
+        """Return what was read in the windows that end a day, None if none does."""
+        ends = np.flatnonzero(windows.end_ms % DAY_MS == 0).astype(np.int32)
+        if not len(ends):
+            return None
+        usual = self.cases.usual
+        said = (part.astype(np.float32) for part in usual.of(windows.values[ends]))
+        return Readings(ends, usual.points, *said)
 
     def _follow(self, asset: str, newest: Latest) -> Iterator[Outgoing]:
         """Let online layer, drift detector and cases see one new window; the first two see one a day."""

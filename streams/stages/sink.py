@@ -21,6 +21,7 @@ from streams.records import Alert, Drift, Scores, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stores.case_points import case_point, entry_point
 from streams.stores.planned_stops import stop_point
+from streams.stores.reading_points import reading_points
 from streams.stores.store import Point, Rejection, Sink
 from streams.wire import codec
 
@@ -32,7 +33,7 @@ _REFUSALS_EVERY_S = 60.0
 
 
 class SinkStage:
-    """Writes scores, alerts, cases, planned stops, drift signals, events and deliveries as points.
+    """Writes scores, readings, alerts, cases, planned stops, drift signals, events and deliveries.
 
     Nothing is acknowledged before the store has it: while the store does not answer, the stage waits and says
     so. Points the store will never take become dead letters, and an alarm says how many they are.
@@ -79,7 +80,7 @@ class SinkStage:
             record = codec.decode_scores(message.value, message.content_type)
             if isinstance(record, Watermark):
                 return [_watermark_point(record, message.partition)]
-            return list(score_points(record))
+            return [*score_points(record), *reading_points(record)]
         if message.topic == self.topics.alerts:
             return alert_points(codec.decode_json(message.value, Alert))
         return [self._point(message)]

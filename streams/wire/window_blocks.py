@@ -7,8 +7,8 @@ import numpy as np
 
 from models.errors import RecordError
 from models.features.kernel import Windows
-from models.telemetry.samples import Float64, Int32, Int64
-from streams.records import Scores
+from models.telemetry.samples import Float32, Float64, Int32, Int64
+from streams.records import Readings, Scores
 from streams.wire import validation as checks
 
 
@@ -23,11 +23,21 @@ class WindowBlock(msgspec.Struct, frozen=True, kw_only=True):
     values: bytes
 
 
+class ReadingBlock(msgspec.Struct, frozen=True, kw_only=True):
+    """Readings: ``window`` int32 of (k,), the rest float32 of (k, sensors)."""
+
+    window: bytes
+    sensors: list[str]
+    value: bytes
+    usual: bytes
+    spread: bytes
+
+
 class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
     """Scores: as `WindowBlock`, with ``risk`` float64 of (n, horizons) and ``adapted`` float64 of (n,).
 
     ``scored_by`` names the member of the model set for each of ``assets``; the fleet's if it is left out.
-    ``evidence``, float64 of (n,), may be left out.
+    ``evidence``, float64 of (n,), and ``readings`` may be left out.
     """
 
     model: str
@@ -40,6 +50,7 @@ class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
     adapted: bytes
     scored_by: list[str] = []
     evidence: bytes = b""
+    readings: ReadingBlock | None = None
 
 
 def pack_windows(record: Windows, rows: slice, fingerprint: str) -> bytes:
@@ -68,6 +79,7 @@ def pack_scores(record: Scores) -> bytes:
         adapted=record.adapted.astype("<f8").tobytes(),
         scored_by=list(record.scored_by),
         evidence=b"" if record.evidence is None else record.evidence.astype("<f8").tobytes(),
+        readings=None if record.readings is None else _reading_block(record.readings),
     )
     return msgspec.msgpack.encode(head)
 
@@ -95,7 +107,8 @@ def to_scores(head: ScoreBlock) -> Scores:
         raise RecordError(f"scored_by: {len(head.scored_by)} names for {len(head.assets)} assets")
     members = tuple(checks.clip(name) for name in head.scored_by)
     keys = tuple(head.assets), asset, end_ms, revision
-    return Scores(head.model, horizons, *keys, risk, adapted, members, _evidence(head, rows))
+    told = _evidence(head, rows), None if head.readings is None else _readings(head.readings, rows)
+    return Scores(head.model, horizons, *keys, risk, adapted, members, *told)
 
 
 def _evidence(head: ScoreBlock, rows: int) -> Float64 | None:
@@ -105,6 +118,31 @@ def _evidence(head: ScoreBlock, rows: int) -> Float64 | None:
     if not ((evidence >= 0) & (evidence <= 1)).all():
         raise RecordError("evidence: expected shares from 0 to 1")
     return evidence
+
+
+def _reading_block(record: Readings) -> ReadingBlock:
+    return ReadingBlock(
+        window=record.window.astype("<i4").tobytes(),
+        sensors=list(record.sensors),
+        value=record.value.astype("<f4").tobytes(),
+        usual=record.usual.astype("<f4").tobytes(),
+        spread=record.spread.astype("<f4").tobytes(),
+    )
+
+
+def _readings(head: ReadingBlock, rows: int) -> Readings:
+    """Return checked readings of ``rows`` windows; raises RecordError if lengths do not agree."""
+    count, sensors = checks.rows_of(head.window, "<i4", "window"), tuple(map(checks.clip, head.sensors))
+    window = checks.array(head.window, "<i4", count, "window").astype(np.int32)
+    if not ((window >= 0) & (window < rows)).all():
+        raise RecordError(f"readings: window outside the {rows} that are scored")
+
+    def column(data: bytes, name: str) -> Float32:
+        found = checks.array(data, "<f4", count * len(sensors), name).astype(np.float32)
+        return found.reshape(count, len(sensors))
+
+    value, usual, spread = (column(getattr(head, name), name) for name in ("value", "usual", "spread"))
+    return Readings(window, sensors, value, usual, spread)
 
 
 def _keys(head: WindowBlock | ScoreBlock) -> tuple[Int32, Int64, Int32]:

@@ -113,11 +113,15 @@ def windows(record: Windows) -> Iterator[tuple[Key, bytes]]:
 
 def rows(record: Scores) -> Iterator[tuple[Key, bytes]]:
     """Yield asset, end and revision of each score with all that is said of it."""
+    told = record.readings
+    at = {n: k for k, n in enumerate(told.window.tolist())} if told else {}
     for i in range(len(record)):
         asset = int(record.asset[i])
         key = (record.assets[asset], int(record.end_ms[i]), int(record.revision[i]))
         said = (record.model, record.member(asset), record.horizons_d)
         numbers = record.risk[i].tobytes() + record.adapted[i].tobytes()
+        if told and i in at:
+            numbers += b"".join(part[at[i]].tobytes() for part in (told.value, told.usual, told.spread))
         yield key, msgspec.json.encode(said) + numbers
 
 

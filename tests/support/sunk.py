@@ -12,7 +12,7 @@ from models.errors import UnavailableError
 from models.event_time import DAY_MS
 from models.risk.explanation import Reason
 from streams.kafka.topics import Topics
-from streams.records import Alert, Scores
+from streams.records import Alert, Readings, Scores
 from streams.stage import Incoming, Outgoing
 from streams.stages.sink import SinkStage
 from streams.stores.store import Flushed, Point, Rejection
@@ -38,6 +38,14 @@ OPEN = Alert(
     from_d=1.5,
     to_d=9.0,
 )
+READINGS = Readings(
+    np.array([1], np.int32),
+    ("s0", "s1", "s2"),
+    np.array([[61.23456, 3.0, np.nan]], np.float32),
+    np.array([[60.0, np.nan, 1.0]], np.float32),
+    np.array([[0.5, np.nan, 1.0]], np.float32),
+)
+"""Of the second machine of `scores`."""
 
 
 @dataclass

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.page.risk_chart import Marks, RiskChart
+from streams.page.marks import Marks
+from streams.page.risk_chart import RiskChart
 
 DAY_MS = 86_400_000
 shares = st.floats(0, 1)

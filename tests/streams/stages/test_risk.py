@@ -372,3 +372,25 @@ def test_another_floor_of_the_fleet_file_says_every_risk(toy: Trained) -> None:
     alerting = replace(toy.fleet.alerting, least_evidence=0.0)
     (found,) = scores(feed(stage_of(toy, alerting), window(toy, 1, {"a": silenced(toy, "s2")})))
     assert np.isfinite(found.risk).all()
+
+
+def test_the_end_of_a_day_says_what_every_sensor_read_and_what_is_usual(
+    toy: Trained, stage: RiskStage
+) -> None:
+    vector = toy.vector(s0=2.5)
+    vector[toy.schema.index("s0", "7d", "sd")] = 0.25
+    first, day, corrected = scores(
+        feed(
+            stage,
+            window(toy, 23, {"a": vector}),
+            window(toy, 24, {"a": vector, "b": toy.vector()}),
+            window(toy, 24, {"b": toy.vector(s1=9.0)}, revision=1),
+        )
+    )
+    assert first.readings is None
+    assert day.readings is not None
+    assert (day.readings.window.tolist(), day.readings.sensors) == ([0, 1], ("s0", "s1", "s2"))
+    assert day.readings.value[0].tolist() == [2.5, 0.0, 0.0]
+    assert (day.readings.usual[0, 0], day.readings.spread[0, 0]) == (1.0, 0.25)
+    assert corrected.readings is not None
+    assert corrected.readings.value[0].tolist() == [0.0, 9.0, 0.0]

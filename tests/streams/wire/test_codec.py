@@ -20,7 +20,7 @@ from models.fleet.fleet import load_fleet
 from models.registry.promotion import Promotion
 from models.risk.explanation import Reason
 from models.telemetry.samples import Event, Samples
-from streams.records import Alert, Assignment, DeadLetter, Drift, Sample, Scores, Watermark
+from streams.records import Alert, Assignment, DeadLetter, Drift, Readings, Sample, Scores, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.wire import codec
 from streams.wire.telemetry import Decoded
@@ -391,6 +391,41 @@ def test_scores_say_on_how_much_they_stand_and_earlier_ones_do_not() -> None:
     before = codec.decode_scores(codec.scores("t", scores_of(2)).value, codec.SCORES)
     assert isinstance(before, Scores)
     assert before.evidence is None
+
+
+def readings_of(sent: Scores) -> Readings:
+    numbers = np.array([[1.5, np.nan]], np.float32)
+    return Readings(np.array([len(sent) - 1], np.int32), ("s0", "s1"), numbers, numbers + 1, numbers + 2)
+
+
+def test_readings_survive_the_wire_and_earlier_scores_have_none() -> None:
+    sent = replace(scores_of(2), readings=readings_of(scores_of(2)))
+    found = codec.decode_scores(codec.scores("t", sent).value, codec.SCORES)
+    assert isinstance(found, Scores)
+    assert found.readings is not None
+    assert sent.readings is not None
+    assert found.readings.sensors == ("s0", "s1")
+    for name in ("window", "value", "usual", "spread"):
+        np.testing.assert_array_equal(getattr(found.readings, name), getattr(sent.readings, name))
+    before = codec.decode_scores(codec.scores("t", scores_of(2)).value, codec.SCORES)
+    assert isinstance(before, Scores)
+    assert before.readings is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"window": np.array([2], np.int32)}, "outside the 2 that are scored"),
+        ({"window": np.array([-1], np.int32)}, "outside the 2 that are scored"),
+        ({"window": np.array([0, 1], np.int32)}, "value"),
+        ({"usual": np.zeros((1, 1), np.float32)}, "usual"),
+        ({"sensors": ("s0",)}, "value"),
+    ],
+)
+def test_readings_that_do_not_fit_the_windows_are_refused(changed: dict[str, Any], reason: str) -> None:
+    sent = replace(scores_of(2), readings=replace(readings_of(scores_of(2)), **changed))
+    with pytest.raises(RecordError, match=reason):
+        codec.decode_scores(codec.scores("t", sent).value, codec.SCORES)
 
 
 @pytest.mark.parametrize("evidence", [[1.5], [np.nan], [0.5, 0.5]])
