@@ -12,7 +12,7 @@ from markupsafe import Markup
 from models.event_time import DAY_MS
 from models.fleet.points import MachinePoint
 from models.risk.usual import UNUSUAL
-from models.risk.wording import said, subject, usually
+from models.risk.wording import alike, said, subject, usually
 from streams.page.marks import ROOM, Marks
 from streams.page.plot import Frame
 from streams.stores.reading_points import Reading
@@ -51,7 +51,7 @@ class SensorSeries:
         """The end of the first of the last days in a row that departed; one that did not is passed over."""
         since, calm = None, 0
         for time_ms, reading in reversed(self.days):
-            departs = departs_of(reading)
+            departs = self._departs(reading)
             if departs:
                 since, calm = time_ms, 0
             elif departs is not None:
@@ -75,7 +75,7 @@ class SensorSeries:
         if len(self.days) < 2:
             return Markup("")
         marks = marks or Marks()
-        frame = Frame(start_ms, end_ms, *self._range(), height=170, bottom=ROOM)
+        frame = Frame(start_ms, end_ms, *self._range(), height=200, bottom=ROOM)
         parts = [marks.behind(frame), *self._band(frame), frame.grid("{:g}", zone), marks.uprights(frame)]
         parts += self._lines(frame)
         last = self.days[-1][1].value
@@ -100,6 +100,18 @@ class SensorSeries:
         since = self.since(zone)
         return words + (f"; departs since {since}" if since else "")
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it departs, and not on the last day alone: of many sensors one always does."""
+        return self.departed_ms is not None and self.departed_ms < self.days[-1][0]
+
+    def _departs(self, reading: Reading) -> bool | None:
+        """Return whether a reading is not usual, and can be told from what is; None if nobody knows."""
+        away = _away(reading)
+        if away is None or reading.usual is None:
+            return None
+        return abs(away) > UNUSUAL and not alike(self.point, reading.value, reading.usual)
+
     def _usual(self, reading: Reading) -> str:
         return "" if reading.usual is None else usually(self.point, reading.usual)
 
@@ -123,7 +135,7 @@ class SensorSeries:
             places = [(t, one.value) for t, one in some]
             yield frame.line("risk", places) if len(places) > 1 else frame.dot("risk", *places[0])
         for t, one in self.days:
-            if departs_of(one):
+            if self._departs(one):
                 yield frame.dot("departs", t, one.value)
 
 
@@ -133,12 +145,6 @@ def band_of(reading: Reading) -> tuple[float, float] | None:
         return None
     half = UNUSUAL * (reading.spread or 0.0)
     return reading.usual - half, reading.usual + half
-
-
-def departs_of(reading: Reading) -> bool | None:
-    """Return whether a reading is not usual, None if nobody knows."""
-    away = _away(reading)
-    return None if away is None else abs(away) > UNUSUAL
 
 
 def _away(reading: Reading) -> float | None:

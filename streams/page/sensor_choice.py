@@ -75,7 +75,7 @@ def behind(series: Mapping[str, SensorSeries], explanations: Told, newest: Itera
             key = str(found.get("key"))
             last[key] = (last[key][0], last[key][1] + 1)
     named = sorted(last, key=lambda key: (-last[key][0], -last[key][1], key))
-    departing = [key for key, one in series.items() if one.departed_ms is not None]
+    departing = [key for key, one in series.items() if one.lasts]
     furthest = sorted(departing, key=lambda key: (-abs(series[key].away), key))
     order = dict.fromkeys([*newest, *named, *furthest])
     return [key for key in order if key in series][:_MOST]

@@ -53,6 +53,13 @@ def alert(asset: str, stage: str, hour: int, severity: str = "warning") -> Point
     return Point("alerts", tags, fields, START_MS + hour * HOUR_MS)
 
 
+def reading_of(asset: str, day: int, **values: float) -> Point:
+    """Return what sensors read on a day: usual is 60 for the thrust bearing, and 5 for anything else."""
+    told = {key: [v, 60.0 if key == "bearing_temp" else 5.0, 0.5] for key, v in values.items()}
+    fields: dict[str, float | str] = {"revision": 0.0, "sensors": msgspec.json.encode(told).decode()}
+    return Point("readings", {"asset": asset}, fields, START_MS + day * 24 * HOUR_MS)
+
+
 def fill(store: Store) -> None:
     store.add([score(f"CH-{i:04d}", hour, i / 100) for i in range(1, 6) for hour in range(100)])
     store.add([score("CH-0009", 0, 0.9)])

@@ -16,7 +16,7 @@ from streams.page.case_pages import CaseWork
 from streams.stores.sqlite import SqliteStore
 from tests.support.browser import serve
 from tests.support.case_store import LedCases, case_of
-from tests.support.page import FLEET, NEWEST_MS, fill
+from tests.support.page import FLEET, NEWEST_MS, fill, reading_of
 
 pytestmark = pytest.mark.browser
 TIMES = SiteTimes(
@@ -33,6 +33,7 @@ PATHS = [
     "/cases?state=all",
     f"/cases/{case_of('CH-0001')}",
     "/assets/CH-0002",
+    "/assets/CH-0002?sensor=all",
     "/glossary",
 ]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -43,6 +44,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     led = LedCases(SqliteStore(tmp_path_factory.mktemp("axe") / "s.db"))
     led.begin()
     fill(led.store)
+    led.store.add(reading_of("CH-0002", day, bearing_temp=59.0 + day, cw_flow=5.0) for day in range(-9, 5))
+    led.store.flush()
     yield from serve(create_app(led.store, FLEET, clock=lambda: NEWEST_MS, work=CaseWork(led.ask, "", TIMES)))
 
 

@@ -19,7 +19,7 @@ from streams.stores.store import Point, Reader, Row
 from tests.support.case_store import DAY, LedCases, case_of
 from tests.support.damage import HARMS, Harm
 from tests.support.influxd import ORG, Server, find_binary
-from tests.support.page import FLEET, NEWEST_MS, START_MS, fill, score
+from tests.support.page import FLEET, NEWEST_MS, START_MS, fill, reading_of, score
 from tests.support.reading import Counting
 
 
@@ -350,3 +350,45 @@ def test_the_page_of_a_machine_lists_all_its_cases_also_those_that_are_over(tmp_
     assert f'href="/cases/{case_of("CH-0003", DAY - 3)}"' in over
     assert "<td>ended</td>" in over
     assert "<td>safety shutdown</td>" in over
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> TestClient:
+    """Return a browser on machines whose sensors were read for four days, one of which departs."""
+    store = SqliteStore(tmp_path / "read.db")
+    fill(store)
+    store.add(reading_of("CH-0004", day, bearing_temp=60.0 + 2 * day, cw_flow=5.0) for day in range(1, 5))
+    store.flush()
+    return browse(store)
+
+
+def test_sensors_of_a_machine_without_a_case_are_shown_as_they_depart(read: TestClient) -> None:
+    text = words_of(read, "/assets/CH-0004")
+    assert "No open case" in text
+    assert "in °C: 68.0 °C, usually 60.0 °C (2026-01-04) · " in re.sub("</?span[^>]*>", "", text)
+    assert "departs since 2026-01-01" in text
+    assert 'aria-label="condenser water flow' not in text
+    assert "No sensor departs" not in text
+
+
+def test_a_reader_chooses_sensors_by_the_address(read: TestClient) -> None:
+    text = words_of(read, "/assets/CH-0004?days=30&sensor=cw_flow&sensor=oil_sump_temp")
+    assert 'aria-label="condenser water flow' in text
+    assert 'aria-label="thrust bearing' not in text
+    assert "Nothing was read of oil sump temperature in these 30 days" in text
+    assert "?days=7&amp;sensor=cw_flow&amp;sensor=oil_sump_temp" in text
+    assert words_of(read, "/assets/CH-0004?sensor=all").count('class="chart"') == 3
+    assert "departs" in words_of(read, "/assets/CH-0004")
+
+
+def test_a_sensor_that_is_none_is_refused(read: TestClient) -> None:
+    for path in ("/assets/CH-0004", "/api/assets/CH-0004"):
+        answer = read.get(path, params={"sensor": "<b>"})
+        assert answer.status_code == 400
+        assert "<b>" not in answer.text or path.startswith("/api")
+
+
+def test_the_json_has_the_readings_of_the_sensors_that_are_asked_for(read: TestClient) -> None:
+    every, one = (read.get(f"/api/assets/CH-0004{q}").json()["readings"] for q in ("", "?sensor=cw_flow"))
+    assert [sorted(found) for _, found in every] == [["bearing_temp", "cw_flow"]] * 4
+    assert one[-1] == [START_MS + 4 * 86_400_000, {"cw_flow": [5.0, 5.0, 0.5]}]

@@ -85,3 +85,8 @@ def test_a_small_picture_says_the_same_words() -> None:
         in told.spark()
     )
     assert 'class="last"' in told.spark()
+
+
+def test_what_nobody_could_tell_from_the_usual_reading_does_not_depart() -> None:
+    assert series(60.0, 60.04, spread=0.01).departed_ms is None
+    assert series(60.0, 60.2, spread=0.01).departed_ms is not None

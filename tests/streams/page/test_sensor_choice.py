@@ -15,10 +15,10 @@ def reason(key: str, value: float | None = 1.0) -> dict[str, object]:
 
 
 def days(**last: float) -> list[Day]:
-    """Return three days of sensors that are usual at 0, and on the last one read what is given."""
+    """Return three days of sensors that are usual at 0, and on the last two read what is given."""
     calm = {key: Reading(0.0, 0.0, 1.0) for key in last}
     away = {key: Reading(value, 0.0, 1.0) for key, value in last.items()}
-    return [(DAY_MS, calm), (2 * DAY_MS, calm), (3 * DAY_MS, away)]
+    return [(DAY_MS, calm), (2 * DAY_MS, away), (3 * DAY_MS, away)]
 
 
 def test_a_choice_is_kept_in_the_order_of_the_fleet_and_asked_for_again() -> None:
@@ -41,7 +41,7 @@ def test_readings_take_the_place_of_reasons_and_reasons_that_of_days_without() -
     assert list(found) == ["bearing_temp"]
     assert [(t // DAY_MS, one.value) for t, one in found["bearing_temp"].days] == [
         (1, 0.0),
-        (2, 0.0),
+        (2, 3.0),
         (3, 3.0),
         (9, 8.0),
     ]
@@ -58,3 +58,9 @@ def test_the_newest_reasons_come_first_then_those_named_last_then_those_that_dep
     told = [(DAY_MS, [reason("oil_sump_temp"), reason("nobody", None)])]
     found = behind(series, told, ["bearing_temp"])
     assert found == ["bearing_temp", "oil_sump_temp", "evap_approach", "cond_approach"]
+
+
+def test_a_sensor_that_departs_on_the_last_day_alone_is_not_behind_a_risk() -> None:
+    series = series_of(FLEET, days(bearing_temp=9.0)[::2], (), "")
+    assert series["bearing_temp"].departed_ms == 3 * DAY_MS
+    assert behind(series, ()) == []
