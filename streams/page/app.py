@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from typing import Any
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -25,8 +23,6 @@ from models.errors import ForbiddenError, UnavailableError
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING
 from models.fleet.site_times import SiteTimes
-from models.risk.wording import percent
-from models.telemetry.samples import utc
 from streams.delivery.signing import Signatures
 from streams.page.answers import Answer, Current, Shared, answered
 from streams.page.api import Api
@@ -35,6 +31,7 @@ from streams.page.backstage_pages import BackstagePages
 from streams.page.case_list_page import CaseListPage
 from streams.page.case_pages import CasePages, CaseWork
 from streams.page.door import Door, Entrance
+from streams.page.filters import FILTERS
 from streams.page.fleet_pages import FleetPages
 from streams.page.forms import Tokens
 from streams.page.guards import LOOPBACK, AllowedHosts, SecureHeaders
@@ -54,7 +51,6 @@ _SHOWN = 200
 _USUAL_SPAN_D = 90
 _TITLES = {400: "This cannot be shown", 403: "Not allowed", 404: "No such page"}
 _RETRY_S = 5
-_BEFORE_SIGN = re.compile(r"(?<=[0-9<>]) (?=[0-9%°])")
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
 
 
@@ -79,7 +75,7 @@ class Page:
         templates = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined
         )
-        templates.filters.update(moment=_moment, date=_date, percent=_percent, unbroken=unbroken)
+        templates.filters.update(FILTERS)
         self.templates = templates
 
     @property
@@ -292,26 +288,3 @@ def _days(request: Request) -> int:
     if given not in map(str, SPANS_D):
         raise HTTPException(400, f"days = {given[:20]!r}: expected one of {', '.join(map(str, SPANS_D))}")
     return int(given)
-
-
-def _moment(time_ms: int) -> Markup:
-    """Return a time in UTC that browsers keep on one line."""
-    text = utc(time_ms)
-    return Markup('<time datetime="{}Z">{}</time>').format(text.replace(" ", "T"), text)
-
-
-def _date(time_ms: int) -> Markup:
-    return Markup("<time>{}</time>").format(utc(time_ms)[:10])
-
-
-def unbroken(text: str) -> str:
-    """Keep a number on one line with what follows it.
-
-    >>> unbroken("78.3 °C at 12 % in 3 days") == "78.3\\u00a0°C at 12\\u00a0% in 3 days"
-    True
-    """
-    return _BEFORE_SIGN.sub("\N{NO-BREAK SPACE}", text)
-
-
-def _percent(value: float | None) -> str:
-    return "no score" if value is None else unbroken(percent(value))
