@@ -31,6 +31,7 @@ from streams.page.backstage_pages import BackstagePages
 from streams.page.case_list_page import CaseListPage
 from streams.page.case_pages import CasePages, CaseWork
 from streams.page.door import Door, Entrance
+from streams.page.evidence import evidence_series
 from streams.page.filters import FILTERS
 from streams.page.fleet_pages import FleetPages
 from streams.page.forms import Tokens
@@ -255,7 +256,9 @@ def create_app(
 def _pages(page: Page, work: CaseWork, tokens: Tokens, backstage: Backstage) -> Iterator[Route]:
     """Yield the routes of what people look at and work with."""
     reader, fleet, html = page.reader, page.fleet, page.html
-    cases = CasePages(reader, work, html, page.clock, tokens)
+    cases = CasePages(
+        reader, work, html, page.clock, tokens, lambda case: evidence_series(reader, fleet, case)
+    )
     fleet_pages = FleetPages(reader, fleet, work.times, page.overview, html)
     strips, times, audit = fleet_pages.strips, work.times, work.audit
     yield from fleet_pages.routes

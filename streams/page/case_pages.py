@@ -26,6 +26,7 @@ from streams.access.roles import Person
 from streams.page.acting import Acting, Ask
 from streams.page.door import OPEN, WHO, person_of
 from streams.page.forms import Tokens, keep_cookie, read_form, remember
+from streams.page.sensor_chart import SensorSeries
 from streams.stores.case_reader import (
     case_named,
     history_of,
@@ -59,7 +60,10 @@ class CaseWork:
 
 
 class CasePages:
-    """Answers what is asked of cases; ``render`` makes HTML of a template and its values."""
+    """Answers what is asked of cases; ``render`` makes HTML of a template and its values.
+
+    ``series`` are, by key, what the sensors that speak for a case read.
+    """
 
     def __init__(
         self,
@@ -68,8 +72,10 @@ class CasePages:
         render: Callable[..., bytes],
         clock: Callable[[], int],
         tokens: Tokens | None = None,
+        series: Callable[[Case], Mapping[str, SensorSeries]] = lambda _: {},
     ) -> None:
         self.reader, self.work, self.render, self.clock = reader, work, render, clock
+        self.series = series
         self.tokens = tokens or Tokens()
 
     @property
@@ -154,6 +160,8 @@ class CasePages:
         case, history, now_ms = await run_in_threadpool(self._with_history, name)
         values = {
             "case": case,
+            "series": await run_in_threadpool(self.series, case),
+            "zone": self.work.times.zone(case.asset),
             "history": history,
             "problem": problem,
             "now_ms": now_ms,

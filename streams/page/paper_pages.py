@@ -75,7 +75,9 @@ class PaperPages:
         """Show one case on a sheet that is printed and filled in at the machine."""
         case = await run_in_threadpool(self.cases.named, request.path_params["case"])
         address = self._address(request, f"/cases/{quote(case.case)}")
-        return self._html("sheet.html", case=case, address=address, outcomes=OUTCOMES)
+        series = await run_in_threadpool(self.cases.series, case)
+        shown = {"address": address, "series": series, "zone": self.times.zone(case.asset)}
+        return self._html("sheet.html", case=case, outcomes=OUTCOMES, **shown)
 
     async def code(self, request: Request) -> Response:
         """Return a QR code of the page of a machine, or of another place here with ``?to=``."""

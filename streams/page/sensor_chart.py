@@ -90,7 +90,8 @@ class SensorSeries:
         frame = Frame(*ends, *self._range(), 160, 40, 3, 4, 3, 3)
         last_ms, last = self.days[-1]
         dot = frame.dot("last", last_ms, last.value, 3)
-        return frame.closed(self.summary(zone), [*self._band(frame), *self._lines(frame), dot], "chart spark")
+        drawn = [*self._band(frame), *self._lines(frame, 1.5), dot]
+        return frame.closed(self.summary(zone), drawn, "chart spark")
 
     def summary(self, zone: tzinfo = UTC) -> str:
         """Say in words what the chart shows."""
@@ -129,14 +130,14 @@ class SensorSeries:
             yield frame.band("expected", [(t, b[1]) for t, _, b in some], [(t, b[0]) for t, _, b in some])
             yield frame.line("usual", [(t, one.usual) for t, one, _ in some if one.usual is not None])
 
-    def _lines(self, frame: Frame) -> Iterator[Markup]:
+    def _lines(self, frame: Frame, radius: float = 2.5) -> Iterator[Markup]:
         """Draw what was read, with a point on each day that departed."""
         for some in _stretches(self.days):
             places = [(t, one.value) for t, one in some]
             yield frame.line("risk", places) if len(places) > 1 else frame.dot("risk", *places[0])
         for t, one in self.days:
             if self._departs(one):
-                yield frame.dot("departs", t, one.value)
+                yield frame.dot("departs", t, one.value, radius)
 
 
 def band_of(reading: Reading) -> tuple[float, float] | None:

@@ -51,7 +51,7 @@ def test_a_person_finds_the_worst_case_acknowledges_it_and_says_what_it_was(tab:
     tab.get_by_label("Hours down").fill("2.5")
     tab.get_by_role("button", name="Resolve").click()
     assert "confirmed: fouling" in tab.locator("section.case").inner_text()
-    history = tab.locator("table.over-time tbody tr")
+    history = tab.locator("#history tbody tr")
     assert [row.locator("td").first.inner_text() for row in history.all()] == [
         "resolved: confirmed",
         "acknowledged",
