@@ -91,7 +91,7 @@ class CaseOutcome(Record, frozen=True):
 
 
 class Drift(Record, frozen=True):
-    """A change that is no machine's fault: in the scores of an asset, or in the quality of a sensor's data.
+    """A change that is no machine's fault: in scores, in who decides, or in the quality of a sensor's data.
 
     The three counts belong to detector ``quality`` and count values since its last report; ``reason`` belongs
     to ``dead-letters``.
@@ -103,6 +103,7 @@ class Drift(Record, frozen=True):
     text: str
     asset: str = ""
     sensor: str = ""
+    segment: str = ""
     reason: str = ""
     missing: int = 0
     implausible: int = 0

@@ -28,6 +28,7 @@ def written() -> dict[str, tuple[set[str], set[str]]]:
         Drift(detector="adwin", time_ms=1, value=1.0, text="moved", sensor="s0", asset=asset)
         for asset in ("", "a")
     ]
+    signals.append(Drift(detector="adaptation", time_ms=1, value=0.1, text="decides", segment="fleet"))
     signals.append(Drift(detector="dead-letters", time_ms=1, value=1.0, text="no", reason="form"))
     sent = [
         codec.scores(TOPICS.scores, replace(scores(), readings=READINGS)),
@@ -94,4 +95,4 @@ def test_every_detector_is_documented_and_no_other(page: str) -> None:
     said = set(re.findall(r"`([\w-]+)`", row))
     assert known - said == set()
     assert known >= {"adwin", "silent", "unit"}
-    assert said - known <= {"detector", "sensor", "drift", "value", "text", "asset", "partition"}
+    assert said - known <= {"detector", "sensor", "segment", "drift", "value", "text", "asset", "partition"}

@@ -122,6 +122,7 @@ def _rekey(resources: Resources, topics: Topics) -> _StageSpec:
 def _risk(resources: Resources, topics: Topics) -> _StageSpec:
     from streams.champions.model_pool import PromotedModels  # noqa: PLC0415
     from streams.champions.promotion_watch import Watch  # noqa: PLC0415
+    from streams.stages.outcome_relay import OutcomeRelay  # noqa: PLC0415
     from streams.stages.risk import RiskStage  # noqa: PLC0415
 
     settings, fleet = resources.settings, resources.fleet
@@ -133,13 +134,22 @@ def _risk(resources: Resources, topics: Topics) -> _StageSpec:
     )
     assignments_topic = topics.promotions if _has_promotions(settings, topics) else None
     Watch(pool, settings.connection, assignments_topic).start()
+    inventory = resources.inventory
 
     def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
+        if source == topics.outcomes:
+            return OutcomeRelay(topics)
         return RiskStage(
-            fleet, topics, pool.schema, pool, recorded(assignments), records=bool(assignments_topic)
+            fleet,
+            topics,
+            pool.schema,
+            pool,
+            recorded(assignments),
+            records=bool(assignments_topic),
+            segments_of=inventory.segments,
         )
 
-    return _StageSpec((topics.features,), open_stage, assignments_topic)
+    return _StageSpec((topics.features, topics.outcomes), open_stage, assignments_topic)
 
 
 def _has_promotions(settings: Settings, topics: Topics) -> bool:

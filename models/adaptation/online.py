@@ -1,147 +1,102 @@
-"""The online layer: River's logistic regression over the champion's log-odds, learning as labels mature."""
+"""A learner of the online layer: River's logistic regression over the champion's log-odds."""
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
+import msgspec
 from river import linear_model, optim
 
-from models.telemetry.event_log import follows
+from models.adaptation.contest import Standing, loss, seen
+from models.adaptation.labels import Matured
+from models.event_time import DAY_MS
 
-_RATE = 0.02
+_RATE = 0.005
 _SCALE = 4.0
 _CHAMPION = "champion"
+_MOST_LINES = 128
 
-# The windows of one asset that wait, end and log-odds, and the times of its outcomes.
-Remembered = tuple[list[tuple[int, float]], list[int]]
+
+class Line(NamedTuple):
+    """What a learner says of windows that end after ``since_ms``: ``slope × log-odds + intercept``."""
+
+    since_ms: int
+    slope: float
+    intercept: float
+
+    def of(self, log_odds: float) -> float:
+        """Return the adapted log-odds."""
+        return self.slope * log_odds + self.intercept
+
+
+CHAMPIONS = Line(0, 1.0, 0.0)
+
+
+class Learnt(msgspec.Struct, frozen=True):
+    """All that a learner remembers: how many labels it saw, its lines of late, and how it stands."""
+
+    labels: int
+    lines: list[Line]
+    standing: Standing
 
 
 class OnlineRisk:
     """Adapts the champion's risk to what has happened since it was trained.
 
-    It starts as the champion itself: weight 1 on the log-odds, intercept 0. The log-odds are scaled down, so
-    that the few positives do not throw the weight about while the intercept follows the base rate.
+    It starts as the champion itself: slope 1, intercept 0. The log-odds are scaled down, so that the few
+    positives do not throw the slope about while the intercept follows the base rate. What it said of a window
+    before its label came is held against what the champion said.
 
-    >>> round(OnlineRisk().score(-2.0), 6)
-    0.119203
+    >>> OnlineRisk().line.of(-2.0)
+    -2.0
     """
 
     def __init__(self) -> None:
-        self.restore((_SCALE, 0.0))
+        self.labels, self.lines, self.standing = 0, [CHAMPIONS], Standing()
+        self._model = _regression(CHAMPIONS)
 
-    def score(self, log_odds: float) -> float:
-        """Return the adapted probability."""
-        return float(self._model.predict_proba_one({_CHAMPION: log_odds / _SCALE})[True])
+    @property
+    def line(self) -> Line:
+        """What it says now."""
+        return self.lines[-1]
 
-    def learn(self, log_odds: float, label: bool) -> None:
-        """Learn from one matured label."""
-        self._model.learn_one({_CHAMPION: log_odds / _SCALE}, label)
+    def learn(self, lesson: Matured) -> None:
+        """Learn from one matured label, which the line of its time is judged by."""
+        said = self.at(lesson.end_ms).of(lesson.log_odds)
+        losses = loss(lesson.log_odds, lesson.label), loss(said, lesson.label)
+        self.standing = seen(self.standing, lesson.end_ms // DAY_MS, *losses)
+        self._model.learn_one({_CHAMPION: lesson.log_odds / _SCALE}, lesson.label)
+        self.labels += 1
 
-    def remember(self) -> tuple[float, float]:
-        """Return the weight on the scaled log-odds, and the intercept: all that a constant rate leaves."""
-        return float(self._model.weights[_CHAMPION]), self.intercept
+    def say(self, since_ms: int, oldest_ms: int) -> None:
+        """Say what was learnt of windows after ``since_ms``; none that waits ends before ``oldest_ms``."""
+        slope, intercept = float(self._model.weights[_CHAMPION]) / _SCALE, float(self._model.intercept)
+        self.lines.append(Line(since_ms, slope, intercept))
+        while len(self.lines) > 1 and (self.lines[1].since_ms < oldest_ms or len(self.lines) > _MOST_LINES):
+            del self.lines[0]
 
-    def restore(self, learnt: tuple[float, float]) -> None:
+    def at(self, end_ms: int) -> Line:
+        """Return what it said of a window when that was scored."""
+        return next((line for line in reversed(self.lines) if line.since_ms < end_ms), self.lines[0])
+
+    def remember(self) -> Learnt:
+        """Return all that it remembers."""
+        return Learnt(self.labels, list(self.lines), self.standing)
+
+    def restore(self, learnt: Learnt) -> None:
         """Make this learner the one that remembered ``learnt``."""
-        weight, intercept = learnt
-        self._model = linear_model.LogisticRegression(
-            optimizer=optim.SGD(_RATE),
-            intercept_init=intercept,
-            intercept_lr=_RATE,
-            initializer=optim.initializers.Constant(weight),
-        )
-        # River creates the weight at the first lesson, and its `weights` are a copy: one that weighs nothing.
-        self._model.learn_one({_CHAMPION: 0.0}, y=False, w=0.0)
-
-    @property
-    def weight(self) -> float:
-        """Weight on the champion's log-odds."""
-        return self.remember()[0] / _SCALE
-
-    @property
-    def intercept(self) -> float:
-        """Shift of the log-odds."""
-        return float(self._model.intercept)
+        self.labels, self.lines, self.standing = learnt.labels, list(learnt.lines), learnt.standing
+        self._model = _regression(self.line)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Matured:
-    """A window whose label is known now."""
-
-    end_ms: int
-    asset: str
-    log_odds: float
-    label: bool
-
-
-@dataclass(slots=True)
-class Pending:
-    """Windows that wait for their label: whether an outcome falls into (end, end + horizon].
-
-    ``changed`` are the assets remembered otherwise since whoever saves them last cleared it.
-    """
-
-    horizon_ms: int
-    changed: set[str] = field(default_factory=set)
-    _waiting: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
-    _events: dict[str, list[int]] = field(default_factory=dict)
-    _due: list[tuple[int, str, float]] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self._due)
-
-    def observe(self, asset: str, end_ms: int, log_odds: float) -> None:
-        """Remember a window until its horizon has passed."""
-        self._wait(asset, end_ms, log_odds)
-        self.changed.add(asset)
-
-    def event(self, asset: str, time_ms: int) -> None:
-        """Remember an outcome."""
-        self._events.setdefault(asset, []).append(time_ms)
-        self.changed.add(asset)
-
-    def mature(self, watermark_ms: int) -> list[Matured]:
-        """Return the windows whose horizon ended at or before the watermark, oldest first."""
-        matured = []
-        while self._due and self._due[0][0] + self.horizon_ms <= watermark_ms:
-            end_ms, asset, log_odds = heapq.heappop(self._due)
-            label = follows(self._events.get(asset, ()), end_ms, self.horizon_ms)
-            matured.append(Matured(end_ms, asset, log_odds, label))
-            self._waiting[asset].remove((end_ms, log_odds))
-            self.changed.add(asset)
-        self._forget(watermark_ms)
-        return matured
-
-    def remember(self, asset: str) -> Remembered:
-        """Return the windows of an asset that wait, and its outcomes that they may meet."""
-        return list(self._waiting.get(asset, ())), list(self._events.get(asset, ()))
-
-    def restore(self, asset: str, remembered: Remembered) -> None:
-        """Remember again what an asset, of which nothing is known yet, was remembered with."""
-        waiting, events = remembered
-        for end_ms, log_odds in waiting:
-            self._wait(asset, end_ms, log_odds)
-        if events:
-            self._events[asset] = list(events)
-
-    def clear(self) -> None:
-        """Forget all windows and outcomes."""
-        self.changed |= self._waiting.keys() | self._events.keys()
-        for held in (self._waiting, self._events, self._due):
-            held.clear()
-
-    def _wait(self, asset: str, end_ms: int, log_odds: float) -> None:
-        self._waiting.setdefault(asset, []).append((end_ms, log_odds))
-        heapq.heappush(self._due, (end_ms, asset, log_odds))
-
-    def _forget(self, watermark_ms: int) -> None:
-        """Drop outcomes that no waiting window can reach any more."""
-        oldest_ms = self._due[0][0] if self._due else watermark_ms
-        for asset, times in list(self._events.items()):
-            kept = [t for t in times if t > oldest_ms]
-            if len(kept) < len(times):
-                self._events[asset] = kept
-                self.changed.add(asset)
-            if not kept:
-                del self._events[asset]
+def _regression(line: Line) -> linear_model.LogisticRegression:
+    """Return River's regression that begins with a line."""
+    made = linear_model.LogisticRegression(
+        optimizer=optim.SGD(_RATE),
+        intercept_init=line.intercept,
+        intercept_lr=_RATE,
+        initializer=optim.initializers.Constant(line.slope * _SCALE),
+    )
+    # River creates the weight at the first lesson, and its `weights` are a copy: one that weighs nothing.
+    made.learn_one({_CHAMPION: 0.0}, y=False, w=0.0)
+    return made

@@ -35,6 +35,14 @@ class Inventory(msgspec.Struct, frozen=True):
         value = asset if key == ASSET else self.machines.get(asset, {}).get(key)
         return f"{key}:{value}" if value else None
 
+    def segments(self, asset: str) -> tuple[str, ...]:
+        """Return the names of all segments that an asset is known to be in, but for its own.
+
+        >>> Inventory({"CH-0001": {"site": "north", "model": "C-350"}}).segments("CH-0001")
+        ('model:C-350', 'site:north')
+        """
+        return tuple(f"{key}:{value}" for key, value in sorted(self.machines.get(asset, {}).items()) if value)
+
     def segments_by(self, key: str) -> Callable[[str], str]:
         """Return the function that names an asset's segment by ``key``: ``fleet`` if it has none."""
         return lambda asset: self.segment(asset, key) or FLEET

@@ -9,17 +9,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from models.cases.stops import PlannedStop
 from models.errors import RecordError
 from models.features.expectation import Expectation
 from models.features.kernel import Windows
 from models.store.feature_store import FeatureStore, Origin, StoredSchema
-from models.telemetry.event_log import FINDING
-from models.telemetry.planned_stops import CANCELLED, PLANNED, Stopped, planned_events
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
-from streams.records import CaseOutcome
 from streams.stage import Incoming, Outgoing
+from streams.stages.outcome_relay import told_by
 from streams.wire import codec
 
 log = logging.getLogger(__name__)
@@ -77,8 +74,7 @@ class LandingStage:
 
     def _keep(self, message: Incoming) -> None:
         if message.topic == self.topics.outcomes:
-            told = codec.decode_outcomes(message.value, message.content_type)
-            self._events += stop_events(told) if isinstance(told, PlannedStop) else found_event(told)
+            self._events += told_by(codec.decode_outcomes(message.value, message.content_type))
             return
         fingerprint, record = codec.decode_any_features(message.value, message.content_type)
         if isinstance(record, Event):
@@ -112,17 +108,3 @@ class LandingStage:
             del self._windows[fingerprint]
         self.store.land_events(self._events, self._origin)
         self._events.clear()
-
-
-def found_event(outcome: CaseOutcome) -> list[Event]:
-    """Return what was found as an event of the machine; none if nobody looked, which says nothing of it."""
-    return [Event(outcome.as_of_ms, outcome.asset, FINDING, outcome.outcome)] if outcome.is_label else []
-
-
-def stop_events(stop: PlannedStop) -> list[Event]:
-    """Return a planned stop as events of the machine; of one that was ended early, that it is another now."""
-    planned, now = Stopped(stop.from_ms, stop.planned_until_ms), Stopped(stop.from_ms, stop.until_ms)
-    if stop.cancelled is None:
-        return planned_events(PLANNED, stop.asset, now, stop.plan)
-    left = planned_events(PLANNED, stop.asset, now, stop.plan) if now.from_ms < now.until_ms else []
-    return [*planned_events(CANCELLED, stop.asset, planned, stop.plan), *left]

@@ -14,8 +14,11 @@ import msgspec
 import numpy as np
 from scipy.special import expit
 
+from models.adaptation.contest import Switch
 from models.adaptation.drift import DriftSignal
-from models.adaptation.score_adaptation import ScoreAdaptation
+from models.adaptation.labels import Happening
+from models.adaptation.layer import SegmentsOf, no_segments
+from models.adaptation.score_adaptation import Lessons, ScoreAdaptation
 from models.alerting.decision import PolicyState
 from models.errors import RecordError, StateError
 from models.event_time import DAY_MS
@@ -24,7 +27,7 @@ from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.risk.calibration import log_odds
 from models.telemetry.event_log import OUTCOME
-from models.telemetry.samples import Event
+from models.telemetry.samples import Event, Float64
 from streams.champions.model_pool import ModelPool
 from streams.kafka.topics import Topics
 from streams.records import Alert, Assignment, Drift, Readings, Watermark
@@ -36,7 +39,8 @@ from streams.state.snapshots import parsed
 from streams.wire import codec
 
 _ASSET, _COMMON = b"a", b"c"
-_FORM = 3  # of what is remembered
+_FORM = 4  # of what is remembered
+_HIDES = ("maintenance",)  # what would have come without it nobody knows
 
 
 class _AssetState(msgspec.Struct, frozen=True):
@@ -44,7 +48,7 @@ class _AssetState(msgspec.Struct, frozen=True):
 
     policy: PolicyState
     waiting: list[tuple[int, float]]
-    events: list[int]
+    happened: list[Happening]
     shown: list[float]
     case: tuple[str, int, str] | None
     end_ms: int
@@ -57,7 +61,7 @@ class _RiskState(msgspec.Struct, frozen=True):
     """What is remembered of the partition as a whole; ``assignment`` is the champion's, if recorded."""
 
     watermark_ms: int
-    learnt: tuple[float, float]
+    lessons: Lessons
     assignment: Assignment | None = None
 
 
@@ -66,7 +70,7 @@ class RiskStage:
 
     ``assignments`` are those recorded of this partition. Without a topic to record them on (``records``)
     nobody is shadowed, and what is seen again after a crash may be scored by a champion that was promoted
-    since.
+    since. ``segments_of`` names the segments of a machine that are learnt of by themselves.
     """
 
     def __init__(
@@ -78,12 +82,14 @@ class RiskStage:
         assignments: Iterable[Assignment] = (),
         *,
         records: bool = True,
+        segments_of: SegmentsOf = no_segments,
     ) -> None:
         self.topics, self.schema, self.records, self.horizon = topics, schema, records, fleet.horizon
         self.identity = f"risk {_FORM} {schema.fingerprint} {fleet.alerting.horizon_d:g} d"
         self.scorer = Scorer(fleet, schema, pool, assignments)
         self.cases = Cases(fleet, schema)
-        self.adaptation = ScoreAdaptation(int(fleet.alerting.horizon_d * DAY_MS))
+        horizon_ms, censor = int(fleet.alerting.horizon_d * DAY_MS), fleet.training.censor or _HIDES
+        self.adaptation = ScoreAdaptation(horizon_ms, segments_of, censor)
         self.seen = seen.Seen((fleet.sampling.lateness_s + 2 * fleet.sampling.hop_s) * 1000)
         self.watermark_ms = 0
         self._restoring: dict[str, _AssetState] = {}
@@ -117,7 +123,7 @@ class RiskStage:
         if isinstance(record, Windows):
             fresh = self.seen.new_windows(record)
             return self._score(record if fresh.all() else record.take(fresh)) if fresh.any() else ()
-        return self._happened(record) if isinstance(record, Event) else self._pass(record)
+        return self._happened(record) if isinstance(record, Event) else self._pass(record, message.offset)
 
     def _decoded(self, message: Incoming) -> Windows | Event | Watermark:
         record = codec.decode_features(message.value, message.content_type, self.schema.fingerprint)
@@ -131,8 +137,7 @@ class RiskStage:
         changed = self.cases.take_changed() | self.adaptation.take_changed() | self.seen.take_changed()
         for asset in sorted(changed):
             yield _ASSET + asset.encode(), msgspec.msgpack.encode(self._remembered(asset))
-        learnt = self.adaptation.online.remember()
-        common = _RiskState(self.watermark_ms, learnt, self.scorer.assignment)
+        common = _RiskState(self.watermark_ms, self.adaptation.lessons(), self.scorer.assignment)
         yield _COMMON, msgspec.msgpack.encode(common)
 
     def restore(self, key: bytes, value: bytes) -> None:
@@ -142,7 +147,7 @@ class RiskStage:
         elif key == _COMMON:
             common = parsed(value, _RiskState)
             self.watermark_ms, self._assignment = common.watermark_ms, common.assignment
-            self.adaptation.online.restore(common.learnt)
+            self.adaptation.give_back(common.lessons)
         else:
             raise StateError(f"key {key!r}: not one of this stage")
 
@@ -166,11 +171,11 @@ class RiskStage:
 
     def _remembered(self, asset: str) -> _AssetState:
         policy_, case, newest = self.cases.remember(asset)
-        waiting, events, shown = self.adaptation.remember(asset)
+        waiting, happened, shown = self.adaptation.remember(asset)
         return _AssetState(
             policy=policy_,
             waiting=waiting,
-            events=events,
+            happened=happened,
             shown=shown,
             case=(case.name, case.opened_ms, case.severity) if case else None,
             end_ms=newest.end_ms if newest else 0,
@@ -187,21 +192,23 @@ class RiskStage:
         if known.vector:
             newest = Latest(known.end_ms, np.frombuffer(known.vector, np.float32), np.array(known.risks))
         self.cases.restore(asset, Remembered(known.policy, case, newest))
-        self.adaptation.restore(asset, (known.waiting, known.events, known.shown))
+        self.adaptation.restore(asset, (known.waiting, known.happened, known.shown))
         self.seen.restore(asset, known.seen)
 
     def _score(self, windows: Windows) -> Iterator[Outgoing]:
         scores = self.scorer.score(windows)
         logits = log_odds(scores.risk[:, self.horizon])
-        adapted, readings = self.adaptation.adapted(logits), self._readings(windows)
-        yield codec.scores(self.topics.scores, replace(scores, adapted=adapted, readings=readings))
+        adapted: Float64 = expit(self.adaptation.adapted(windows.assets, windows.asset, logits))
+        said = replace(scores, adapted=adapted, readings=self._readings(windows))
+        yield codec.scores(self.topics.scores, said)
         shadow = self.scorer.shadow(windows) if self.records else None
         if shadow is not None:
             yield codec.scores(self.topics.shadow, shadow)
+        deciding = self._deciding(windows, scores.risk, logits)
         for i in np.flatnonzero(windows.revision == 0).tolist():
             asset = windows.assets[windows.asset[i]]
-            newest = Latest(int(windows.end_ms[i]), windows.values[i], scores.risk[i])
-            yield from self._follow(asset, newest)
+            newest = Latest(int(windows.end_ms[i]), windows.values[i], deciding[i])
+            yield from self._follow(asset, newest, float(logits[i]))
 
     def _readings(self, windows: Windows) -> Readings | None:
         """Return what was read in the windows that end a day, None if none does."""
@@ -212,28 +219,41 @@ class RiskStage:
         said = (part.astype(np.float32) for part in usual.of(windows.values[ends]))
         return Readings(ends, usual.points, *said)
 
-    def _follow(self, asset: str, newest: Latest) -> Iterator[Outgoing]:
+    def _deciding(self, windows: Windows, risk: Float64, logits: Float64) -> Float64:
+        """Return the risks (n, H) that decide; where an adapted one does, all horizons move as far."""
+        moved = self.adaptation.deciding(windows.assets, windows.asset, logits) - logits
+        rows = np.flatnonzero(moved)
+        if not len(rows):
+            return risk
+        out = risk.copy()
+        out[rows] = expit(log_odds(risk[rows]) + moved[rows, None])
+        return out
+
+    def _follow(self, asset: str, newest: Latest, logit: float) -> Iterator[Outgoing]:
         """Let online layer, drift detector and cases see one new window; the first two see one a day."""
         if newest.end_ms % DAY_MS == 0 and newest.has_risks:
-            logit = float(log_odds(newest.risks[[self.horizon]])[0])
             signal = self.adaptation.observe_day(asset, newest.end_ms, logit)
             if signal is not None:
                 yield codec.drift(self.topics.drift, _drift(signal))
         yield from self._alerts(self.cases.observe(asset, newest))
 
     def _happened(self, event: Event) -> Iterator[Outgoing]:
-        if event.kind == OUTCOME and self.seen.is_new_outcome(event.asset, event.time_ms):
-            self.adaptation.event(event.asset, event.time_ms)
+        is_outcome = event.kind == OUTCOME
+        if is_outcome and not self.seen.is_new_outcome(event.asset, event.time_ms):
+            return
+        self.adaptation.event(event)
+        if is_outcome:
             yield from self._alerts(self.cases.event(event.asset, event.time_ms))
 
-    def _pass(self, watermark: Watermark) -> Iterator[Outgoing]:
+    def _pass(self, watermark: Watermark, offset: int) -> Iterator[Outgoing]:
         """Learn what has matured, decide what waited for the whole fleet, and pass the watermark on.
 
         One that is repeated is passed on alone: what came since the first must not mature, or wait, for it.
         """
         if watermark.time_ms > self.watermark_ms:
             self.watermark_ms = watermark.time_ms
-            self.adaptation.advance(watermark.time_ms)
+            for switch in self.adaptation.advance(watermark.time_ms, offset):
+                yield codec.drift(self.topics.drift, _switched(switch))
             yield from self._alerts(self.cases.advance(watermark.time_ms))
         yield codec.watermark(self.topics.scores, watermark)
 
@@ -249,4 +269,17 @@ def _drift(signal: DriftSignal) -> Drift:
         asset=signal.asset,
         value=signal.after - signal.before,
         text=f"the level of the risk moved from {before:.2%} to {after:.2%}",
+    )
+
+
+def _switched(switch: Switch) -> Drift:
+    standing = switch.standing
+    champion, adapted = standing.champion / standing.labels, standing.adapted / standing.labels
+    who = "the adapted risk decides" if switch.decides else "the champion decides again"
+    return Drift(
+        detector="adaptation",
+        time_ms=switch.time_ms,
+        segment=switch.segment,
+        value=standing.gain,
+        text=f"{who} for {switch.segment}: log-loss {adapted:.4f}, the champion's {champion:.4f}",
     )

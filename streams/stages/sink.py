@@ -185,7 +185,7 @@ def drift_point(drift: Drift, partition: int) -> Point:
 
     What is about no single machine every partition says of its own machines.
     """
-    tags = {"detector": drift.detector, "sensor": drift.sensor, "asset": drift.asset}
+    tags = {name: getattr(drift, name) for name in ("detector", "sensor", "asset", "segment")}
     if not drift.asset:
         tags["partition"] = str(partition)
     said = {name: text for name, text in tags.items() if text}

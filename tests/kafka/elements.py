@@ -18,6 +18,8 @@ from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.store.feature_store import FeatureStore
+from models.telemetry.event_log import FINDING
+from models.telemetry.planned_stops import CANCELLED, PLANNED
 from models.telemetry.samples import Event
 from streams.kafka.damage import DAMAGED
 from streams.kafka.topics import Topics
@@ -25,6 +27,8 @@ from streams.records import Alert, Assignment, DeadLetter, Drift, Scores, Waterm
 from streams.stage import Incoming
 from streams.wire import codec
 
+RELAYED = (FINDING, PLANNED, CANCELLED)
+"""Kinds of events that the risk worker passes on to the topic of windows."""
 Key = tuple[object, ...]
 Element = tuple[str, Key, bytes]
 """The stage that says it, what it is about, and all that is said of that."""
@@ -74,8 +78,9 @@ class Reading:
         if isinstance(record, Windows):
             for key, value in windows(record):
                 yield "features", ("features", message.partition, *key), value
-        else:
-            yield "features", ("features", message.partition, *_mark(record)), b""
+            return
+        is_found = isinstance(record, Event) and record.kind in RELAYED
+        yield "risk" if is_found else "features", ("features", message.partition, *_mark(record)), b""
 
     def _scores(self, message: Incoming) -> Iterator[Element]:
         record = codec.decode_scores(message.value, message.content_type)
@@ -232,11 +237,16 @@ def _drift(message: Incoming) -> Iterator[Element]:
         record.detector,
         record.asset,
         record.sensor,
+        record.segment,
         record.reason,
         record.value,
         record.time_ms,
     )
-    yield "risk" if record.detector == "adwin" else "features", key, msgspec.json.encode(record)
+    yield (
+        "risk" if record.detector in ("adwin", "adaptation") else "features",
+        key,
+        msgspec.json.encode(record),
+    )
 
 
 def _assignment(message: Incoming) -> Iterator[Element]:

@@ -24,9 +24,9 @@ from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
 from streams.processes.supervisor import Supervisor
 from streams.records import Assignment
-from streams.stage import Incoming
+from streams.stage import Incoming, Outgoing
 from streams.wire import codec
-from tests.kafka.elements import Key, Reading, Said, gathered, stored_features, stored_points
+from tests.kafka.elements import RELAYED, Key, Reading, Said, gathered, stored_features, stored_points
 from tests.kafka.fault_worker import ForkingSupervisor
 from tests.kafka.orders import orders
 from tests.kafka.tellings import Tellings, told_at
@@ -89,6 +89,19 @@ class Heard:
                 before = [n for offset, n in counts[message.partition] if offset < one.offset]
                 offset = before[-1] if before else 0
                 found[message.partition].append(msgspec.structs.replace(one, offset=offset))
+        return found
+
+    def findings(self) -> dict[int, list[tuple[int, Outgoing]]]:
+        """Return what was found, and from which element of a partition of windows on it was known."""
+        found: dict[int, list[tuple[int, Outgoing]]] = defaultdict(list)
+        counts, seen = {p: self._counts(p) for p in range(PARTITIONS)}, set[bytes | None]()
+        for message in self.messages[self.topics.features]:
+            if _is_finding(message) and message.value not in seen:
+                seen.add(message.value)
+                before = [n for offset, n in counts[message.partition] if offset < message.offset]
+                value = message.value or b""
+                event = Outgoing(Topics().features, message.key or b"", value, message.content_type)
+                found[message.partition].append((before[-1] if before else 0, event))
         return found
 
     def moves(self) -> dict[int, list[Incoming]]:
@@ -277,7 +290,7 @@ def sources_of(stage: str, topics: Topics) -> tuple[str, ...]:
     """Return the topics that a stage reads."""
     return {
         "features": (topics.telemetry,),
-        "risk": (topics.features,),
+        "risk": (topics.features, topics.outcomes),
         "cases": (topics.alerts, topics.case_commands),
         "delivery": (topics.notices,),
         "sink": (topics.scores, topics.alerts, topics.cases, topics.drift, topics.events, topics.deliveries),
@@ -311,7 +324,7 @@ def judge(run: Run, fault: str, supervisors: Sequence[Supervisor]) -> list[Outco
         run.watch(supervisors, 1.5)  # acknowledgements are committed once a second
         lags = {stage: run.lag(stage) for stage in run.stages}
         more = run.heard.count > heard
-    moved = run.heard.assignments(), run.heard.moves(), run.heard.notices()
+    moved = run.heard.assignments(), run.heard.moves(), run.heard.notices(), run.heard.findings()
     expected = undisturbed(poisoned=run.poisoned).said(*moved)
     for stage, key, value in run.tellings.expected():
         expected[stage][key][value] += 1
@@ -339,6 +352,10 @@ def compared(
         duplicate += more.total() - strange
         missing += max(less - strange, 0)
     return sum(c.total() for c in expected.values()), missing, wrong, duplicate
+
+
+def _is_finding(message: Incoming) -> bool:
+    return message.content_type == codec.EVENT and codec.parsed_event(message.value or b"").kind in RELAYED
 
 
 def _assigns(message: Incoming) -> bool:

@@ -36,7 +36,7 @@ def test_every_topic_and_store_has_something_to_compare(said: Said) -> None:
     topics = {stage: {key[0] for key in said[stage]} for stage in STAGES}
     assert topics == {
         "features": {"features", "events", "drift", "dead-letters"},
-        "risk": {"scores", "shadow", "alerts", "drift", "promotions"},
+        "risk": {"features", "scores", "shadow", "alerts", "drift", "promotions"},
         "cases": {"case-commands", "cases", "case-replies", "outcomes", "notices", "dead-letters"},
         "delivery": {"deliveries"},
         "sink": {"store"},
@@ -95,7 +95,7 @@ def test_poison_leaves_a_dead_letter_for_each_reader_of_its_topic() -> None:
         *("telemetry", "features", "scores", "alerts", "drift", "events"),
         *("case-commands", "cases", "outcomes", "notices", "deliveries"),
     }
-    assert {count for topic, count in letters if topic in ("features", "alerts")} == {2}
+    assert {count for topic, count in letters if topic in ("features", "alerts", "outcomes")} == {2}
 
 
 def test_its_windows_are_those_of_the_kernel_alone(said: Said) -> None:

@@ -20,12 +20,13 @@ from models.store.feature_store import FeatureStore
 from models.telemetry.samples import TimeSlice
 from simulators.replay.replay import replay
 from streams.kafka.topics import Topics
-from streams.records import Assignment, CaseOutcome
+from streams.records import Assignment
 from streams.stage import Incoming, Outgoing, Stage
 from streams.stages.alert_relay import AlertRelay
 from streams.stages.case_desk import CaseDesk
 from streams.stages.features import FeatureStage
-from streams.stages.landing import LandingStage, found_event
+from streams.stages.landing import LandingStage
+from streams.stages.outcome_relay import OutcomeRelay, told_by
 from streams.stages.risk import RiskStage
 from streams.stages.sink import SinkStage
 from streams.stores.sqlite import SqliteStore
@@ -90,12 +91,14 @@ class Undisturbed:
         assignments: Mapping[int, Sequence[Assignment]],
         moves: Mapping[int, Sequence[Incoming]] | None = None,
         notices: Mapping[int, Sequence[Incoming]] | None = None,
+        findings: Mapping[int, Sequence[tuple[int, Outgoing]]] | None = None,
     ) -> Said:
         """Return every element, scored by the versions that have these assignments.
 
         Their offsets count the windows, events and watermarks of a partition, from its head on. ``moves`` is
         in which order alerts and people were heard; without them it is that of their times. ``notices`` is
-        what moved delivery; without it all arrives at once.
+        what moved delivery; without it all arrives at once. ``findings`` is what was found, and from which
+        offset on it was known to scoring; without it that is never.
         """
         pool = Held()
         for version in (RIVAL, SECOND, FIRST):
@@ -103,12 +106,17 @@ class Undisturbed:
         scoring = [
             RiskStage(fleet(), TOPICS, SCHEMA, pool, assignments.get(p, ())) for p in range(PARTITIONS)
         ]
-        borders = {p: [one.offset for one in own] for p, own in assignments.items()}
-        second = list(self._through(scoring, TOPICS.features, self._features(), borders))
+        known = {p: list((findings or {}).get(p, ())) for p in range(PARTITIONS)}
+        borders = {
+            p: [*(one.offset for one in assignments.get(p, ())), *(at for at, _ in own)]
+            for p, own in known.items()
+        }
+        second = list(self._through(scoring, TOPICS.features, self._features(), borders, known))
         with tempfile.TemporaryDirectory() as folder:
             third = [*self._passed_on(second)]
             third += self._led(moves or merged(self.heads, [m for m in third if _is_alert(m)], TOPICS))
             told = recorded(notices or self._told(third, Path(folder)), Path(folder))
+            third += self._found(third)
             spoken = [*self.first, *second, *third, *told, *self._unlanded(Path(folder))]
             path = Path(folder) / "store.db"
             spoken += self._stored(SqliteStore(path), spoken)
@@ -119,6 +127,11 @@ class Undisturbed:
         """Yield what becomes of alerts."""
         alerts = [s for s in second if s[1].topic == TOPICS.alerts]
         return self._through([AlertRelay(TOPICS)] * PARTITIONS, TOPICS.alerts, alerts)
+
+    def _found(self, third: Sequence[Placed]) -> list[Placed]:
+        """Return what becomes of outcomes."""
+        outcomes = [s for s in third if s[1].topic == TOPICS.outcomes]
+        return list(self._through([OutcomeRelay(TOPICS)] * PARTITIONS, TOPICS.outcomes, outcomes))
 
     def _led(self, moves: Mapping[int, Sequence[Incoming]]) -> Iterator[Placed]:
         """Yield what becomes of cases."""
@@ -142,16 +155,21 @@ class Undisturbed:
         topic: str,
         sent: Iterable[Placed],
         borders: Mapping[int, Sequence[int]] | None = None,
+        between: Mapping[int, list[tuple[int, Outgoing]]] | None = None,
     ) -> Iterator[Placed]:
         """Yield what stages, one a partition, say of a topic's messages, given one by one.
 
-        A message of windows has as many offsets as windows, and is cut at a border.
+        A message of windows has as many offsets as windows, and is cut at a border; what comes ``between``
+        them has the offset that it is given with.
         """
         offsets = [0] * PARTITIONS
         for partition, whole in [*(h for h in self.heads if h[1].topic == topic), *sent]:
-            for rows, message in cut(whole, offsets[partition], (borders or {}).get(partition, ())):
-                received = incoming(message, partition, offsets[partition])
-                offsets[partition] += rows
+            waiting = (between or {}).get(partition, [])
+            for message in _with(waiting, whole, offsets, partition, (borders or {}).get(partition, ())):
+                yield from ((partition, out) for out in stages[partition].process([message]))
+        for partition, waiting in (between or {}).items():
+            for _, late in waiting:
+                received = incoming(late, partition, offsets[partition])
                 yield from ((partition, out) for out in stages[partition].process([received]))
 
     def _stored(self, store: SqliteStore, spoken: Sequence[Placed]) -> list[Placed]:
@@ -175,7 +193,7 @@ class Undisturbed:
         """Yield what is to lie in the feature store: the words of the first stage, and what was found."""
         for _, message in third:
             if message.topic == TOPICS.outcomes:
-                for event in found_event(codec.decode_json(message.value, CaseOutcome)):
+                for event in told_by(codec.decode_outcomes(message.value, message.content_type)):
                     yield "landing", ("events", *astuple(event)), b""
         for _, key, value in _elements(self._features()):
             if key[2] == "event":
@@ -201,6 +219,26 @@ def cut(message: Outgoing, offset: int, borders: Sequence[int]) -> Iterator[tupl
     for start, end in itertools.pairwise([0, *inner, len(record)]):
         part = codec.windows(message.topic, record, slice(start, end), SCHEMA.fingerprint)
         yield end - start, part
+
+
+def _with(
+    waiting: list[tuple[int, Outgoing]],
+    whole: Outgoing,
+    offsets: list[int],
+    partition: int,
+    at: Sequence[int],
+) -> Iterator[Incoming]:
+    """Yield a message cut at ``at``, and before each part what waits for its offset; count all of them."""
+    left: Outgoing | None = whole
+    while left is not None:
+        while waiting and waiting[0][0] <= offsets[partition]:
+            yield incoming(waiting.pop(0)[1], partition, offsets[partition])
+            offsets[partition] += 1
+        border = min((one for one in at if one > offsets[partition]), default=0)
+        (rows, part), *rest = cut(left, offsets[partition], [border])
+        yield incoming(part, partition, offsets[partition])
+        offsets[partition] += rows
+        left = rest[0][1] if rest else None
 
 
 def incoming(message: Outgoing, partition: int, offset: int) -> Incoming:

@@ -14,8 +14,10 @@ import msgspec
 from hypothesis import strategies as st
 
 from models.adaptation.drift import ScoreDrift
-from models.adaptation.online import OnlineRisk, Pending
-from models.adaptation.online import Remembered as Waiting
+from models.adaptation.labels import Matured, Pending
+from models.adaptation.labels import Remembered as Waiting
+from models.adaptation.layer import OnlineLayer
+from models.adaptation.online import Learnt, OnlineRisk
 from models.adaptation.score_adaptation import ScoreAdaptation
 from models.alerting.decision import PolicyState
 from models.alerting.hysteresis import HysteresisPolicy
@@ -151,15 +153,14 @@ class ByAsset:
 class Learner:
     """The online layer."""
 
-    part: OnlineRisk = field(default_factory=OnlineRisk)
+    part: OnlineLayer = field(default_factory=lambda: OnlineLayer(lambda asset: (f"model:{asset in 'ab'}",)))
 
     def act(self, step: Step) -> object:
-        """Score; and, where there is a label, learn."""
-        log_odds, label = step
-        risk = self.part.score(log_odds)
-        if label is not None:
-            self.part.learn(log_odds, label)
-        return risk, self.part.weight, self.part.intercept
+        """Learn what matures in a day, and say what holds for each machine from then on."""
+        day, lessons = step
+        matured = [Matured((day - 7) * DAY_MS, *lesson) for lesson in lessons]
+        switches = list(self.part.learn(matured, day * DAY_MS, (day - 7) * DAY_MS))
+        return switches, [(self.part.adapted(asset), self.part.deciding(asset)) for asset in "abc"]
 
     def delta(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield all it has learnt."""
@@ -167,7 +168,7 @@ class Learner:
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Of several versions the last counts."""
-        self.part.restore(msgspec.msgpack.decode(value, type=tuple[float, float]))
+        self.part.restore(msgspec.msgpack.decode(value, type=dict[str, Learnt]))
 
     def restored(self) -> None:
         """Do nothing."""
@@ -292,7 +293,7 @@ DAYS = st.integers(3, 40)
 CALLS: dict[type, str] = {Signal: "hear", Command: "ask", StopCommand: "plan"}
 
 RESTORABLES = (
-    Restorable("online risk", (OnlineRisk,), lambda: Simple(Learner), LESSONS),
+    Restorable("online layer", (OnlineLayer, OnlineRisk), lambda: Simple(Learner), LESSONS),
     Restorable(
         "pending labels",
         (Pending,),

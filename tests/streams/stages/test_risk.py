@@ -14,7 +14,7 @@ from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.alerting import Alerting
 from models.registry.promotion import CHALLENGER
-from models.telemetry.samples import Float32
+from models.telemetry.samples import Event, Float32
 from streams.records import DeadLetter, Drift, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stages.risk import RiskStage
@@ -96,7 +96,7 @@ def test_a_label_teaches_when_its_horizon_has_passed_and_not_before(toy: Trained
     assert len(stage.adaptation.pending) == 1
     feed(stage, watermark(7 * 24))
     assert len(stage.adaptation.pending) == 0
-    assert stage.adaptation.online.intercept < 0
+    assert stage.adaptation.layer.adapted("a").intercept < 0
 
 
 def test_only_one_window_a_day_is_a_lesson(toy: Trained, stage: RiskStage) -> None:
@@ -394,3 +394,68 @@ def test_the_end_of_a_day_says_what_every_sensor_read_and_what_is_usual(
     assert (day.readings.usual[0, 0], day.readings.spread[0, 0]) == (1.0, 0.25)
     assert corrected.readings is not None
     assert corrected.readings.value[0].tolist() == [0.0, 9.0, 0.0]
+
+
+def adapting(toy: Trained) -> RiskStage:
+    """Return a stage whose policy looks at adapted risks once they win, by labels after a day."""
+    return stage_of(toy, replace(toy.fleet.alerting, horizon_d=1.0))
+
+
+def lived(stage: RiskStage, toy: Trained, days: range, *, trips: bool) -> list[Outgoing]:
+    """Return what is said of thirty calm machines that all trip each day, or never do."""
+    calm, said = {f"m{i:02}": toy.vector() for i in range(30)}, list[Outgoing]()
+    for day in days:
+        said += feed(stage, window(toy, 24 * day, calm))
+        if trips:
+            said += feed(stage, *(trip(24 * day + 1, name) for name in calm))
+        said += feed(stage, watermark(24 * day + 2))
+    return said
+
+
+def drifts(said: list[Outgoing]) -> list[Drift]:
+    return [codec.decode_json(o.value, Drift) for o in said if o.topic == "t.drift"]
+
+
+def test_the_adapted_risk_decides_while_it_wins_and_both_turns_are_on_record(toy: Trained) -> None:
+    stage = adapting(toy)
+    rising = lived(stage, toy, range(70), trips=True)
+    (taken,) = [d for d in drifts(rising) if d.detector == "adaptation"]
+    assert (taken.segment, taken.asset) == ("fleet", "")
+    assert taken.value > 0
+    assert taken.text.startswith("the adapted risk decides for fleet: log-loss ")
+    (opened,) = alerts(
+        feed(
+            stage,
+            window(toy, 24 * 70 + 1, {"new": toy.vector()}),
+            window(toy, 24 * 70 + 2, {"new": toy.vector()}),
+            window(toy, 24 * 70 + 3, {"new": toy.vector()}),
+        )
+    )
+    assert opened.risk > opened.threshold > float(toy.model.score(toy.vector()[None, :])[0, -1])
+    (back,) = [
+        d for d in drifts(lived(stage, toy, range(71, 200), trips=False)) if d.detector == "adaptation"
+    ][:1]
+    assert back.text.startswith("the champion decides again for fleet: ")
+
+
+def test_while_the_champion_decides_alerts_are_its_own_whatever_was_learnt(toy: Trained) -> None:
+    stage = adapting(toy)
+    lived(stage, toy, range(6), trips=True)
+    assert stage.adaptation.layer.adapted("new").intercept > 0.1
+    assert alerts(feed(stage, *(window(toy, 24 * 6 + i, {"new": toy.vector()}) for i in range(1, 5)))) == []
+
+
+def test_a_fault_that_people_confirmed_is_a_label_and_work_leaves_none(toy: Trained) -> None:
+    def learnt(*events: Incoming) -> float:
+        stage = stage_of(toy)
+        feed(stage, *days_of(toy, [0]), *events, watermark(7 * 24))
+        return stage.adaptation.layer.adapted("a").intercept
+
+    confirmed = arrive(codec.event("t.features", Event(START_MS + HOUR_MS, "a", "finding", "confirmed")))
+    assert learnt() < 0
+    assert learnt(confirmed) > 0
+    assert learnt(trip(5, kind="maintenance")) == 0
+    assert (
+        learnt(arrive(codec.event("t.features", Event(START_MS + HOUR_MS, "a", "finding", "no-fault-found"))))
+        == learnt()
+    )

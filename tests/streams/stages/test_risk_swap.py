@@ -104,7 +104,7 @@ def test_what_was_learnt_of_a_champion_is_not_held_against_its_successor(
     stage = opened(toy, pool)
     list(stage.process([at(0, window(toy, 0, {"a": toy.vector()})), at(1, watermark(8 * 24))]))
     list(stage.process([at(2, window(toy, 9 * 24, {"a": toy.vector()}))]))
-    assert stage.adaptation.online.intercept != 0
+    assert stage.adaptation.layer.adapted("a").intercept != 0
     assert len(stage.adaptation.pending) == 1
     pool.promote("2", models["2"])
     stage.before_batch(3, seen=False)
