@@ -34,7 +34,7 @@ def test_page_and_figures_are_of_one_run(report: dict[str, Any]) -> None:
 
 
 def test_the_decision_against_one_learner_for_all_has_the_figures_of_the_run(report: dict[str, Any]) -> None:
-    decision = (DOCS / "decisions" / "0020-each-partition-learns-for-itself.md").read_text(encoding="utf-8")
+    decision = (DOCS / "decisions" / "0021-each-partition-learns-for-itself.md").read_text(encoding="utf-8")
     assert parted_table(report["parted"]) in decision
 
 
