@@ -50,6 +50,7 @@ def test_every_topic_and_store_has_something_to_compare(said: Said) -> None:
         "case_history",
         "deliveries",
         "explanations",
+        "readings",
         "drift",
         "events",
         "watermarks",
