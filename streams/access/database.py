@@ -12,27 +12,35 @@ from pathlib import Path
 from models.errors import UnavailableError
 
 _BUSY_S = 5.0
-_FORM = 1
+_FORM = 2
 _SCHEMA = """
-CREATE TABLE users (
+CREATE TABLE IF NOT EXISTS users (
     name TEXT PRIMARY KEY, role TEXT NOT NULL, hash TEXT NOT NULL, added_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE sessions (
+CREATE TABLE IF NOT EXISTS sessions (
     digest BLOB PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, via TEXT NOT NULL,
     begun_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE attempts (key TEXT PRIMARY KEY, failed INTEGER NOT NULL, last_ms INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE tokens (
+CREATE TABLE IF NOT EXISTS attempts (
+    key TEXT PRIMARY KEY, failed INTEGER NOT NULL, last_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tokens (
     id TEXT PRIMARY KEY, digest BLOB NOT NULL UNIQUE, name TEXT NOT NULL, role TEXT NOT NULL,
     made_ms INTEGER NOT NULL, ends_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE audit (
+CREATE TABLE IF NOT EXISTS audit (
     number INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, who TEXT NOT NULL, role TEXT NOT NULL,
     via TEXT NOT NULL, address TEXT NOT NULL, action TEXT NOT NULL, about TEXT NOT NULL,
     result TEXT NOT NULL, detail TEXT NOT NULL, link BLOB NOT NULL
 );
-CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the record only grows'); END;
-CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the record only grows'); END;
+CREATE TABLE IF NOT EXISTS seen (
+    reader TEXT NOT NULL, about TEXT NOT NULL, last_ms INTEGER NOT NULL, last TEXT NOT NULL, before TEXT,
+    PRIMARY KEY (reader, about)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS audit_stays BEFORE UPDATE ON audit
+BEGIN SELECT raise(ABORT, 'the record only grows'); END;
+CREATE TRIGGER IF NOT EXISTS audit_is_kept BEFORE DELETE ON audit
+BEGIN SELECT raise(ABORT, 'the record only grows'); END;
 """
 
 
@@ -82,9 +90,9 @@ class Database:
 
 
 def _prepare(database: sqlite3.Connection) -> None:
-    """Make the tables of a new file."""
+    """Make the tables of a new file, and those that a file from before does not have."""
     (form,) = database.execute("PRAGMA user_version").fetchone()
-    if form == 0:
+    if form < _FORM:
         for statement in _statements():
             database.execute(statement)
         database.execute(f"PRAGMA user_version = {_FORM}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from models.errors import ForbiddenError, UnavailableError
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING
 from models.fleet.site_times import SiteTimes
+from streams.access.last_seen import LastSeen
 from streams.delivery.signing import Signatures
 from streams.page.answers import Answer, Current, Shared, answered
 from streams.page.api import Api
@@ -243,7 +245,7 @@ def create_app(
     hook = WorkOrderHook(reader, work, clock, signatures).routes if signatures else []
     routes = [
         *SignInPages(door, page.html, tokens).routes,
-        *_pages(page, work, tokens, backstage or Backstage()),
+        *_pages(page, work, tokens, backstage or Backstage(), door),
         *Api(reader, fleet, work, clock, page.overview, version("chillcast")).routes,
         *hook,
         *page.routes,
@@ -253,12 +255,14 @@ def create_app(
     return SecureHeaders(AllowedHosts(Entrance(app, door, page.not_let_in), allowed_hosts))
 
 
-def _pages(page: Page, work: CaseWork, tokens: Tokens, backstage: Backstage) -> Iterator[Route]:
+def _pages(
+    page: Page, work: CaseWork, tokens: Tokens, backstage: Backstage, door: Door | None
+) -> Iterator[Route]:
     """Yield the routes of what people look at and work with."""
     reader, fleet, html = page.reader, page.fleet, page.html
-    cases = CasePages(
-        reader, work, html, page.clock, tokens, lambda case: evidence_series(reader, fleet, case)
-    )
+    seen = LastSeen(door.audit.database, page.clock) if door else None
+
+    cases = CasePages(reader, work, html, page.clock, tokens, partial(evidence_series, reader, fleet), seen)
     fleet_pages = FleetPages(reader, fleet, work.times, page.overview, html)
     strips, times, audit = fleet_pages.strips, work.times, work.audit
     yield from fleet_pages.routes

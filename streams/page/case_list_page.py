@@ -105,6 +105,7 @@ class CaseListPage:
         found, cases = await seen.found.get(key, lambda: find_cases(self.reader, query))
         values = {
             "cases": cases,
+            "since": await run_in_threadpool(self.cases.changes.of, request, cases),
             "found": found,
             "first": query.start + 1,
             "more": found > query.start + AT_ONCE,

@@ -22,8 +22,10 @@ from models.errors import ForbiddenError, RecordError
 from models.fleet.inventory import NOTHING
 from models.fleet.site_times import SiteTimes, instead
 from streams.access.audit import Audit
+from streams.access.last_seen import LastSeen
 from streams.access.roles import Person
 from streams.page.acting import Acting, Ask
+from streams.page.changes import Changes
 from streams.page.door import OPEN, WHO, person_of
 from streams.page.forms import Tokens, keep_cookie, read_form, remember
 from streams.page.sensor_chart import SensorSeries
@@ -62,7 +64,7 @@ class CaseWork:
 class CasePages:
     """Answers what is asked of cases; ``render`` makes HTML of a template and its values.
 
-    ``series`` are, by key, what the sensors that speak for a case read.
+    ``series`` are, by key, what the sensors that speak for a case read; ``seen`` is what readers saw.
     """
 
     def __init__(
@@ -73,9 +75,10 @@ class CasePages:
         clock: Callable[[], int],
         tokens: Tokens | None = None,
         series: Callable[[Case], Mapping[str, SensorSeries]] = lambda _: {},
+        seen: LastSeen | None = None,
     ) -> None:
         self.reader, self.work, self.render, self.clock = reader, work, render, clock
-        self.series = series
+        self.series, self.changes = series, Changes(reader, work.times, seen)
         self.tokens = tokens or Tokens()
 
     @property
@@ -161,6 +164,7 @@ class CasePages:
         values = {
             "case": case,
             "series": await run_in_threadpool(self.series, case),
+            "since": (await run_in_threadpool(self.changes.of, request, [case])).get(case.case),
             "zone": self.work.times.zone(case.asset),
             "history": history,
             "problem": problem,

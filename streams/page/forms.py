@@ -29,9 +29,7 @@ class Tokens:
 
     def of(self, request: Request) -> tuple[str, str]:
         """Return the browser's cookie, a new one if it has none, and the token for its forms."""
-        cookie = request.cookies.get(_COOKIE, "")
-        if not (len(cookie) == 43 and cookie.isascii()):
-            cookie = self.new()
+        cookie = browser_of(request) or self.new()
         return cookie, self._token(cookie)
 
     def new(self) -> str:
@@ -46,6 +44,12 @@ class Tokens:
 
     def _token(self, cookie: str) -> str:
         return hmac.new(self._key, cookie.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+def browser_of(request: Request) -> str:
+    """Return the cookie that tells a browser from others, empty if it has none."""
+    cookie = request.cookies.get(_COOKIE, "")
+    return cookie if len(cookie) == 43 and cookie.isascii() else ""
 
 
 def remember(response: Response, name: str, value: str, *, secure: bool = False) -> None:
