@@ -22,6 +22,7 @@ from streams.page.door import person_of
 from streams.page.forms import Tokens, keep_cookie, read_form
 from streams.page.live_calibration import Calibration, calibrate, shutdowns_since
 from streams.page.weeks import DAYS, Strip
+from streams.stores.delivery_reader import channel_states
 from streams.stores.selection import TIME, Condition, Selection
 from streams.stores.store import Reader, Row
 
@@ -85,6 +86,7 @@ class BackstagePages:
                 "watermarks": sorted(map(_watermark, self.reader.latest("watermarks"))),
                 "refused": sorted(self.reader.latest("dead_letters"), key=lambda row: -row.time_ms),
                 "alarms": [row for row in told.rows if not row.tags.get("asset")][:_ALARMS_SHOWN],
+                "channels": channel_states(self.reader),
                 "lag": _tried(self.backstage.lag),
             }
 

@@ -35,6 +35,7 @@ from streams.stores.case_reader import (
     seen_until,
     watermarks_of,
 )
+from streams.stores.delivery_reader import told_of
 from streams.stores.store import Reader
 
 _LONGEST_NAME = 128
@@ -166,6 +167,7 @@ class CasePages:
             "series": await run_in_threadpool(self.series, case),
             "since": (await run_in_threadpool(self.changes.of, request, [case])).get(case.case),
             "zone": self.work.times.zone(case.asset),
+            "told": await run_in_threadpool(told_of, self.reader, case),
             "history": history,
             "problem": problem,
             "now_ms": now_ms,

@@ -22,10 +22,11 @@ rows = from(bucket: bucket) |> range(start: 1970-01-01T00:00:00Z, stop: stop)
 |> filter(fn: (r) => r._measurement == measurement){3}
 |> drop(columns: ["_start", "_stop"])
 |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
-|> group(){0}
+|> group(){0}{4}
 rows |> keep(columns: ["asset"]) |> count(column: "asset") |> yield(name: "found")
 rows |> sort(columns: ["{1}", "asset"], desc: {2}) |> limit(n: most, offset: start) |> yield(name: "rows")
 """
+_NO_ASSET = '\n|> set(key: "asset", value: "")'  # rows are counted, and ordered, by that column
 STAMP = """
 from(bucket: bucket) |> range(start: 1970-01-01T00:00:00Z, stop: stop)
 |> filter(fn: (r) => r._measurement == measurement and r._field == "revision")
@@ -43,7 +44,8 @@ def select_rows(selection: Selection) -> str:
     )
     by = _column(selection.by)
     newest = "" if selection.every else " |> last()"
-    return _SELECT.format(wanted, by, "true" if selection.descending else "false", newest)
+    nobody = "" if selection.of_assets else _NO_ASSET
+    return _SELECT.format(wanted, by, "true" if selection.descending else "false", newest, nobody)
 
 
 def parameters(selection: Selection) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from models.cases.machine import Signal
 from models.cases.people import Command, check
 from models.cases.stops import StopCommand
 from models.cases.stops import check as check_stop
+from models.delivery.notice import Delivery, Ending
 from models.event_time import DAY_MS
 from models.risk.explanation import Reason
 from streams.stores.case_points import case_point, entry_point
@@ -73,3 +74,18 @@ class LedCases:
 def case_of(asset: str, day: int = DAY) -> str:
     """Return the name of a machine's case."""
     return f"{asset}-{day * DAY_MS}"
+
+
+def sent(case: str, attempt: int, ending: Ending, *, key: str = "n1", channel: str = "ops") -> Delivery:
+    """Return an attempt to tell of a case, one a minute from its opening on."""
+    return Delivery(
+        key=f"{key}/{channel}",
+        route="critical",
+        channel=channel,
+        kind="opened",
+        cases=(case,),
+        attempt=attempt,
+        ending=ending,
+        time_ms=DAY * DAY_MS + attempt * 60_000,
+        reason="" if ending == "sent" else "<no> route to host",
+    )

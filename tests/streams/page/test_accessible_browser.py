@@ -16,9 +16,10 @@ from streams.access.roles import ROLES
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.page.door import Door
+from streams.stages.sink import delivery_point
 from streams.stores.sqlite import SqliteStore
 from tests.support.browser import serve
-from tests.support.case_store import LedCases, case_of
+from tests.support.case_store import LedCases, case_of, sent
 from tests.support.page import FLEET, NEWEST_MS, fill, reading_of
 from tests.support.people import BY, Hand
 
@@ -50,6 +51,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     led.begin()
     fill(led.store)
     led.store.add(reading_of("CH-0002", day, bearing_temp=59.0 + day, cw_flow=5.0) for day in range(-9, 5))
+    led.store.add(delivery_point(sent(case_of("CH-0001"), 1, ending)) for ending in ("failed", "sent"))
     led.store.flush()
     yield from serve(create_app(led.store, FLEET, clock=lambda: NEWEST_MS, work=CaseWork(led.ask, "", TIMES)))
 
