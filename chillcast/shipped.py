@@ -9,6 +9,7 @@ from models.errors import ConfigError
 
 _SHIPPED = {
     "skill": "fleets/skill",
+    "proof": "fleets/proof",
     "fleet": "fleets",
     "scenario": "fleets/scenarios",
     "training file": "fleets/training",

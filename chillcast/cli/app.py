@@ -21,6 +21,7 @@ from chillcast.cli import (
     notify,
     pipeline,
     policy,
+    proof,
     recordings,
     simulation,
     tokens,
@@ -42,6 +43,7 @@ app = typer.Typer(
 
 for command in (
     training.skill,
+    proof.prove,
     demonstration.demo,
     recordings.replay,
     training.train,

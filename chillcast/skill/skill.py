@@ -43,7 +43,7 @@ def judge_skill(config: SkillConfig, reporter: Reporter, scenarios: Sequence[Pat
         reporter.alarm("no shutdown in the fleets to judge on: only false alarms can be told")
     with reporter.step("learning"):
         contenders = [
-            _model(fleet, develop, judge),
+            forecast(fleet, develop, judge),
             *rivals(fleet, develop, judge, _SEED),
             oracle(fleet, develop, judge, _SEED),
         ]
@@ -51,7 +51,7 @@ def judge_skill(config: SkillConfig, reporter: Reporter, scenarios: Sequence[Pat
         return _judged(config, fleet, contenders, replace(develop, features=develop.features[:0]), judge)
 
 
-def _model(fleet: Fleet, develop: Survey, judge: Survey) -> Contender:
+def forecast(fleet: Fleet, develop: Survey, judge: Survey) -> Contender:
     """Return the fleet's pre-trained model as it is, or one that is learnt on the fleets to develop on."""
     begun = pretrained_for(fleet)
     if begun is None:

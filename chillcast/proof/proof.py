@@ -1,0 +1,192 @@
+"""A proof from beginning to end: simulate, open cases, send crews, sweep what is assumed, and say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chillcast.proof.estimates import Weights
+from chillcast.proof.fleets import look_at
+from chillcast.proof.outcome import OWN, PolicyRow, SweepRow, foreseeable_share, policy_rows, sweep_row
+from chillcast.proof.plant import plants_of
+from chillcast.proof.policies import Site, sites_of, tallies
+from chillcast.proof.proof_config import ProofConfig
+from chillcast.proof.report import AssumedRow, NotSaid, ProofReport, between, number, share
+from chillcast.proof.terms import ENDS, End, meaning_of
+from chillcast.shipped import find_file
+from chillcast.skill.contenders import Contender, rivals
+from chillcast.skill.oracle import oracle
+from chillcast.skill.report import fleets_of
+from chillcast.skill.skill import forecast
+from chillcast.skill.survey import Survey, join
+from chillcast.terminal.reporter import Advance, Reporter
+from chillcast.terminal.tables import table
+from models.fleet.alerting import Alerting
+from models.fleet.fleet import Fleet, load_fleet
+
+_SEED = 1
+_SWEPT = ("no alerts", "rules", OWN, "oracle")
+_NOT_SAID = [
+    NotSaid(
+        what="energy",
+        why="the fleet is not run again with its faults mended, so that there is no power to compare with",
+    ),
+    NotSaid(
+        what="money",
+        why="hours of a machine and of a crew are what everybody can put a price of their own on",
+    ),
+    NotSaid(
+        what="comfort and lost cooling",
+        why="a plant with a spare chiller loses little by the stop of one: hours are of machines",
+    ),
+]
+
+
+def prove(config: ProofConfig, reporter: Reporter, processes: int) -> ProofReport:
+    """Send crews out under every policy on unseen fleets; ConfigError if these are too short."""
+    fleet = load_fleet(find_file(config.fleet, "fleet"))
+    config.check(fleet)
+    seen = look_at([*config.develop, *config.judge], fleet, config.stride_s, reporter, processes)
+    develop, judge = join(seen[: len(config.develop)]), join(seen[len(config.develop) :])
+    with reporter.step("opening cases"):
+        contenders = _contenders(fleet, develop, judge)
+        sites, others = _sites(config, fleet, contenders, develop, judge)
+    with reporter.step("sending crews out") as advance:
+        weights = Weights([site.plant.machines for site in sites], _SEED)
+        found = tallies(sites, config.assumptions.terms(), config.replicates)
+        sweeps, adversities = _swept(config, sites, others, weights, advance)
+    return ProofReport(
+        budget=config.budget,
+        replicates=config.replicates,
+        develop=fleets_of(develop),
+        judge=fleets_of(judge),
+        machine_years=sum(site.plant.machines * site.plant.years for site in sites),
+        foreseeable_share=foreseeable_share(found, weights),
+        policies=policy_rows(found, weights),
+        sweeps=sweeps,
+        adversities=adversities,
+        assumptions=_assumed(config),
+        not_said=_NOT_SAID,
+    )
+
+
+def _contenders(fleet: Fleet, develop: Survey, judge: Survey) -> dict[str, Contender]:
+    """Return who opens cases, by policy; the first is the fleet's own forecast."""
+    rules = next(one for one in rivals(fleet, develop, judge, _SEED) if one.name == "rules")
+    return {
+        OWN: forecast(fleet, develop, judge),
+        "rules": rules,
+        "oracle": oracle(fleet, develop, judge, _SEED),
+    }
+
+
+def _sites(
+    config: ProofConfig, fleet: Fleet, contenders: dict[str, Contender], develop: Survey, judge: Survey
+) -> tuple[list[Site], dict[float, list[Site]]]:
+    """Return the sites with the cases of all, and for each other budget those with cases of the forecast."""
+    plants = plants_of(judge, _SEED)
+    sites = sites_of(plants, contenders, _alerting(fleet, config.budget), develop, judge)
+    own, others = {OWN: contenders[OWN]}, dict[float, list[Site]]()
+    for budget in config.other_budgets:
+        again = sites_of(plants, own, _alerting(fleet, budget), develop, judge)
+        others[budget] = [
+            Site(site.plant, {**site.calls, **one.calls}) for site, one in zip(sites, again, strict=True)
+        ]
+    return sites, others
+
+
+def _alerting(fleet: Fleet, budget: float) -> Alerting:
+    return replace(
+        fleet.alerting, false_alarms_per_asset_year=budget, budget_of="unexplained", daily_share=None
+    )
+
+
+def _swept(
+    config: ProofConfig,
+    sites: Sequence[Site],
+    others: dict[float, list[Site]],
+    weights: Weights,
+    advance: Advance,
+) -> tuple[list[SweepRow], list[SweepRow]]:
+    """Return rows for other budgets and both ends of each assumption; and for several at once."""
+    wanted = [(f"budget of {b:g} alarms", dict[str, End](), own) for b, own in others.items()]
+    for name in config.assumptions.each:
+        wanted += [(f"{_words(name)}: {end}", {name: end}, list(sites)) for end in ENDS]
+    cut = len(wanted)
+    wanted += [(one.name, _adverse(config, one.assumptions), list(sites)) for one in config.adversities]
+    wanted += [
+        ("everything adverse at once", config.assumptions.adverse, list(sites)),
+        ("everything kind at once", config.assumptions.kind, list(sites)),
+    ]
+    rows = []
+    for name, ends, own in wanted:
+        terms = config.assumptions.terms(ends)
+        changed = {key: float(getattr(terms, key)) for key in ends}
+        rows.append(sweep_row(name, changed, tallies(own, terms, config.swept_replicates, _SWEPT), weights))
+        advance(len(rows) / len(wanted), name)
+    return rows[:cut], rows[cut:]
+
+
+def _adverse(config: ProofConfig, names: Sequence[str]) -> dict[str, End]:
+    return {name: config.assumptions.adverse[name] for name in names}
+
+
+def _assumed(config: ProofConfig) -> list[AssumedRow]:
+    return [
+        AssumedRow(
+            name=name,
+            meaning=meaning_of(name),
+            value=one.value,
+            low=one.low,
+            high=one.high,
+            adverse=one.adverse,
+            source=one.source,
+        )
+        for name, one in config.assumptions.each.items()
+    ]
+
+
+def in_tables(report: ProofReport) -> str:
+    """Return what a person reads: the policies, then what the reduction hangs on."""
+    upper = share(report.foreseeable_share)
+    return "\n".join(
+        [
+            table([_in_words(row) for row in report.policies]),
+            f"\nof the unplanned downtime without alerts, {upper} is of stops that could be foreseen\n",
+            table([_changed(row) for row in report.all_changes]),
+        ]
+    )
+
+
+def _in_words(row: PolicyRow) -> dict[str, object]:
+    return {
+        "policy": row.policy,
+        "unplanned_h": number(row.unplanned_h),
+        "less": share(row.less_unplanned),
+        "90_%_interval": between(row.less_unplanned),
+        "at_worst": share(row.bounded_less),
+        "stops": number(row.stops),
+        "mttr_h": number(row.mttr_h),
+        "repair_h": number(row.repair_h),
+        "crew_h": number(row.crew_h),
+        "visits": number(row.visits),
+        "empty": number(row.empty_visits),
+        "visits_per_h": number(row.visits_per_avoided_h),
+        "crew_h_per_h": number(row.crew_h_per_avoided_h),
+    }
+
+
+def _changed(row: SweepRow) -> dict[str, object]:
+    return {
+        "assumed": row.name,
+        "less_unplanned": share(row.less_unplanned),
+        "90_%_interval": between(row.less_unplanned),
+        "less_repair": share(row.less_repair),
+        "rules": share(row.rules_less_unplanned),
+        "oracle": share(row.oracle_less_unplanned),
+        "crew_h_per_h": number(row.crew_h_per_avoided_h),
+    }
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
