@@ -16,7 +16,7 @@ from chillcast.proof.terms import ENDS, End, meaning_of
 from chillcast.shipped import find_file
 from chillcast.skill.contenders import Contender, rivals
 from chillcast.skill.oracle import oracle
-from chillcast.skill.report import fleets_of
+from chillcast.skill.report import JudgedFleet, fleets_of
 from chillcast.skill.skill import forecast
 from chillcast.skill.survey import Survey, join
 from chillcast.terminal.reporter import Advance, Reporter
@@ -52,14 +52,26 @@ def prove(config: ProofConfig, reporter: Reporter, processes: int) -> ProofRepor
         contenders = _contenders(fleet, develop, judge)
         sites, others = _sites(config, fleet, contenders, develop, judge)
     with reporter.step("sending crews out") as advance:
-        weights = Weights([site.plant.machines for site in sites], _SEED)
-        found = tallies(sites, config.assumptions.terms(), config.replicates)
-        sweeps, adversities = _swept(config, sites, others, weights, advance)
+        return report_of(config, sites, others, fleets_of(develop), fleets_of(judge), advance)
+
+
+def report_of(
+    config: ProofConfig,
+    sites: Sequence[Site],
+    others: dict[float, list[Site]],
+    develop: list[JudgedFleet],
+    judge: list[JudgedFleet],
+    advance: Advance,
+) -> ProofReport:
+    """Send crews to sites, whose cases keep to the budget; ``others`` are the same with other budgets."""
+    weights = Weights([site.plant.machines for site in sites], _SEED)
+    found = tallies(sites, config.assumptions.terms(), config.replicates)
+    sweeps, adversities = _swept(config, sites, others, weights, advance)
     return ProofReport(
         budget=config.budget,
         replicates=config.replicates,
-        develop=fleets_of(develop),
-        judge=fleets_of(judge),
+        develop=develop,
+        judge=judge,
         machine_years=sum(site.plant.machines * site.plant.years for site in sites),
         foreseeable_share=foreseeable_share(found, weights),
         policies=policy_rows(found, weights),

@@ -82,9 +82,8 @@ def _page(report: ProofReport, picture: Path) -> str:
     templates.filters.update(share=share, number=number, between=between)
     return templates.get_template("proof.html").render(
         report=report,
-        none=report.row(NONE),
+        without=report.row(NONE),
         own=report.row(OWN),
-        rules=report.row("rules"),
         oracle=report.row("oracle"),
         two_thirds=TWO_THIRDS,
         reach=[row for row in report.all_changes if row.reaches_two_thirds],
