@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chillcast.proof.plant import HOUR_MS, Flaw, Plant, Stop, plant_of
 from chillcast.proof.proof_config import load_proof_config
-from chillcast.proof.terms import Terms
+from chillcast.proof.terms import ENDS, Terms
 from chillcast.proof.work import Call
 from models.event_time import DAY_MS
 
@@ -90,5 +90,5 @@ def calls(draw: st.DrawFn, plant: Plant) -> list[Call]:
 def any_terms(draw: st.DrawFn) -> Terms:
     """Return terms at any mixture of their ends."""
     assumptions = load_proof_config(SHIPPED).assumptions
-    ends = {name: draw(st.sampled_from(["low", "high"])) for name in assumptions.each}
+    ends = {name: draw(st.sampled_from(ENDS)) for name in assumptions.each}
     return replace(assumptions.terms(ends), machines_per_crew=draw(st.sampled_from([1.0, 2.0, 6.0])))

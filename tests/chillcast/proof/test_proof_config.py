@@ -26,7 +26,7 @@ def changed(folder: Path, old: str, new: str) -> Path:
 
 def test_terms_and_assumptions_have_the_same_names() -> None:
     names = [field.name for field in fields(Terms)]
-    assert [field.name for field in fields(Assumptions)] == names  # type: ignore[arg-type]
+    assert [field.name for field in fields(Assumptions)] == names
     assert all(meaning_of(name) not in {"", "None"} for name in names)
 
 
