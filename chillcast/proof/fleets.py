@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from chillcast.skill.skill_config import SkillFleet
 from chillcast.skill.survey import Survey, survey
-from chillcast.terminal.reporter import Reporter
+from chillcast.terminal.reporter import Advance
 from models.fleet.fleet import Fleet
 
 
@@ -21,19 +21,15 @@ class _Request:
 
 
 def look_at(
-    fleets: Sequence[SkillFleet], fleet: Fleet, stride_s: int, reporter: Reporter, processes: int
-) -> list[Survey]:
-    """Simulate fleets, so many at a time, and look at their windows."""
-    requests, found = [_Request(one, fleet, stride_s) for one in fleets], list[Survey]()
+    fleets: Sequence[SkillFleet], fleet: Fleet, stride_s: int, advance: Advance, processes: int
+) -> Iterator[Survey]:
+    """Simulate fleets, so many at a time, and yield in order what is seen of each; it may be let go then."""
+    requests = [_Request(one, fleet, stride_s) for one in fleets]
     spawn = multiprocessing.get_context("spawn")
-    with (
-        reporter.step(f"simulating {len(fleets)} fleets") as advance,
-        ProcessPoolExecutor(processes, spawn, max_tasks_per_child=1) as pool,
-    ):
-        for request, seen in zip(requests, pool.map(_look, requests), strict=True):
-            found.append(seen)
-            advance(len(found) / len(requests), request.one.name)
-    return found
+    with ProcessPoolExecutor(processes, spawn, max_tasks_per_child=1) as pool:
+        for number, seen in enumerate(pool.map(_look, requests), 1):
+            advance(number / len(requests), requests[number - 1].one.name)
+            yield seen
 
 
 def _look(request: _Request) -> Survey:

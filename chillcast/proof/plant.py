@@ -104,21 +104,16 @@ def plant_of(
     return Plant(name, tuple(names), *span_ms, tuple(flaws), tuple(stops), dict(places))
 
 
-def plants_of(survey: Survey, seed: int) -> list[Plant]:
-    """Return the fleets of a survey, each by itself, with machines numbered in the order of its names."""
-    names = survey.keys.assets
-    fleets = list(dict.fromkeys(name.partition("/")[0] for name in names))
-    return [_plant(survey, fleet, [n for n in names if n.startswith(f"{fleet}/")], seed) for fleet in fleets]
-
-
-def _plant(survey: Survey, name: str, machines: Sequence[str], seed: int) -> Plant:
+def plant_in(survey: Survey, seed: int) -> Plant:
+    """Return the plant of one fleet, its machines numbered in the order of their names."""
+    machines = survey.keys.assets
     number = {machine: i for i, machine in enumerate(machines)}
-    own = [f for f in survey.faults if f.asset in number and not f.is_of_instrument]
-    start_ms, end_ms = survey.span_ms
-    come = [s for s in survey.shutdowns if s.asset in number and start_ms <= s.time_ms <= end_ms]
+    own = [f for f in survey.faults if not f.is_of_instrument]
+    start_ms, end_ms = span_ms = survey.span_ms
+    come = [s for s in survey.shutdowns if start_ms <= s.time_ms <= end_ms]
     flaws = [_flaw(fault, number[fault.asset]) for fault in own]
     stops = [Stop(number[s.asset], s.time_ms, _cause(s, own)) for s in come]
-    span_ms = start_ms, end_ms
+    name = machines[0].partition("/")[0]
     return plant_of(name, machines, span_ms, flaws, with_sudden(stops, span_ms, seed))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -36,20 +36,25 @@ class Site:
     calls: dict[str, list[Call]]
 
 
-def sites_of(
-    plants: Sequence[Plant],
-    contenders: dict[str, Contender],
-    alerting: Alerting,
-    develop: Survey,
-    judge: Survey,
-) -> list[Site]:
-    """Open cases on the judged fleets, with thresholds that keep to the budget on the others."""
-    calls: dict[str, list[list[Call]]] = {}
-    for name, contender in contenders.items():
-        threshold = learn_threshold(alerting, contender.develop, develop.log)
-        cases = cases_of(HysteresisPolicy(alerting, threshold), contender.judge, judge.log)
-        calls[name] = [of_cases(plant, cases) for plant in plants]
-    return [Site(plant, {name: own[i] for name, own in calls.items()}) for i, plant in enumerate(plants)]
+class Openers:
+    """Opens cases, with thresholds that keep to a budget on the fleets to develop on, learnt once."""
+
+    def __init__(self, alerting: Alerting, develop: Survey) -> None:
+        self._alerting, self._develop = alerting, develop
+        self._thresholds: dict[tuple[str, float], float] = {}
+
+    def calls(
+        self, name: str, contender: Contender, budget: float, plant: Plant, judge: Survey
+    ) -> list[Call]:
+        """Return what a contender would call the crews of a judged fleet to."""
+        alerting = replace(
+            self._alerting, false_alarms_per_asset_year=budget, budget_of="unexplained", daily_share=None
+        )
+        if (name, budget) not in self._thresholds:
+            found = learn_threshold(alerting, contender.develop, self._develop.log)
+            self._thresholds[name, budget] = found
+        policy = HysteresisPolicy(alerting, self._thresholds[name, budget])
+        return of_cases(plant, cases_of(policy, contender.judge, judge.log))
 
 
 def tallies(

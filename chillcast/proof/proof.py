@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from chillcast.proof.estimates import Weights
 from chillcast.proof.fleets import look_at
 from chillcast.proof.outcome import OWN, PolicyRow, SweepRow, foreseeable_share, policy_rows, sweep_row
-from chillcast.proof.plant import plants_of
-from chillcast.proof.policies import Site, sites_of, tallies
+from chillcast.proof.plant import plant_in
+from chillcast.proof.policies import Openers, Site, tallies
 from chillcast.proof.proof_config import ProofConfig
 from chillcast.proof.report import AssumedRow, NotSaid, ProofReport, between, number, share
 from chillcast.proof.terms import ENDS, End, meaning_of
@@ -21,10 +21,10 @@ from chillcast.skill.skill import forecast
 from chillcast.skill.survey import Survey, join
 from chillcast.terminal.reporter import Advance, Reporter
 from chillcast.terminal.tables import table
-from models.fleet.alerting import Alerting
 from models.fleet.fleet import Fleet, load_fleet
 
 _SEED = 1
+_Sites = dict[float, Site]
 _SWEPT = ("no alerts", "rules", OWN, "oracle")
 _NOT_SAID = [
     NotSaid(
@@ -46,33 +46,36 @@ def prove(config: ProofConfig, reporter: Reporter, processes: int) -> ProofRepor
     """Send crews out under every policy on unseen fleets; ConfigError if these are too short."""
     fleet = load_fleet(find_file(config.fleet, "fleet"))
     config.check(fleet)
-    seen = look_at([*config.develop, *config.judge], fleet, config.stride_s, reporter, processes)
-    develop, judge = join(seen[: len(config.develop)]), join(seen[len(config.develop) :])
-    with reporter.step("opening cases"):
-        contenders = _contenders(fleet, develop, judge)
-        sites, others = _sites(config, fleet, contenders, develop, judge)
+    fleets = [*config.develop, *config.judge]
+    with reporter.step(f"simulating {len(fleets)} fleets, opening cases") as advance:
+        seen = look_at(fleets, fleet, config.stride_s, advance, processes)
+        develop = join(list(islice(seen, len(config.develop))))
+        openers, judged, sites = Openers(fleet.alerting, develop), list[JudgedFleet](), list[_Sites]()
+        for judge in seen:
+            judged += fleets_of(judge)
+            sites.append(_sites(config, openers, _contenders(fleet, develop, judge), judge))
     with reporter.step("sending crews out") as advance:
-        return report_of(config, sites, others, fleets_of(develop), fleets_of(judge), advance)
+        return report_of(config, sites, fleets_of(develop), judged, advance)
 
 
 def report_of(
     config: ProofConfig,
-    sites: Sequence[Site],
-    others: dict[float, list[Site]],
+    sites: Sequence[Mapping[float, Site]],
     develop: list[JudgedFleet],
     judge: list[JudgedFleet],
     advance: Advance,
 ) -> ProofReport:
-    """Send crews to sites, whose cases keep to the budget; ``others`` are the same with other budgets."""
-    weights = Weights([site.plant.machines for site in sites], _SEED)
-    found = tallies(sites, config.assumptions.terms(), config.replicates)
-    sweeps, adversities = _swept(config, sites, others, weights, advance)
+    """Send crews to sites, each given for the budget and for the other budgets."""
+    own = [site[config.budget] for site in sites]
+    weights = Weights([site.plant.machines for site in own], _SEED)
+    found = tallies(own, config.assumptions.terms(), config.replicates)
+    sweeps, adversities = _swept(config, sites, weights, advance)
     return ProofReport(
         budget=config.budget,
         replicates=config.replicates,
         develop=develop,
         judge=judge,
-        machine_years=sum(site.plant.machines * site.plant.years for site in sites),
+        machine_years=sum(site.plant.machines * site.plant.years for site in own),
         foreseeable_share=foreseeable_share(found, weights),
         policies=policy_rows(found, weights),
         sweeps=sweeps,
@@ -93,47 +96,38 @@ def _contenders(fleet: Fleet, develop: Survey, judge: Survey) -> dict[str, Conte
 
 
 def _sites(
-    config: ProofConfig, fleet: Fleet, contenders: dict[str, Contender], develop: Survey, judge: Survey
-) -> tuple[list[Site], dict[float, list[Site]]]:
-    """Return the sites with the cases of all, and for each other budget those with cases of the forecast."""
-    plants = plants_of(judge, _SEED)
-    sites = sites_of(plants, contenders, _alerting(fleet, config.budget), develop, judge)
-    own, others = {OWN: contenders[OWN]}, dict[float, list[Site]]()
+    config: ProofConfig, openers: Openers, contenders: Mapping[str, Contender], judge: Survey
+) -> _Sites:
+    """Return a judged fleet, by budget: with the cases of all, and with others of the forecast alone."""
+    plant = plant_in(judge, _SEED)
+    calls = {
+        name: openers.calls(name, contender, config.budget, plant, judge)
+        for name, contender in contenders.items()
+    }
+    out = {config.budget: Site(plant, calls)}
     for budget in config.other_budgets:
-        again = sites_of(plants, own, _alerting(fleet, budget), develop, judge)
-        others[budget] = [
-            Site(site.plant, {**site.calls, **one.calls}) for site, one in zip(sites, again, strict=True)
-        ]
-    return sites, others
-
-
-def _alerting(fleet: Fleet, budget: float) -> Alerting:
-    return replace(
-        fleet.alerting, false_alarms_per_asset_year=budget, budget_of="unexplained", daily_share=None
-    )
+        own = openers.calls(OWN, contenders[OWN], budget, plant, judge)
+        out[budget] = Site(plant, {**calls, OWN: own})
+    return out
 
 
 def _swept(
-    config: ProofConfig,
-    sites: Sequence[Site],
-    others: dict[float, list[Site]],
-    weights: Weights,
-    advance: Advance,
+    config: ProofConfig, sites: Sequence[Mapping[float, Site]], weights: Weights, advance: Advance
 ) -> tuple[list[SweepRow], list[SweepRow]]:
     """Return rows for other budgets and both ends of each assumption; and for several at once."""
-    wanted = [(f"budget of {b:g} alarms", dict[str, End](), own) for b, own in others.items()]
-    for name in config.assumptions.each:
-        wanted += [(f"{_words(name)}: {end}", {name: end}, list(sites)) for end in ENDS]
+    given, usual = config.assumptions, config.budget
+    wanted = [(f"budget of {budget:g} alarms", dict[str, End](), budget) for budget in config.other_budgets]
+    for name in given.each:
+        wanted += [(f"{_words(name)}: {end}", {name: end}, usual) for end in ENDS]
     cut = len(wanted)
-    wanted += [(one.name, _adverse(config, one.assumptions), list(sites)) for one in config.adversities]
-    wanted += [
-        ("everything adverse at once", config.assumptions.adverse, list(sites)),
-        ("everything kind at once", config.assumptions.kind, list(sites)),
-    ]
+    wanted += [(one.name, _adverse(config, one.assumptions), usual) for one in config.adversities]
+    wanted.append(("everything adverse at once", given.adverse, usual))
+    wanted.append(("everything kind at once", given.kind, usual))
     rows = []
-    for name, ends, own in wanted:
-        terms = config.assumptions.terms(ends)
+    for name, ends, budget in wanted:
+        terms = given.terms(ends)
         changed = {key: float(getattr(terms, key)) for key in ends}
+        own = [site[budget] for site in sites]
         rows.append(sweep_row(name, changed, tallies(own, terms, config.swept_replicates, _SWEPT), weights))
         advance(len(rows) / len(wanted), name)
     return rows[:cut], rows[cut:]

@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 from chillcast.cli.app import app
 from tests.support.proof_plants import SHIPPED
 
-FLEET = '[[{}]]\nscenario = "fouling-season"\nseed = {}\nassets = 10\ndays = {}\n\n'
+FLEET = '[[{}]]\nscenario = "fouling-season"\nseed = {}\nassets = {}\ndays = {}\n\n'
 
 
 def small(folder: Path, days: int = 60) -> Path:
     """Return a proof file of two small fleets, with the assumptions of the shipped one."""
     text = SHIPPED.read_text(encoding="utf-8")
     assumed = text[text.index("\n[assumptions]") :]
-    fleets = FLEET.format("develop", 5, days) + FLEET.format("judge", 6, days)
+    fleets = FLEET.format("develop", 5, 24, days) + FLEET.format("judge", 6, 10, days)
     head = 'fleet = "chiller"\nstride_s = 86400\nreplicates = 2\nswept_replicates = 1\n'
     path = folder / "small.toml"
     path.write_text(head + fleets + assumed, encoding="utf-8")

@@ -51,7 +51,8 @@ def site(name: str) -> Site:
 def report() -> ProofReport:
     sites = [site("a-1"), site("b-2")]
     config = replace(load_proof_config(SHIPPED), replicates=4, swept_replicates=1)
-    return report_of(config, sites, {0.5: sites}, [FLEET], [FLEET], lambda share, text: None)
+    by_budget = [dict.fromkeys((1.0, 0.5, 2.0), one) for one in sites]
+    return report_of(config, by_budget, [FLEET], [FLEET], lambda share, text: None)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def test_who_warns_two_weeks_ahead_averts_more_than_who_warns_a_day_ahead(report
 def test_every_assumption_is_swept_to_both_ends_and_all_together(report: ProofReport) -> None:
     names = [name for name in load_proof_config(SHIPPED).assumptions.each for _ in range(2)]
     assert [next(iter(row.changed)) for row in report.sweeps if row.changed] == names
-    assert [row.name for row in report.sweeps[:1]] == ["budget of 0.5 alarms"]
+    assert [row.name for row in report.sweeps[:2]] == ["budget of 0.5 alarms", "budget of 2 alarms"]
     assert [row.name for row in report.adversities][-2:] == [
         "everything adverse at once",
         "everything kind at once",
