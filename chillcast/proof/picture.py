@@ -24,7 +24,7 @@ def draw(policies: Sequence[PolicyRow], changes: Sequence[SweepRow], path: Path)
     swept = figure.add_subplot(grid[1, :])
     _downtime(left, policies)
     _prices(right, policies)
-    _swept(swept, policies, changes)
+    _swept(swept, changes)
     for axes in (left, right, swept):
         axes.spines[["top", "right"]].set_visible(False)
         axes.title.set_fontsize(11)
@@ -62,9 +62,9 @@ def _prices(axes: Axes, policies: Sequence[PolicyRow]) -> None:
     axes.set(xlabel="more crew hours", title="Price of an avoided hour of unplanned downtime")
 
 
-def _swept(axes: Axes, policies: Sequence[PolicyRow], changes: Sequence[SweepRow]) -> None:
+def _swept(axes: Axes, changes: Sequence[SweepRow]) -> None:
     places = range(len(changes))
-    own = next(row for row in policies if row.policy == OWN).less_unplanned.value or 0.0
+    own = changes[0].less_unplanned.value or 0.0
     for place, row in zip(places, changes, strict=True):
         _whisker(axes, place, row.less_unplanned, _BLUE)
     points = {

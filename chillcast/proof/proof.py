@@ -116,9 +116,10 @@ def _swept(
 ) -> tuple[list[SweepRow], list[SweepRow]]:
     """Return rows for other budgets and both ends of each assumption; and for several at once."""
     given, usual = config.assumptions, config.budget
-    wanted = [(f"budget of {budget:g} alarms", dict[str, End](), budget) for budget in config.other_budgets]
-    for name in given.each:
-        wanted += [(f"{_words(name)}: {end}", {name: end}, usual) for end in ENDS]
+    wanted = [("as assumed", dict[str, End](), usual)]
+    wanted += [(f"budget of {budget:g} alarms", {}, budget) for budget in config.other_budgets]
+    for name, one in given.each.items():
+        wanted += [(f"{_words(name)} {one.at(end):g}", {name: end}, usual) for end in ENDS]
     cut = len(wanted)
     wanted += [(one.name, _adverse(config, one.assumptions), usual) for one in config.adversities]
     wanted.append(("everything adverse at once", given.adverse, usual))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from chillcast.proof.plant import HOUR_MS, Flaw, Plant, Stop, plant_of
+from chillcast.proof.plant import ALWAYS, HOUR_MS, Flaw, Plant, Stop, plant_of
 from chillcast.proof.proof_config import load_proof_config
 from chillcast.proof.terms import ENDS, Terms
 from chillcast.proof.work import Call
@@ -65,10 +65,11 @@ def plants(draw: st.DrawFn, apart: bool = False) -> Plant:
         flaws.append(flaw)
         if trips and end_ms < SPAN_MS[1]:
             stops.append(Stop(machine, end_ms, len(flaws) - 1))
-    for machine, hour in draw(
-        st.lists(st.tuples(st.integers(0, machines - 1), st.integers(0, DAYS * 24 - 1)))
-    ):
-        stops.append(Stop(machine, MONDAY_MS + hour * HOUR_MS))
+    strikes = st.tuples(
+        st.integers(0, machines - 1), st.integers(0, DAYS * 24 - 1), st.sampled_from([ALWAYS, 0.2, 1.2])
+    )
+    for machine, hour, above in draw(st.lists(strikes)):
+        stops.append(Stop(machine, MONDAY_MS + hour * HOUR_MS, -1, above))
     if apart:
         stops = list({stop.machine: stop for stop in stops}.values())
     return plant_of("any", [f"CH-{i:04d}" for i in range(machines)], SPAN_MS, flaws, stops)
