@@ -38,6 +38,9 @@ Addresses = Annotated[
 Prefix = Annotated[
     str, Field(pattern=r"^[a-zA-Z0-9._-]{0,100}$"), expects("at most 100 of letters, digits and . _ -")
 ]
+MemberName = Annotated[
+    str, Field(pattern=r"^[a-zA-Z0-9._-]{0,150}$"), expects("at most 150 of letters, digits and . _ -")
+]
 Names = Annotated[
     str,
     Field(pattern=r"^\*$|^(\*\.)?[\w.\-\[\]:]+(,(\*\.)?[\w.\-\[\]:]+)*$"),

@@ -16,6 +16,7 @@ from chillcast.setting_types import (
     Channels,
     Groups,
     Header,
+    MemberName,
     Names,
     Port,
     Prefix,
@@ -223,7 +224,22 @@ class Settings(BaseSettings):
         means("`json`: one object per line ([operations](operations.md))"),
     ] = "text"
     metrics_host: Annotated[str, means("address at which a worker serves its metrics")] = "127.0.0.1"
-    metrics_port: Annotated[Port, means("port of a worker's metrics, one per worker; 0: none are served")] = 0
+    metrics_port: Annotated[
+        Port,
+        means("port of a worker's metrics, and of whether it is well; one per worker, 0 for none"),
+    ] = 0
+    worker_id: Annotated[
+        MemberName,
+        means(
+            "name of a worker among those of its stage, such as that of its pod: started again within "
+            "`CHILLCAST_SESSION_TIMEOUT_S` it keeps its partitions; empty: a name by chance"
+        ),
+    ] = ""
+    workers: Annotated[
+        int,
+        Field(ge=0, le=1024),
+        means("how many workers each stage has: `CHILLCAST_PARTITIONS` must be divisible by it; 0: not said"),
+    ] = 0
 
     _given: frozenset[str] = PrivateAttr(frozenset())
 
@@ -340,12 +356,14 @@ def _blamed(fault: ConfigError, options: Iterable[str]) -> ConfigError:
 
 
 def _inconsistent(settings: Settings) -> Iterable[ConfigError]:
-    """Yield an error for credentials that would not be used, or would be missing."""
+    """Yield an error for what does not go together: credentials without a use, work not shared evenly."""
     user, security = settings.broker_username, settings.broker_security
     if security.startswith("sasl") and not (user and settings.broker_password):
         yield settings.wrong("broker_username", f"a name, and a password, for {security}")
     if bool(settings.api_url) != bool(settings.api_token.get_secret_value()):
         yield settings.wrong("api_url", "an address, and a token beside it (CHILLCAST_API_TOKEN), or neither")
+    if settings.workers and settings.partitions % settings.workers:
+        yield settings.wrong("workers", f"a divisor of CHILLCAST_PARTITIONS = {settings.partitions}")
     if user and not security.startswith("sasl"):
         yield settings.wrong(
             "broker_username",

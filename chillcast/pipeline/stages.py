@@ -26,6 +26,8 @@ from streams.kafka.topics import Topics
 from streams.stage import Incoming, Stage
 from streams.stages.features import FeatureStage
 from streams.worker.commit import Producers, create_committer
+from streams.worker.endpoint import serve
+from streams.worker.health import Health
 from streams.worker.lane import OpenStage, WorkerOptions
 from streams.worker.metrics import Metrics
 from streams.worker.worker import Worker
@@ -61,14 +63,15 @@ def create_worker(name: str, resources: Resources, producers: Producers = AIOKaf
         state_interval_s=settings.state_interval_s,
         session_timeout_s=settings.session_timeout_s,
         data_folder=str(data_folder),
+        member=settings.worker_id,
         dead_letters=topics.dead_letters,
         batch=spec.batch,
     )
-    metrics = Metrics(name, clock=clock.since_1970_s)
+    metrics, health = Metrics(name, clock=clock.since_1970_s), Health(clock.monotonic_s)
     if settings.metrics_port:
-        metrics.serve(settings.metrics_host, settings.metrics_port)
+        serve(settings.metrics_host, settings.metrics_port, metrics.families.registry, health)
     committer = create_committer(options.connection, options.group, producers)
-    return Worker(options, spec.open_stage, committer, metrics, clock.monotonic_s)
+    return Worker(options, spec.open_stage, committer, metrics, clock.monotonic_s, health)
 
 
 def check_stage(name: str) -> None:

@@ -33,7 +33,10 @@ _BATCH_BYTES = MAX_BYTES  # what comes of it, and waits for the broker, may be t
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How a worker reaches its broker, how much it takes at once, and how often it saves its state."""
+    """How a worker reaches its broker, how much it takes at once, and how often it saves its state.
+
+    ``member`` names it within its group for good: started again soon enough, it keeps its partitions.
+    """
 
     connection: Connection
     group: str
@@ -46,6 +49,7 @@ class WorkerOptions:
     state_interval_s: float = 60.0
     session_timeout_s: float = 10.0
     data_folder: str = ""
+    member: str = ""
     dead_letters: str = ""
 
 
@@ -145,6 +149,20 @@ class Lane:
             for event in events[done : done + len(part)]:
                 event.ack()
             done += len(part)
+
+    def waiting(self) -> Sequence[int]:
+        """Return the partitions this worker has of which messages wait, and whose state is not loaded."""
+        group = self.context.group
+        own = [p for p in group.partitions(self.source) if p not in self.runners]
+        return [p for p in own if group.end(self.source, p) not in (0, self._searched.get(p))]
+
+    def stuck_since(self) -> float | None:
+        """Return since when nothing was processed though messages wait, monotonic; None if none do."""
+        is_behind = any(
+            (self.context.group.end(self.source, partition) or 0) > runner.position
+            for partition, runner in list(self.runners.items())
+        )
+        return self._handled if is_behind or self.waiting() else None
 
     async def close(self) -> None:
         """Disconnect from the logs."""

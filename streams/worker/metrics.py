@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from types import TracebackType
 from typing import Literal, get_args
-from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from models.errors import ConfigError
 from streams.wire import letter_reasons
 
 _PLACE = ("stage", "topic", "partition")
@@ -159,44 +154,5 @@ class Metrics:
         """Count messages that were passed over, and read again."""
         self.families.holes.labels(*self._place(partition)).inc(messages)
 
-    def serve(self, host: str, port: int) -> Endpoint:
-        """Answer at ``http://host:port/metrics`` in a thread of its own; port 0 takes a free one.
-
-        Raises ConfigError if the address cannot be listened on.
-        """
-        try:
-            server, thread = start_http_server(port, host, self.families.registry)
-        except OSError as error:
-            expected = f"a free port on {host} ({error.strerror or error})"
-            raise ConfigError("environment", "CHILLCAST_METRICS_PORT", port, expected) from error
-        return Endpoint(server, thread)
-
     def _place(self, partition: int) -> tuple[str, str, str]:
         return self.stage, self.topic, str(partition)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A running endpoint; `close` it, or use it in a ``with``."""
-
-    server: WSGIServer
-    thread: threading.Thread
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return self.server.server_port
-
-    def close(self) -> None:
-        """Stop answering and give the port back."""
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-    def __enter__(self) -> Endpoint:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

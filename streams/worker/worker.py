@@ -22,13 +22,14 @@ from streams.processes.allocator import give_back
 from streams.wire.validation import MAX_BYTES
 from streams.worker.commit import Committer, client_id
 from streams.worker.faust_consumer import QuietMonitor, SteadyConsumer, UncommittingConsumer
+from streams.worker.health import Health
 from streams.worker.lane import Lane, LaneContext, OpenStage, WorkerOptions
 from streams.worker.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
 FENCED = 75  # another worker has the partition: nothing may be tidied up
-_SEARCH_S, _GIVE_BACK_S, _BUFFER = 2.0, 30.0, 128
+_SEARCH_S, _BEAT_S, _GIVE_BACK_S, _BUFFER = 2.0, 2.0, 30.0, 128
 
 
 _FAUST: Mapping[str, Any] = {
@@ -58,14 +59,18 @@ class Worker:
         committer: Committer,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
+        health: Health | None = None,
     ) -> None:
         self.options, self.committer = options, committer
         self.app = create_app(options, commits=not committer.exactly_once)
-        context = LaneContext(options, open_stage, committer, metrics, FaustGroup(self.app), clock)
+        self._group = FaustGroup(self.app)
+        context = LaneContext(options, open_stage, committer, metrics, self._group, clock)
         self.lanes = [Lane(context, source) for source in options.sources]
         for lane in self.lanes:
             self._add_agent(lane)
             self._add_search(lane)
+        self.health = health or Health(clock)
+        self.app.timer(_BEAT_S, name=f"{self.options.group}.beat")(self._beat)
         self.app.timer(_GIVE_BACK_S, name=f"{options.group}.memory")(_give_back)
         self.app.on_before_shutdown.connect(self._disconnect)
         metrics.set_exactly_once(exactly_once=committer.exactly_once)
@@ -109,6 +114,10 @@ class Worker:
         except Exception:
             log.exception("a batch of %s could not be processed", lane.source)
             _leave(1)
+
+    async def _beat(self) -> None:
+        own = [self._group.partitions(lane.source) for lane in self.lanes]
+        self.health.beat(self.lanes, is_assigned=any(own))
 
     async def _disconnect(self, *_: Any, **__: Any) -> None:
         for lane in self.lanes:
@@ -172,6 +181,7 @@ def create_app(options: WorkerOptions, *, commits: bool = True) -> faust.App:
         broker_heartbeat_interval=options.session_timeout_s / 5,
         stream_buffer_maxsize=min(options.batch, _BUFFER),
         Monitor=QuietMonitor,
+        consumer_group_instance_id=f"{options.group}-{options.member}" if options.member else None,
         **_FAUST,
     )
     app.transport.Consumer = SteadyConsumer if commits else UncommittingConsumer  # type: ignore[misc]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,9 +7,10 @@ from dataclasses import dataclass
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from models.errors import ConfigError
 from streams.wire import letter_reasons
-from streams.worker.metrics import REASONS, Endpoint, Metrics
+from streams.worker.endpoint import Endpoint, serve
+from streams.worker.health import Health
+from streams.worker.metrics import REASONS, Metrics
 
 NOW_S = 1_700_000_000.0
 
@@ -57,7 +57,7 @@ class Served:
 def served() -> Iterator[Served]:
     clock = Clock()
     metrics = Metrics("features", "telemetry", clock=clock)
-    with metrics.serve("127.0.0.1", 0) as endpoint:
+    with serve("127.0.0.1", 0, metrics.families.registry, Health()) as endpoint:
         yield Served(metrics, clock, endpoint)
 
 
@@ -141,28 +141,6 @@ def test_closing_a_partition_that_had_no_gauge_is_no_error(served: Served) -> No
 def test_two_workers_of_one_process_do_not_count_together(served: Served) -> None:
     Metrics("features", "telemetry").dead_letter(0, "empty message")
     assert "chillcast_dead_letters_total" not in served.names()
-
-
-def test_a_port_in_use_is_refused_by_name(served: Served) -> None:
-    port = served.endpoint.port
-    with pytest.raises(
-        ConfigError, match=rf"CHILLCAST_METRICS_PORT = {port}: expected a free port on 127\.0\.0\.1"
-    ):
-        Metrics("risk").serve("127.0.0.1", port)
-
-
-def test_a_host_that_is_not_ours_is_refused(served: Served) -> None:
-    with pytest.raises(
-        ConfigError, match=r"CHILLCAST_METRICS_PORT = 0: expected a free port on 192\.0\.2\.1"
-    ):
-        Metrics("risk").serve("192.0.2.1", 0)
-
-
-def test_a_closed_endpoint_gives_its_port_back() -> None:
-    endpoint = Metrics("risk").serve("127.0.0.1", 0)
-    endpoint.close()
-    with socket.create_server(("127.0.0.1", endpoint.port)) as again:
-        assert again.getsockname()[1] == endpoint.port
 
 
 def test_windows_are_counted_by_the_level_that_scored_them(served: Served) -> None:
