@@ -8,13 +8,13 @@ LOCK := requirements/all.txt
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11 $(UPGRADE)
 STAMP := $(VENV)/.installed
-EMBEDDED := "not influx and not kafka and not faults and not oidc"
+EMBEDDED := "not influx and not kafka and not faults and not oidc and not helm"
 # a worker of pytest that dies is not replaced: xdist would wait for its replacement for ever
 BESIDE := -n 2 --dist loadfile --max-worker-restart 0
 SOAK_S := 3600
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench skill prove adaptation case-quality pretrained notebook simulator-report keys house dashboards pictures lock clean
+.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench skill prove adaptation case-quality pretrained notebook simulator-report keys house dashboards pictures lock clean test-chart site
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,12 @@ test-oidc: setup ## signing in with a certified OpenID provider, through npm
 	if [ $$status -eq 3 ]; then echo "OpenID suite: did not run: $$reason"; exit 0; fi; \
 	if [ $$status -ne 0 ]; then echo "$$reason" >&2; exit $$status; fi; \
 	exec $(BIN)/python -m pytest -m oidc tests/streams
+
+test-chart: setup ## the chart for Kubernetes: Helm, through Go, the schemas of the API, and a worker as a pod starts it
+	@reason=$$(scripts/helm.sh 2>&1 >/dev/null); status=$$?; \
+	if [ $$status -eq 3 ]; then echo "chart's suite: did not run: $$reason"; exit 0; fi; \
+	if [ $$status -ne 0 ]; then echo "$$reason" >&2; exit $$status; fi; \
+	exec $(BIN)/python -m pytest -m helm tests/test_chart.py
 
 faults: setup ## every fault on Apache Kafka and the embedded broker; a table, and .chillcast/faults.json
 	@exec $(BIN)/python -m tests.kafka.faults
@@ -112,6 +118,9 @@ simulator-report: setup ## simulate a year and write docs/simulator-report.md wi
 
 keys: setup ## write what every key of a file and every setting is into the tables of docs
 	@exec env PYTHONPATH=. $(BIN)/python scripts/key_tables.py
+
+site: setup ## the documentation as a site, in .chillcast/site; a link that leads nowhere fails
+	@exec env NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 house: setup ## draw docs/images/house.svg from the imports
 	@exec $(BIN)/python scripts/house.py
