@@ -171,9 +171,10 @@ def create_app(options: WorkerOptions, *, commits: bool = True) -> faust.App:
 
     ``commits``: Faust commits what is acknowledged.
     """
+    name = client_id(options.group, exactly_once=not commits)
     app = faust.App(
         options.group,
-        broker_client_id=client_id(options.group, exactly_once=not commits),
+        broker_client_id=name,
         broker=options.connection.faust_broker(),
         broker_credentials=options.connection.faust_credentials(),
         datadir=options.data_folder or None,
@@ -181,7 +182,7 @@ def create_app(options: WorkerOptions, *, commits: bool = True) -> faust.App:
         broker_heartbeat_interval=options.session_timeout_s / 5,
         stream_buffer_maxsize=min(options.batch, _BUFFER),
         Monitor=QuietMonitor,
-        consumer_group_instance_id=f"{options.group}-{options.member}" if options.member else None,
+        consumer_group_instance_id=f"{name}-{options.member}" if options.member else None,
         **_FAUST,
     )
     app.transport.Consumer = SteadyConsumer if commits else UncommittingConsumer  # type: ignore[misc]
