@@ -1,4 +1,4 @@
-"""A worker with a name of its own that is killed, and back in time, keeps its partitions; the other goes on."""
+"""A worker with a name that is killed, and back in time, keeps its partitions; the other goes on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_named_worker_that_is_back_in_time_keeps_its_place(kafka: Connection, 
         before = members(run)
         named = {name: next(m for m in before if name in m) for name in NAMES}
         assert all("-exactly-once-" in member for member in before)
-        (pid, _) = running(run, supervisors)
+        (pid,) = running(run, supervisors)
         os.kill(pid, signal.SIGKILL)
         wait(lambda: members(run) - before != set(), run, supervisors, 60.0)
         after = members(run)
