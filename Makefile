@@ -8,13 +8,13 @@ LOCK := requirements/all.txt
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11 $(UPGRADE)
 STAMP := $(VENV)/.installed
-EMBEDDED := "not influx and not kafka and not faults and not oidc and not helm"
+EMBEDDED := "not influx and not kafka and not faults and not oidc and not helm and not image"
 # a worker of pytest that dies is not replaced: xdist would wait for its replacement for ever
 BESIDE := -n 2 --dist loadfile --max-worker-restart 0
 SOAK_S := 3600
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench skill prove adaptation case-quality pretrained notebook simulator-report keys house dashboards pictures lock clean test-chart site
+.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench skill prove adaptation case-quality pretrained notebook simulator-report keys house dashboards pictures lock clean test-chart site test-image licences sbom
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,12 @@ test-chart: setup ## the chart for Kubernetes: Helm, through Go, the schemas of 
 	if [ $$status -eq 3 ]; then echo "chart's suite: did not run: $$reason"; exit 0; fi; \
 	if [ $$status -ne 0 ]; then echo "$$reason" >&2; exit $$status; fi; \
 	exec $(BIN)/python -m pytest -m helm tests/test_chart.py
+
+test-image: setup ## the container, really built and run without a daemon: buildah upon a Debian of debootstrap; needs root
+	@reason=$$(scripts/image.sh 2>&1 >/dev/null); status=$$?; \
+	if [ $$status -eq 3 ]; then echo "image's suite: did not run: $$reason"; exit 0; fi; \
+	if [ $$status -ne 0 ]; then echo "$$reason" >&2; exit $$status; fi; \
+	exec $(BIN)/python -m pytest -m image tests/test_image.py
 
 faults: setup ## every fault on Apache Kafka and the embedded broker; a table, and .chillcast/faults.json
 	@exec $(BIN)/python -m tests.kafka.faults
@@ -118,6 +124,13 @@ simulator-report: setup ## simulate a year and write docs/simulator-report.md wi
 
 keys: setup ## write what every key of a file and every setting is into the tables of docs
 	@exec env PYTHONPATH=. $(BIN)/python scripts/key_tables.py
+
+licences: setup ## write docs/licences.md: under which licence each part of the workers may be used
+	@exec env PYTHONPATH=. $(BIN)/python scripts/licences.py
+
+sbom: setup ## what the workers install, as CycloneDX, in .chillcast/sbom.json
+	@mkdir -p .chillcast && exec $(BIN)/cyclonedx-py requirements requirements/worker.txt --pyproject pyproject.toml \
+		--output-reproducible --of JSON -o .chillcast/sbom.json
 
 site: setup ## the documentation as a site, in .chillcast/site; a link that leads nowhere fails
 	@exec env NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build

@@ -123,4 +123,4 @@ def test_the_example_of_an_environment_is_enough_and_git_ignores_the_real_one() 
 def test_the_container_is_built_from_the_lock_and_does_not_run_as_root() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert "--require-hashes -r requirements/worker.txt" in text
-    assert text.index("\nUSER chillcast") > text.rindex("\nRUN ")
+    assert text.index("\nUSER 10001") > text.rindex("\nRUN ")

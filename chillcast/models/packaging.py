@@ -15,30 +15,22 @@ from models.fleet.fleet import Fleet
 from models.registry.bundle import load_bundle
 from models.registry.manifest import bundle_sha256, read_manifest
 from models.registry.promotion import Promotion, Promotions, whoever
+from streams.worker.endpoint import LIVE
 
 ROOT = Path(__file__).parents[2]
 _FOLDERS = ("chillcast", "simulators", "streams", "models", "fleets")
-_FILES = ("pyproject.toml", "README.md", "LICENSE", "requirements/worker.txt")
+_FILES = ("pyproject.toml", "README.md", "LICENSE", "requirements/worker.txt", "Dockerfile")
 _METRICS_PORT = 9100
 
-DOCKERFILE = f"""\
-FROM python:3.13-slim
-# LightGBM needs OpenMP
-RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home --uid 10001 chillcast
-WORKDIR /app
-COPY requirements/worker.txt requirements/worker.txt
-RUN pip install --no-cache-dir --require-hashes -r requirements/worker.txt
-COPY pyproject.toml README.md LICENSE ./
-{chr(10).join(f"COPY {name} {name}" for name in _FOLDERS)}
-RUN pip install --no-cache-dir --no-deps --no-build-isolation .
-COPY fleet.json fleet.json
-COPY --chown=chillcast:chillcast bundles /data/bundles
-RUN chown chillcast:chillcast /data
-ENV CHILLCAST_HOME=/data CHILLCAST_FLEET=/app/fleet.json CHILLCAST_METRICS_PORT={_METRICS_PORT}
-USER chillcast
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \\
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:{_METRICS_PORT}/metrics')"]
+_VERSION = f"""
+FROM workers
+USER 0
+COPY fleet.json /home/chillcast/fleet.json
+COPY --chown=10001:10001 bundles /data/bundles
+ENV CHILLCAST_HOME=/data CHILLCAST_FLEET=/home/chillcast/fleet.json CHILLCAST_METRICS_PORT={_METRICS_PORT}
+USER 10001
+HEALTHCHECK --interval=15s --timeout=5s --start-period=120s --retries=4 \\
+  CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:{_METRICS_PORT}{LIVE}')"]
 ENTRYPOINT ["chillcast"]
 CMD ["worker", "risk"]
 """
@@ -59,6 +51,13 @@ def package(registered: Registered, version: str, out: Path) -> dict[str, Any]:
     return {"version": version, "context": str(out)}
 
 
+def dockerfile() -> str:
+    """Return how the image is built: that of the workers, and upon it one with the version."""
+    workers = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    head, last, rest = workers.rpartition("\nFROM ${BASE}\n")
+    return f"{head}{last.rstrip()} AS workers\n{rest}{_VERSION}"
+
+
 def write_context(out: Path, fleet: Fleet, bundle: Path, promotion: Promotion) -> Path:
     """Write the context into ``out``, which must not exist or be empty; the promotion is that of the bundle.
 
@@ -76,7 +75,7 @@ def write_context(out: Path, fleet: Fleet, bundle: Path, promotion: Promotion) -
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, out / name)
     (out / "fleet.json").write_bytes(table_json(fleet))
-    (out / "Dockerfile").write_text(DOCKERFILE, encoding="utf-8")
+    (out / "Dockerfile").write_text(dockerfile(), encoding="utf-8")
     _write_bundles(Promotions(out / "bundles" / fleet.name), bundle, promotion)
     return out
 

@@ -15,6 +15,7 @@ from models.fleet.fleet import load_fleet
 from models.registry.bundle import write_bundle
 from models.registry.promotion import CHAMPION, Promotion, Promotions
 from streams.champions.model_pool import PromotedModels
+from streams.worker.endpoint import LIVE
 from tests.support.toy_model import Trained, fleet, trained
 
 PROMOTION = Promotion(fleet="toy", version="7", reason="packaged", promoted_ms=1)
@@ -37,7 +38,7 @@ def dockerfile(context: Path) -> str:
 
 
 def test_all_that_is_copied_is_there(context: Path) -> None:
-    copied = re.findall(r"^COPY (?:--\S+ )?(.+) \S+$", dockerfile(context), re.MULTILINE)
+    copied = re.findall(r"^COPY (?:--chown\S+ )?(?!--from)(.+) \S+$", dockerfile(context), re.MULTILINE)
     sources = [name for line in copied for name in line.split()]
     assert {"requirements/worker.txt", "models", "fleet.json", "bundles"} <= set(sources)
     assert [name for name in sources if not (context / name).exists()] == []
@@ -46,12 +47,13 @@ def test_all_that_is_copied_is_there(context: Path) -> None:
 def test_the_image_is_pinned_not_run_as_root_and_looked_after(context: Path) -> None:
     text = dockerfile(context)
     assert "--require-hashes -r requirements/worker.txt" in text
-    steps = [line.split()[0] for line in text.splitlines() if line and line[0].isupper()]
-    assert steps.index("USER") < steps.index("HEALTHCHECK") < steps.index("ENTRYPOINT")
-    assert steps.count("USER") == 1
+    steps = [line for line in text.splitlines() if line and line[0].isupper()]
+    assert [line for line in steps if line.startswith("USER")][-1] == "USER 10001"
+    words = [line.split()[0] for line in steps[steps.index("FROM workers") :]]
+    assert words[-4:] == ["USER", "HEALTHCHECK", "ENTRYPOINT", "CMD"]
     port = re.search(r"CHILLCAST_METRICS_PORT=(\d+)", text)
     assert port is not None
-    assert f"http://127.0.0.1:{port[1]}/metrics" in text
+    assert f"http://127.0.0.1:{port[1]}{LIVE}" in text
 
 
 def test_the_context_builds_the_project(context: Path, tmp_path: Path) -> None:
