@@ -14,7 +14,7 @@ _HEAD = """\
 # Licences
 
 What `requirements/worker.txt` installs, and under which licence each part says it may be used; vendored parts
-of the page carry theirs in `streams/page/static`. `make licences` writes this list, `make sbom` a CycloneDX list
+of the page carry theirs in `streams/page/static`. `make licences` writes this list, `make sbom` a CycloneDX one
 with hashes. None asks for more than its own source and notice: a test refuses those that do (AGPL, GPL, SSPL,
 BUSL, Commons Clause).
 

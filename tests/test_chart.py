@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import pytest
 from streams.kafka.embedded_broker import free_port
 from streams.worker.endpoint import LIVE, READY
 from tests.support.helm_chart import CHART, Manifest, containers, kind, refused, rendered, run_helm
+from tests.support.probes import becomes_ready
 
 pytestmark = pytest.mark.helm
 OLDEST, NEWEST = "1.27", kubernetes_validate.latest_version()
@@ -158,20 +156,9 @@ def test_a_rendered_worker_really_starts_and_becomes_ready(bootstrap: str, tmp_p
     command = [sys.executable, "-m", "chillcast", *worker["args"]]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
-            ready = _await(f"http://127.0.0.1:{port}{READY}", process)
+            ready = becomes_ready(f"http://127.0.0.1:{port}{READY}", process)
         finally:
             process.terminate()
             said = process.communicate(timeout=60)[1]
     assert ready, said
     assert process.returncode == 0, said
-
-
-def _await(url: str, process: subprocess.Popen[str]) -> bool:
-    ends = time.monotonic() + 240
-    while time.monotonic() < ends and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    return False

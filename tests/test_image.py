@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import pytest
 
 from streams.kafka.embedded_broker import free_port
 from streams.worker.endpoint import READY
+from tests.support.probes import becomes_ready
 
 pytestmark = pytest.mark.image
 ROOT = Path(__file__).parent.parent
@@ -79,19 +77,8 @@ def test_a_worker_in_it_becomes_ready(container: str, bootstrap: str) -> None:
     ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
-            ready = _await(f"http://127.0.0.1:{port}{READY}", process)
+            ready = becomes_ready(f"http://127.0.0.1:{port}{READY}", process)
         finally:
             process.terminate()
             said = process.communicate(timeout=60)[1]
     assert ready, said
-
-
-def _await(url: str, process: subprocess.Popen[str]) -> bool:
-    ends = time.monotonic() + 300
-    while time.monotonic() < ends and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    return False
