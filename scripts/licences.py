@@ -13,10 +13,10 @@ _LONG = 60
 _HEAD = """\
 # Licences
 
-What `requirements/worker.txt` installs, and under which licence each part says it may be used; vendored parts
-of the page carry theirs in `streams/page/static`. `make licences` writes this list, `make sbom` a CycloneDX one
-with hashes. None asks for more than its own source and notice: a test refuses those that do (AGPL, GPL, SSPL,
-BUSL, Commons Clause).
+What `requirements/worker.txt` installs, and under which licence each part says it may be used; vendored
+parts of the page carry theirs in `streams/page/static`. `make licences` writes this list, `make sbom` one in
+CycloneDX with hashes. None asks for more than its own source and notice: a test refuses those that do (AGPL,
+GPL, SSPL, BUSL, Commons Clause).
 
 | part | version | licence |
 |---|---|---|
@@ -24,7 +24,7 @@ BUSL, Commons Clause).
 
 
 def pinned() -> list[tuple[str, str]]:
-    """Return name and version of every part that is installed everywhere: those of other systems are left out."""
+    """Return name and version of every part that is installed on every system."""
     text = (ROOT / "requirements" / "worker.txt").read_text(encoding="utf-8")
     return re.findall(r"^([a-z0-9][a-z0-9._-]*)(?:\[[a-z0-9,-]+\])?==(\S+) \\$", text, re.MULTILINE)
 
