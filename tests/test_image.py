@@ -48,7 +48,8 @@ def test_it_runs_as_nobody_and_knows_its_version(container: str) -> None:
 
 
 def test_nothing_that_builds_or_installs_is_inside(container: str) -> None:
-    inside = "import importlib.util as u; print([m for m in ('pip', 'hatchling', 'pytest', 'mypy') if u.find_spec(m)])"
+    tools = "('pip', 'hatchling', 'pytest', 'mypy')"
+    inside = f"import importlib.util as u; print([m for m in {tools} if u.find_spec(m)])"
     assert run(container, "python3", "-c", inside) == "[]"
     assert run(container, "sh", "-c", "command -v gcc cc make pip uv || echo none") == "none"
 
