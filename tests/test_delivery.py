@@ -8,12 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
+from typer.testing import CliRunner
 
+from chillcast.cli.app import app
 from models.delivery.notice import Delivery, Silence
 from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import EmbeddedBroker, free_port
@@ -91,7 +96,7 @@ def until(what: Callable[[], bool], workers: Workers, seconds: float = 180.0) ->
 
 def open_case(broker: Connection, alert: Alert = OPEN) -> None:
     with Publisher(broker) as publisher:
-        publisher.send(partition_of("a", PARTITIONS), codec.alert(TOPICS.alerts, alert))
+        publisher.send(partition_of(alert.asset, PARTITIONS), codec.alert(TOPICS.alerts, alert))
 
 
 def test_a_notice_arrives_though_one_channel_is_away_and_the_worker_is_killed_before_it_can_say_so(
@@ -142,6 +147,49 @@ def test_a_test_goes_over_one_channel(
         )
     assert json.loads(done.stdout) == {"sent": "ops", "reference": None}
     assert json.loads(hook.posted[0][2])["title"] == "chillcast: this is a test, nothing is to be done"
+
+
+def test_a_case_that_opens_in_a_planned_stop_is_held_and_told_once_it_is_over(
+    broker: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: entered at a terminal, led by the worker of cases, held and told by that of delivery."""
+    monkeypatch.setenv("CHILLCAST_PARTITIONS", str(PARTITIONS))
+    here = ("--home", str(tmp_path), "--json")
+
+    def listed() -> dict[str, Any]:
+        rows = json.loads(printed("cases", "list", *here))
+        return next((row for row in rows if row["machine"] == "CH-0012"), {})
+
+    with webhook() as hook:
+        channels = {"ops": f"json://{hook.address}/", "away": "json://127.0.0.1:1/"}
+        with workers(broker, tmp_path, channels) as running:
+            running.start("sink")
+            until(
+                lambda: is_planned(("--from", "2199-01-01", "--until", "2199-01-02"), broker, here), running
+            )
+            until(lambda: "2199" in printed("plans", "list", *here), running)
+            now_s = time.time()
+            span = [datetime.fromtimestamp(s, UTC).isoformat() for s in (now_s - 3600, now_s + 60)]
+            assert is_planned(("--from", span[0], "--until", span[1], "--text", "service"), broker, here)
+            opened_ms = int(now_s * 1000) - 60_000
+            name, times = f"CH-0012-{opened_ms}", {"time_ms": opened_ms, "opened_ms": opened_ms}
+            open_case(broker, replace(OPEN, asset="CH-0012", case=name, **times))
+            until(lambda: bool(listed()), running)
+            assert str(listed()["planned_stop"]).startswith("until ")
+            until(lambda: bool(hook.keys), running)
+            assert hook.keys[0] == f"{name}/1/all/1/ops"
+            assert time.time() >= now_s + 60
+            assert listed()["planned_stop"] is None
+            row = json.loads(printed("plans", "list", "--all", *here))[0]
+            assert (row["state"], row["who"], row["text"]) == ("over", "ann", "service")
+
+
+def is_planned(asked: Sequence[str], broker: Connection, here: Sequence[str]) -> bool:
+    """Enter a plan, as soon as the worker runs that answers."""
+    by = ("--machine", "CH-0012", "--broker", str(broker), "--who", "ann")
+    done = CliRunner().invoke(app, ["plans", "add", *by, *asked, *here])
+    assert done.exit_code == 0 or "no cases worker" in str(done.exception), done.exception
+    return done.exit_code == 0
 
 
 def test_a_silence_is_said_to_the_delivery_worker(

@@ -43,7 +43,7 @@ class ApiDesk:
         body = {key: value for key, value in more.items() if value not in ("", None)}
         if action == "assign":
             body["assignee"] = more["assignee"]
-        answer = self._post(f"{quote(name, safe='')}/{action}", {**body, "version": version})
+        answer = self._post(f"cases/{quote(name, safe='')}/{action}", {**body, "version": version})
         shown = msgspec.json.decode(answer, type=_Shown)
         now_ms = self.resources.clock.now_ms()
         return {"done": action, **row(shown.case, self.resources.site_times, now_ms), "state": shown.state}
@@ -53,7 +53,7 @@ class ApiDesk:
         return {"until": text} if text in ("worse", "cleared") else {"until": "date", "at": text}
 
     def _post(self, place: str, body: dict[str, Any]) -> bytes:
-        address = f"{self.settings.api_url.rstrip('/')}/api/v1/cases/{place}"
+        address = f"{self.settings.api_url.rstrip('/')}/api/v1/{place}"
         headers = {
             "authorization": f"Bearer {self.settings.api_token.get_secret_value()}",
             "idempotency-key": uuid.uuid4().hex,

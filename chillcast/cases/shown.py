@@ -19,6 +19,7 @@ def row(case: Case, times: SiteTimes, now_ms: int) -> dict[str, Any]:
         "case": case.case,
         "machine": case.asset,
         "state": case.state(now_ms),
+        "planned_stop": _stopped(case, times, now_ms),
         "severity": case.severity,
         "likely": _span(case, times),
         "risk": percent(case.evidence.risk),
@@ -50,7 +51,7 @@ def line(entry: Entry, times: SiteTimes) -> dict[str, Any]:
     finding = entry.finding
     quiet = _quiet(entry.snoozed, entry.asset, times) if entry.snoozed else ""
     found = (finding.outcome, finding.mode) if finding else ()
-    about: list[str] = [entry.assignee, quiet, *found, entry.text]
+    about: list[str] = [entry.assignee, quiet, *found, entry.text, _planned(entry, times)]
     return {
         "version": entry.version,
         "when": times.said(entry.asset, entry.time_ms),
@@ -109,6 +110,17 @@ def _span(case: Case, times: SiteTimes) -> str | None:
         return None
     first, last = (times.date(case.asset, ms) for ms in (evidence.from_ms, evidence.until_ms))
     return first if first == last else f"{first} to {last}"
+
+
+def _stopped(case: Case, times: SiteTimes, now_ms: int) -> str | None:
+    """Say until when the machine of an open case is stopped as planned."""
+    stop = case.stop_at(now_ms) if case.is_open else None
+    return f"until {times.said(case.asset, stop.until_ms)}" if stop else None
+
+
+def _planned(entry: Entry, times: SiteTimes) -> str:
+    stop, asset = entry.stop, entry.asset
+    return f"{times.said(asset, stop.from_ms)} to {times.said(asset, stop.until_ms)}" if stop else ""
 
 
 def _quiet(snooze: Snooze, asset: str, times: SiteTimes) -> str:

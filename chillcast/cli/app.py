@@ -20,6 +20,7 @@ from chillcast.cli import (
     models,
     notify,
     pipeline,
+    plans,
     policy,
     proof,
     recordings,
@@ -65,6 +66,7 @@ for command in (
 
 groups = {
     "cases": cases,
+    "plans": plans,
     "notify": notify,
     "policy": policy,
     "data": data,

@@ -48,7 +48,8 @@ def case_work(resources: Resources) -> CaseWork:
     why = _read_only(settings)
     if why:
         return CaseWork(None, f"Cases cannot be changed here: {why}.", times, url=settings.page_url)
-    return CaseWork(resources.case_line.ask, "", times, resources.audit, settings.page_url)
+    line = resources.case_line
+    return CaseWork(line.ask, "", times, resources.audit, settings.page_url, line.plan)
 
 
 def _read_only(settings: Settings) -> str:

@@ -1,1 +1,1 @@
-"""A case of a machine and its life: what the machine and what people do to it. No messages and no model."""
+"""Cases of machines, what machine and people do to them, and planned stops. No messages and no model."""

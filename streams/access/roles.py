@@ -19,6 +19,7 @@ Right = Literal[
     "snooze",
     "resolve",
     "reopen",
+    "plan",
     "models",
     "redrive",
     "audit",
@@ -27,7 +28,7 @@ Right = Literal[
 ROLES: tuple[Role, ...] = get_args(Role)
 RIGHTS: tuple[Right, ...] = get_args(Right)
 
-_WORK: frozenset[Right] = frozenset({"see", "comment", "acknowledge", "take", "snooze", "resolve"})
+_WORK: frozenset[Right] = frozenset({"see", "comment", "acknowledge", "take", "snooze", "resolve", "plan"})
 MAY: Mapping[Role, frozenset[Right]] = {
     "viewer": frozenset({"see"}),
     "technician": _WORK,
@@ -44,6 +45,7 @@ MEANINGS: Mapping[Right, str] = {
     "snooze": "keep a case quiet, and lift that",
     "resolve": "say what a case was: a label, from which models learn",
     "reopen": "take up again what is over",
+    "plan": "enter planned stops of machines and sites, and cancel them",
     "models": "change which model scores",
     "redrive": "send dead letters again",
     "audit": "read the record of changes",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from models.cases.book import Answer
 from models.cases.case import Case
 from models.cases.people import Command
+from models.cases.stops import StopCommand
 from models.errors import ChillcastError, ForbiddenError, UnavailableError
 from streams.access.audit import Audit, Deed
 from streams.access.roles import Person, right_of
@@ -15,6 +16,7 @@ from streams.stores.case_reader import await_stored
 from streams.stores.store import Reader
 
 Ask = Callable[[Command], Answer]
+AskStops = Callable[[Sequence[StopCommand]], list[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Acting:
             self._write(person, command, case, "asked")
             answer = self.ask(command)
         except ChillcastError as error:
-            self._write(person, command, case, _result(error), str(error))
+            self._write(person, command, case, result_of(error), str(error))
             raise
         result, why = ("done", f"version {answer.version}") if answer.accepted else ("refused", answer.reason)
         self._write(person, command, case, result, why)
@@ -50,7 +52,7 @@ class Acting:
             self.audit.write(person, Deed(command.action, f"case {case.case}", result, detail))
 
 
-def _result(error: ChillcastError) -> str:
+def result_of(error: ChillcastError) -> str:
     """Return what came of something in a word, if it ended in an error."""
     if isinstance(error, ForbiddenError):
         return "forbidden"

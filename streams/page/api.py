@@ -22,6 +22,8 @@ from streams.page import api_types as types
 from streams.page.case_pages import CaseWork
 from streams.page.openapi import describe
 from streams.page.operations import Asked, NotThereError, Operation, StaleError
+from streams.page.plan_api import PlanApi
+from streams.page.plan_work import PlanWork
 from streams.page.problems import API
 from streams.page.views import Machine, Overview
 from streams.stores.case_query import CaseQuery, find_cases
@@ -43,7 +45,8 @@ class Api:
     ) -> None:
         self.reader, self.fleet, self.work, self.clock = reader, fleet, work, clock
         self.overview, self.release = overview, version
-        self.operations = (*self._readings(), *self._changes())
+        plans = PlanApi(PlanWork(reader, fleet, work, clock))
+        self.operations = (*self._readings(), *self._changes(), *plans.operations)
         self._description = describe(self.operations, version)
 
     @property

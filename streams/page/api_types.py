@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from models.cases.case import Case, Entry, Outcome, Until
 from models.cases.people import MAX_TEXT
+from models.cases.stops import MAX_WORDS
 from streams.access.audit import Line
 
 _Word = Annotated[str, Meta(max_length=128)]
@@ -164,3 +165,66 @@ class ResolvedAs(Noted, frozen=True, forbid_unknown_fields=True, kw_only=True):
     remedy: _Text = ""
     downtime_h: Annotated[float, Meta(ge=0)] | None = None
     parts: _Text = ""
+
+
+class PlansAsked(msgspec.Struct, frozen=True):
+    """Which plans: of a ``machine``, or of the machines of a ``site``; all if neither is named."""
+
+    machine: _Word = ""
+    site: _Word = ""
+    page: _Page = 1
+    per_page: _PerPage = 50
+
+
+class StopPlanned(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A stop of a ``machine``, or of all of a ``site``, between two dates or times of the site.
+
+    ``until`` is the whole of a date.
+    """
+
+    begins: Annotated[str, Meta(max_length=40)] = msgspec.field(name="from")
+    ends: Annotated[str, Meta(max_length=40)] = msgspec.field(name="until")
+    machine: _Word = ""
+    site: _Word = ""
+    text: Annotated[str, Meta(max_length=MAX_WORDS)] = ""
+
+
+class PlanCancelled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """That a plan is not to be: nothing more is to be said."""
+
+
+class StopShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A stop of one machine in [from, until); ``begins`` and ``ends`` are ISO 8601 with the site's offset."""
+
+    machine: str
+    from_ms: int
+    until_ms: int
+    begins: str
+    ends: str
+    state: str
+
+
+class StopRefused(msgspec.Struct, frozen=True):
+    """A machine that is not stopped by a plan, and why not."""
+
+    machine: str
+    reason: str
+
+
+class PlanShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan ``of`` a site or a machine, and the stops of its machines."""
+
+    plan: str
+    of: str
+    who: str
+    text: str
+    stops: list[StopShown]
+    refused: list[StopRefused]
+
+
+class Plans(msgspec.Struct, frozen=True):
+    """A page of plans, the next first, and how many were ``found``."""
+
+    found: int
+    page: int
+    plans: list[PlanShown]

@@ -41,12 +41,15 @@ from streams.page.guards import LOOPBACK, AllowedHosts, SecureHeaders
 from streams.page.live import Live
 from streams.page.machine_page import SPANS_D, MachinePage
 from streams.page.paper_pages import PaperPages
+from streams.page.plan_pages import PlanPages
+from streams.page.plan_work import PlanWork
 from streams.page.problems import API, problem
 from streams.page.sensor_choice import Choice
 from streams.page.sign_in import SignInPages
 from streams.page.views import ORDERS, Overview, read_machine, read_overview
 from streams.page.work_order_hook import WorkOrderHook
 from streams.redaction import redact
+from streams.stores.case_reader import seen_until, watermarks_of
 from streams.stores.store import Reader
 
 _FOLDER = Path(__file__).parent
@@ -196,7 +199,8 @@ class Page:
         return Answer.with_body(self.html("fleet.html", **values), _HTML)
 
     def _machine(self, shown: dict[str, Any], choice: Choice) -> Answer:
-        machine = MachinePage(self.reader, self.fleet, self.times)
+        now_ms = seen_until(watermarks_of(self.reader), self.clock())
+        machine = MachinePage(self.reader, self.fleet, self.times, now_ms)
         return Answer.with_body(self.html("machine.html", **machine.values(shown, choice)), _HTML)
 
     def _choice(self, request: Request) -> Choice:
@@ -266,7 +270,9 @@ def _pages(
     fleet_pages = FleetPages(reader, fleet, work.times, page.overview, html)
     strips, times, audit = fleet_pages.strips, work.times, work.audit
     yield from fleet_pages.routes
-    yield from PaperPages(reader, fleet, cases, page.clock, work.url).routes
+    plans = PlanWork(reader, fleet, work, page.clock)
+    yield from PaperPages(reader, fleet, cases, plans, work.url).routes
+    yield from PlanPages(reader, fleet, cases, plans).routes
     yield from BackstagePages(reader, fleet, backstage, strips, html, tokens, times, audit).routes
     yield from CaseListPage(reader, fleet, cases, cases.seen_ms).routes
     yield from cases.routes

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from models.cases.case import Case
 from models.fleet.site_times import SiteTimes
 from streams.page.case_list import Choices
+from streams.stores.planned_stops import Planned
 
 _COLUMNS = (
     "case", "machine", "site", "model", "state", "severity", "failure_mode", "what_to_do", "likely_from",
@@ -53,12 +54,23 @@ def _row(case: Case, times: SiteTimes, choices: Choices, now_ms: int) -> list[st
     ]
 
 
-def as_calendar(cases: Iterable[Case], times: SiteTimes, link: Callable[[str], str], now_ms: int) -> str:
-    """Return a calendar of all-day events, one per case with a span: the days of its site within it."""
+def as_calendar(
+    cases: Iterable[Case],
+    times: SiteTimes,
+    link: Callable[[str], str],
+    now_ms: int,
+    stops: Iterable[Planned] = (),
+) -> str:
+    """Return a calendar of all-day events, one per case with a span: the days of its site within it.
+
+    Planned ``stops`` are events from moment to moment, one for each plan.
+    """
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//chillcast//cases//EN", "X-WR-CALNAME:cases"]
     for case in cases:
         if case.evidence.until_ms:
             lines += _event(case, times, link(case.case), now_ms)
+    for planned in stops:
+        lines += _stop(planned, now_ms)
     return "".join(f"{part}\r\n" for line in [*lines, "END:VCALENDAR"] for part in folded(line))
 
 
@@ -69,7 +81,7 @@ def _event(case: Case, times: SiteTimes, link: str, now_ms: int) -> Iterator[str
     yield "BEGIN:VEVENT"
     yield f"UID:{escaped(case.case)}@chillcast"
     yield f"SEQUENCE:{case.version}"
-    yield f"DTSTAMP:{datetime.fromtimestamp(now_ms / 1000, UTC):%Y%m%dT%H%M%SZ}"
+    yield f"DTSTAMP:{_utc(now_ms)}"
     yield f"DTSTART;VALUE=DATE:{first:%Y%m%d}"
     yield f"DTEND;VALUE=DATE:{behind:%Y%m%d}"
     summary = f"{asset}: {evidence.fault or 'likely failure'} ({case.severity})"
@@ -78,6 +90,25 @@ def _event(case: Case, times: SiteTimes, link: str, now_ms: int) -> Iterator[str
     yield f"URL:{link}"
     yield "TRANSP:TRANSPARENT"
     yield "END:VEVENT"
+
+
+def _stop(planned: Planned, now_ms: int) -> Iterator[str]:
+    stop, machines = planned.first, len(planned.stops)
+    many = f" ({machines} machines)" if machines > 1 else ""
+    yield "BEGIN:VEVENT"
+    yield f"UID:{escaped(stop.plan)}@plans.chillcast"
+    yield f"SEQUENCE:{int(stop.cancelled is not None)}"
+    yield f"DTSTAMP:{_utc(now_ms)}"
+    yield f"DTSTART:{_utc(stop.from_ms)}"
+    yield f"DTEND:{_utc(stop.until_ms)}"
+    yield f"SUMMARY:{escaped(f'planned stop: {planned.about}{many}')}"
+    yield f"DESCRIPTION:{escaped(stop.text)}"
+    yield f"STATUS:{'CANCELLED' if stop.from_ms == stop.until_ms else 'CONFIRMED'}"
+    yield "END:VEVENT"
+
+
+def _utc(time_ms: int) -> str:
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y%m%dT%H%M%SZ}"
 
 
 def escaped(text: str) -> str:

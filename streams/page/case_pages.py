@@ -24,7 +24,7 @@ from models.fleet.site_times import SiteTimes, instead
 from streams.access.audit import Audit
 from streams.access.last_seen import LastSeen
 from streams.access.roles import Person
-from streams.page.acting import Acting, Ask
+from streams.page.acting import Acting, Ask, AskStops
 from streams.page.changes import Changes
 from streams.page.door import OPEN, WHO, person_of
 from streams.page.forms import Tokens, keep_cookie, read_form, remember
@@ -46,7 +46,7 @@ class CaseWork:
     """What people do to cases through the page: ``ask`` does it, None if nobody may, and ``why`` not.
 
     ``times`` are those of the sites. What is done goes on record in ``audit``. ``url`` is where people find
-    the page, empty if that is where they are.
+    the page, empty if that is where they are. ``plan`` enters planned stops, None if nobody may.
     """
 
     ask: Ask | None = None
@@ -54,6 +54,7 @@ class CaseWork:
     times: SiteTimes = field(default_factory=lambda: SiteTimes(NOTHING))
     audit: Audit | None = None
     url: str = ""
+    plan: AskStops | None = None
 
     def do(self, reader: Reader, person: Person, command: Command, case: Case) -> Answer:
         """Do something to a case, if it may be done here, and by this person."""
@@ -105,7 +106,8 @@ class CasePages:
             raise HTTPException(
                 400, f"who = {who[:20]!r}: expected a name of 1 to {_LONGEST_NAME} characters"
             )
-        answer = RedirectResponse(f"/cases/{quote(case)}" if case else "/cases", 303)
+        place = "/calendar#stops" if form.get("to") == "calendar" else "/cases"
+        answer = RedirectResponse(f"/cases/{quote(case)}" if case else place, 303)
         remember(answer, WHO, quote(who), secure=request.url.scheme == "https")
         return answer
 

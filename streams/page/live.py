@@ -38,8 +38,8 @@ class Pace:
 class Live:
     """Looks at a store while anybody listens; ``stamps`` say which state of it was seen last.
 
-    ``cases`` is another text once a case has changed, ``store`` once anything has; of a store that cannot
-    tell, after ``blind_s``.
+    ``cases`` is another text once a case or a planned stop has changed, ``store`` once anything has; of a
+    store that cannot tell, after ``blind_s``.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Live:
         with contextlib.suppress(UnavailableError):
             version = self.reader.version() or f"{self.clock() // self.pace.blind_s:.0f}"
             if version != self._version:
-                cases = self.reader.stamp("cases")
+                cases = f"{self.reader.stamp('cases')} {self.reader.stamp('planned_stops')}"
                 self.stamps = {"cases": _short(cases), "store": _short(version)}
                 self._version = version
 

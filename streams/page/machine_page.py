@@ -15,10 +15,12 @@ from streams.page.marks import Marks
 from streams.page.risk_chart import RiskChart
 from streams.page.sensor_choice import Choice, behind, series_of
 from streams.stores.case_reader import cases_of
+from streams.stores.planned_stops import stops_of
 from streams.stores.store import Reader
 
 SPANS_D = (7, 30, 90, 365)
 _EXPLANATIONS_SHOWN, _EVENTS_SHOWN, _QUALITY_SHOWN = 14, 60, 40
+_STOPS_SHOWN = 20
 _OUTCOME = "shutdown"
 
 
@@ -29,14 +31,18 @@ class MachinePage:
     reader: Reader
     fleet: Fleet
     times: SiteTimes
+    now_ms: int
 
     def values(self, shown: dict[str, Any], choice: Choice) -> dict[str, Any]:
         """Return the values of the template."""
         asset = shown["asset"]
         events, cases = list(reversed(shown["events"])), cases_of(self.reader, asset)
+        stops = stops_of(self.reader, asset)
         return {
             **shown,
             "times": self.times,
+            "now_ms": self.now_ms,
+            "stops": [stop for stop in stops if stop.state(self.now_ms) != "cancelled"][:_STOPS_SHOWN],
             "chart": self.chart(shown),
             "summary": self.chart(shown).summary,
             "shutdowns": [event for event in events if event[1] == _OUTCOME],

@@ -66,7 +66,11 @@ class Operation:
         """What may be answered instead, beside what is wrong with anything: no rights, or no store."""
         takes = {400: "What was asked makes no sense"} if self.query or self.body else {}
         found = {404: "There is nothing of that name"} if self.place else {}
-        changes = {409: "The case has gone on", 413: "Too large", 415: "Not JSON"}
+        changes = {
+            409: "Not done: it has gone on",
+            413: "Too large",
+            415: "Not JSON",
+        }
         rights = {403: "The role may not"} if self.body or self.right != "see" else {}
         known = {401: "Not known who asks", 503: "A store or broker does not answer"}
         return takes | found | rights | (changes if self.body else {}) | known

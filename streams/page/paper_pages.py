@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -14,13 +14,12 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from models.cases.case import OUTCOMES, Case
-from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from streams.page.case_files import as_calendar, as_csv
 from streams.page.case_list import Choices, Wanted
 from streams.page.case_pages import CasePages
 from streams.page.door import person_of
-from streams.page.plan import Plan, read_plan
+from streams.page.plan_work import PlanWork
 from streams.stores.case_query import find_cases
 from streams.stores.store import Reader
 
@@ -32,10 +31,10 @@ class PaperPages:
     """Answers with files and with what is to be printed; ``url`` is where people find the page, if known."""
 
     def __init__(
-        self, reader: Reader, fleet: Fleet, cases: CasePages, clock: Callable[[], int], url: str = ""
+        self, reader: Reader, fleet: Fleet, cases: CasePages, plans: PlanWork, url: str = ""
     ) -> None:
-        self.reader, self.fleet, self.cases, self.clock = reader, fleet, cases, clock
-        self.times, self.url = cases.work.times, url.rstrip("/")
+        self.reader, self.fleet, self.cases, self.plans = reader, fleet, cases, plans
+        self.clock, self.times, self.url = plans.clock, cases.work.times, url.rstrip("/")
         self.choices = Choices.of(fleet, self.times.inventory)
 
     @property
@@ -44,7 +43,6 @@ class PaperPages:
         return [
             Route("/cases.csv", self.table),
             Route("/cases.ics", self.calendar),
-            Route("/calendar", self.plan),
             Route("/sheet/{case:path}", self.sheet),
             Route("/qr/{asset:path}", self.code),
         ]
@@ -56,20 +54,17 @@ class PaperPages:
         return _file(text, "text/csv; charset=utf-8", "cases.csv")
 
     async def calendar(self, request: Request) -> Response:
-        """Return the cases of a view as a calendar."""
-        _, cases = await self._found(request)
+        """Return the cases of a view as a calendar, and the planned stops of its site and model."""
+        now_ms, cases = await self._found(request)
+        wanted = Wanted.of(request.query_params)
+        assets = self.choices.assets(wanted.site, wanted.model)
+        stops = await run_in_threadpool(self.plans.shown, now_ms, assets)
 
         def link(case: str) -> str:
             return self._address(request, f"/cases/{quote(case)}")
 
-        text = as_calendar(cases, self.times, link, self.clock())
+        text = as_calendar(cases, self.times, link, self.clock(), stops)
         return _file(text, "text/calendar; charset=utf-8", "cases.ics")
-
-    async def plan(self, request: Request) -> Response:
-        """Show when the outcomes of open cases are likely, and which maintenance was done."""
-        _, cases = await self._found(request)
-        plan: Plan = await run_in_threadpool(read_plan, self.reader, cases, self.cases.seen_ms())
-        return self._html("calendar.html", plan=plan, day_ms=DAY_MS)
 
     async def sheet(self, request: Request) -> Response:
         """Show one case on a sheet that is printed and filled in at the machine."""

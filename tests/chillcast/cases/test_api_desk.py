@@ -41,7 +41,7 @@ def door(tmp_path: Path) -> Door:
 
 @pytest.fixture
 def address(led: LedCases, door: Door) -> Iterator[str]:
-    work = CaseWork(led.ask, audit=door.audit)
+    work = CaseWork(led.ask, audit=door.audit, plan=led.plan)
     yield from serve(create_app(led.store, FLEET, clock=lambda: (DAY + 1) * DAY_MS, work=work, door=door))
 
 
@@ -132,3 +132,35 @@ def test_a_page_that_is_away_and_an_address_without_a_token_are_named(
     assert "CHILLCAST_API_URL = 'http://127.0.0.1:9': expected an address, and a token" in str(
         error_of("ack", "CH-0001")
     )
+
+
+def test_a_stop_is_planned_by_whom_the_token_names(act_as: As, led: LedCases, door: Door) -> None:
+    act_as("technician")
+    span = ("--from", "2026-01-05T08:00", "--until", "2026-01-06", "--text", "coils", "--json")
+    said: dict[str, Any] = json.loads(printed("plans", "add", "--machine", "CH-0001", *span))
+    assert (said["of"], said["state"], said["machines"], said["refused"]) == ("CH-0001", "planned", 1, None)
+    assert (said["from"], said["until"]) == ("2026-01-05T08:00:00+00:00", "2026-01-07T00:00:00+00:00")
+    assert [stop.who for stop in led.book.remember("CH-0001").stops] == ["technician token"]
+    gone = json.loads(printed("plans", "cancel", said["plan"], "--json"))
+    assert gone["state"] == "cancelled"
+    assert [line.result for line in door.audit.read(words="plan ")] == ["done", "asked"] * 2
+
+
+@pytest.mark.parametrize(
+    ("role", "words", "kind", "said"),
+    [
+        ("viewer", ("--machine", "CH-0001"), ForbiddenError, "viewer: may not enter planned stops"),
+        ("lead", ("--machine", "CH-0001", "--who", "bob"), ConfigError, "the token says who it is"),
+        ("lead", (), RecordError, "machine and site: expected one of them"),
+        ("lead", ("--site", "Kiel"), RecordError, "the inventory tells no site"),
+    ],
+)
+def test_a_plan_that_may_not_be_or_makes_no_sense_is_refused(
+    act_as: As, led: LedCases, role: str, words: tuple[str, ...], kind: type[Exception], said: str
+) -> None:
+    act_as(role)
+    span = ("--from", "2026-01-05", "--until", "2026-01-06")
+    error = CliRunner().invoke(app, ["plans", "add", *words, *span]).exception
+    assert isinstance(error, kind)
+    assert said in str(error)
+    assert led.book.remember("CH-0001").stops == ()

@@ -16,6 +16,7 @@ from chillcast.settings import Settings
 from models.event_time import DAY_MS
 from models.fleet.fleet import load_fleet
 from models.fleet.inventory import Inventory
+from models.telemetry.event_log import EventLog
 from models.telemetry.samples import Event
 from streams.kafka.cluster import connected
 from streams.kafka.connection import Connection
@@ -181,3 +182,41 @@ def test_who_asks_is_told_if_no_worker_answers(
     assert "no cases worker on" in said
     with connected(Connection(bootstrap)) as cluster:
         assert cluster.partitions(["unheard-case-commands", "case-commands"]) == {"unheard-case-commands": 2}
+
+
+def test_a_stop_is_planned_listed_and_cancelled_in_the_time_of_its_site(
+    pipeline: Pipeline, home: Path, resources: Resources
+) -> None:
+    here = ("--home", str(home), "--json")
+    asks = (*here, "--broker", str(pipeline.connection), "--who", "ann")
+    span = ("--from", "2190-12-24", "--until", "2190-12-27T16:00")
+    planned = json.loads(printed("plans", "add", "--machine", "CH-0001", *span, "--text", "holidays", *asks))
+    times = ("2190-12-24 00:00 JST", "2190-12-27 16:00 JST")
+    assert (planned["from"], planned["until"], planned["state"]) == (*times, "planned")
+    assert [row["plan"] for row in json.loads(printed("plans", "list", *here))] == [planned["plan"]]
+    assert json.loads(printed("plans", "list", "--machine", "CH-0002", *here)) == []
+    cancelled = json.loads(printed("plans", "cancel", planned["plan"], *asks))
+    assert (cancelled["state"], cancelled["until"]) == ("cancelled", times[1])
+    assert json.loads(printed("plans", "list", *here)) == []
+    assert [row["state"] for row in json.loads(printed("plans", "list", "--all", *here))] == ["cancelled"]
+    assert "cancelled already" in refused("plans", "cancel", planned["plan"], *asks)
+    store = resources.feature_store
+
+    def landed() -> list[Event]:
+        events = [e for file in store.event_files() for e in store.read_events(file)]
+        return [e for e in events if e.kind.startswith("planned-stop")]
+
+    wait(lambda: {e.kind for e in landed()} == {"planned-stop", "planned-stop-cancelled"})
+    assert EventLog(landed()).planned_stops.covers("CH-0001", 6_973_000_000_000) is False
+
+
+def test_a_plan_that_makes_no_sense_says_what_was_expected(pipeline: Pipeline, home: Path) -> None:
+    asks = ("--home", str(home), "--broker", str(pipeline.connection))
+    for words, said in (
+        (("--machine", "pump", "--from", "2190-01-01", "--until", "2190-01-02"), "machine = 'pump'"),
+        (("--site", "Kiel", "--from", "2190-01-01", "--until", "2190-01-02"), "site = 'Kiel'"),
+        (("--machine", "CH-0001", "--from", "soon", "--until", "2190-01-02"), "from = 'soon'"),
+        (("--machine", "CH-0001", "--from", "2020-01-01", "--until", "2020-01-02"), "days past"),
+    ):
+        assert said in refused("plans", "add", *words, *asks)
+    assert "plan = 'p7': expected the name of a plan" in refused("plans", "cancel", "p7", *asks)

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page as Tab
 
 from models.cases.people import made
+from models.event_time import DAY_MS
 from models.fleet.inventory import Inventory
 from models.fleet.site_times import SiteTimes
 from streams.access.roles import ROLES
@@ -19,6 +20,7 @@ from streams.page.door import Door
 from streams.stages.sink import delivery_point
 from streams.stores.sqlite import SqliteStore
 from tests.support.browser import serve
+from tests.support.case_life import plans
 from tests.support.case_store import LedCases, case_of, sent
 from tests.support.page import FLEET, NEWEST_MS, fill, reading_of
 from tests.support.people import BY, Hand
@@ -37,6 +39,7 @@ PATHS = [
     f"/sheet/{case_of('CH-0001')}",
     "/cases?state=all",
     f"/cases/{case_of('CH-0001')}",
+    "/assets/CH-0001",
     "/assets/CH-0002",
     "/assets/CH-0002?sensor=all",
     "/glossary",
@@ -53,7 +56,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     led.store.add(reading_of("CH-0002", day, bearing_temp=59.0 + day, cw_flow=5.0) for day in range(-9, 5))
     led.store.add(delivery_point(sent(case_of("CH-0001"), 1, ending)) for ending in ("failed", "sent"))
     led.store.flush()
-    yield from serve(create_app(led.store, FLEET, clock=lambda: NEWEST_MS, work=CaseWork(led.ask, "", TIMES)))
+    led.plan([plans(NEWEST_MS / DAY_MS - 1, NEWEST_MS / DAY_MS + 1, asset="CH-0001", site="s1", text="oil")])
+    work = CaseWork(led.ask, "", TIMES, plan=led.plan)
+    yield from serve(create_app(led.store, FLEET, clock=lambda: NEWEST_MS, work=work))
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     led = LedCases(store)
     led.begin()
     door = door_with(folder, Hand(), "viewer")
-    work = CaseWork(led.ask, audit=door.audit)
+    work = CaseWork(led.ask, audit=door.audit, plan=led.plan)
     names = ("localhost", "testserver")
     app = create_app(store, FLEET, names, lambda: (DAY + 1) * DAY_MS, work, door)
     token = door.tokens.create("fuzz", "admin", 1, BY)

@@ -1,0 +1,101 @@
+"""Planned stops as a person at a terminal enters, lists and cancels them."""
+
+from __future__ import annotations
+
+import getpass
+import uuid
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+import msgspec
+
+from chillcast.pipeline.pipeline import wait_for_configured_broker
+from chillcast.resources import Resources
+from models.cases.book import Answer
+from models.cases.planning import Planning, Said, cancelling
+from models.cases.stops import StopCommand
+from models.errors import ConfigError, RefusedError
+from models.fleet.site_times import SiteTimes
+from streams.stores.case_reader import seen_until, watermarks_of
+from streams.stores.planned_stops import Planned, await_stops, by_plan, stops_since
+
+_BEHIND_D = 28
+
+
+class PlanDesk:
+    """Plans as the store has them, and the worker that leads them."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources, self.times = resources, resources.site_times
+
+    def rows(self, machine: str = "", site: str = "", *, every: bool = False) -> list[dict[str, Any]]:
+        """Return the plans that are not over, of a machine or a site if one is named; ``every``: all."""
+        now_ms = self._seen_ms()
+        planning = Planning(self.resources.fleet, self.times)
+        assets = [machine] if machine else planning.sites.machines(site) if site else None
+        with closing(self.resources.open_reader()) as reader:
+            found = by_plan(stops_since(reader, 0 if every else now_ms, assets))
+        shown = [one for one in found if every or one.first.state(now_ms) != "cancelled"]
+        return [row(one, self.times, now_ms) for one in shown]
+
+    def add(self, who: str | None, **said: str) -> dict[str, Any]:
+        """Plan a stop: ``begins``, ``ends``, ``machine`` or ``site``, ``text``; return it.
+
+        Raises RecordError for what makes no sense, and RefusedError.
+        """
+        now_ms = self.resources.clock.now_ms()
+        by = {"who": who or getpass.getuser(), "time_ms": now_ms, "as_of_ms": self._seen_ms()}
+        asked = msgspec.convert({"plan": uuid.uuid4().hex[:10], **said, **by}, Said)
+        return self._ask(Planning(self.resources.fleet, self.times).commands(asked))
+
+    def cancel(self, plan: str, who: str | None) -> dict[str, Any]:
+        """Cancel a plan, or end it now if it is under way; return it as it is then."""
+        now_ms = self._seen_ms()
+        with closing(self.resources.open_reader()) as reader:
+            stops = stops_since(reader, 0, plan=plan)
+        if not stops:
+            expected = "the name of a plan, as chillcast plans list --all has it"
+            raise ConfigError("command line", "plan", plan, expected)
+        left = [stop for stop in stops if stop.state(now_ms) in ("planned", "under way")]
+        if not left:
+            raise RefusedError(f"plan {plan}: refused: it is over, or cancelled already")
+        clock_ms = self.resources.clock.now_ms()
+        return self._ask(cancelling(left, who or getpass.getuser(), clock_ms, now_ms))
+
+    def _ask(self, commands: Sequence[StopCommand]) -> dict[str, Any]:
+        wait_for_configured_broker(self.resources.settings, lambda _: None)
+        answers = self.resources.case_line.plan(commands)
+        stops = tuple(answer.stop for answer in answers if answer.accepted and answer.stop)
+        if not stops:
+            raise RefusedError(f"plan {commands[0].plan}: refused: {_reasons(answers)}")
+        with closing(self.resources.open_reader()) as reader:
+            await_stops(reader, stops, self.resources.clock.monotonic_s)
+        shown = row(Planned(stops), self.times, self._seen_ms())
+        return {**shown, "refused": _reasons(answers) or None}
+
+    def _seen_ms(self) -> int:
+        with closing(self.resources.open_reader()) as reader:
+            return seen_until(watermarks_of(reader), self.resources.clock.now_ms())
+
+
+def row(planned: Planned, times: SiteTimes, now_ms: int) -> dict[str, Any]:
+    """Return a line of the list, with the times of the site."""
+    stop = planned.first
+    state = stop.state(now_ms)
+    until_ms = stop.planned_until_ms if state == "cancelled" else stop.until_ms
+    return {
+        "plan": stop.plan,
+        "of": planned.about,
+        "machines": len(planned.stops),
+        "from": times.said(stop.asset, stop.from_ms),
+        "until": times.said(stop.asset, until_ms),
+        "state": state,
+        "who": stop.who,
+        "text": stop.text or None,
+    }
+
+
+def _reasons(answers: Sequence[Answer]) -> str:
+    """Say of which machines it was refused, and why."""
+    return "; ".join(f"{answer.asset}: {answer.reason}" for answer in answers if not answer.accepted)
