@@ -185,8 +185,9 @@ def test_who_asks_is_told_if_no_worker_answers(
 
 
 def test_a_stop_is_planned_listed_and_cancelled_in_the_time_of_its_site(
-    pipeline: Pipeline, home: Path, resources: Resources
+    say: Say, pipeline: Pipeline, home: Path, resources: Resources
 ) -> None:
+    say("CH-0007")
     here = ("--home", str(home), "--json")
     asks = (*here, "--broker", str(pipeline.connection), "--who", "ann")
     span = ("--from", "2190-12-24", "--until", "2190-12-27T16:00")
@@ -210,7 +211,8 @@ def test_a_stop_is_planned_listed_and_cancelled_in_the_time_of_its_site(
     assert EventLog(landed()).planned_stops.covers("CH-0001", 6_973_000_000_000) is False
 
 
-def test_a_plan_that_makes_no_sense_says_what_was_expected(pipeline: Pipeline, home: Path) -> None:
+def test_a_plan_that_makes_no_sense_says_what_was_expected(say: Say, pipeline: Pipeline, home: Path) -> None:
+    say("CH-0008")
     asks = ("--home", str(home), "--broker", str(pipeline.connection))
     for words, said in (
         (("--machine", "pump", "--from", "2190-01-01", "--until", "2190-01-02"), "machine = 'pump'"),
