@@ -14,7 +14,7 @@ BESIDE := -n 2 --dist loadfile --max-worker-restart 0
 SOAK_S := 3600
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench skill prove adaptation case-quality pretrained notebook simulator-report keys house dashboards pictures lock clean test-chart site test-image licences sbom
+.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench skill prove adaptation case-quality pretrained notebook simulator-report keys house dashboards pictures lock clean test-chart site test-image licences sbom proof-figures
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -109,6 +109,9 @@ adaptation: setup ## what the online layer is worth on drifting fleets, beside o
 
 prove: setup ## what alerts are worth to a maintenance team, on fleets that nothing was chosen on; writes .chillcast/proof.json and .chillcast/proof/proof.html
 	@exec $(BIN)/chillcast prove $(PROVE)
+
+proof-figures: setup ## write what the last `make prove` found into docs/proof.md, with its picture
+	@exec env PYTHONPATH=. $(BIN)/python scripts/proof_figures.py
 
 case-quality: setup ## what the cases of the last `make demo` were worth to who works on them; OF=--json
 	@exec env PYTHONPATH=. $(BIN)/python scripts/case_quality.py $(OF)

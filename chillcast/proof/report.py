@@ -71,16 +71,22 @@ def write(report: ProofReport, home: Path) -> list[Path]:
     whole, picture, page = home / "proof.json", folder / "proof.png", folder / "proof.html"
     whole.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
     draw(report.policies, report.all_changes, picture)
-    page.write_text(_page(report, picture), encoding="utf-8")
+    shown = base64.b64encode(picture.read_bytes()).decode()
+    page.write_text(rendered(report, "proof.html", picture=shown), encoding="utf-8")
     return [whole, picture, page]
 
 
-def _page(report: ProofReport, picture: Path) -> str:
+def rendered(report: ProofReport, template: str, **more: str) -> str:
+    """Return a report as a template has it; one of HTML is escaped."""
     templates = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=template.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
     )
     templates.filters.update(share=share, number=number, between=between)
-    return templates.get_template("proof.html").render(
+    return templates.get_template(template).render(
         report=report,
         without=report.row(NONE),
         own=report.row(OWN),
@@ -90,7 +96,7 @@ def _page(report: ProofReport, picture: Path) -> str:
         below_rules=[row for row in report.all_changes if row.is_worse_than_rules],
         worst=min(report.sweeps, key=_reduction),
         best=max(report.sweeps, key=_reduction),
-        picture=base64.b64encode(picture.read_bytes()).decode(),
+        **more,
     )
 
 

@@ -16,11 +16,12 @@ from chillcast.proof.plant import Plant, Stop, plant_of
 from chillcast.proof.policies import POLICIES, Site, tallies
 from chillcast.proof.proof import in_tables, report_of
 from chillcast.proof.proof_config import load_proof_config
-from chillcast.proof.report import AssumedRow, NotSaid, ProofReport, write
+from chillcast.proof.report import AssumedRow, NotSaid, ProofReport, number, share, write
 from chillcast.proof.tally import Count
 from chillcast.proof.work import Call
 from chillcast.skill.report import JudgedFleet
 from models.event_time import DAY_MS
+from scripts.proof_figures import filled
 from tests.support.proof_plants import MONDAY_MS, SHIPPED, SPAN_MS, growing
 
 DOCUMENT = Path("docs/proof.md")
@@ -125,6 +126,14 @@ def test_a_terminal_is_told_the_policies_and_what_the_reduction_hangs_on(report:
     said = in_tables(report)
     assert all(name in said for name in POLICIES)
     assert "everything adverse at once" in said
+
+
+def test_the_figures_of_a_report_take_the_place_of_those_in_the_document(report: ProofReport) -> None:
+    document = DOCUMENT.read_text(encoding="utf-8")
+    once = filled(document, report)
+    assert filled(once, report) == once
+    assert all(f"\n| {row.policy} | {number(row.unplanned_h)} |" in once for row in report.policies)
+    assert all(f"\n| {row.name} | {share(row.less_unplanned)} |" in once for row in report.all_changes)
 
 
 def test_the_document_names_every_key_of_the_json() -> None:
