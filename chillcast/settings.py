@@ -118,6 +118,13 @@ class Settings(BaseSettings):
         Field(ge=1),
         means("shutdowns from which on a segment is judged by the gate on its own"),
     ] = 10
+    retraining: Annotated[
+        str,
+        means(
+            "file that says [when a model is trained again](loop.md), or the name of a shipped one; empty: "
+            "`up` runs no `retrain`"
+        ),
+    ] = ""
     segment_memory_mb: Annotated[
         int,
         Field(ge=1, le=1_048_576),

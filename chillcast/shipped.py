@@ -14,6 +14,7 @@ _SHIPPED = {
     "scenario": "fleets/scenarios",
     "training file": "fleets/training",
     "pre-training file": "fleets/pretraining",
+    "retraining file": "fleets/retraining",
 }
 
 

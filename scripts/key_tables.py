@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from chillcast.pretraining.pretraining_config import PretrainingConfig
+from chillcast.retraining.retraining_config import RetrainingConfig
 from chillcast.settings import PREFIX, Settings
 from chillcast.training.training_config import TrainingConfig
 from models.delivery.routes import Routes
@@ -19,8 +20,8 @@ from models.fleet.shape import Shape, shape_of, words
 from simulators.fleet.scenario import Scenario
 
 DOCS = Path(__file__).parents[1] / "docs"
-DOCUMENTS = ("fleets.md", "settings.md", "simulator.md", "models.md", "delivery.md")
-FILES: tuple[type, ...] = (Fleet, Scenario, TrainingConfig, PretrainingConfig, Routes)
+DOCUMENTS = ("fleets.md", "settings.md", "simulator.md", "models.md", "delivery.md", "loop.md")
+FILES: tuple[type, ...] = (Fleet, Scenario, TrainingConfig, PretrainingConfig, RetrainingConfig, Routes)
 _TABLE = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _EMPTY = ("", None, [], {})
 

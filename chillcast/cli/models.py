@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from chillcast.cli.on_record import on_record
 from chillcast.cli.options import AsJson, FleetName, Home, show, show_rows
+from chillcast.terminal.reporter import Reporter
 
 if TYPE_CHECKING:
     from chillcast.models.modelling import Models
@@ -25,7 +25,10 @@ Reason = Annotated[str, typer.Option(help="The reason; it is recorded.")]
 @app.command("list")
 def list_(*, fleet: FleetName = None, home: Home = None, json: AsJson = False) -> None:
     """List the registered versions, newest first, with their roles and figures."""
-    found = _models(home, fleet).versions()
+    models = _models(home, fleet)
+    found = models.versions()
+    for text in models.strayed():
+        Reporter().alarm(text)
     if json:
         typer.echo(msgspec.json.encode(found).decode())
         return
@@ -67,8 +70,7 @@ def register(
     json: AsJson = False,
 ) -> None:
     """Register a model of your own over the fleet's features, as the next version."""
-    with on_record(home, "register model", f"file {model}"):
-        version = _models(home, fleet).register(model, threshold=threshold)
+    version = _models(home, fleet).register(model, threshold=threshold)
     show({"version": version}, json=json)
 
 
@@ -91,19 +93,16 @@ def promote(
     json: AsJson = False,
 ) -> None:
     """Make a version the champion, if it passes the gate; running workers take it between two batches."""
-    how = {"override": override, "shadow": shadow, "new_features": new_features}
-    words = " ".join([reason, *(f"--{name}" for name, is_so in how.items() if is_so)])
-    with on_record(home, "promote model", f"model {version}", words):
-        done = _models(home, fleet).promote(version, reason=reason, **how)
+    done = _models(home, fleet).promote(
+        version, reason=reason, override=override, shadow=shadow, new_features=new_features
+    )
     show(done, json=json)
 
 
 @app.command("rollback")
 def rollback(*, reason: Reason, fleet: FleetName = None, home: Home = None, json: AsJson = False) -> None:
     """Make the version before the champion the champion again; works also where the registry is away."""
-    with on_record(home, "roll back model", "model champion", reason):
-        done = _models(home, fleet).rollback(reason=reason)
-    show(done, json=json)
+    show(_models(home, fleet).rollback(reason=reason), json=json)
 
 
 @app.command("history")

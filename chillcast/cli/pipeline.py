@@ -58,10 +58,11 @@ def page(
 ) -> None:
     """Serve the page: cases and what to do, the fleet by risk, and one machine's risk over time."""
     from chillcast.pipeline.serving import serve_page  # noqa: PLC0415
+    from chillcast.retraining.desk import with_models  # noqa: PLC0415
 
     given = {"page_writes": "nobody"} if read_only else {}
     resources = Resources.open(home=home, fleet=fleet, broker=broker, page_host=host, page_port=port, **given)
-    serve_page(resources, reporter_of(resources))
+    serve_page(resources, reporter_of(resources), with_models(resources))
 
 
 def control(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chillcast.cli.on_record import by_terminal
 from chillcast.cli.options import AsJson, Home, show, show_rows
 from chillcast.cli.users import Role
 from chillcast.resources import Resources
+from chillcast.terminal.person import by_terminal
 
 if TYPE_CHECKING:
     from streams.access.api_tokens import ApiTokens

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chillcast.cli.on_record import by_terminal
 from chillcast.cli.options import AsJson, Home, show_rows
 from chillcast.resources import Resources
+from chillcast.terminal.person import by_terminal
 
 if TYPE_CHECKING:
     from streams.access.users import Users

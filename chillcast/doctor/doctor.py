@@ -14,6 +14,7 @@ import urllib3
 
 from chillcast.doctor.broker_checks import broker_findings
 from chillcast.doctor.findings import Finding, guarded, skipped
+from chillcast.models.modelling import Models
 from chillcast.pipeline.telling import channels_of
 from chillcast.resources import Resources, open_store
 from chillcast.settings import Settings
@@ -179,8 +180,12 @@ def _registry(settings: Settings, fleet: Fleet) -> Finding:
     if uri.startswith("http"):
         # MLflow's own client would try for minutes.
         _status(f"registry {uri}", "GET", f"{uri.rstrip('/')}/health")
-    versions = Resources(settings, fleet).registry.versions(fleet.name)
-    return Finding("ok", "registry", f"{uri} holds {len(versions)} versions of {fleet.name}")
+    models = Models(Resources(settings, fleet))
+    astray = models.strayed()
+    if astray:
+        remedy = "chillcast models history says what was promoted; the next promotion sets the alias anew"
+        return Finding("warn", "registry", "; ".join(astray), remedy)
+    return Finding("ok", "registry", f"{uri} holds {len(models.versions())} versions of {fleet.name}")
 
 
 def _status(who: str, method: str, url: str, headers: Mapping[str, str] | None = None) -> int:

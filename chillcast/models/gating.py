@@ -13,8 +13,8 @@ from models.registry.gate import DEFAULT, Limits, Verdict, judge, judge_first
 def gate(registered: Registered, version: str) -> Verdict:
     """Hold a version against the champion, both on its own slice; as the first, against the rules."""
     champion, fleet = registered.promotions.newest(), registered.fleet
-    least = registered.settings.gate_segment_shutdowns
-    limits = msgspec.structs.replace(DEFAULT, segment_shutdowns=least)
+    least, budget = registered.settings.gate_segment_shutdowns, fleet.alerting.false_alarms_per_asset_year
+    limits = msgspec.structs.replace(DEFAULT, segment_shutdowns=least, budget=budget)
     with registered.bundle(version) as folder:
         newcomer = Entrant.load(version, folder)
         if champion is None:

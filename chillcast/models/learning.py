@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chillcast.resources import Resources
 from chillcast.shipped import shipped
+from chillcast.terminal.person import by_terminal
 from chillcast.terminal.reporter import Meter, Reporter
 from models.errors import ConfigError
 from models.event_time import DAY_MS
@@ -20,7 +21,7 @@ from models.learning.history import WindowSource
 from models.learning.plan import TrainingPlan
 from models.learning.pretrained import Pretrained, load_pretrained
 from models.registry.bundle import write_bundle
-from models.registry.promotion import Promotion, whoever
+from models.registry.promotion import Promotion
 from models.telemetry.samples import TimeSlice
 
 
@@ -88,32 +89,38 @@ def enrol(fitted: Fitted, resources: Resources, *, source: str, seed: int, repor
         "seed": str(seed),
         "code": installed_version("chillcast"),
     }
-    bundle = write(fitted, resources, lineage=lineage)
+    bundle = write(fitted, resources, resources.settings.home_path / "run" / "bundle", lineage=lineage)
     with reporter.step("registering the model"):
-        name, registry = resources.fleet.name, resources.registry
+        return _promoted(resources, bundle, f"trained on {source}")
+
+
+def _promoted(resources: Resources, bundle: Path, reason: str) -> str:
+    name, registry, by = resources.fleet.name, resources.registry, by_terminal()
+    with resources.audit.recording(by, "promote model", f"model of {name}", reason) as said:
         version = registry.register(name, bundle)
         registry.promote(
             Promotion(
                 fleet=name,
                 version=version,
-                reason=f"trained on {source}",
-                who=whoever(),
+                reason=reason,
+                who=by.name,
                 promoted_ms=resources.clock.now_ms(),
                 overridden="the gate was not asked: this command promotes what it has learnt",
             )
         )
+        said(f"version {version} is champion, and the gate was not asked: {reason}")
     return version
 
 
 def write(
     fitted: Fitted,
     resources: Resources,
+    folder: Path,
     *,
     lineage: Mapping[str, str],
     metrics: Mapping[str, float] | None = None,
 ) -> Path:
-    """Write the bundle of a model under the home folder; ``metrics`` replaces those of its making."""
-    folder = resources.settings.home_path / "run" / "bundle"
+    """Write the bundle of a model as a folder; ``metrics`` replaces those of its making."""
     write_bundle(
         folder,
         fitted.models,

@@ -8,11 +8,14 @@ from typing import Any
 
 import lightgbm as lgb
 
-from chillcast.models import gating, importing, packaging, promoting, queries
+from chillcast.models import aliases, gating, importing, packaging, promoting, queries
+from chillcast.models.promoting import Wish
 from chillcast.models.registered import Registered
 from chillcast.resources import Resources
+from chillcast.terminal.person import by_terminal
 from models.registry.gate import Verdict
 from models.registry.mlflow_registry import Version
+from streams.access.roles import Person
 
 
 class Models(Registered):
@@ -26,6 +29,10 @@ class Models(Registered):
     def versions(self) -> list[Version]:
         """Return every version, newest first."""
         return queries.versions(self)
+
+    def strayed(self) -> list[str]:
+        """Return what aliases in MLflow say that was not promoted; nobody obeys them."""
+        return list(aliases.strayed(self).values())
 
     def show(self, version: str) -> dict[str, Any]:
         """Return all that is known of a version."""
@@ -54,7 +61,11 @@ class Models(Registered):
 
         A booster is given the features of the champion; without a ``threshold`` it gets the champion's.
         """
-        return importing.register(self, model, threshold=threshold, metrics=metrics or {})
+        about = "a booster" if isinstance(model, lgb.Booster) else f"file {model}"
+        with self.resources.audit.recording(by_terminal(), "register model", about) as said:
+            version = importing.register(self, model, threshold=threshold, metrics=metrics or {})
+            said(f"version {version} of {self.fleet.name}")
+        return version
 
     def gate(self, version: str) -> Verdict:
         """Hold a version against the champion, both on its own slice; as the first, against the rules."""
@@ -68,19 +79,21 @@ class Models(Registered):
         override: bool = False,
         shadow: bool = False,
         new_features: bool = False,
+        by: Person | None = None,
     ) -> dict[str, Any]:
         """Make a version the champion, or with ``shadow`` the challenger; return what was recorded.
 
         Raises ModelError if the gate refuses it and there is no ``override``, if its features are not those
-        that running workers compute (unless ``new_features``), or if somebody promotes at the same time.
+        that running workers compute (unless ``new_features``), or if somebody promotes at the same time. It
+        is on record that it was asked ``by`` somebody, who uses this terminal if nobody is named.
         """
-        return promoting.promote(
-            self, version, reason=reason, override=override, shadow=shadow, new_features=new_features
-        )
+        who = by or by_terminal()
+        wish = Wish(version, reason, who, override=override, shadow=shadow, new_features=new_features)
+        return promoting.promote(self, wish)
 
-    def rollback(self, *, reason: str) -> dict[str, Any]:
+    def rollback(self, *, reason: str, by: Person | None = None) -> dict[str, Any]:
         """Make the version before the champion the champion again; needs no registry."""
-        return promoting.roll_back(self, reason=reason)
+        return promoting.roll_back(self, reason=reason, by=by or by_terminal())
 
     def package(self, version: str, out: Path) -> dict[str, Any]:
         """Write a container build context that holds the workers and this version."""

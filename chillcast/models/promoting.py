@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -10,69 +11,105 @@ from chillcast.models.gating import gate
 from chillcast.models.registered import Registered
 from models.errors import ModelError, UnavailableError
 from models.registry.manifest import read_manifest
-from models.registry.promotion import CHALLENGER, CHAMPION, Promotion, whoever
+from models.registry.promotion import CHALLENGER, CHAMPION, Promotion
+from streams.access.audit import Deed
+from streams.access.roles import Person
 from streams.kafka.publisher import Publisher
 from streams.wire import codec
 
 _ANSWER_S = 10.0
 
 
-def promote(
-    registered: Registered,
-    version: str,
-    *,
-    reason: str,
-    override: bool,
-    shadow: bool,
-    new_features: bool,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """That a version becomes champion, or with ``shadow`` challenger: why, ``by`` whom, and what it may cost.
+
+    ``override``: also if the gate refuses it; ``new_features``: also if workers must be restarted for it.
+    """
+
+    version: str
+    reason: str
+    by: Person
+    override: bool = False
+    shadow: bool = False
+    new_features: bool = False
+
+    @property
+    def words(self) -> str:
+        """What goes on record of it."""
+        ways = {"shadow": self.shadow, "override": self.override, "new-features": self.new_features}
+        return " ".join([self.reason, *(f"--{name}" for name, is_so in ways.items() if is_so)])
+
+
+def promote(registered: Registered, wish: Wish) -> dict[str, Any]:
     """Make a version the champion, or with ``shadow`` the challenger; return what was recorded.
 
     A champion has to pass the gate, or ``override`` is recorded with what speaks against it. Raises
     ModelError if the gate refuses it, if its features are not those that running workers compute (unless
     ``new_features``), or if somebody else promotes at the same time.
     """
-    _check(reason)
-    number = registered.promotions.next_number
-    if not new_features:
-        _check_features(registered, version)
-    promotion = Promotion(
-        fleet=registered.fleet.name,
-        version=version,
-        role=CHALLENGER if shadow else CHAMPION,
-        reason=reason,
-        who=whoever(),
-        number=number,
-        overridden="" if shadow else _objections(registered, version, override=override),
-        promoted_ms=registered.resources.clock.now_ms(),
-    )
-    return _announced(registered, registered.registry.promote(promotion))
+    about, audit = _about(registered, wish.version), registered.resources.audit
+    with audit.recording(wish.by, "promote model", about, wish.words):
+        _check(wish.reason)
+        number = registered.promotions.next_number
+        if not wish.new_features:
+            _check_features(registered, wish.version)
+        promotion = Promotion(
+            fleet=registered.fleet.name,
+            version=wish.version,
+            role=CHALLENGER if wish.shadow else CHAMPION,
+            reason=wish.reason,
+            who=wish.by.name,
+            number=number,
+            overridden="" if wish.shadow else _objections(registered, wish),
+            promoted_ms=registered.resources.clock.now_ms(),
+        )
+        return _announced(registered, registered.registry.promote(promotion))
 
 
-def roll_back(registered: Registered, *, reason: str) -> dict[str, Any]:
+def finish(registered: Registered, promotion: Promotion, by: Person) -> None:
+    """Bring a promotion into force whose process was ended after it had claimed its number."""
+    version = promotion.version
+    with registered.resources.audit.recording(
+        by, "promote model", _about(registered, version), f"going on with promotion {promotion.number}"
+    ):
+        registered.registry.fetch(promotion.fleet, version, registered.promotions.folder / version)
+        registered.registry.mark(promotion)
+        registered.promotions.enforce(promotion.role)
+        _announced(registered, promotion)
+
+
+def roll_back(registered: Registered, *, reason: str, by: Person) -> dict[str, Any]:
     """Make the version before the champion the champion again; needs no registry.
 
     It was judged when it was promoted, and is not judged again. If the registry is away it learns nothing
     of it, and the result says so.
     """
-    _check(reason)
-    before = _champion_before(registered)
-    promotion = msgspec.structs.replace(
-        before,
-        number=registered.promotions.next_number,
-        reason=reason,
-        who=whoever(),
-        promoted_ms=registered.resources.clock.now_ms(),
-        overridden="",
-    )
-    registered.promotions.claim(promotion)
-    registered.promotions.enforce(CHAMPION)
-    announced = _announced(registered, promotion)
+    about, audit = _about(registered, "champion"), registered.resources.audit
+    with audit.recording(by, "roll back model", about, reason) as said:
+        _check(reason)
+        before = _champion_before(registered)
+        promotion = msgspec.structs.replace(
+            before,
+            number=registered.promotions.next_number,
+            reason=reason,
+            who=by.name,
+            promoted_ms=registered.resources.clock.now_ms(),
+            overridden="",
+        )
+        registered.promotions.claim(promotion)
+        registered.promotions.enforce(CHAMPION)
+        said(f"version {before.version} is champion again: {reason}")
+        announced = _announced(registered, promotion)
     try:
         registered.registry.mark(promotion)
     except UnavailableError as error:
         return {**announced, "registry": f"not told: {error}"}
     return announced
+
+
+def _about(registered: Registered, version: str) -> str:
+    return f"model {version} of {registered.fleet.name}"
 
 
 def _champion_before(registered: Registered) -> Promotion:
@@ -91,12 +128,15 @@ def _check(reason: str) -> None:
         raise ModelError(f"reason {reason!r}: give a reason; it is recorded")
 
 
-def _objections(registered: Registered, version: str, *, override: bool) -> str:
-    """Return what speaks against a version; each verdict stays with it as a tag of its own."""
+def _objections(registered: Registered, wish: Wish) -> str:
+    """Return what speaks against a version; each verdict stays with it as a tag of its own, and on record."""
+    version, resources = wish.version, registered.resources
     verdict = gate(registered, version)
-    tag = f"gate.{registered.resources.clock.now_ms()}"
+    tag = f"gate.{resources.clock.now_ms()}"
     registered.registry.tag(registered.fleet.name, version, tag, msgspec.json.encode(verdict).decode())
-    if verdict.passed or override:
+    said = "passed" if verdict.passed else "refused"
+    resources.audit.write(wish.by, Deed("gate", _about(registered, version), said, verdict.words))
+    if verdict.passed or wish.override:
         return verdict.objections
     raise ModelError(
         f"version {version} does not pass the gate: {verdict.objections}; "

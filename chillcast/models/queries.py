@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from chillcast.models.aliases import roles_of
 from chillcast.models.gating import gate
 from chillcast.models.registered import Registered
 from chillcast.models.shadowing import judge_shadow
@@ -25,8 +27,9 @@ _SHOWN_ELSEWHERE = ("sha256", "fingerprint")
 
 
 def versions(registered: Registered) -> list[Version]:
-    """Return every version, newest first."""
-    return registered.registry.versions(registered.fleet.name)
+    """Return every version, newest first, with the roles that were given to them here."""
+    found, roles = registered.registry.versions(registered.fleet.name), roles_of(registered)
+    return [replace(v, aliases=roles.get(v.version, ())) for v in found]
 
 
 def show(registered: Registered, version: str) -> dict[str, Any]:
@@ -120,5 +123,5 @@ def _online(registered: Registered, version: str) -> dict[str, Any] | None:
     if not registered.has_topic(registered.topics.shadow):
         return None
     fares = asyncio.run(judge_shadow(registered.settings, registered.fleet, version))
-    found: dict[str, Any] = msgspec.to_builtins(fares)
+    found: dict[str, Any] = msgspec.to_builtins(fares.pairing)
     return found

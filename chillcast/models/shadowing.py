@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from chillcast.settings import Settings
 from models.errors import RecordError
+from models.evaluation.backtest import CalibrationBin, calibration_of
 from models.evaluation.comparison import Pairing, matured, pair
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
@@ -22,6 +24,15 @@ from streams.stage import Incoming
 from streams.wire import codec
 
 Key = tuple[str, int]
+
+
+class Fares(msgspec.Struct, frozen=True):
+    """Both on the windows whose labels were known at ``as_of_ms``, and what came of the risks of each."""
+
+    pairing: Pairing
+    as_of_ms: int
+    challenger: tuple[CalibrationBin, ...]
+    champion: tuple[CalibrationBin, ...]
 
 
 @dataclass
@@ -47,7 +58,7 @@ class ShadowScores:
         for i in np.flatnonzero((record.end_ms % DAY_MS == 0) & ~np.isnan(risk)).tolist():
             into[record.assets[record.asset[i]], int(record.end_ms[i])] = float(risk[i])
 
-    def judged(self, horizon_d: float, partitions: int) -> Pairing:
+    def judged(self, horizon_d: float, partitions: int) -> Fares:
         """Compare the two on the windows that both scored and whose labels are known."""
         both = sorted(self.challenger.keys() & self.champion.keys())
         names = sorted({name for name, _ in both})
@@ -56,11 +67,14 @@ class ShadowScores:
         keys = WindowKeys(names, asset, np.array([end for _, end in both], np.int64))
         until_ms = min(self.reached_ms.values()) if len(self.reached_ms) == partitions else 0
         rows, label = matured(keys, EventLog(self.events), horizon_d, until_ms)
-        risks = [np.array([scores[key] for key in both])[rows] for scores in (self.challenger, self.champion)]
-        return pair(asset[rows], label, *risks)
+        new, old = (
+            np.array([scores[key] for key in both])[rows] for scores in (self.challenger, self.champion)
+        )
+        bins = [calibration_of(risk, label > 0) for risk in (new, old)]
+        return Fares(pair(asset[rows], label, new, old), until_ms, *bins)
 
 
-async def judge_shadow(settings: Settings, fleet: Fleet, version: str) -> Pairing:
+async def judge_shadow(settings: Settings, fleet: Fleet, version: str) -> Fares:
     """Return how a challenger fares, as far back as the topics reach; what cannot be read is passed over."""
     topics, scores = Topics(settings.topic_prefix), ShadowScores(fleet.horizon)
     async for message in _messages(settings, topics.shadow):

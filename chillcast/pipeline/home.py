@@ -6,19 +6,17 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from filelock import FileLock, Timeout
 
 from models.errors import ConfigError
 
-Work = Literal["streaming", "training"]
-
 
 @contextlib.contextmanager
-def at_work(home: Path, *works: Work) -> Iterator[None]:
+def at_work(home: Path, *works: str) -> Iterator[None]:
     """Have a home for oneself: for its workers and their files (streaming), or for what is learnt (training).
 
+    ``retraining-FLEET`` is the retraining of one fleet.
     A process may do so again. Raises ConfigError, with the number of the other process, if one is at work
     already; what it holds is free again when it ends, however it ends.
     """
@@ -29,7 +27,7 @@ def at_work(home: Path, *works: Work) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _held(home: Path, work: Work) -> Iterator[None]:
+def _held(home: Path, work: str) -> Iterator[None]:
     path = home / "run" / f"{work}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, is_singleton=True)

@@ -22,6 +22,7 @@ from streams.processes.supervisor import Supervisor
 
 SCORING = ("features", "risk", "cases", "sink")
 STAGES = (*SCORING, "landing")
+RETRAIN = "retrain"
 _GIVE_UP_S = 120.0
 _EMBEDDED_SESSION_S = 2  # the embedded broker waits half of it at the first join of a group
 
@@ -85,7 +86,7 @@ def wait_for_configured_broker(
 
 def run_until_stopped(settings: Settings, fleet: Fleet, reporter: Reporter) -> None:
     """Run every stage until interrupted, then stop them in order: that is how it ends well."""
-    more = {"delivery": settings.routes, "rekey": settings.rekey_topic}
+    more = {"delivery": settings.routes, "rekey": settings.rekey_topic, RETRAIN: settings.retraining}
     stages = (*STAGES, *(stage for stage, is_wanted in more.items() if is_wanted))
     with running(settings, fleet, stages, reporter) as pipeline:
         reporter.line(f"running {', '.join(stages)} on {pipeline.connection}; Ctrl-C stops")
@@ -101,8 +102,9 @@ def run_until_stopped(settings: Settings, fleet: Fleet, reporter: Reporter) -> N
 
 
 def worker_command(stage: str) -> list[str]:
-    """Return the command that runs one stage with the settings of the environment."""
-    return [sys.executable, "-m", "chillcast", "worker", stage]
+    """Return the command that runs one stage, or what trains again, with the settings of the environment."""
+    words = [RETRAIN] if stage == RETRAIN else ["worker", stage]
+    return [sys.executable, "-m", "chillcast", *words]
 
 
 def _hand_over(fleet: Fleet, home: Path) -> Path:

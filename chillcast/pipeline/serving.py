@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from chillcast.pipeline.backstage import backstage_of
 from chillcast.pipeline.entrance import LOCAL, door_of
@@ -22,8 +25,8 @@ _PLAIN = (
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104
 
 
-def serve_page(resources: Resources, reporter: Reporter) -> None:
-    """Serve the page until interrupted; port 0 takes a free one."""
+def serve_page(resources: Resources, reporter: Reporter, models: Mapping[str, Callable[..., Any]]) -> None:
+    """Serve the page until interrupted; port 0 takes a free one. ``models`` is who is asked about these."""
     settings = resources.settings
     with contextlib.closing(resources.open_reader()) as store, _listening(settings) as listener:
         names, port = allowed_hosts(settings), listener.getsockname()[1]
@@ -36,7 +39,7 @@ def serve_page(resources: Resources, reporter: Reporter) -> None:
         clock = resources.clock
         secret = settings.work_order_secret.get_secret_value()
         signatures = Signatures(secret, clock.since_1970_s) if secret else None
-        behind = backstage_of(resources)
+        behind = replace(backstage_of(resources), **models)
         app = create_app(store, resources.fleet, names, clock.now_ms, work, door, signatures, behind)
         with contextlib.suppress(KeyboardInterrupt):
             create_server(app, settings.log_level).run(sockets=[listener])

@@ -14,6 +14,7 @@ from chillcast.models.modelling import Models
 from chillcast.pipeline.home import at_work
 from chillcast.resources import Resources
 from chillcast.settings import Settings
+from chillcast.terminal.person import by_terminal
 from chillcast.terminal.plotting import keep_cache_under
 from chillcast.terminal.reporter import Reporter
 from chillcast.training.training import Packing, TrainingRun, train
@@ -24,6 +25,7 @@ from models.fleet.fleet import load_fleet
 from models.registry.manifest import bundle_sha256
 from models.risk.model_set import summary
 
+BUNDLE, DOCUMENTS = "bundle", "documents"
 _SHOWN = (
     "shutdowns",
     "alerted",
@@ -58,37 +60,45 @@ def train_and_register(
     Raises UnavailableError, which says where the bundle lies, if the registry is away, and ConfigError
     if another command learns in the same home.
     """
-    with at_work(settings.home_path, "training"):
-        return _enrolled(settings, config, reporter, promoted=promoted, trials=trials, processes=processes)
+    fleet = config.applied_to(load_fleet(settings.fleet_path), "training configuration")
+    models, by = Models(Resources(settings, fleet)), by_terminal()
+    with (
+        at_work(settings.home_path, "training"),
+        models.resources.audit.recording(by, "train model", f"model of {fleet.name}", config.sha256) as said,
+    ):
+        folder = settings.home_path / "run"
+        run = make(models.resources, config, reporter, folder=folder, trials=trials, processes=processes)
+        version = _registered(models, folder, reporter)
+        said(f"version {version}, trained on dataset {run.dataset.digest[:16]}")
+        reporter.line(f"report: {folder / DOCUMENTS / 'report.html'}")
+        if promoted:
+            models.promote(version, reason=f"trained on dataset {run.dataset.digest[:16]}", by=by)
+    return {"version": version, "bundle_sha256": bundle_sha256(folder / BUNDLE), **described(run)}
 
 
-def _enrolled(
-    settings: Settings,
+def make(
+    resources: Resources,
     config: TrainingConfig,
     reporter: Reporter,
     *,
-    promoted: bool,
-    trials: int,
-    processes: int | None,
-) -> dict[str, Any]:
-    fleet = config.applied_to(load_fleet(settings.fleet_path), "training configuration")
-    resources = Resources(settings, fleet)
-    packing = Packing(settings.home_path / "run" / "segments.pack", processes or os.cpu_count() or 1)
-    run = train(resources.feature_store, fleet, config, reporter, trials=trials, packing=packing)
-    bundle = write(run.fitted, resources, lineage=run.lineage, metrics=run.metrics)
-    documents = _documents(settings, run, bundle)
-    models = Models(resources)
-    version = _registered(models, bundle, documents, reporter)
-    reporter.line(f"report: {documents / 'report.html'}")
-    if promoted:
-        models.promote(version, reason=f"trained on dataset {run.dataset.digest[:16]}")
-    return {"version": version, "bundle_sha256": bundle_sha256(bundle), **described(run)}
+    folder: Path,
+    trials: int = 0,
+    processes: int | None = None,
+) -> TrainingRun:
+    """Run a training; write its bundle, and report and card for people, into ``folder``."""
+    packing = Packing(folder / "segments.pack", processes or os.cpu_count() or 1)
+    store, fleet = resources.feature_store, resources.fleet
+    run = train(store, fleet, config, reporter, trials=trials, packing=packing)
+    bundle = write(run.fitted, resources, folder / BUNDLE, lineage=run.lineage, metrics=run.metrics)
+    _document(resources.settings, run, bundle, folder / DOCUMENTS)
+    return run
 
 
-def _registered(models: Models, bundle: Path, documents: Path, reporter: Reporter) -> str:
+def _registered(models: Models, folder: Path, reporter: Reporter) -> str:
+    bundle = folder / BUNDLE
     try:
         with reporter.step("registering the model"):
-            return models.registry.register(models.fleet.name, bundle, documents)
+            return models.registry.register(models.fleet.name, bundle, folder / DOCUMENTS)
     except UnavailableError as error:
         kept = f"nothing is lost: chillcast models register {bundle} --fleet {models.settings.fleet}"
         raise UnavailableError(f"{error}; {kept}") from error
@@ -113,14 +123,12 @@ def shown(judgement: BacktestResult) -> dict[str, Any]:
     return {name: getattr(judgement, name) for name in _SHOWN}
 
 
-def _documents(settings: Settings, run: TrainingRun, bundle: Path) -> Path:
+def _document(settings: Settings, run: TrainingRun, bundle: Path, folder: Path) -> None:
     """Write report and card for people."""
     keep_cache_under(settings.home_path)
     from chillcast.training.model_report import write_card, write_report  # noqa: PLC0415
 
-    folder = settings.home_path / "run" / "documents"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_report(run, folder / "report.html")
     write_card(run, bundle_sha256(bundle), folder / "card.md")
-    return folder

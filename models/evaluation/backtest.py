@@ -147,7 +147,7 @@ class Backtest:
             "average_precision": average_precision(ranked, followed),
             "brier": brier(risk, came) if is_probability else None,
             "log_loss": log_loss(risk, came) if is_probability else None,
-            "calibration": _calibration(risk, came) if is_probability else (),
+            "calibration": calibration_of(risk, came) if is_probability else (),
         }
 
     def _threshold(self, series: RiskSeries) -> float:
@@ -249,7 +249,7 @@ def _by(report: EventReport, judged: EventLog, name: Callable[[Event], str]) -> 
     return {key: AlertedCount(*counts[key]) for key in sorted(counts)}
 
 
-def _calibration(risk: Float64, label: Bools) -> tuple[CalibrationBin, ...]:
+def calibration_of(risk: Float64, label: Bools) -> tuple[CalibrationBin, ...]:
     """Return bins of rising risk, each half of the windows above the last: high risks are rare."""
     order, shares = np.argsort(risk, kind="stable"), 1 - 0.5 ** np.arange(1, _BINS)
     parts = np.split(order, (shares * len(order)).astype(int))

@@ -27,11 +27,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How much worse is still no worse, and what a worker can bear.
 
     ``recall`` and ``false_alarms`` (per asset-year) are absolute; ``calibration`` is the most that log-loss
-    and Brier score may grow, as a ratio. A segment counts from ``segment_shutdowns`` outcomes on.
+    and Brier score may grow, as a ratio. A segment counts from ``segment_shutdowns`` outcomes on. Who
+    announces more than the champion may make the false alarms of ``budget``: a champion that announces
+    nothing makes none, and would never be followed.
     """
 
     recall: float = 0.0
     false_alarms: float = 0.0
+    budget: float = 0.0
     segment_shutdowns: int = 10
     segment_recall: float = 0.05
     calibration: float = 1.05
@@ -66,6 +69,12 @@ class Verdict(msgspec.Struct, frozen=True):
     def objections(self) -> str:
         """What speaks against it, in words; empty if nothing does."""
         return "; ".join(check.text for check in self.checks if not check.passed)
+
+    @property
+    def words(self) -> str:
+        """All that was looked at, in words."""
+        against = f"against version {self.against}" if self.against else "without a champion before it"
+        return f"{against}: " + "; ".join(check.text for check in self.checks)
 
 
 def judge(
@@ -125,11 +134,18 @@ def _against(candidate: Evidence, champion: Evidence, limits: Limits, apart: str
         return
     new, old = candidate.metrics, champion.metrics
     yield _no_lower("recall", new, old, limits.recall)
-    yield _no_higher("false_alarms_per_asset_year", new, old, limits.false_alarms)
+    yield _no_higher("false_alarms_per_asset_year", new, old, _slack(new, old, limits))
     for name in ("log_loss", "brier"):
         yield _no_higher(name, new, old, old.get(name, 0.0) * (limits.calibration - 1.0))
     for segment in _segments(old, limits.segment_shutdowns):
         yield _no_lower(f"recall/{segment}", new, old, limits.segment_recall)
+
+
+def _slack(new: Mapping[str, float], old: Mapping[str, float], limits: Limits) -> float:
+    """Return by how many false alarms a version may be above the champion."""
+    if new.get("recall", 0.0) <= old.get("recall", 0.0):
+        return limits.false_alarms
+    return max(limits.false_alarms, limits.budget - old.get("false_alarms_per_asset_year", 0.0))
 
 
 def _segments(metrics: Mapping[str, float], fewest: int) -> list[str]:

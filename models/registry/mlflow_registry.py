@@ -125,6 +125,12 @@ class Registry:
             self._client.set_registered_model_alias(fleet, promotion.role, last.version)
             self._client.set_model_version_tag(fleet, version, f"promotion.{promotion.number:05d}", word)
 
+    def aliases(self, fleet: str) -> dict[str, str]:
+        """Return which version each alias of a fleet's model names, whoever has set it."""
+        with _available(self.uri):
+            model = self._model(fleet)
+        return {alias: str(version) for alias, version in model.aliases.items()} if model else {}
+
     def _fetched(self, record: Any, scratch: str) -> Path:
         """Return a version's bundle, verified before it replaces anything."""
         with _available(self.uri):
@@ -140,9 +146,8 @@ class Registry:
         """Return every version of a fleet's model, newest first."""
         with _available(self.uri):
             found = self._client.search_model_versions(f"name='{fleet}'")
-            model = self._model(fleet)
             metrics = {v.version: self._client.get_run(v.run_id).data.metrics for v in found}
-        aliases = {alias: str(version) for alias, version in model.aliases.items()} if model else {}
+        aliases = self.aliases(fleet)
         newest_first = sorted(found, key=lambda v: -int(v.version))
         return [_version(v, metrics[v.version], aliases) for v in newest_first]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 
 import msgspec
 
+from models.errors import ChillcastError
 from streams.access.database import Database
 from streams.access.roles import Person
 
@@ -53,6 +55,23 @@ class Audit:
         """Write down a deed; it is on disk when this returns. Raises UnavailableError if it cannot be."""
         with self.database.changing() as changing:
             self.add(changing, person, deed)
+
+    @contextlib.contextmanager
+    def recording(
+        self, person: Person, action: str, about: str, detail: str = ""
+    ) -> Iterator[Callable[[str], None]]:
+        """Write down that something is asked, and then whether it was done or why not.
+
+        Call what it yields with words for the line that says it is done.
+        """
+        said = [detail]
+        self.write(person, Deed(action, about, "asked", detail))
+        try:
+            yield said.append
+        except ChillcastError as error:
+            self.write(person, Deed(action, about, "refused", str(error)))
+            raise
+        self.write(person, Deed(action, about, "done", said[-1]))
 
     def add(self, changing: sqlite3.Connection, person: Person, deed: Deed) -> None:
         """Write down a deed in the same commit as what it changes."""

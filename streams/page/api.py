@@ -19,7 +19,9 @@ from models.errors import ForbiddenError, RecordError
 from models.fleet.fleet import Fleet
 from models.fleet.site_times import instead
 from streams.page import api_types as types
+from streams.page.backstage import Backstage
 from streams.page.case_pages import CaseWork
+from streams.page.model_api import ModelApi
 from streams.page.openapi import describe
 from streams.page.operations import Asked, NotThereError, Operation, StaleError
 from streams.page.plan_api import PlanApi
@@ -42,11 +44,13 @@ class Api:
         clock: Callable[[], int],
         overview: Callable[[], Awaitable[Overview]],
         version: str,
+        backstage: Backstage,
     ) -> None:
         self.reader, self.fleet, self.work, self.clock = reader, fleet, work, clock
         self.overview, self.release = overview, version
-        plans = PlanApi(PlanWork(reader, fleet, work, clock))
-        self.operations = (*self._readings(), *self._changes(), *plans.operations)
+        plans, models = PlanApi(PlanWork(reader, fleet, work, clock)), ModelApi(backstage, work.audit)
+        own = (*self._readings(), *self._changes())
+        self.operations = (*own, *plans.operations, *models.readings, *models.changes)
         self._description = describe(self.operations, version)
 
     @property

@@ -129,6 +129,87 @@ class AuditLines(msgspec.Struct, frozen=True):
     lines: list[Line]
 
 
+class PromotionShown(msgspec.Struct, frozen=True, kw_only=True):
+    """Who gave a version its role, when and why; ``overridden`` is what the gate had against it."""
+
+    number: int
+    version: str
+    role: str
+    promoted_ms: int
+    who: str
+    reason: str
+    overridden: str
+
+
+class ComparedShown(msgspec.Struct, frozen=True, kw_only=True):
+    """Log-loss of challenger and champion on the same windows whose labels are known.
+
+    ``difference`` is challenger minus champion, between ``low`` and ``high`` with 95 % confidence.
+    """
+
+    challenger_version: str
+    champion_version: str
+    as_of_ms: int
+    verdict: str
+    windows: int
+    assets: int
+    outcomes: int
+    challenger_log_loss: float | None
+    champion_log_loss: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+
+
+class RetrainingShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A retraining: what triggered it, how far it is, and what became of it; empty if it goes on."""
+
+    number: int
+    trigger: str
+    why: str
+    step: str
+    version: str
+    as_of_ms: int
+    result: str
+    text: str
+
+
+class ModelsShown(msgspec.Struct, frozen=True, kw_only=True):
+    """Who scores, and who scores beside; every promotion, oldest first; and what trains again, newest first.
+
+    ``compared`` is None without a challenger, or until the two were compared.
+    """
+
+    champion: str
+    challenger: str
+    promotions: list[PromotionShown]
+    compared: ComparedShown | None
+    retrainings: list[RetrainingShown]
+
+
+class ModelDecided(msgspec.Struct, frozen=True, kw_only=True):
+    """A promotion as it was recorded."""
+
+    number: int
+    version: str
+    role: str
+    reason: str
+    overridden: str
+
+
+class RolledBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Why, and the number of the newest promotion that was seen: it is refused if there is a newer one."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+    seen: Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class Promoted(RolledBack, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Also if the gate refuses it (``override``)."""
+
+    override: bool = False
+
+
 class Noted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Words for the history, and the ``version`` of the case as it was seen; without it as it is now."""
 

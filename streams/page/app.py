@@ -40,6 +40,7 @@ from streams.page.forms import Tokens
 from streams.page.guards import LOOPBACK, AllowedHosts, SecureHeaders
 from streams.page.live import Live
 from streams.page.machine_page import SPANS_D, MachinePage
+from streams.page.model_pages import ModelPages
 from streams.page.paper_pages import PaperPages
 from streams.page.plan_pages import PlanPages
 from streams.page.plan_work import PlanWork
@@ -244,13 +245,13 @@ def create_app(
     Without ``work`` nobody changes a case through it; without a ``door`` nobody signs in, without
     ``signatures`` no work order comes back, and ``backstage`` tells of models and the pipeline.
     """
-    work, tokens = work or CaseWork(), Tokens()
+    work, tokens, backstage = work or CaseWork(), Tokens(), backstage or Backstage()
     page = Page(reader, fleet, clock, work.times)
     hook = WorkOrderHook(reader, work, clock, signatures).routes if signatures else []
     routes = [
         *SignInPages(door, page.html, tokens).routes,
-        *_pages(page, work, tokens, backstage or Backstage(), door),
-        *Api(reader, fleet, work, clock, page.overview, version("chillcast")).routes,
+        *_pages(page, work, tokens, backstage, door),
+        *Api(reader, fleet, work, clock, page.overview, version("chillcast"), backstage).routes,
         *hook,
         *page.routes,
         Mount("/static", StaticFiles(directory=_FOLDER / "static")),
@@ -273,6 +274,7 @@ def _pages(
     plans = PlanWork(reader, fleet, work, page.clock)
     yield from PaperPages(reader, fleet, cases, plans, work.url).routes
     yield from PlanPages(reader, fleet, cases, plans).routes
+    yield from ModelPages(reader, fleet, backstage, strips, html, tokens, audit).routes
     yield from BackstagePages(reader, fleet, backstage, strips, html, tokens, times, audit).routes
     yield from CaseListPage(reader, fleet, cases, cases.seen_ms).routes
     yield from cases.routes

@@ -1,4 +1,4 @@
-"""The pages of models and of the pipeline, and sending dead letters again."""
+"""The pages of the pipeline, and sending dead letters again."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from models.errors import ChillcastError
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.site_times import SiteTimes
-from models.registry.promotion import CHALLENGER, CHAMPION, Promotion, Role
 from streams.access.audit import Audit, Deed
 from streams.page.backstage import Backstage, Told
 from streams.page.door import person_of
 from streams.page.forms import Tokens, keep_cookie, read_form
-from streams.page.live_calibration import Calibration, calibrate, shutdowns_since
-from streams.page.weeks import DAYS, Strip
+from streams.page.weeks import Strip
 from streams.stores.delivery_reader import channel_states
 from streams.stores.selection import TIME, Condition, Selection
 from streams.stores.store import Reader, Row
@@ -31,7 +29,7 @@ _ALARM_DAYS, _ALARMS_SHOWN, _LONGEST_WORDS = 7, 50, 200
 
 
 class BackstagePages:
-    """Answers what is asked of models and pipeline; ``strips`` are the risks of the last weeks."""
+    """Answers what is asked of the pipeline; ``strips`` are the risks of the last weeks."""
 
     def __init__(
         self,
@@ -52,26 +50,11 @@ class BackstagePages:
     def routes(self) -> list[Route]:
         """Where they are."""
         return [
-            Route("/models", self.models),
             Route("/pipeline", self.pipeline),
             Route("/pipeline/letters", self.letters),
             Route("/pipeline/letters/{place:path}", self.letter),
             Route("/pipeline/redrive", self.redrive, methods=["POST"]),
         ]
-
-    async def models(self, request: Request) -> Response:
-        """Show which model scores, since when and why, and what came of its risks."""
-        now_ms, strips = await self.strips()
-        horizon_d = self.fleet.alerting.horizon_d
-
-        def read() -> tuple[list[Promotion], dict[Role, Told], Calibration]:
-            promotions = list(self.backstage.promotions() if self.backstage.promotions else ())
-            shutdowns = shutdowns_since(self.reader, now_ms - (DAYS + 1) * DAY_MS)
-            return promotions, self._present(promotions), calibrate(strips, shutdowns, now_ms, horizon_d)
-
-        promotions, present, calibration = await run_in_threadpool(read)
-        values = {"promotions": promotions[::-1], "present": present, "calibration": calibration}
-        return await self._answer(request, "models.html", values)
 
     async def pipeline(self, request: Request) -> Response:
         """Show how far the scores have come, what could not be used, and what was told of the whole fleet."""
@@ -129,17 +112,6 @@ class BackstagePages:
     def _write(self, request: Request, result: str, detail: str) -> None:
         if self.audit is not None:
             self.audit.write(person_of(request), Deed("redrive", "dead letters", result, detail))
-
-    def _present(self, promotions: Sequence[Promotion]) -> dict[Role, Told]:
-        """Return what the bundles say of themselves that have a role now."""
-        found: dict[Role, Told] = {}
-        for promotion in promotions:
-            found[promotion.role] = {"promotion": promotion}
-        ask = self.backstage.manifest
-        for role in (CHAMPION, CHALLENGER):
-            if role in found and ask is not None:
-                found[role] = {**found[role], **ask(found[role]["promotion"])}
-        return found
 
     async def _answer(self, request: Request, template: str, values: dict[str, Any]) -> Response:
         cookie, token = self.tokens.of(request)

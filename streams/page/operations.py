@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from models.errors import ForbiddenError, RecordError, UnavailableError
+from models.errors import ForbiddenError, ModelError, RecordError, UnavailableError
 from streams.access.roles import Person, Right
 from streams.page.door import person_of
 from streams.page.forms import read_body
@@ -67,7 +67,7 @@ class Operation:
         takes = {400: "What was asked makes no sense"} if self.query or self.body else {}
         found = {404: "There is nothing of that name"} if self.place else {}
         changes = {
-            409: "Not done: it has gone on",
+            409: "Not done: it has gone on, or is refused with reasons",
             413: "Too large",
             415: "Not JSON",
         }
@@ -96,7 +96,7 @@ class Operation:
             return problem(403, "Not allowed", str(error))
         except NotThereError as error:
             return problem(404, "Not there", str(error))
-        except StaleError as error:
+        except (StaleError, ModelError) as error:
             return problem(409, "Not done", str(error))
         except UnavailableError as error:
             headers = {"retry-after": str(_RETRY_S)}

@@ -7,11 +7,14 @@ import time
 from collections.abc import Iterator
 
 import uvicorn
+from playwright.sync_api import Page as Tab
 from starlette.types import ASGIApp
 
 from streams.kafka.embedded_broker import free_port
+from tests.support.people import password_of
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # The texts whose contrast with what lies behind them, after WCAG 2.2, is below 4.5 : 1.
 FAINT_TEXTS = """() => {
   const channels = (text) => text.match(/[0-9.]+/g).map(Number);
@@ -52,3 +55,10 @@ def serve(app: ASGIApp, port: int = 0) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(10)
+
+
+def sign_in(tab: Tab, name: str, password: str = "") -> None:
+    """Sign in on the page that asks for it, by default with the password of that name."""
+    tab.get_by_label("Name").fill(name)
+    tab.get_by_label("Password").fill(password or password_of(name))
+    tab.get_by_role("button", name="Sign in").click()

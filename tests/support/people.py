@@ -51,3 +51,8 @@ def door_with(folder: Path, clock: Hand, *names: str, is_https: bool = False) ->
     sessions, attempts = Sessions(audit, users), Attempts(audit.database, clock)
     tokens = ApiTokens(audit)
     return Door(audit, users, sessions, attempts, tokens, may_be_open=True, is_https=is_https)
+
+
+def bearer(door: Door, role: str, days: int = 90) -> dict[str, str]:
+    """Return the headers of a program that has a token of some role."""
+    return {"authorization": f"Bearer {door.tokens.create(f'{role} program', role, days, BY)}"}

@@ -18,10 +18,9 @@ from chillcast.settings import Settings
 from models.errors import ModelError
 from models.event_time import DAY_MS
 from models.fleet.config import table_json
-from models.registry.bundle import write_bundle
 from models.registry.promotion import CHALLENGER, CHAMPION, Promotion
-from models.risk.hazard import RiskModel
 from models.telemetry.samples import Event
+from streams.access.roles import Person
 from streams.kafka.connection import Connection
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
@@ -29,15 +28,9 @@ from streams.records import Assignment, Scores, Watermark
 from streams.wire import codec
 from tests.support.commands import printed
 from tests.support.foreign_boosters import foreign_booster, two_features
+from tests.support.registered import registered
 from tests.support.registries import put_registry
 from tests.support.toy_model import Trained, fleet, trained
-
-FIGURES = {
-    "model_recall": 0.5,
-    "model_false_alarms_per_asset_year": 0.8,
-    "model_log_loss": 0.1,
-    "model_brier": 0.02,
-}
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +44,6 @@ def models(toy: Trained, tmp_path: Path) -> Models:
     (tmp_path / "fleet.json").write_bytes(table_json(toy.fleet))
     settings = Settings(home=str(tmp_path), fleet=str(tmp_path / "fleet.json"))
     return Models(Resources(settings, toy.fleet))
-
-
-def registered(models: Models, model: RiskModel, **figures: float) -> str:
-    folder = models.settings.home_path / "written"
-    metrics = {**FIGURES, **figures}
-    write_bundle(folder, model, None, fleet="toy", metrics=metrics, lineage={"slice": "s"})
-    return models.register(folder)
 
 
 def champion(models: Models) -> str:
@@ -237,3 +223,35 @@ def test_the_command_line_says_the_same(models: Models, toy: Trained) -> None:
     assert [line.split()[0] for line in shown] == ["number", "1", "2"]
     assert "  mine  " in shown[2]
     assert "not measured on the champion's slice" in shown[2]
+
+
+def test_verdicts_promotions_and_rollbacks_are_on_record_with_who_and_why(
+    models: Models, toy: Trained
+) -> None:
+    ann = Person("ann", "data-scientist", "token")
+    first = registered(models, toy.model)
+    models.promote(first, reason="the first", by=ann)
+    worse = registered(models, replace(toy.model, offset=0.1), model_recall=0.4)
+    with pytest.raises(ModelError, match=r"recall: 0\.4"):
+        models.promote(worse, reason="please", by=ann)
+    models.promote(worse, reason="all the same", by=ann, override=True)
+    models.rollback(reason="it cried wolf", by=ann)
+    lines = [line for line in reversed(models.resources.audit.read()) if line.who == "ann"]
+    told = [(line.action, line.about, line.result) for line in lines]
+    one, two = f"model {first} of toy", f"model {worse} of toy"
+    assert told == [
+        ("promote model", one, "asked"),
+        ("gate", one, "passed"),
+        ("promote model", one, "done"),
+        ("promote model", two, "asked"),
+        ("gate", two, "refused"),
+        ("promote model", two, "refused"),
+        ("promote model", two, "asked"),
+        ("gate", two, "refused"),
+        ("promote model", two, "done"),
+        ("roll back model", "model champion of toy", "asked"),
+        ("roll back model", "model champion of toy", "done"),
+    ]
+    assert "recall: 0.4, at least 0.5 is wanted" in lines[4].detail
+    assert lines[8].detail == "all the same --override"
+    assert models.history()[-1]["who"] == "ann"

@@ -33,7 +33,7 @@ def test_a_port_that_is_taken_is_refused_by_name(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = Settings(home=str(tmp_path), page_port=taken.getsockname()[1])
         with pytest.raises(ConfigError, match=r"CHILLCAST_PAGE_PORT.*expected a free port on 127\.0\.0\.1"):
-            serve_page(Resources(settings, load_fleet(settings.fleet_path)), Reporter())
+            serve_page(Resources(settings, load_fleet(settings.fleet_path)), Reporter(), {})
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_the_page_is_served_until_an_interrupt_which_ends_it_without_a_trace(tmp
 def test_a_page_that_would_be_open_to_all_does_not_start(tmp_path: Path) -> None:
     found = resources(tmp_path, page_host="0.0.0.0", page_port="0")
     with pytest.raises(ConfigError, match=r"--host = '0\.0\.0\.0': expected 127\.0\.0\.1, as long as nobody"):
-        serve_page(found, Reporter())
+        serve_page(found, Reporter(), {})
 
 
 def test_a_page_that_is_asked_without_https_says_that_passwords_cross_the_network(tmp_path: Path) -> None:

@@ -46,6 +46,14 @@ def test_one_figure_that_is_worse_is_an_objection_of_its_own(
     assert judge(evidence(**changes), CHAMPION).objections == objection
 
 
+def test_who_announces_more_may_spend_the_budget_that_a_champion_which_says_nothing_does_not() -> None:
+    silent = msgspec.structs.replace(evidence(recall=0.0, false_alarms_per_asset_year=0.0), version="1")
+    limits = Limits(budget=0.8)
+    assert judge(evidence(), silent, limits).passed
+    assert not judge(evidence(false_alarms_per_asset_year=0.9), silent, limits).passed
+    assert not judge(evidence(recall=0.0), silent, limits).passed
+
+
 def test_a_segment_with_few_outcomes_says_nothing() -> None:
     assert judge(evidence(recall__south=0.0), CHAMPION).passed
     strict = Limits(segment_shutdowns=3)

@@ -24,7 +24,7 @@ def is_problem(message: ConsoleMessage) -> bool:
     That a form was refused is none, nor what a provider to sign in with wants from elsewhere: our own policy
     forbids that.
     """
-    refused = tuple(f"the server responded with a status of {status}" for status in (400, 403))
+    refused = tuple(f"the server responded with a status of {status}" for status in (400, 403, 409))
     others = (*refused, "net::ERR_NAME_NOT_RESOLVED")
     is_other = message.location["url"].endswith("/favicon.ico") or any(one in message.text for one in others)
     return message.type == "error" and not is_other

@@ -19,7 +19,7 @@ from streams.page.case_pages import CaseWork
 from streams.page.door import Door
 from streams.stages.sink import delivery_point
 from streams.stores.sqlite import SqliteStore
-from tests.support.browser import serve
+from tests.support.browser import AXE_TAGS, serve
 from tests.support.case_life import plans
 from tests.support.case_store import LedCases, case_of, sent
 from tests.support.page import FLEET, NEWEST_MS, fill, reading_of
@@ -45,7 +45,6 @@ PATHS = [
     "/glossary",
 ]
 ACKNOWLEDGE = {"id": "1", "asset": "CH-0001", "action": "acknowledge", "version": 1, "who": "bob"}
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +69,7 @@ def moving(led: LedCases, clock: Hand, door: Door) -> Iterator[str]:
 
 
 def violations(tab: Tab) -> list[object]:
-    found = Axe().run(tab, options={"runOnly": TAGS}).response["violations"]
+    found = Axe().run(tab, options={"runOnly": AXE_TAGS}).response["violations"]
     return [(tab.url, v["id"], [n["html"] for n in v["nodes"]]) for v in found]
 
 

@@ -18,7 +18,7 @@ from streams.page.door import Door
 from tests.support.case_life import signal
 from tests.support.case_store import DAY, LedCases, case_of
 from tests.support.page import FLEET, NEWEST_MS, score
-from tests.support.people import BY, Hand
+from tests.support.people import BY, Hand, bearer
 
 TIMES = SiteTimes(Inventory({"CH-0001": {"timezone": "Asia/Tokyo"}}))
 _MAY_READ = "lead, data-scientist, admin"
@@ -31,10 +31,6 @@ def client(led: LedCases, door: Door) -> TestClient:
     work = CaseWork(led.ask, times=TIMES, audit=door.audit)
     app = create_app(led.store, FLEET, clock=lambda: NEWEST_MS, work=work, door=door)
     return TestClient(app, "http://localhost", headers=bearer(door, "lead"))
-
-
-def bearer(door: Door, role: str, days: int = 90) -> dict[str, str]:
-    return {"authorization": f"Bearer {door.tokens.create(f'{role} program', role, days, BY)}"}
 
 
 def names(answer: Any) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -24,6 +25,7 @@ from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.stores.sqlite import SqliteStore
 from tests.support.case_store import DAY, LedCases, case_of
+from tests.support.model_desks import ToldModels
 from tests.support.page import FLEET, fill
 from tests.support.people import BY, Hand, door_with
 
@@ -51,7 +53,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     door = door_with(folder, Hand(), "viewer")
     work = CaseWork(led.ask, audit=door.audit, plan=led.plan)
     names = ("localhost", "testserver")
-    app = create_app(store, FLEET, names, lambda: (DAY + 1) * DAY_MS, work, door)
+    told = ToldModels()
+    models = told.backstage(decide=lambda wish, _: msgspec.to_builtins(told.promotions[-1]))
+    app = create_app(store, FLEET, names, lambda: (DAY + 1) * DAY_MS, work, door, backstage=models)
     token = door.tokens.create("fuzz", "admin", 1, BY)
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app)
     return Served(schema, {"authorization": f"Bearer {token}"})

@@ -1,4 +1,4 @@
-"""The pages of models and of the pipeline, and sending dead letters again."""
+"""The pages of the pipeline, and sending dead letters again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from models.errors import UnavailableError
-from models.registry.promotion import Promotion
 from streams.access.roles import Person
 from streams.page import backstage_pages
 from streams.page.app import create_app
@@ -21,11 +20,6 @@ from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Point
 from tests.support.page import FLEET, NEWEST_MS, fill
 
-PROMOTIONS = [
-    Promotion(version="1", reason="first <one>", promoted_ms=NEWEST_MS, who="ann", number=1),
-    Promotion(version="2", reason="better", promoted_ms=NEWEST_MS, number=2, overridden="recall"),
-    Promotion(version="3", reason="try", promoted_ms=NEWEST_MS, number=3, role="challenger"),
-]
 LETTERS = [
     {"letters": 3, "why": "form", "topic": "telemetry", "newest": "0/17", "reason": "not <JSON>"},
 ]
@@ -56,24 +50,6 @@ def browse(tmp_path: Path) -> Browse:
         return TestClient(app, "http://localhost", follow_redirects=False)
 
     return opened
-
-
-def test_models_show_who_scores_since_when_and_why(browse: Browse) -> None:
-    told = {"threshold": 0.25, "metrics": {"roc_auc": 0.91234}, "lineage": {"dataset": "x" * 64}}
-    text = browse(promotions=lambda: PROMOTIONS, manifest=lambda _: told).get("/models").text
-    champion, challenger = text.split("Challenger: it scores beside")
-    assert "Version <strong>2</strong>" in champion
-    assert "The gate was overridden: recall" in champion
-    assert "0.9123" in champion
-    assert "Cases open from a risk of 25\u00a0% on" in champion
-    assert "Version <strong>3</strong>" in challenger
-    assert "first &lt;one&gt;" in text
-
-
-def test_a_bundle_that_cannot_be_read_is_said_and_a_fleet_without_models_too(browse: Browse) -> None:
-    found = browse(promotions=lambda: PROMOTIONS, manifest=lambda _: {"problem": "sha256 <wrong>"})
-    assert "sha256 &lt;wrong&gt;" in found.get("/models").text
-    assert "a risk model has to be promoted first" in browse().get("/models").text
 
 
 def test_the_pipeline_shows_how_far_it_is_what_was_refused_and_what_was_told(browse: Browse) -> None:

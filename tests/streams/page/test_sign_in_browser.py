@@ -18,11 +18,11 @@ from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.page.door import Door
 from streams.stores.sqlite import SqliteStore
-from tests.support.browser import FAINT_TEXTS, serve
+from tests.support.browser import FAINT_TEXTS, serve, sign_in
 from tests.support.case_store import DAY, LedCases, case_of
 from tests.support.oidc_providers import certified_provider, client_of, simple_provider
 from tests.support.page import FLEET
-from tests.support.people import BY, Hand, door_with, password_of
+from tests.support.people import BY, Hand, door_with
 
 pytestmark = pytest.mark.browser
 CASE = f"/cases/{case_of('CH-0001')}"
@@ -44,12 +44,6 @@ def address(tmp_path: Path, door: Door) -> Iterator[str]:
     led.begin()
     work = CaseWork(led.ask, audit=door.audit)
     yield from serve(create_app(led.store, FLEET, clock=lambda: (DAY + 1) * DAY_MS, work=work, door=door))
-
-
-def sign_in(tab: Tab, name: str, password: str = "") -> None:
-    tab.get_by_label("Name").fill(name)
-    tab.get_by_label("Password").fill(password or password_of(name))
-    tab.get_by_role("button", name="Sign in").click()
 
 
 def test_a_person_signs_in_acknowledges_under_their_name_and_signs_out(tab: Tab, address: str) -> None:
