@@ -17,9 +17,8 @@ from models.delivery.watch import ESCALATED, Told, Want, Watched, after, escalat
 from models.event_time import DAY_MS
 from models.fleet.inventory import Inventory
 from models.fleet.site_times import SiteTimes
+from models.fleet.sites import Sites
 
-SITE = "site"
-"""The attribute of the inventory that names the site of a machine."""
 _MOST_LINES = 200  # of a notice, each of about a kilobyte: a log takes a megabyte
 _KEPT_MS = 8 * DAY_MS  # after its end a case is still in the digest of a week
 
@@ -43,7 +42,7 @@ class Plan:
         self.routes, self.times = routes, SiteTimes(inventory)
         self.outbox, self.aside = Outbox(), Aside()
         self.changed: set[str] = set()
-        self._sites = {name: known.get(SITE, "") for name, known in inventory.machines.items()}
+        self._sites = Sites(inventory)
         self._hours = Hours(self.times, routes.zone)
         self._machines: dict[str, tuple[Watched, ...]] = {}
 
@@ -116,7 +115,7 @@ class Plan:
             yield from self._machines[asset]
 
     def _site(self, watched: Watched) -> str:
-        return self._sites.get(watched.case.asset, "")
+        return self._sites.of(watched.case.asset)
 
     def _takes(self, route: Route, watched: Watched, now_ms: int) -> bool:
         return route.takes(watched.case, self._site(watched), self._hours, now_ms)

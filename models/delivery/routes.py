@@ -53,7 +53,7 @@ class Route:
         Words, Field(min_length=1), means("names of channels; their addresses stand in `CHILLCAST_CHANNELS`")
     ]
     severities: Annotated[tuple[Literal["warning", "critical"], ...], means("severities that are told")] = ()
-    sites: Annotated[Words, means("sites, the attribute `site` of the inventory")] = ()
+    sites: Annotated[Words, means("sites of the inventory: `site`, else `plant` or `building`")] = ()
     machines: Annotated[Words, means("machines")] = ()
     modes: Annotated[Words, means("suspected failure modes")] = ()
     within_d: Annotated[Above0 | None, means("only if the outcome is likely within so many days")] = None

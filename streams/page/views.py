@@ -14,6 +14,7 @@ from models.fleet.fleet import Fleet
 from models.fleet.inventory import FLEET
 from models.risk.wording import NO_READING
 from streams.page.clocks import FleetTime, fleet_time, is_live
+from streams.stores import likelihoods
 from streams.stores.reading_points import readings_of
 from streams.stores.store import Reader, Row
 
@@ -257,7 +258,8 @@ def _case(row: Row) -> dict[str, Any]:
         "risk": _number(row, "risk"),
         "threshold": _number(row, "threshold"),
         "sensors": _sensors(row),
-        "causes": _listed(row, "causes"),
+        "causes": likelihoods.read(str(row.fields.get("causes", "")), "code"),
+        "modes": likelihoods.read(str(row.fields.get("modes", "")), "fault"),
     }
 
 

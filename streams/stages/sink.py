@@ -19,6 +19,7 @@ from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
 from streams.records import Alert, Drift, Scores, Watermark
 from streams.stage import Incoming, Outgoing
+from streams.stores import likelihoods
 from streams.stores.case_points import case_point, entry_point
 from streams.stores.planned_stops import stop_point
 from streams.stores.reading_points import reading_points
@@ -171,8 +172,8 @@ def alert_points(alert: Alert) -> list[Point]:
         "opened_ms": float(alert.opened_ms),
         "case": alert.case,
         "reason": alert.reason,
-        "causes": msgspec.json.encode(alert.causes).decode(),
-        "modes": msgspec.json.encode(alert.modes).decode(),
+        "causes": likelihoods.written((cause.code, cause.probability) for cause in alert.causes),
+        "modes": likelihoods.written((mode.fault, mode.probability) for mode in alert.modes),
     }
     days = {"from_d": alert.from_d, "to_d": alert.to_d}
     fields |= {name: value for name, value in days.items() if value is not None}

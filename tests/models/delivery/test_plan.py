@@ -16,6 +16,7 @@ from models.delivery.outbox import MOST
 from models.delivery.plan import Aside, Plan
 from models.delivery.watch import Watched
 from models.event_time import DAY_MS
+from models.fleet.inventory import Inventory
 from tests.support.case_life import PRESENT, Step, asks, lives, plans, signal
 from tests.support.told import HOUR_MS, INVENTORY, NOON_MS, Post, routes
 
@@ -41,6 +42,15 @@ def test_a_case_is_told_once_on_each_route_and_channel() -> None:
         ("pager", "a-86400000/1/r0/1/pager"),
         ("mail", "a-86400000/1/r1/1/mail"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "is_told"), [("site", True), ("plant", True), ("building", True), ("hall", False)]
+)
+def test_a_site_is_what_the_page_takes_for_one(key: str, is_told: bool) -> None:
+    post = Post(routes({"sites": ["north"]}), Inventory({"a": {key: "north"}}))
+    post.does(OPEN)
+    assert bool(post.passes(10)) is is_told
 
 
 def test_newer_evidence_alone_is_not_told() -> None:

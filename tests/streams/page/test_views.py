@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,24 @@ def test_a_case_whose_row_lacks_everything_is_shown_empty(tmp_path: Path) -> Non
     case = overview(store, START_MS).machines["CH-0001"].case
     assert case is not None
     assert (case["text"], case["risk"], case["sensors"], case["causes"]) == ("", None, [], [])
+
+
+CAUSES = [{"code": "surge", "probability": 0.6}, {"code": "low oil pressure", "probability": 0.25}]
+
+
+@pytest.mark.parametrize("causes", ["surge 0.6\nlow oil pressure 0.25\nspoilt", json.dumps(CAUSES)])
+def test_causes_are_read_in_words_and_as_they_were_written_before(tmp_path: Path, causes: str) -> None:
+    store = SqliteStore(tmp_path / "s.db")
+    tags = {"asset": "CH-0001", "severity": "warning", "stage": "open"}
+    fields: dict[str, float | str] = {"sensors": "[]", "causes": causes, "modes": "fouling 0.5"}
+    add(store, score("CH-0001", 0, 0.1), Point("alerts", tags, fields, START_MS))
+    case = overview(store, START_MS).machines["CH-0001"].case
+    assert case is not None
+    assert [(c["code"], c["probability"]) for c in case["causes"]] == [
+        ("surge", 0.6),
+        ("low oil pressure", 0.25),
+    ]
+    assert case["modes"] == [{"fault": "fouling", "probability": 0.5}]
 
 
 def test_reasons_of_before_they_had_words_are_shown_by_their_numbers(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.event_time import DAY_MS
-from models.risk.explanation import Reason
+from models.risk.explanation import Cause, Mode, Reason
 from models.telemetry.samples import Event
 from streams.records import DeadLetter, Drift, Watermark
 from streams.stage import Incoming, Remembering
@@ -65,6 +65,12 @@ def test_an_opened_case_is_an_alert_and_its_explanation() -> None:
     assert (alert.fields["case"], alert.fields["risk"], alert.fields["opened_ms"]) == ("a-1", 0.5, NOON_MS)
     assert msgspec.json.decode(str(explanation.fields["sensors"]), type=list[Reason]) == [REASON]
     assert (explanation.measurement, explanation.tags) == ("explanations", {"asset": "a"})
+
+
+def test_causes_and_modes_are_plain_text() -> None:
+    said = msgspec.structs.replace(OPEN, causes=[Cause("surge", 0.623456)], modes=[Mode("a leak", 0.5)])
+    fields = alert_points(said)[0].fields
+    assert (fields["causes"], fields["modes"]) == ("surge 0.6235", "a leak 0.5")
 
 
 def test_the_days_of_a_case_are_fields_if_they_were_said() -> None:
