@@ -43,7 +43,9 @@ _UNSEEN = frozenset(
     }
 )
 # Whether a machine ran, how near it is to a trip, and what that speaks for, is asked for its residuals alone.
-_OF_RESIDUALS = frozenset({"running", "rules", "advice", "sampling.long_windows_s"})
+_OF_RESIDUALS = frozenset(
+    {"running", "rules", "advice", "sampling.long_windows_s", "sampling.running_windows_s"}
+)
 
 
 def fingerprint(fleet: Fleet, names: Sequence[str], identity: str) -> str:

@@ -71,6 +71,30 @@ def _sum_long_blocks(
 
 
 @compiled
+def start_of_running(
+    plan: KernelLayout, pane_at: Int32, n: Any, long_at: Int32, long: Float32, pane: int, length: int
+) -> int:
+    """Return the first pane of the window up to ``pane`` that holds ``length`` panes of a running machine.
+
+    It begins with a block, as longer windows do: of one that always ran, with that of a window by the clock.
+    If it ran less since then, the window is as long as the longest one.
+    """
+    number = (pane + 1) // plan.group
+    last = (pane + 1 - plan.farthest) // plan.group
+    ran = 0.0
+    for one in range(number * plan.group, pane + 1):
+        at = pane_at[one % plan.ring]
+        if at >= 0:
+            ran += n[at, plan.awake]
+    while ran < length * plan.slots and number > last:
+        number -= 1
+        at = long_at[number % plan.long_blocks]
+        if at >= 0:
+            ran += long[at, LONG_N, plan.awake - plan.points]
+    return number * plan.group
+
+
+@compiled
 def write_long(plan: KernelLayout, totals: Float64, long: Float32) -> None:
     """Write what a block was folded into."""
     for c in range(plan.points, plan.channels):

@@ -51,8 +51,10 @@ class FeatureSchema:
     longer windows, a day against a week and a week against four; per window the largest absolute mean of any
     residual, since few failures must teach one lesson for all sensors; per rule how near its trip was at most
     and on average, how fast that rises, and in how many days it is there; per fault the mean of its signed
-    residuals; the drivers while the machine ran, and the share of time it did not. ``identity`` distinguishes
-    the expectations. ``program`` (F, 5) says what is written: operation, channel, statistic, window, other.
+    residuals; the drivers while the machine ran, and the share of time it did not. Of residuals, margins and
+    indices also what they were in the last ``running_windows_s`` in which the machine ran. ``identity``
+    distinguishes the expectations. ``program`` (F, 5) says what is written: operation, channel, statistic,
+    window, other.
     """
 
     def __init__(self, fleet: Fleet, identity: str = "") -> None:
@@ -60,6 +62,7 @@ class FeatureSchema:
         self.windows = tuple(window_name(s) for s in fleet.sampling.windows_s)
         self.computed = channels_of(fleet)
         self.channels = len(fleet.points) + len(self.computed)
+        self.awake = channel_awake(fleet, self.computed)
         written = list(_Program(fleet, self.computed).features())
         self.names = tuple(name for name, _ in written)
         name, times = Counter(self.names).most_common(1)[0]
@@ -112,7 +115,8 @@ class _Program:
         self.fleet, self.computed = fleet, computed
         self.short = tuple(window_name(s) for s in sampling.windows_s)
         lengths = sampling.windows_s + sampling.long_windows_s
-        self.number = {window_name(s): i for i, s in enumerate(lengths)}
+        self.ran = tuple(f"running_{window_name(s)}" for s in sampling.running_windows_s if computed.context)
+        self.number = {name: i for i, name in enumerate((*map(window_name, lengths), *self.ran))}
         self.days = tuple(window_name(s) for s in sorted(lengths) if s >= sampling.recent_s)
         self.recent, self.usual = window_name(sampling.recent_s), self.short[-1]
         self.longest = window_name(max(lengths))
@@ -135,16 +139,12 @@ class _Program:
             yield from self._index(name, c)
         for c, name in itertools.islice(names, len(computed.nearest)):
             yield from (self._level(name, c, w, "mean") for w in self.short)
-            yield from (self._level(name, c, w, "max") for w in self.days)
+            yield from (self._level(name, c, w, "max") for w in (*self.days, *self.ran))
         for c, name in names:
             yield from self._context(name, c)
-        if computed.context:
-            c = self.channel("running_" + computed.context[0])
-            yield from (self._level("standing", c, w, "missing", "share") for w in self.days)
-
-    def channel(self, name: str) -> int:
-        """Return the number of a computed channel."""
-        return len(self.fleet.points) + self.computed.names.index(name)
+        awake = channel_awake(self.fleet, computed)
+        if awake >= 0:
+            yield from (self._level("standing", awake, w, "missing", "share") for w in self.days)
 
     def _point(self, key: str, c: int) -> Iterator[Feature]:
         yield from (self._level(key, c, w, stat) for w in self.short for stat in STATS)
@@ -153,17 +153,18 @@ class _Program:
     def _residual(self, name: str, c: int) -> Iterator[Feature]:
         yield from (self._level(name, c, w, stat) for w in self.short for stat in ("mean", "slope"))
         yield from (self._level(name, c, w, "mean") for w in self.days if w not in self.short)
+        yield from (self._level(name, c, w, "mean") for w in self.ran)
         yield from self._changes(name, c)
 
     def _margin(self, name: str, c: int) -> Iterator[Feature]:
-        yield from (self._level(name, c, w, "max") for w in self.days)
+        yield from (self._level(name, c, w, "max") for w in (*self.days, *self.ran))
         yield from (self._level(name, c, w, "mean") for w in dict.fromkeys((self.recent, self.usual)))
         yield self._level(name, c, self.usual, "slope")
         top = next((w for w in self.days if w != self.recent), self.recent)
         yield f"{name}.{top}.days_to_trip", (DAYS, c, -1, self.number[self.usual], self.number[top])
 
     def _index(self, name: str, c: int) -> Iterator[Feature]:
-        yield from (self._level(name, c, w, "mean") for w in self.days)
+        yield from (self._level(name, c, w, "mean") for w in (*self.days, *self.ran))
         yield self._level(name, c, self.usual, "slope")
         yield from self._changes(name, c)
 
@@ -184,6 +185,13 @@ class _Program:
     def _difference(self, name: str, c: int, window: str, other: str) -> Feature:
         row = (LEVEL, c, _MEAN, self.number[window], self.number[other])
         return f"{name}.{window}-{other}.mean", row
+
+
+def channel_awake(fleet: Fleet, computed: Channels) -> int:
+    """Return the channel that has a sample whenever the machine ran; -1 if none is computed."""
+    if not computed.context:
+        return -1
+    return len(fleet.points) + computed.names.index(f"running_{computed.context[0]}")
 
 
 @compiled

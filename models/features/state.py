@@ -11,11 +11,11 @@ from models.features.expectation import AppliedExpectation
 from models.features.kinds import PARTS, Kinds, kinds_of
 from models.features.normal import Formulas, Normal
 from models.fleet.fleet import Fleet
+from models.fleet.sampling import EXACT_PANES
 from models.telemetry.samples import Float32, Int32, Int64
 
 NEVER = np.iinfo(np.int64).min
 _DAY_S = 86_400
-_EXACT_PANES = 48
 NOTHING, HEARD = -1, -2  # in place of the time of a reading
 
 
@@ -24,6 +24,7 @@ class FeatureLayout(Protocol):
 
     names: tuple[str, ...]
     channels: int
+    awake: int
     program: Int64
 
 
@@ -34,7 +35,9 @@ class KernelLayout(NamedTuple):
     ``blocks`` blocks of ``group`` panes. A window of more than ``exact`` panes begins with a block. The first
     ``sensors`` channels are read, from ``columns`` of a sample, those up to ``points`` come of them, the
     others are computed with the expectation: of these alone ``long_blocks`` blocks are remembered for the
-    windows ``long`` (L,). Nothing is remembered of what lies more than ``reach`` panes back.
+    windows ``long`` (L,) and for those of ``running`` (R,) panes in which the machine ran, which look back
+    ``farthest`` panes at most: it ran in the samples of the channel ``awake``. Nothing is remembered of what
+    lies more than ``reach`` panes back.
     """
 
     hop_ms: int
@@ -52,11 +55,14 @@ class KernelLayout(NamedTuple):
     columns: int
     points: int
     channels: int
+    awake: int
+    farthest: int
     features: int
     emit_panes: int
     hops_per_day: float
     lengths: Int64
     long: Int64
+    running: Int64
     program: Int64
     formulas: Formulas
     normal: Normal
@@ -97,22 +103,26 @@ def plan_of(
     computed = schema.channels > len(fleet.points)
     lengths = np.array([w // hop_s for w in sampling.windows_s], np.int64)
     long = np.array([w // hop_s for w in sampling.long_windows_s if computed], np.int64)
+    running = np.array([w // hop_s for w in sampling.running_windows_s if schema.awake >= 0], np.int64)
     kinds = kinds_of(fleet)
     return KernelLayout(
         hop_ms=hop_s * 1000,
         period_ms=sampling.period_ms,
         lateness_ms=sampling.lateness_s * 1000,
         slots=hop_s * 1000 // sampling.period_ms,
-        **_remembered(fleet, lengths, long),
+        **_remembered(fleet, lengths, np.append(long, running)),
         sensors=len(fleet.sensors),
         columns=len(fleet.sensors) + PARTS * int((kinds.part >= 0).sum()),
         points=len(fleet.points),
         channels=schema.channels,
+        awake=schema.awake,
+        farthest=int(np.append(lengths, long).max()),
         features=len(schema.names),
         emit_panes=(emit_s or hop_s) // hop_s,
         hops_per_day=_DAY_S / hop_s,
         lengths=lengths,
         long=long,
+        running=running,
         program=schema.program,
         formulas=expectation.formulas,
         normal=expectation.normal,
@@ -145,10 +155,10 @@ def _cut(lengths: Int64) -> tuple[int, int]:
     So panes are remembered for a short time alone, and a longer window is longer than it says by less than a
     sixth. If all are short, blocks only save steps.
     """
-    beyond = lengths[lengths > _EXACT_PANES]
+    beyond = lengths[lengths > EXACT_PANES]
     if not len(beyond):
         return int(lengths.max()), max(2, math.isqrt(int(lengths.max())))
-    return _EXACT_PANES, max(2, int(beyond.min()) // 6)
+    return EXACT_PANES, max(2, int(beyond.min()) // 6)
 
 
 def samples_of(plan: KernelLayout, row: Int64, time_ms: Int64) -> PaneSamples:

@@ -11,6 +11,7 @@ from models.fleet.config import nearest
 from models.fleet.formula import sensors_of, unit_of
 from models.fleet.points import shares_of
 from models.fleet.recording import Column, rules_of
+from models.fleet.sampling import EXACT_PANES
 from models.fleet.telemetry import telemetry_rules
 from models.fleet.units import conversion
 
@@ -62,6 +63,19 @@ def _times(fleet: Fleet) -> Wrong:
         if length_s % sampling.hop_s or length_s in sampling.windows_s:
             expected = "a multiple of sampling.hop_s that is not in windows_s"
             yield f"sampling.long_windows_s[{i}]", length_s, expected
+    yield from _running_times(fleet)
+
+
+def _running_times(fleet: Fleet) -> Wrong:
+    """Yield windows of running time that blocks cannot make, or that reach beyond what is remembered."""
+    sampling = fleet.sampling
+    for i, length_s in enumerate(sampling.running_windows_s):
+        if length_s % sampling.hop_s or not EXACT_PANES * sampling.hop_s < length_s <= sampling.reach_s:
+            expected = (
+                f"a multiple of sampling.hop_s above {EXACT_PANES * sampling.hop_s}, and at most "
+                f"{sampling.reach_s}, the longest window"
+            )
+            yield f"sampling.running_windows_s[{i}]", length_s, expected
 
 
 def _alerting(fleet: Fleet) -> Wrong:

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field
 from models.fleet.config import expects, means, table
 from models.fleet.kinds import NotNegative, Positive, Rising
 
+EXACT_PANES = 48  # a longer window begins with a block of panes
+
 
 def _whole_ms(period_s: float) -> float:
     if period_s <= 0 or abs(period_s * 1000 - round(period_s * 1000)) > 1e-6:
@@ -41,6 +43,16 @@ class Sampling:
         means(
             "more window lengths, for what is computed beside an expectation (residuals, margins, indices): "
             "multiples of the hop, other than `windows_s`"
+        ),
+    ] = ()
+    running_windows_s: Annotated[
+        tuple[Positive, ...],
+        Rising,
+        expects("rising whole numbers above 0"),
+        means(
+            "window lengths while the machine ran, for what is computed beside an expectation, so that one "
+            "that stood is not forgotten: multiples of the hop, above 48 of it; they look back as far as the "
+            "longest window"
         ),
     ] = ()
     lateness_s: Annotated[NotNegative, means("how late a sample may correct a window")] = 0

@@ -28,6 +28,7 @@ def watched() -> Fleet:
             "hop_s": 1200,
             "windows_s": [1200, 7200, 60_000],
             "long_windows_s": [12_000, 79_200],
+            "running_windows_s": [62_400, 72_000],
             "lateness_s": 5400,
         },
         "alerting": {"horizon_d": 1.0},

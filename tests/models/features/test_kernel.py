@@ -198,7 +198,8 @@ def test_a_sample_of_another_width_is_refused() -> None:
 
 @pytest.mark.parametrize("fleet", [fleet_of(), watched()], ids=["plain", "watched"])
 def test_every_number_of_a_vector_has_its_name(fleet: Fleet) -> None:
-    schema, windows = FeatureSchema(fleet), len(fleet.sampling.windows_s + fleet.sampling.long_windows_s)
+    schema, sampling = FeatureSchema(fleet), fleet.sampling
+    windows = len(sampling.windows_s + sampling.long_windows_s + sampling.running_windows_s)
     moments = np.zeros((windows, BLOCK, schema.channels))
     vector = np.zeros(len(schema.names) + 1, np.float32)
     write_features(moments, np.ones(windows), 24.0, schema.program, vector[:-1])

@@ -59,11 +59,26 @@ class Textbook:
 
     def cut(self, channel: str, window_s: int, end: int) -> tuple[Float64, Int64, int]:
         """Return values and slots of a channel in a window that ends before pane ``end``; its first pane."""
-        panes = window_s * 1000 // HOP_MS
-        start = end - panes if panes <= EXACT else (end - panes) // GROUP * GROUP
+        start = self.start(window_s, end)
         column = self.channels[:, self.names.index(channel)].astype(np.float64)
         inside = (self.pane >= start) & (self.pane < end) & ~np.isnan(column)
         return column[inside], self.slot[inside], start
+
+    def start(self, window_s: int, end: int) -> int:
+        """Return the first pane of a window up to ``end``, excluded; a negative length is of running time."""
+        panes = abs(window_s) * 1000 // HOP_MS
+        if window_s > 0:
+            return end - panes if panes <= EXACT else (end - panes) // GROUP * GROUP
+        farthest = (end - max(LENGTHS.values()) * 1000 // HOP_MS) // GROUP * GROUP
+        ran = ~np.isnan(self.channels[:, self.names.index("running_s1")])
+        return next(
+            (
+                start
+                for start in range(end // GROUP * GROUP, farthest, -GROUP)
+                if np.sum(ran & (self.pane >= start) & (self.pane < end)) >= panes * SLOTS
+            ),
+            farthest,
+        )
 
     def value(self, channel: str, window_s: int, end: int, stat: str) -> float:
         x, slot, start = self.cut(channel, window_s, end)
@@ -87,6 +102,7 @@ class Textbook:
 
 
 LENGTHS = {window_name(s): s for s in (*FLEET.sampling.windows_s, *FLEET.sampling.long_windows_s)}
+LENGTHS |= {f"running_{window_name(s)}": -s for s in FLEET.sampling.running_windows_s}
 SINGLE = ("mean", "sd", "min", "max", "slope", "missing")
 PLAIN = {
     i: name.split(".")
@@ -142,6 +158,23 @@ def test_what_is_made_of_several_statistics_is_made_of_those_in_the_vector() -> 
     np.testing.assert_allclose(own[f"s0_margin.{top}.days_to_trip"], days, rtol=1e-4)
     standing = own["standing.1000m.share"]
     assert ((standing >= 0) & (standing <= 1)).all()
+
+
+def test_a_machine_that_stood_longer_than_a_window_is_remembered_by_what_it_did_when_it_last_ran() -> None:
+    """It stands from pane 80 on: what the clock's window has forgotten, that of running time still holds."""
+    steps = 140 * SLOTS
+    values = np.tile(np.float32([23.0, 20.0, 20.0]), (steps, 1))
+    values[80 * SLOTS :, 2] = 10.0
+    time_ms = START_MS // HOP_MS * HOP_MS + np.arange(steps) * PERIOD_MS
+    final, _ = run([Samples(("a1",), np.zeros(steps, np.int32), time_ms, values)])
+    last = np.frombuffer(final["a1", int(time_ms[0]) + 140 * HOP_MS], np.float32)
+    at = KERNEL.schema.index
+    assert np.isnan(last[at("s0_margin", "1000m", "mean")])
+    assert np.isnan(last[at("a_leak_index", "1000m", "mean")])
+    before = np.frombuffer(final["a1", int(time_ms[0]) + 80 * HOP_MS], np.float32)
+    for name, stat in (("a_leak_index", "mean"), ("s0_residual", "mean"), ("s0_margin", "max")):
+        running = last[at(name, "running_20h", stat)]
+        assert running == pytest.approx(before[at(name, "1000m", "max" if stat == "max" else stat)], abs=1e-4)
 
 
 def apart(samples: Samples, rng: np.random.Generator) -> Samples:

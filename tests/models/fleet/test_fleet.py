@@ -133,6 +133,11 @@ def test_a_name_has_to_match_the_pattern_in_full(asset: str, *, known: bool) -> 
             "that is not in windows_s",
         ),
         (
+            lambda raw: raw["sampling"].update(running_windows_s=[86_400]),
+            "sampling.running_windows_s[0] = 86400: expected a multiple of sampling.hop_s above 172800, "
+            "and at most 86400, the longest window",
+        ),
+        (
             lambda raw: raw["sampling"].update(long_windows_s=[86_400]),
             "sampling.long_windows_s[0] = 86400: expected a multiple of sampling.hop_s "
             "that is not in windows_s",
