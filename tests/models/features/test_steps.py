@@ -163,7 +163,7 @@ def test_what_is_made_of_several_statistics_is_made_of_those_in_the_vector() -> 
 def test_a_machine_that_stood_longer_than_a_window_is_remembered_by_what_it_did_when_it_last_ran() -> None:
     """It stands from pane 80 on: what the clock's window has forgotten, that of running time still holds."""
     steps = 140 * SLOTS
-    values = np.tile(np.float32([23.0, 20.0, 20.0]), (steps, 1))
+    values = np.tile(np.array([23.0, 20.0, 20.0], np.float32), (steps, 1))
     values[80 * SLOTS :, 2] = 10.0
     time_ms = START_MS // HOP_MS * HOP_MS + np.arange(steps) * PERIOD_MS
     final, _ = run([Samples(("a1",), np.zeros(steps, np.int32), time_ms, values)])
