@@ -22,5 +22,6 @@ def test_with_the_loop_off_recall_stays_down(tmp_path: Path) -> None:
     told: Told = run_loop(settings_of(tmp_path / "home"), Story(), looped=False)
     assert (told.champion, told.record) == ("1", [])
     assert told.recall["before"] > 0.9
-    assert told.recall["drifted"] < 0.1
+    assert told.recall["drifted"] < 0.3  # what the online layer announces, it does by many false alarms
+    assert told.recall["drifted"] == 0 or told.false_alarms["drifted"] > 4
     assert told.shutdowns["drifted"] > 100
