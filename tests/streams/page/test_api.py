@@ -257,7 +257,7 @@ def test_the_description_names_each_operation_with_its_types(client: TestClient)
     said = client.get("/api/v1/openapi.json").json()
     assert said["openapi"] == "3.1.0"
     operations = {o["operationId"] for methods in said["paths"].values() for o in methods.values()}
-    assert len(operations) == 18
+    assert len(operations) == 22
     body = said["paths"]["/api/v1/cases/{case}/resolve"]["post"]["requestBody"]["content"]
     assert body["application/json"]["schema"] == {"$ref": "#/components/schemas/ResolvedAs"}
     (listed,) = [p for p in said["paths"]["/api/v1/cases"]["get"]["parameters"] if p["name"] == "per_page"]
