@@ -8,13 +8,13 @@ LOCK := requirements/all.txt
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11 $(UPGRADE)
 STAMP := $(VENV)/.installed
-EMBEDDED := "not influx and not kafka and not faults and not oidc and not helm and not image"
+EMBEDDED := "not influx and not kafka and not faults and not oidc and not helm and not image and not long"
 # a worker of pytest that dies is not replaced: xdist would wait for its replacement for ever
 BESIDE := -n 2 --dist loadfile --max-worker-restart 0
 SOAK_S := 3600
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench skill prove adaptation loop case-quality pretrained notebook simulator-report keys house dashboards pictures lock clean test-chart site test-image licences sbom proof-figures
+.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench skill prove adaptation loop case-quality pretrained notebook simulator-report keys house dashboards pictures lock clean test-chart test-long site test-image licences sbom proof-figures
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -50,7 +50,7 @@ test-kafka: setup ## faults and security on a real Apache Kafka: its address, a 
 		reason=$$(scripts/kafka.sh 2>&1 >/dev/null); status=$$?; \
 		if [ $$status -eq 3 ]; then echo "Apache Kafka suite: did not run: $$reason"; exit 0; fi; \
 		if [ $$status -ne 0 ]; then echo "$$reason" >&2; exit $$status; fi; \
-	fi; exec $(BIN)/python -m pytest -m "kafka or faults" $(BESIDE) tests/kafka
+	fi; exec $(BIN)/python -m pytest -m "(kafka or faults) and not long" $(BESIDE) tests/kafka
 
 test-oidc: setup ## signing in with a certified OpenID provider, through npm
 	@reason=$$(scripts/oidc.sh 2>&1 >/dev/null); status=$$?; \
@@ -63,6 +63,9 @@ test-chart: setup ## the chart for Kubernetes: Helm, through Go, the schemas of 
 	if [ $$status -eq 3 ]; then echo "chart's suite: did not run: $$reason"; exit 0; fi; \
 	if [ $$status -ne 0 ]; then echo "$$reason" >&2; exit $$status; fi; \
 	exec $(BIN)/python -m pytest -m helm tests/test_chart.py
+
+test-long: setup ## the loop of retraining on Apache Kafka, and a fleet without it: ten minutes more
+	@exec $(BIN)/python -m pytest -m long tests
 
 test-image: setup ## the container, really built and run without a daemon: buildah upon a Debian of debootstrap; needs root
 	@reason=$$(scripts/image.sh 2>&1 >/dev/null); status=$$?; \

@@ -17,6 +17,7 @@ def test_a_drifted_model_is_found_trained_anew_shadowed_and_promoted_and_recall_
     check_mended(run_loop(settings_of(tmp_path / "home"), Story(), looped=True))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_with_the_loop_off_recall_stays_down(tmp_path: Path) -> None:
     told: Told = run_loop(settings_of(tmp_path / "home"), Story(), looped=False)

@@ -10,7 +10,7 @@ from streams.kafka.connection import Connection
 from tests.loop.closed_loop import check_mended, run_loop, settings_of
 from tests.loop.drifting_fleet import Story
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.kafka, pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 def test_a_drifted_model_is_mended(kafka: Connection, home: Path) -> None:
