@@ -30,7 +30,7 @@ $(STAMP): $(LOCK) pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-demo: setup ## simulate a fleet, train, stream, alert days ahead, report (under 3 minutes)
+demo: setup ## simulate a fleet, train, stream, alert days ahead, report (some 3 minutes)
 	@exec $(BIN)/chillcast demo
 
 # what starts workers lies in tests/test_*.py and tests/kafka: it mostly waits, and runs by itself
