@@ -21,8 +21,7 @@ from streams.stores.case_reader import (
     every_case,
     history_of,
     present_cases,
-    seen_until,
-    watermarks_of,
+    seen_ms,
 )
 
 
@@ -103,7 +102,7 @@ class Desk:
 
     def _seen_ms(self, now_ms: int) -> int:
         with closing(self.resources.open_reader()) as reader:
-            return seen_until(watermarks_of(reader), now_ms)
+            return seen_ms(reader, now_ms)
 
 
 def _known(name: str, case: Case | None) -> Case:

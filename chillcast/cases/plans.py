@@ -17,10 +17,8 @@ from models.cases.planning import Planning, Said, cancelling
 from models.cases.stops import StopCommand
 from models.errors import ConfigError, RefusedError
 from models.fleet.site_times import SiteTimes
-from streams.stores.case_reader import seen_until, watermarks_of
+from streams.stores.case_reader import seen_ms
 from streams.stores.planned_stops import Planned, await_stops, by_plan, stops_since
-
-_BEHIND_D = 28
 
 
 class PlanDesk:
@@ -57,7 +55,7 @@ class PlanDesk:
         if not stops:
             expected = "the name of a plan, as chillcast plans list --all has it"
             raise ConfigError("command line", "plan", plan, expected)
-        left = [stop for stop in stops if stop.state(now_ms) in ("planned", "under way")]
+        left = [stop for stop in stops if stop.is_left(now_ms)]
         if not left:
             raise RefusedError(f"plan {plan}: refused: it is over, or cancelled already")
         clock_ms = self.resources.clock.now_ms()
@@ -76,7 +74,7 @@ class PlanDesk:
 
     def _seen_ms(self) -> int:
         with closing(self.resources.open_reader()) as reader:
-            return seen_until(watermarks_of(reader), self.resources.clock.now_ms())
+            return seen_ms(reader, self.resources.clock.now_ms())
 
 
 def row(planned: Planned, times: SiteTimes, now_ms: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from models.registry.bundle import read_index
 from models.registry.manifest import read_manifest
 from streams.access.audit import Deed
 from streams.access.roles import Person
-from streams.stores.case_reader import seen_until, watermarks_of
+from streams.stores.case_reader import seen_ms
 from streams.stores.store import Reader
 
 _LOUD = ("refused", "lost", "undecided", "failed")
@@ -52,7 +52,7 @@ class Retraining:
         """
         home, name = self.models.settings.home_path, self.models.fleet.name
         with at_work(home, f"retraining-{name}"), closing(self.models.resources.open_reader()) as reader:
-            now_ms = seen_until(watermarks_of(reader), self.models.resources.clock.now_ms())
+            now_ms = seen_ms(reader, self.models.resources.clock.now_ms())
             try:
                 for text in notice(self.models, self.by):
                     self.alarm(text)

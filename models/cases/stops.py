@@ -76,6 +76,10 @@ class PlannedStop(msgspec.Struct, frozen=True, kw_only=True):
         """What a case carries of it."""
         return Stop(plan=self.plan, from_ms=self.from_ms, until_ms=self.until_ms, time_ms=self.time_ms)
 
+    def is_left(self, now_ms: int) -> bool:
+        """Return whether it is ahead or under way, so that it can be cancelled or ended."""
+        return self.state(now_ms) in ("planned", "under way")
+
     def state(self, now_ms: int) -> str:
         """Return one word: planned, under way, over or cancelled."""
         if self.until_ms == self.from_ms:

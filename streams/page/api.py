@@ -29,7 +29,7 @@ from streams.page.plan_work import PlanWork
 from streams.page.problems import API
 from streams.page.views import Machine, Overview
 from streams.stores.case_query import CaseQuery, find_cases
-from streams.stores.case_reader import case_named, cases_of, history_of, seen_until, watermarks_of
+from streams.stores.case_reader import case_named, cases_of, history_of, seen_ms
 from streams.stores.store import Reader
 
 
@@ -235,7 +235,7 @@ class Api:
         return types.CaseShown(case.state(self._seen_ms()), case.severity, case)
 
     def _seen_ms(self) -> int:
-        return seen_until(watermarks_of(self.reader), self.clock())
+        return seen_ms(self.reader, self.clock())
 
 
 def _machine(machine: Machine) -> types.MachineShown:

@@ -50,7 +50,7 @@ from streams.page.sign_in import SignInPages
 from streams.page.views import ORDERS, Overview, read_machine, read_overview
 from streams.page.work_order_hook import WorkOrderHook
 from streams.redaction import redact
-from streams.stores.case_reader import seen_until, watermarks_of
+from streams.stores.case_reader import seen_ms
 from streams.stores.store import Reader
 
 _FOLDER = Path(__file__).parent
@@ -200,7 +200,7 @@ class Page:
         return Answer.with_body(self.html("fleet.html", **values), _HTML)
 
     def _machine(self, shown: dict[str, Any], choice: Choice) -> Answer:
-        now_ms = seen_until(watermarks_of(self.reader), self.clock())
+        now_ms = seen_ms(self.reader, self.clock())
         machine = MachinePage(self.reader, self.fleet, self.times, now_ms)
         return Answer.with_body(self.html("machine.html", **machine.values(shown, choice)), _HTML)
 

@@ -29,12 +29,7 @@ from streams.page.changes import Changes
 from streams.page.door import OPEN, WHO, person_of
 from streams.page.forms import Tokens, keep_cookie, read_form, remember
 from streams.page.sensor_chart import SensorSeries
-from streams.stores.case_reader import (
-    case_named,
-    history_of,
-    seen_until,
-    watermarks_of,
-)
+from streams.stores.case_reader import case_named, history_of, seen_ms
 from streams.stores.delivery_reader import told_of
 from streams.stores.store import Reader
 
@@ -194,7 +189,7 @@ class CasePages:
 
     def seen_ms(self) -> int:
         """Return up to which event time somebody who looks now sees the machines."""
-        return seen_until(watermarks_of(self.reader), self.clock())
+        return seen_ms(self.reader, self.clock())
 
     def named(self, name: str) -> Case:
         """Return the case of a name; HTTPException if there is none."""

@@ -103,7 +103,7 @@ class PlanPages:
         query = wanted.query(self.choices, who, now_ms, start=0, most=_MOST)
         cases = find_cases(self.reader, query)[1]
         stops = self.plans.shown(now_ms)
-        ahead = [one for one in stops if one.first.state(now_ms) in ("planned", "under way")]
+        ahead = [one for one in stops if one.first.is_left(now_ms)]
         past = [one for one in reversed(stops) if one not in ahead]
         return {
             "plan": read_plan(self.reader, cases, now_ms),

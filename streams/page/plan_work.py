@@ -16,7 +16,7 @@ from streams.access.audit import Deed
 from streams.access.roles import Person
 from streams.page.acting import result_of
 from streams.page.case_pages import CaseWork
-from streams.stores.case_reader import seen_until, watermarks_of
+from streams.stores.case_reader import seen_ms
 from streams.stores.planned_stops import Planned, await_stops, by_plan, stops_since
 from streams.stores.store import Reader
 
@@ -41,7 +41,7 @@ class PlanWork:
 
     def seen_ms(self) -> int:
         """Return up to which event time somebody who looks now sees the machines."""
-        return seen_until(watermarks_of(self.reader), self.clock())
+        return seen_ms(self.reader, self.clock())
 
     def shown(self, now_ms: int, assets: Collection[str] | None = None) -> list[Planned]:
         """Return the plans of machines that lie ahead, are under way, or were over lately."""
@@ -63,7 +63,7 @@ class PlanWork:
     def cancel(self, person: Person, planned: Planned) -> Outcome:
         """Cancel the stops of a plan that are not over, and end those under way; raises as `enter` does."""
         now_ms = self.seen_ms()
-        left = [stop for stop in planned.stops if stop.state(now_ms) in ("planned", "under way")]
+        left = [stop for stop in planned.stops if stop.is_left(now_ms)]
 
         def commands() -> list[StopCommand]:
             if not left:

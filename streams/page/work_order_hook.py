@@ -24,7 +24,7 @@ from streams.page.case_pages import CaseWork
 from streams.page.door import address_of
 from streams.page.forms import MOST_BYTES, whole_body
 from streams.page.problems import problem
-from streams.stores.case_reader import case_named, seen_until, watermarks_of
+from streams.stores.case_reader import case_named, seen_ms
 from streams.stores.store import Reader
 
 PLACE = "/hooks/work-orders"
@@ -119,5 +119,5 @@ class WorkOrderHook:
             "who": event.who,
             "text": event.text,
             "time_ms": now_ms,
-            "as_of_ms": seen_until(watermarks_of(self.reader), now_ms),
+            "as_of_ms": seen_ms(self.reader, now_ms),
         }

@@ -66,6 +66,11 @@ def worst_first(cases: Iterable[Case]) -> list[Case]:
     return sorted(cases, key=rank_of)
 
 
+def seen_ms(reader: Reader, now_ms: int) -> int:
+    """Return up to which event time somebody who looks at a store now sees the machines."""
+    return seen_until(watermarks_of(reader), now_ms)
+
+
 def seen_until(watermarks: Collection[int], now_ms: int) -> int:
     """Return up to which event time somebody who looks now sees the machines.
 
