@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from tests.support.helm_chart import (
     run_helm,
     set_to,
 )
-from tests.support.probes import becomes_ready
+from tests.support.probes import ready_and_said
 
 pytestmark = pytest.mark.helm
 OLDEST, NEWEST = "1.27", kubernetes_validate.latest_version()
@@ -149,11 +148,6 @@ def test_a_rendered_worker_really_starts_and_becomes_ready(bootstrap: str, tmp_p
     changed = {"CHILLCAST_HOME": str(tmp_path), "HOME": str(tmp_path), "CHILLCAST_METRICS_PORT": str(port)}
     environment = {"PATH": os.environ["PATH"]} | variables | changed
     command = [sys.executable, "-m", "chillcast", *worker["args"]]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            ready = becomes_ready(f"http://127.0.0.1:{port}{READY}", process)
-        finally:
-            process.terminate()
-            said = process.communicate(timeout=60)[1]
+    ready, code, said = ready_and_said(command, f"http://127.0.0.1:{port}{READY}", environment)
     assert ready, said
-    assert process.returncode == 0, said
+    assert code == 0, said

@@ -11,7 +11,7 @@ import pytest
 
 from streams.kafka.embedded_broker import free_port
 from streams.worker.endpoint import READY
-from tests.support.probes import becomes_ready
+from tests.support.probes import ready_and_said
 
 pytestmark = pytest.mark.image
 ROOT = Path(__file__).parent.parent
@@ -76,10 +76,5 @@ def test_a_worker_in_it_becomes_ready(container: str, bootstrap: str) -> None:
         "worker",
         "features",
     ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            ready = becomes_ready(f"http://127.0.0.1:{port}{READY}", process)
-        finally:
-            process.terminate()
-            said = process.communicate(timeout=60)[1]
+    ready, _, said = ready_and_said(command, f"http://127.0.0.1:{port}{READY}")
     assert ready, said

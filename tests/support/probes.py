@@ -6,6 +6,20 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
+
+
+def ready_and_said(
+    command: Sequence[str], url: str, environment: Mapping[str, str] | None = None
+) -> tuple[bool, int, str]:
+    """Start a process, end it once it is ready or will not be; return that, its exit code, what it said."""
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            ready = becomes_ready(url, process)
+        finally:
+            process.terminate()
+            said = process.communicate(timeout=60)[1]
+    return ready, process.returncode, said
 
 
 def becomes_ready(url: str, process: subprocess.Popen[str], seconds: float = 300.0) -> bool:

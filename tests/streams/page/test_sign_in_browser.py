@@ -22,20 +22,10 @@ from tests.support.browser import FAINT_TEXTS, serve, sign_in
 from tests.support.case_store import DAY, LedCases, case_of
 from tests.support.oidc_providers import certified_provider, client_of, simple_provider
 from tests.support.page import FLEET
-from tests.support.people import BY, Hand, door_with
+from tests.support.people import BY, Hand
 
 pytestmark = pytest.mark.browser
 CASE = f"/cases/{case_of('CH-0001')}"
-
-
-@pytest.fixture
-def clock() -> Hand:
-    return Hand()
-
-
-@pytest.fixture
-def door(tmp_path: Path, clock: Hand) -> Door:
-    return door_with(tmp_path, clock)
 
 
 @pytest.fixture
