@@ -32,12 +32,12 @@ def pinned() -> list[tuple[str, str]]:
 def licence_of(name: str) -> str:
     """Return what a part says of its licence: its expression, else its classifiers, else its first line."""
     found = metadata(name)
-    if found["License-Expression"]:
-        return str(found["License-Expression"])
+    if expression := found.get_all("License-Expression"):
+        return str(expression[0])
     classified = [
         c.rpartition(" :: ")[2] for c in found.get_all("Classifier") or () if c.startswith("License")
     ]
-    stated = (found["License"] or "").strip().partition("\n")[0]
+    stated = "".join(found.get_all("License") or ()).strip().partition("\n")[0]
     return ", ".join(classified) or (stated if len(stated) < _LONG else "") or "not said"
 
 

@@ -28,6 +28,12 @@ Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; without it
 FleetName = Annotated[str | None, typer.Option("--fleet", help=f"Fleet {SHIPPED}")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
 Horizon = Annotated[float | None, typer.Option(help="Days ahead; without it as the fleet file says.")]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        help="Dask scheduler, as tcp://10.0.0.5:8786, on whose workers it is done (needs chillcast[cluster])."
+    ),
+]
 Speed = Annotated[str, typer.Option(help="Event time per wall time: a number, or max.")]
 ReplayBatch = Annotated[
     int | None, typer.Option(help="Seconds of event time in one message; without it one sampling period.")

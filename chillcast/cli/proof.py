@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from chillcast.cli.options import AsJson, Home
+from chillcast.cli.options import AsJson, Dask, Home
+from chillcast.cluster import pool_of
 from chillcast.settings import read_settings
 from chillcast.shipped import find_file
 from chillcast.terminal.plotting import keep_cache_under
@@ -24,6 +24,7 @@ def prove(
     processes: Annotated[
         int | None, typer.Option(help="Fleets at a time; without it one per core.", min=1)
     ] = None,
+    dask: Dask = None,
     home: Home = None,
     json: AsJson = False,
 ) -> None:
@@ -37,7 +38,8 @@ def prove(
 
     wanted = load_proof_config(config or find_file("portfolio", "proof")).chosen(full=full)
     reporter = Reporter()
-    report = run(wanted, reporter, processes or os.cpu_count() or 1)
+    with pool_of(processes, dask) as pool:
+        report = run(wanted, reporter, pool)
     whole, *others = write(report, settings.home_path)
     typer.echo(whole.read_text(encoding="utf-8") if json else in_tables(report))
     for path in (whole, *others):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from chillcast.cli.options import SHIPPED, AsJson, Home, reporter_of, show
+from chillcast.cli.options import SHIPPED, AsJson, Dask, Home, reporter_of, show
+from chillcast.cluster import pool_of
 from chillcast.pipeline.home import at_work
 from chillcast.resources import Resources
 from chillcast.settings import read_settings
@@ -28,6 +28,7 @@ def train(
     processes: Annotated[
         int | None, typer.Option(help="Processes for models of segments; without it one per core.", min=1)
     ] = None,
+    dask: Dask = None,
     home: Home = None,
     json: AsJson = False,
 ) -> None:
@@ -37,9 +38,11 @@ def train(
 
     chosen = load_config(find_file(config, "training file"))
     resources = Resources.open(home=home, fleet=chosen.fleet)
-    done = train_and_register(
-        resources.settings, chosen, reporter_of(resources), promoted=promote, trials=tune, processes=processes
-    )
+    reporter = reporter_of(resources)
+    with pool_of(processes, dask) as pool:
+        done = train_and_register(
+            resources.settings, chosen, reporter, promoted=promote, trials=tune, pool=pool
+        )
     show(done, json=json)
 
 
@@ -52,6 +55,7 @@ def pretrain(
     processes: Annotated[
         int | None, typer.Option(help="Fleets at a time; without it one per core.", min=1)
     ] = None,
+    dask: Dask = None,
     home: Home = None,
     json: AsJson = False,
 ) -> None:
@@ -61,9 +65,8 @@ def pretrain(
 
     settings, path = read_settings(home=home), find_file(config, "pre-training file")
     work = settings.home_path / "pretraining" / path.stem
-    with at_work(settings.home_path, "training"):
-        given, count = load_pretraining(path), processes or os.cpu_count() or 1
-        made = run(given, str(path), work, out or work / "bundle", Reporter(), count)
+    with at_work(settings.home_path, "training"), pool_of(processes, dask) as pool:
+        made = run(load_pretraining(path), str(path), work, out or work / "bundle", Reporter(), pool)
     show(msgspec.to_builtins(made), json=json)
 
 

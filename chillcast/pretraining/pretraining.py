@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -14,8 +12,10 @@ from chillcast.pretraining.part import About, PartRequest, make_part, read_part
 from chillcast.pretraining.pretraining_config import PretrainingConfig
 from chillcast.shipped import find_file
 from chillcast.terminal.reporter import Reporter
+from models.errors import UnavailableError
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet, load_fleet
+from models.learning.task_pool import TaskPool
 from models.registry.bundle import write_bundle
 from models.risk.hazard import RiskModel
 from models.risk.pool import train_pools
@@ -34,7 +34,7 @@ class Pretrained(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pretrain(
-    config: PretrainingConfig, source: str, work: Path, out: Path, reporter: Reporter, processes: int = 1
+    config: PretrainingConfig, source: str, work: Path, out: Path, reporter: Reporter, pool: TaskPool
 ) -> Pretrained:
     """Simulate every fleet of ``config``, learn from all, and write the model as a bundle to ``out``.
 
@@ -43,7 +43,8 @@ def pretrain(
     """
     fleet = config.applied_to(load_fleet(find_file(config.fleet, "fleet")), source)
     requests = [PartRequest(one, fleet, config.stride_s, config.seed, work) for one in config.fleets]
-    made = _parts(requests, reporter, processes)
+    made = _parts(requests, reporter, pool)
+    _check_seen(requests)
     pools = [read_part(r.path, about) for r, about in zip(requests, made, strict=True)]
     rows = sum(len(pool.outcome) for pool in pools)
     with reporter.step(f"learning from {rows} rows of {len(pools)} fleets"):
@@ -66,18 +67,24 @@ def pretrain(
     )
 
 
-def _parts(requests: Sequence[PartRequest], reporter: Reporter, processes: int) -> list[About]:
+def _parts(requests: Sequence[PartRequest], reporter: Reporter, pool: TaskPool) -> list[About]:
     """Make the parts, several at a time, each in a process of its own, which gives its memory back."""
-    spawn = multiprocessing.get_context("spawn")
     with (
         reporter.step(f"simulating {len(requests)} fleets") as advance,
-        ProcessPoolExecutor(processes, spawn, max_tasks_per_child=1) as pool,
+        pool.opened(fresh=True) as executor,
     ):
         found = []
-        for request, about in zip(requests, pool.map(make_part, requests), strict=True):
+        for request, about in zip(requests, executor.map(make_part, requests), strict=True):
             found.append(about)
             advance(len(found) / len(requests), request.one.name)
         return found
+
+
+def _check_seen(requests: Sequence[PartRequest]) -> None:
+    """Raise UnavailableError for a part that was made on another machine, and is not seen from here."""
+    for request in requests:
+        if not request.path.exists():
+            raise UnavailableError(f"{request.path}: made on another machine, which has to share the folder")
 
 
 def _figures(made: Sequence[About]) -> dict[str, float]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from chillcast.skill.skill_config import SkillFleet
 from chillcast.skill.survey import Survey, survey
 from chillcast.terminal.reporter import Advance
 from models.fleet.fleet import Fleet
+from models.learning.task_pool import TaskPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +20,12 @@ class _Request:
 
 
 def look_at(
-    fleets: Sequence[SkillFleet], fleet: Fleet, stride_s: int, advance: Advance, processes: int
+    fleets: Sequence[SkillFleet], fleet: Fleet, stride_s: int, advance: Advance, pool: TaskPool
 ) -> Iterator[Survey]:
     """Simulate fleets, so many at a time, and yield in order what is seen of each; it may be let go then."""
     requests = [_Request(one, fleet, stride_s) for one in fleets]
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, spawn, max_tasks_per_child=1) as pool:
-        for number, seen in enumerate(pool.map(_look, requests), 1):
+    with pool.opened(fresh=True) as executor:
+        for number, seen in enumerate(executor.map(_look, requests), 1):
             advance(number / len(requests), requests[number - 1].one.name)
             yield seen
 

@@ -22,6 +22,7 @@ from chillcast.skill.survey import Survey, join
 from chillcast.terminal.reporter import Advance, Reporter
 from chillcast.terminal.tables import table
 from models.fleet.fleet import Fleet, load_fleet
+from models.learning.task_pool import TaskPool
 
 _SEED = 1
 _Sites = dict[float, Site]
@@ -42,13 +43,13 @@ _NOT_SAID = [
 ]
 
 
-def prove(config: ProofConfig, reporter: Reporter, processes: int) -> ProofReport:
+def prove(config: ProofConfig, reporter: Reporter, pool: TaskPool) -> ProofReport:
     """Send crews out under every policy on unseen fleets; ConfigError if these are too short."""
     fleet = load_fleet(find_file(config.fleet, "fleet"))
     config.check(fleet)
     fleets = [*config.develop, *config.judge]
     with reporter.step(f"simulating {len(fleets)} fleets, opening cases") as advance:
-        seen = look_at(fleets, fleet, config.stride_s, advance, processes)
+        seen = look_at(fleets, fleet, config.stride_s, advance, pool)
         develop = join(list(islice(seen, len(config.develop))))
         openers, judged, sites = Openers(fleet.alerting, develop), list[JudgedFleet](), list[_Sites]()
         for judge in seen:

@@ -19,6 +19,7 @@ from chillcast.training.training_config import TrainingConfig
 from models.errors import ChillcastError, ConfigError, ModelError, UnavailableError
 from models.fleet.config import read_table, table_json
 from models.fleet.fleet import load_fleet
+from models.learning.task_pool import LocalPool
 from models.registry.manifest import read_manifest
 from streams.processes import children
 
@@ -78,7 +79,8 @@ def main(folder: Path, nice: int, processes: int) -> int:
     fleet = config.applied_to(load_fleet(resources.settings.fleet_path), str(folder / _CONFIG))
     try:
         with at_work(resources.settings.home_path, "training"):
-            make(Resources(resources.settings, fleet), config, Reporter(), folder=folder, processes=processes)
+            pool = LocalPool(processes)
+            make(Resources(resources.settings, fleet), config, Reporter(), folder=folder, pool=pool)
     except ChillcastError as error:
         sys.stderr.write(f"{_SAID}{error}\n")
         return _BUSY if isinstance(error, ConfigError) and error.key == _HOME else 1

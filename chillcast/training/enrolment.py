@@ -22,6 +22,7 @@ from chillcast.training.training_config import TrainingConfig
 from models.errors import UnavailableError
 from models.evaluation.backtest import BacktestResult
 from models.fleet.fleet import load_fleet
+from models.learning.task_pool import LocalPool, TaskPool
 from models.registry.manifest import bundle_sha256
 from models.risk.model_set import summary
 
@@ -52,7 +53,7 @@ def train_and_register(
     *,
     promoted: bool,
     trials: int,
-    processes: int | None = None,
+    pool: TaskPool | None = None,
 ) -> dict[str, Any]:
     """Run a training, register what it made, and return what there is to say of it.
 
@@ -67,7 +68,7 @@ def train_and_register(
         models.resources.audit.recording(by, "train model", f"model of {fleet.name}", config.sha256) as said,
     ):
         folder = settings.home_path / "run"
-        run = make(models.resources, config, reporter, folder=folder, trials=trials, processes=processes)
+        run = make(models.resources, config, reporter, folder=folder, trials=trials, pool=pool)
         version = _registered(models, folder, reporter)
         said(f"version {version}, trained on dataset {run.dataset.digest[:16]}")
         reporter.line(f"report: {folder / DOCUMENTS / 'report.html'}")
@@ -83,10 +84,10 @@ def make(
     *,
     folder: Path,
     trials: int = 0,
-    processes: int | None = None,
+    pool: TaskPool | None = None,
 ) -> TrainingRun:
     """Run a training; write its bundle, and report and card for people, into ``folder``."""
-    packing = Packing(folder / "segments.pack", processes or os.cpu_count() or 1)
+    packing = Packing(folder / "segments.pack", pool or LocalPool(os.cpu_count() or 1))
     store, fleet = resources.feature_store, resources.fleet
     run = train(store, fleet, config, reporter, trials=trials, packing=packing)
     bundle = write(run.fitted, resources, folder / BUNDLE, lineage=run.lineage, metrics=run.metrics)

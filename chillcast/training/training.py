@@ -24,6 +24,7 @@ from models.fleet.inventory import Inventory
 from models.learning.division import Division
 from models.learning.fitting import Fitted
 from models.learning.plan import Search, TrainingPlan
+from models.learning.task_pool import TaskPool
 from models.learning.tuning import tune
 from models.risk.model_set import counts
 from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select
@@ -34,10 +35,10 @@ ROOT, LOCK = Path(__file__).parents[2], "requirements/all.txt"
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """Where the models of segments are packed before they are a bundle, and by how many processes."""
+    """Where the models of segments are packed before they are a bundle, and where they are trained."""
 
     path: Path
-    processes: int
+    pool: TaskPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ def _division(
         return None
     inventory = inventory_of(store, dataset)
     config.segments.check(inventory, "training configuration")
-    return Division(config.segments, inventory, packing.path, packing.processes)
+    return Division(config.segments, inventory, packing.path, packing.pool)
 
 
 def _silent(unused: Sequence[str], fleet: Fleet) -> list[str]:

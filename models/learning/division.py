@@ -13,6 +13,7 @@ from models.fleet.config import means, table
 from models.fleet.inventory import ASSET, Inventory
 from models.fleet.kinds import Key, Parameters, Positive
 from models.fleet.training import Training
+from models.learning.task_pool import HERE, TaskPool
 
 
 @table
@@ -67,10 +68,10 @@ class Segments:
 class Division:
     """A fleet that is to be divided: by which attributes, what is known of its machines, where it is packed.
 
-    The pack does not depend on the number of ``processes``.
+    The pack does not depend on the ``pool``.
     """
 
     segments: Segments
     inventory: Inventory
     pack: Path
-    processes: int = 1
+    pool: TaskPool = HERE

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -15,6 +14,7 @@ import numpy as np
 from models.fleet.training import Training
 from models.learning.division import Division, Segments
 from models.learning.folds import fold_of
+from models.learning.task_pool import TaskPool
 from models.learning.training_set import Examples
 from models.risk.hazard import RiskModel, train
 from models.risk.model_set import Index, ModelSet, Segment
@@ -22,7 +22,7 @@ from models.risk.pack import Pack, packed, write_pack
 from models.telemetry.labels import HazardRows
 from models.telemetry.samples import Float32, Float64, Int64
 
-_BATCH, _AHEAD = 16, 3  # tasks that a process is handed at once, and batches that are prepared for it
+_BATCH, _AHEAD = 16, 3  # tasks that are handed over at once, and batches that are prepared for each at work
 _SHARED = "every machine has a model of its own segment"
 
 
@@ -72,7 +72,7 @@ def train_segments(
     chosen = [name for name, (segment, _) in found.items() if not segment.why]
     settled = division.segments.applied_to(training)
     tasks = (labelled.task(found[name][1], settled, seed) for name in chosen)
-    done = zip(chosen, _run(tasks, division.processes), strict=True)
+    done = zip(chosen, _run(tasks, division.pool), strict=True)
     pack = write_pack(division.pack, _reported(done, len(chosen), progress))
     segments = tuple(segment for segment, _ in found.values())
     return ModelSet(fleet, _index(division, examples.keys.assets, segments, pack), pack)
@@ -200,17 +200,13 @@ def _reported(
         progress(number, total)
 
 
-def _run(tasks: Iterator[Task], processes: int) -> Iterator[tuple[bytes, float]]:
-    """Yield what becomes of the tasks, in their order; a few are prepared ahead of the processes."""
-    if processes == 1:
-        yield from (task.run() for task in tasks)
-        return
-    # Not forked: LightGBM's threads would not come along.
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+def _run(tasks: Iterator[Task], pool: TaskPool) -> Iterator[tuple[bytes, float]]:
+    """Yield what becomes of the tasks, in their order; a few are prepared ahead of the pool."""
+    with pool.opened() as executor:
         waiting: deque[Future[list[tuple[bytes, float]]]] = deque()
         while batch := list(islice(tasks, _BATCH)):
-            waiting.append(pool.submit(_run_all, batch))
-            if len(waiting) >= _AHEAD * processes:
+            waiting.append(executor.submit(_run_all, batch))
+            if len(waiting) >= _AHEAD * pool.width:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()

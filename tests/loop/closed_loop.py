@@ -30,6 +30,7 @@ from models.features.schema import FeatureSchema
 from models.fleet.config import table_json
 from models.fleet.fleet import Fleet
 from models.learning.history import History
+from models.learning.task_pool import HERE
 from models.store.feature_store import FeatureStore, Origin, stored_schema
 from models.telemetry.event_log import EventLog
 from models.telemetry.samples import Event
@@ -111,7 +112,7 @@ def prepared(settings: Settings, story: Story) -> Fleet:
         data=Data(from_=on[0], until=on[story.history]),
         split=Split(test_from=on[45]),
     )
-    train_and_register(settings, config, Reporter(), promoted=True, trials=0, processes=1)
+    train_and_register(settings, config, Reporter(), promoted=True, trials=0, pool=HERE)
     return fleet
 
 

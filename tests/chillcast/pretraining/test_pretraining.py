@@ -16,6 +16,7 @@ from chillcast.terminal.reporter import Reporter
 from models.errors import ConfigError
 from models.fleet.fleet import load_fleet
 from models.learning.pretrained import load_pretrained
+from models.learning.task_pool import HERE
 
 SHIPPED = Path("fleets/pretraining/chiller.toml")
 SMALL = PretrainingConfig(
@@ -32,12 +33,12 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_an_interrupted_run_goes_on_and_ends_in_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = pretrain(SMALL, "small", tmp_path / "a", tmp_path / "whole", Reporter())
+    whole = pretrain(SMALL, "small", tmp_path / "a", tmp_path / "whole", Reporter(), HERE)
     fleet = SMALL.applied_to(load_fleet(Path("fleets/chiller.toml")), "small")
     requests = [PartRequest(one, fleet, SMALL.stride_s, SMALL.seed, tmp_path / "b") for one in SMALL.fleets]
     make_part(requests[0])
     (requests[1].path.with_suffix(".partial")).mkdir(parents=True)  # a kill while the second was written
-    again = pretrain(SMALL, "small", tmp_path / "b", tmp_path / "again", Reporter())
+    again = pretrain(SMALL, "small", tmp_path / "b", tmp_path / "again", Reporter(), HERE)
     assert files(tmp_path / "whole") == files(tmp_path / "again")
     assert whole.sha256 == again.sha256
     assert (whole.fleets, whole.trees) == (2, 3)

@@ -14,6 +14,7 @@ from models.learning.division import Division, Segments
 from models.learning.fitting import Fitted, KnownHistory, fit
 from models.learning.history import History
 from models.learning.segments import crossed
+from models.learning.task_pool import LocalPool
 from models.registry.bundle import load_bundle, read_index
 from models.registry.manifest import bundle_sha256
 from models.risk.hazard import RiskModel
@@ -178,7 +179,7 @@ def test_each_machine_can_be_a_segment(tmp_path: Path) -> None:
 
 
 def test_the_bundle_is_the_same_whatever_the_number_of_processes(learnt: Fitted, tmp_path: Path) -> None:
-    again = written(divided(tmp_path, processes=2), tmp_path / "two")
+    again = written(divided(tmp_path, pool=LocalPool(2)), tmp_path / "two")
     assert again == written(learnt, tmp_path / "one")
     assert sorted(again) == ["booster.txt", "manifest.json", "segments.json", "segments.pack"]
     assert bundle_sha256(tmp_path / "one") == bundle_sha256(tmp_path / "two")
