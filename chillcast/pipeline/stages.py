@@ -218,8 +218,11 @@ def _refuse_damage(resources: Resources) -> None:
 
 
 def _landing(resources: Resources, topics: Topics) -> _StageSpec:
+    import pyarrow as pa  # noqa: PLC0415
+
     from streams.stages.landing import LandingStage  # noqa: PLC0415
 
+    pa.set_memory_pool(pa.system_memory_pool())  # its own keeps what is freed, out of reach of the worker
     store = resources.feature_store
 
     def lookup(fingerprint: str) -> tuple[StoredSchema, Expectation | None] | None:

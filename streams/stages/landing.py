@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from models.errors import RecordError
 from models.features.expectation import Expectation
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
+# One thread lands for all partitions of a worker: each that ever wrote Parquet keeps some 15 MB for itself.
+_ASIDE = ThreadPoolExecutor(1, "landing")
 
 Lookup = Callable[[str], tuple[StoredSchema, Expectation | None] | None]
 
@@ -58,7 +61,7 @@ class LandingStage:
         pause_s = _FIRST_PAUSE_S
         while self._windows or self._events:
             try:
-                await asyncio.to_thread(self._land)
+                await asyncio.get_running_loop().run_in_executor(_ASIDE, self._land)
             except OSError as error:
                 self.alarm(
                     f"feature store {self.store.folder}: {error}; nothing is lost, next try in {pause_s:g} s"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -134,6 +136,33 @@ class FullDisk(FeatureStore):
             self.failures -= 1
             raise OSError(28, "No space left on device")
         super().land(schema, windows, origin)
+
+
+class SlowDisk(FeatureStore):
+    """Says which thread lands, and takes its time."""
+
+    def __init__(self, folder: Path, seen: set[int]) -> None:
+        super().__init__(folder)
+        self.seen = seen
+
+    def land(self, schema: StoredSchema, windows: Sequence[Windows], origin: Origin) -> None:
+        self.seen.add(threading.get_ident())
+        time.sleep(0.05)
+        super().land(schema, windows, origin)
+
+
+def test_all_partitions_of_a_worker_land_in_one_thread_which_is_not_that_of_its_loop(tmp_path: Path) -> None:
+    seen: set[int] = set()
+    stages = [LandingStage(SlowDisk(tmp_path / str(n), seen), TOPICS, lookup) for n in range(4)]
+
+    async def flushed() -> None:
+        await asyncio.gather(*(stage.flush() for stage in stages))
+
+    for stage in stages:
+        list(stage.process([of_windows(4, windows([1]))]))
+    asyncio.run(flushed())
+    assert len(seen) == 1
+    assert threading.get_ident() not in seen
 
 
 @pytest.mark.usefixtures("pauses")
