@@ -147,6 +147,27 @@ class Redriven(Record, frozen=True):
     offsets: tuple[int, ...]
 
 
+class Recorded(Record, frozen=True):
+    """Line ``number`` of a ``record`` of changes; of a record no two have the same ``at_ms``.
+
+    ``kind`` and ``fleet`` are those of what it is ``about``, empty if it names none.
+    """
+
+    record: str
+    number: int
+    at_ms: int
+    time_ms: int
+    kind: str
+    fleet: str
+    who: str
+    role: str
+    via: str
+    action: str
+    about: str
+    result: str
+    detail: str
+
+
 class Assignment(Record, frozen=True):
     """From message ``offset`` of a partition of ``features`` on, ``version`` has the ``role``.
 

@@ -8,7 +8,7 @@ import pytest
 
 from models.delivery.notice import Delivery
 from models.telemetry.samples import Event
-from streams.records import Drift, Watermark
+from streams.records import Drift, Recorded, Watermark
 from streams.stages.case_desk import CaseDesk
 from streams.stages.sink import SinkStage
 from streams.wire import codec
@@ -18,6 +18,22 @@ from tests.support.sunk import OPEN, READINGS, TOPICS, FakeSink, arrive, scores,
 ROOT = Path(__file__).parents[1]
 SENT = Delivery(
     key="n/ops", route="r", channel="ops", kind="opened", cases=("a-1",), attempt=1, ending="sent", time_ms=1
+)
+
+RECORDED = Recorded(
+    record="f00d",
+    number=1,
+    at_ms=1,
+    time_ms=1,
+    kind="models",
+    fleet="chiller",
+    who="ann",
+    role="admin",
+    via="password",
+    action="promote model",
+    about="model 3 of chiller",
+    result="done",
+    detail="",
 )
 
 
@@ -42,6 +58,7 @@ def written() -> dict[str, tuple[set[str], set[str]]]:
         ),
         *[codec.drift(TOPICS.drift, signal) for signal in signals],
         codec.delivery(TOPICS.deliveries, SENT),
+        codec.recorded(TOPICS.record, RECORDED),
         codec.event(TOPICS.events, Event(1, "a", "shutdown", "surge")),
     ]
     unread = (TOPICS.notices, TOPICS.outcomes, TOPICS.case_replies)

@@ -24,6 +24,7 @@ from streams.records import (
     DeadLetter,
     Drift,
     Heard,
+    Recorded,
     Redriven,
     Sample,
     Watermark,
@@ -71,6 +72,7 @@ RECORDS: list[tuple[str, tuple[str, ...]]] = [
     (codec.SILENCE, Silence.__struct_fields__),
     (codec.REPORT, Report.__struct_fields__),
     (codec.DELIVERY, Delivery.__struct_fields__),
+    (codec.RECORDED, Recorded.__struct_fields__),
     (STATE, Position.__struct_fields__),
     (STATE, StateRecord.__struct_fields__),
 ]

@@ -8,13 +8,19 @@ import typer
 
 from chillcast.cli.options import AsJson, Home, show_rows
 from chillcast.resources import Resources
-from models.errors import StateError
+from models.errors import ConfigError, StateError
+from streams.access.record_query import KINDS, RecordQuery
 
 
 def audit(
     words: Annotated[str, typer.Argument(help="Words of who, what, or what about.")] = "",
     *,
     since: Annotated[str | None, typer.Option(help="Date or time (UTC) to begin at.")] = None,
+    until: Annotated[str | None, typer.Option(help="Date or time (UTC) to end before.")] = None,
+    kind: Annotated[str, typer.Option(help=f"Of one kind: {', '.join(KINDS)}.")] = "",
+    fleet: Annotated[str, typer.Option(help="Of the models and retrainings of one fleet.")] = "",
+    who: Annotated[str, typer.Option(help="Of one person or program, by the whole name.")] = "",
+    most: Annotated[int, typer.Option(help="Lines at most.", min=1)] = 1000,
     home: Home = None,
     json: AsJson = False,
 ) -> None:
@@ -23,7 +29,19 @@ def audit(
     from models.telemetry.samples import utc  # noqa: PLC0415
 
     record = Resources.open(home=home).audit
-    lines = record.read(parse_date(since, "--since") if since else 0, words)
+    kinds = {str(one): one for one in KINDS}
+    if kind and kind not in kinds:
+        raise ConfigError("command line", "--kind", kind, f"one of {', '.join(KINDS)}")
+    query = RecordQuery(
+        kind=kinds.get(kind, ""),
+        fleet=fleet,
+        who=who,
+        words=words,
+        since_ms=parse_date(since, "--since") if since else 0,
+        until_ms=parse_date(until, "--until") if until else 0,
+        most=most,
+    )
+    _, lines = record.find(query)
     rows = [
         {
             "when": utc(line.time_ms),

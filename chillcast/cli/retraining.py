@@ -30,6 +30,7 @@ def retrain(
 ) -> None:
     """Train again if something triggers it; shadow and promote what is better; look again until stopped."""
     from chillcast.models.modelling import Models  # noqa: PLC0415
+    from chillcast.pipeline.record_telling import telling_the_record  # noqa: PLC0415
     from chillcast.retraining.retraining import Retraining  # noqa: PLC0415
     from chillcast.retraining.retraining_config import load_retraining  # noqa: PLC0415
     from chillcast.retraining.service import SERVICE, serve  # noqa: PLC0415
@@ -47,4 +48,5 @@ def retrain(
         show(msgspec.to_builtins(done), json=json)
         return
     logs.configure(settings.log_level, settings.log_format)
-    serve(Retraining(Models(resources), wanted, SERVICE, alarm), every)
+    with telling_the_record(resources):
+        serve(Retraining(Models(resources), wanted, SERVICE, alarm), every)

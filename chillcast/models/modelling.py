@@ -61,7 +61,8 @@ class Models(Registered):
 
         A booster is given the features of the champion; without a ``threshold`` it gets the champion's.
         """
-        about = "a booster" if isinstance(model, lgb.Booster) else f"file {model}"
+        given = "of a booster" if isinstance(model, lgb.Booster) else f"of file {model}"
+        about = f"model {given} of {self.fleet.name}"
         with self.resources.audit.recording(by_terminal(), "register model", about) as said:
             version = importing.register(self, model, threshold=threshold, metrics=metrics or {})
             said(f"version {version} of {self.fleet.name}")

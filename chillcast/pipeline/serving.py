@@ -10,6 +10,7 @@ from typing import Any
 
 from chillcast.pipeline.backstage import backstage_of
 from chillcast.pipeline.entrance import LOCAL, door_of
+from chillcast.pipeline.record_telling import telling_the_record
 from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
@@ -41,7 +42,9 @@ def serve_page(resources: Resources, reporter: Reporter, models: Mapping[str, Ca
         signatures = Signatures(secret, clock.since_1970_s) if secret else None
         behind = replace(backstage_of(resources), **models)
         app = create_app(store, resources.fleet, names, clock.now_ms, work, door, signatures, behind)
-        with contextlib.suppress(KeyboardInterrupt):
+        writes = settings.page_writes != "nobody"
+        telling = telling_the_record(resources) if writes else contextlib.nullcontext()
+        with telling, contextlib.suppress(KeyboardInterrupt):
             create_server(app, settings.log_level).run(sockets=[listener])
 
 
@@ -50,7 +53,9 @@ def case_work(resources: Resources) -> CaseWork:
     settings, times = resources.settings, resources.site_times
     why = _read_only(settings)
     if why:
-        return CaseWork(None, f"Cases cannot be changed here: {why}.", times, url=settings.page_url)
+        # Whom nobody knows may not read who did what.
+        audit = None if _is_open_to_all(settings) else resources.audit
+        return CaseWork(None, f"Cases cannot be changed here: {why}.", times, audit, settings.page_url)
     line = resources.case_line
     return CaseWork(line.ask, "", times, resources.audit, settings.page_url, line.plan)
 
@@ -59,10 +64,13 @@ def _read_only(settings: Settings) -> str:
     """Say why nobody may change a case through the page; empty if somebody may."""
     if settings.page_writes == "nobody":
         return "the page was started to show alone"
-    is_open = settings.page_sign_in == "none" and settings.page_host not in LOCAL
-    if is_open and settings.page_writes == "loopback":
+    if _is_open_to_all(settings) and settings.page_writes == "loopback":
         return f"the page listens on {settings.page_host or 'every address'} and knows nobody by a password"
     return "" if settings.broker else "the page was given no broker (CHILLCAST_BROKER)"
+
+
+def _is_open_to_all(settings: Settings) -> bool:
+    return settings.page_sign_in == "none" and settings.page_host not in LOCAL
 
 
 def allowed_hosts(settings: Settings) -> list[str]:

@@ -204,8 +204,8 @@ def _sink(resources: Resources, topics: Topics) -> _StageSpec:
     def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return SinkStage(resources.open_store(), topics, alarm, resources.clock.monotonic_s)
 
-    told = (topics.scores, topics.alerts, topics.cases, topics.drift, topics.events, topics.deliveries)
-    return _StageSpec(told, open_stage)
+    told = (topics.scores, topics.alerts, topics.cases, topics.drift, topics.events)
+    return _StageSpec((*told, topics.deliveries, topics.record), open_stage)
 
 
 def _refuse_damage(resources: Resources) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from models.errors import ChillcastError
 from streams.access.database import Database
+from streams.access.record_query import RecordQuery
 from streams.access.roles import Person
 
 Clock = Callable[[], int]
@@ -84,16 +85,39 @@ class Audit:
 
     def read(self, since_ms: int = 0, words: str = "", at_most: int = 1000) -> list[Line]:
         """Return the newest lines since a time that have some words in them, the newest first."""
+        return self.find(RecordQuery(since_ms=since_ms, words=words, most=at_most))[1]
+
+    def find(self, query: RecordQuery) -> tuple[int, list[Line]]:
+        """Return how many lines there are of what is asked for, and a part of them, the newest first."""
+        clause, given = query.clause()
         with self.database.reading() as reading:
             if reading is None:
-                return []
+                return 0, []
+            (found,) = reading.execute(f"SELECT count(*) FROM audit WHERE {clause}", given).fetchone()  # noqa: S608
             rows = reading.execute(
-                f"SELECT {_COLUMNS} FROM audit WHERE time_ms >= ? AND instr(lower("  # noqa: S608
-                "who || ' ' || action || ' ' || about || ' ' || result || ' ' || detail), ?) "
-                "ORDER BY number DESC LIMIT ?",
-                (since_ms, words.lower(), at_most),
+                f"SELECT {_COLUMNS} FROM audit WHERE {clause} ORDER BY number DESC LIMIT ? OFFSET ?",  # noqa: S608
+                (*given, query.most, query.start),
+            )
+            return found, [_line(row) for row in rows]
+
+    def after(self, number: int, at_most: int) -> list[Line]:
+        """Return the lines after that of a number, the oldest first."""
+        with self.database.reading() as reading:
+            rows = (
+                reading.execute(
+                    f"SELECT {_COLUMNS} FROM audit WHERE number > ? ORDER BY number LIMIT ?",  # noqa: S608
+                    (number, at_most),
+                )
+                if reading
+                else ()
             )
             return [_line(row) for row in rows]
+
+    def name(self) -> str:
+        """Return what tells this record from every other: the hash of its first line; empty without one."""
+        with self.database.reading() as reading:
+            row = reading.execute("SELECT link FROM audit WHERE number = 1").fetchone() if reading else None
+        return bytes(row[0]).hex()[:16] if row else ""
 
     def broken(self) -> int:
         """Return the number of the first line that is not as it was written, 0 if all are."""

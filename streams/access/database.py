@@ -12,7 +12,7 @@ from pathlib import Path
 from models.errors import UnavailableError
 
 _BUSY_S = 5.0
-_FORM = 2
+_FORM = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (
     name TEXT PRIMARY KEY, role TEXT NOT NULL, hash TEXT NOT NULL, added_ms INTEGER NOT NULL
@@ -36,6 +36,9 @@ CREATE TABLE IF NOT EXISTS audit (
 CREATE TABLE IF NOT EXISTS seen (
     reader TEXT NOT NULL, about TEXT NOT NULL, last_ms INTEGER NOT NULL, last TEXT NOT NULL, before TEXT,
     PRIMARY KEY (reader, about)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS told (
+    place TEXT PRIMARY KEY, number INTEGER NOT NULL, at_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS audit_stays BEFORE UPDATE ON audit
 BEGIN SELECT raise(ABORT, 'the record only grows'); END;

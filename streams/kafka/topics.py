@@ -37,11 +37,14 @@ NAMES = (
     "outcomes",
     "notices",
     "deliveries",
+    "record",
 )
 STATES = ("state-features", "state-risk", "state-cases", "state-delivery")
 NOTICES_HOME = 0
 """The partition of all that moves delivery: what is told together has to be on one log."""
-_KEPT = ("promotions", "cases", "outcomes")
+RECORD_HOME = 0
+"""The partition of the record of changes: what was done first stands first."""
+_KEPT = ("promotions", "cases", "outcomes", "record")
 _RETRY_S = 2.0
 _ANSWER_S = 5.0
 _AGAIN_S, _TRIES = 0.2, 25
@@ -132,6 +135,11 @@ class Topics:
     def deliveries(self) -> str:
         """How attempts to deliver a notice ended."""
         return self.prefix + "deliveries"
+
+    @property
+    def record(self) -> str:
+        """Who decided and changed what, and what came of it."""
+        return self.prefix + "record"
 
     def state(self, stage: str) -> str | None:
         """What a stage remembers, by key; None for a stage without a memory."""

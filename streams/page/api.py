@@ -18,6 +18,7 @@ from models.cases.people import Action, made
 from models.errors import ForbiddenError, RecordError
 from models.fleet.fleet import Fleet
 from models.fleet.site_times import instead
+from streams.access.record_query import RecordQuery
 from streams.page import api_types as types
 from streams.page.backstage import Backstage
 from streams.page.case_pages import CaseWork
@@ -157,12 +158,22 @@ class Api:
         return await run_in_threadpool(self._case, asked.place)
 
     async def audit(self, asked: Asked) -> types.AuditLines:
-        """Return the newest lines of the record of changes; none where nothing is put on record."""
+        """Return a page of the record of changes; none where nothing is put on record."""
         wanted: types.AuditAsked = asked.query
         if self.work.audit is None:
-            return types.AuditLines([])
-        terms = (wanted.since_ms, wanted.q, wanted.most)
-        return types.AuditLines(await run_in_threadpool(self.work.audit.read, *terms))
+            return types.AuditLines(0, wanted.page, [])
+        query = RecordQuery(
+            kind=wanted.kind,
+            fleet=wanted.fleet,
+            who=wanted.who,
+            words=wanted.q,
+            since_ms=wanted.since_ms,
+            until_ms=wanted.until_ms,
+            start=(wanted.page - 1) * wanted.most,
+            most=wanted.most,
+        )
+        found, lines = await run_in_threadpool(self.work.audit.find, query)
+        return types.AuditLines(found, wanted.page, lines)
 
     def _cases(self, wanted: types.CasesAsked) -> types.Cases:
         query = CaseQuery(

@@ -11,6 +11,7 @@ from models.cases.case import Case, Entry, Outcome, Until
 from models.cases.people import MAX_TEXT
 from models.cases.stops import MAX_WORDS
 from streams.access.audit import Line
+from streams.access.record_query import Kind
 
 _Word = Annotated[str, Meta(max_length=128)]
 _Text = Annotated[str, Meta(max_length=MAX_TEXT)]
@@ -116,16 +117,26 @@ class CasesAsked(msgspec.Struct, frozen=True):
 
 
 class AuditAsked(msgspec.Struct, frozen=True):
-    """Which lines of the record: since a time, with ``q`` in them, ``most`` of them."""
+    """Which lines of the record: of a ``kind``, ``fleet`` or person (``who``), with ``q`` in them.
+
+    Those in [since_ms, until_ms), ``most`` on a page; 0 is no end.
+    """
 
     since_ms: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    until_ms: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    kind: Kind | Literal[""] = ""
+    fleet: _Word = ""
+    who: _Word = ""
     q: Annotated[str, Meta(max_length=100)] = ""
+    page: _Page = 1
     most: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
 class AuditLines(msgspec.Struct, frozen=True):
-    """Lines of the record of changes, the newest first."""
+    """A page of lines of the record of changes, the newest first, and how many were ``found``."""
 
+    found: int
+    page: int
     lines: list[Line]
 
 

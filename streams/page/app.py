@@ -45,6 +45,7 @@ from streams.page.paper_pages import PaperPages
 from streams.page.plan_pages import PlanPages
 from streams.page.plan_work import PlanWork
 from streams.page.problems import API, problem
+from streams.page.record_page import RecordPage
 from streams.page.sensor_choice import Choice
 from streams.page.sign_in import SignInPages
 from streams.page.views import ORDERS, Overview, read_machine, read_overview
@@ -276,6 +277,7 @@ def _pages(
     yield from PlanPages(reader, fleet, cases, plans).routes
     yield from ModelPages(reader, fleet, backstage, strips, html, tokens, audit).routes
     yield from BackstagePages(reader, fleet, backstage, strips, html, tokens, times, audit).routes
+    yield from RecordPage(audit, html).routes
     yield from CaseListPage(reader, fleet, cases, cases.seen_ms).routes
     yield from cases.routes
     yield from page.live.routes

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from models.cases.case import Case
 from models.fleet.site_times import SiteTimes
 from streams.page.case_list import Choices
+from streams.page.csv_table import as_table
 from streams.stores.planned_stops import Planned
 
 _COLUMNS = (
     "case", "machine", "site", "model", "state", "severity", "failure_mode", "what_to_do", "likely_from",
     "likely_until", "risk", "opened", "as_of", "assigned_to", "acknowledged_by", "outcome", "mode_found",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LINE_BYTES = 73
 
 
 def as_csv(cases: Iterable[Case], times: SiteTimes, choices: Choices, now_ms: int) -> str:
-    """Return a heading and a line per case; before what a spreadsheet would compute stands an apostrophe."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
-    for case in cases:
-        row = _row(case, times, choices, now_ms)
-        writer.writerow([f"'{text}" if text.startswith(_FORMULA) else text for text in row])
-    return out.getvalue()
+    """Return a heading and a line per case."""
+    return as_table(_COLUMNS, (_row(case, times, choices, now_ms) for case in cases))
 
 
 def _row(case: Case, times: SiteTimes, choices: Choices, now_ms: int) -> list[str]:

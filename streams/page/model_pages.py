@@ -83,7 +83,8 @@ class ModelPages:
 
         cookie, token = self.tokens.of(request)
         may = self.backstage.decide is not None and person.may("models")
-        shown = {"token": token, "may": may, "problem": problem, "form": form or {}}
+        reads = self.audit is not None and person.may("audit")
+        shown = {"token": token, "may": may, "reads": reads, "problem": problem, "form": form or {}}
         values = {**await run_in_threadpool(read), **shown}
         body = await run_in_threadpool(lambda: self.render("models.html", **values))
         answer = HTMLResponse(body, status, headers={"cache-control": "no-store"})

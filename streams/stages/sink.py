@@ -17,7 +17,7 @@ from models.errors import RecordError, UnavailableError
 from models.event_time import DAY_MS
 from models.telemetry.samples import Event
 from streams.kafka.topics import Topics
-from streams.records import Alert, Drift, Scores, Watermark
+from streams.records import Alert, Drift, Recorded, Scores, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stores import likelihoods
 from streams.stores.case_points import case_point, entry_point
@@ -34,7 +34,7 @@ _REFUSALS_EVERY_S = 60.0
 
 
 class SinkStage:
-    """Writes scores, readings, alerts, cases, planned stops, drift signals, events and deliveries.
+    """Writes scores, readings, alerts, cases, planned stops, drift signals, events, deliveries, the record.
 
     Nothing is acknowledged before the store has it: while the store does not answer, the stage waits and says
     so. Points the store will never take become dead letters, and an alarm says how many they are.
@@ -94,6 +94,8 @@ class SinkStage:
             return case_point(found) if isinstance(found, Case) else entry_point(found)
         if message.topic == self.topics.deliveries:
             return delivery_point(codec.decode_json(message.value, Delivery))
+        if message.topic == self.topics.record:
+            return record_point(codec.decode_json(message.value, Recorded))
         if message.topic == self.topics.drift:
             drift = codec.decode_json(message.value, Drift)
             point = refused_point if drift.reason else drift_point
@@ -213,6 +215,18 @@ def delivery_point(delivery: Delivery) -> Point:
     }
     tags = {"channel": delivery.channel, "ending": delivery.ending}
     return Point("deliveries", tags, fields, delivery.time_ms)
+
+
+def record_point(line: Recorded) -> Point:
+    """Return a line of the record of changes; of a record no two have the same time."""
+    tags = {"record": line.record, "kind": line.kind}
+    if line.fleet:
+        tags["fleet"] = line.fleet
+    said = ("who", "role", "via", "action", "about", "result", "detail")
+    fields: dict[str, float | str] = {name: getattr(line, name) for name in said}
+    return Point(
+        "record", tags, {**fields, "number": float(line.number), "time_ms": float(line.time_ms)}, line.at_ms
+    )
 
 
 def event_point(event: Event) -> Point:

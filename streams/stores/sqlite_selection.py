@@ -9,6 +9,7 @@ CREATE INDEX IF NOT EXISTS case_order
 ON points (json_extract(fields, '$.open'), json_extract(fields, '$.rank')) WHERE measurement = 'cases';
 CREATE INDEX IF NOT EXISTS drift_time ON points (time_ms) WHERE measurement = 'drift';
 CREATE INDEX IF NOT EXISTS delivery_time ON points (time_ms) WHERE measurement = 'deliveries';
+CREATE INDEX IF NOT EXISTS record_time ON points (time_ms) WHERE measurement = 'record';
 CREATE INDEX IF NOT EXISTS event_time ON points (time_ms) WHERE measurement = 'events';
 """
 """By them the open cases are read in their order, and what was told lately without all that was before."""

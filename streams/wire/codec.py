@@ -30,6 +30,7 @@ from streams.records import (
     DeadLetter,
     Drift,
     Heard,
+    Recorded,
     Redriven,
     Sample,
     Scores,
@@ -74,6 +75,7 @@ BEAT = "application/vnd.chillcast.beat.v1+json"
 SILENCE = "application/vnd.chillcast.silence.v1+json"
 REPORT = "application/vnd.chillcast.report.v1+json"
 DELIVERY = "application/vnd.chillcast.delivery.v1+json"
+RECORDED = "application/vnd.chillcast.recorded.v1+json"
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 
@@ -262,6 +264,11 @@ def report(topic: str, record: Report) -> Outgoing:
 def delivery(topic: str, record: Delivery) -> Outgoing:
     """Encode an attempt on record."""
     return Outgoing(topic, record.key.encode(), msgspec.json.encode(record), DELIVERY)
+
+
+def recorded(topic: str, line: Recorded) -> Outgoing:
+    """Encode a line of the record of changes."""
+    return Outgoing(topic, f"{line.record}/{line.number}".encode(), msgspec.json.encode(line), RECORDED)
 
 
 def decode_notices(value: bytes | None, content_type: str) -> News | Beat | Silence | Report:

@@ -293,7 +293,10 @@ def sources_of(stage: str, topics: Topics) -> tuple[str, ...]:
         "risk": (topics.features, topics.outcomes),
         "cases": (topics.alerts, topics.case_commands),
         "delivery": (topics.notices,),
-        "sink": (topics.scores, topics.alerts, topics.cases, topics.drift, topics.events, topics.deliveries),
+        "sink": (
+            *(topics.scores, topics.alerts, topics.cases, topics.drift),
+            *(topics.events, topics.deliveries, topics.record),
+        ),
         "landing": (topics.features, topics.outcomes),
     }[stage]
 

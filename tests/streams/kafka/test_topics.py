@@ -31,13 +31,20 @@ def test_every_topic_carries_the_prefix() -> None:
         topics.outcomes,
         topics.notices,
         topics.deliveries,
+        topics.record,
         topics.state("features"),
         topics.state("risk"),
         topics.state("cases"),
         topics.state("delivery"),
     )
     assert named == topics.all == tuple("site-a." + name for name in (*NAMES, *STATES))
-    assert set(topics.compacted) == {topics.promotions, topics.cases, topics.outcomes, *named[-4:]}
+    assert set(topics.compacted) == {
+        topics.promotions,
+        topics.cases,
+        topics.outcomes,
+        topics.record,
+        *named[-4:],
+    }
 
 
 @pytest.mark.parametrize(

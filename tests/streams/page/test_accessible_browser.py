@@ -13,6 +13,8 @@ from models.cases.people import made
 from models.event_time import DAY_MS
 from models.fleet.inventory import Inventory
 from models.fleet.site_times import SiteTimes
+from streams.access.audit import Audit, Deed
+from streams.access.database import Database
 from streams.access.roles import ROLES
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
@@ -36,6 +38,7 @@ PATHS = [
     "/calendar",
     "/models",
     "/pipeline",
+    "/record",
     f"/sheet/{case_of('CH-0001')}",
     "/cases?state=all",
     f"/cases/{case_of('CH-0001')}",
@@ -56,7 +59,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     led.store.add(delivery_point(sent(case_of("CH-0001"), 1, ending)) for ending in ("failed", "sent"))
     led.store.flush()
     led.plan([plans(NEWEST_MS / DAY_MS - 1, NEWEST_MS / DAY_MS + 1, asset="CH-0001", site="s1", text="oil")])
-    work = CaseWork(led.ask, "", TIMES, plan=led.plan)
+    audit = Audit(Database(led.store.path.parent / "access.db"), lambda: NEWEST_MS)
+    for i in range(60):
+        audit.write(
+            BY, Deed("promote model", f"model {i} of chiller", "refused", "recall: 0.4, at least 0.5")
+        )
+    work = CaseWork(led.ask, "", TIMES, audit, plan=led.plan)
     yield from serve(create_app(led.store, FLEET, clock=lambda: NEWEST_MS, work=work))
 
 
