@@ -15,7 +15,7 @@ from models.fleet.fleet import load_fleet
 from streams.access.audit import Deed
 from streams.access.roles import Person
 from streams.kafka.live_reader import Feed
-from streams.kafka.topics import Topics
+from streams.kafka.topics import Topics, create_topics
 from streams.stage import Incoming
 from streams.stages.sink import SinkStage
 from streams.stores.store import Row, Store
@@ -76,6 +76,8 @@ def test_a_line_is_once_in_the_store_however_often_it_is_told(resources: Resourc
 
 
 def test_as_long_as_it_is_open_what_is_written_is_told(resources: Resources) -> None:
+    settings = resources.settings
+    create_topics(settings.connection, Topics(settings.topic_prefix), settings.partitions)
     with telling_the_record(resources):
         resources.audit.write(SERVICE, Deed("gate", "model 3 of chiller", "refused", "recall"))
         (message,) = heard(resources, 1)

@@ -52,14 +52,15 @@ ACKNOWLEDGE = {"id": "1", "asset": "CH-0001", "action": "acknowledge", "version"
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    led = LedCases(SqliteStore(tmp_path_factory.mktemp("axe") / "s.db"))
+    folder = tmp_path_factory.mktemp("axe")
+    led = LedCases(SqliteStore(folder / "s.db"))
     led.begin()
     fill(led.store)
     led.store.add(reading_of("CH-0002", day, bearing_temp=59.0 + day, cw_flow=5.0) for day in range(-9, 5))
     led.store.add(delivery_point(sent(case_of("CH-0001"), 1, ending)) for ending in ("failed", "sent"))
     led.store.flush()
     led.plan([plans(NEWEST_MS / DAY_MS - 1, NEWEST_MS / DAY_MS + 1, asset="CH-0001", site="s1", text="oil")])
-    audit = Audit(Database(led.store.path.parent / "access.db"), lambda: NEWEST_MS)
+    audit = Audit(Database(folder / "access.db"), lambda: NEWEST_MS)
     for i in range(60):
         audit.write(
             BY, Deed("promote model", f"model {i} of chiller", "refused", "recall: 0.4, at least 0.5")
