@@ -169,6 +169,14 @@ class Settings(BaseSettings):
     page_session_h: Annotated[
         int, Field(ge=1, le=720), means("hours after which somebody signs in again in any case")
     ] = 12
+    api_requests_per_min: Annotated[
+        int,
+        Field(ge=0, le=1_000_000),
+        means(
+            "requests a minute that [the API](page.md#the-api) takes of each user or token, and of each "
+            "address as long as it is not known who asks; 0: any number"
+        ),
+    ] = 600
     routes: Annotated[
         str,
         means(

@@ -14,7 +14,9 @@ from chillcast.pipeline.record_telling import telling_the_record
 from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
+from streams.access.rate_limit import RateLimit
 from streams.delivery.signing import Signatures
+from streams.page.api_limit import ApiLimit
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.page.server import create_server
@@ -41,11 +43,19 @@ def serve_page(resources: Resources, reporter: Reporter, models: Mapping[str, Ca
         secret = settings.work_order_secret.get_secret_value()
         signatures = Signatures(secret, clock.since_1970_s) if secret else None
         behind = replace(backstage_of(resources), **models)
-        app = create_app(store, resources.fleet, names, clock.now_ms, work, door, signatures, behind)
+        limit = api_limit(resources)
+        app = create_app(store, resources.fleet, names, clock.now_ms, work, door, signatures, behind, limit)
         writes = settings.page_writes != "nobody"
         telling = telling_the_record(resources) if writes else contextlib.nullcontext()
         with telling, contextlib.suppress(KeyboardInterrupt):
             create_server(app, settings.log_level).run(sockets=[listener])
+
+
+def api_limit(resources: Resources) -> ApiLimit | None:
+    """Return how often a program may ask, None if as often as it likes."""
+    per_minute = resources.settings.api_requests_per_min
+    rate = RateLimit(per_minute, resources.clock.monotonic_s)
+    return ApiLimit(rate, resources.audit) if per_minute else None
 
 
 def case_work(resources: Resources) -> CaseWork:

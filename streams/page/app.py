@@ -28,11 +28,13 @@ from streams.access.last_seen import LastSeen
 from streams.delivery.signing import Signatures
 from streams.page.answers import Answer, Current, Shared, answered
 from streams.page.api import Api
+from streams.page.api_limit import ApiLimit
 from streams.page.backstage import Backstage
 from streams.page.backstage_pages import BackstagePages
 from streams.page.case_list_page import CaseListPage
 from streams.page.case_pages import CasePages, CaseWork
-from streams.page.door import Door, Entrance
+from streams.page.door import Door
+from streams.page.entrance import Entrance
 from streams.page.evidence import evidence_series
 from streams.page.filters import FILTERS
 from streams.page.fleet_pages import FleetPages
@@ -240,11 +242,13 @@ def create_app(
     door: Door | None = None,
     signatures: Signatures | None = None,
     backstage: Backstage | None = None,
+    limit: ApiLimit | None = None,
 ) -> ASGIApp:
     """Return the page over a reader, for who asks for it by one of ``allowed_hosts``.
 
     Without ``work`` nobody changes a case through it; without a ``door`` nobody signs in, without
-    ``signatures`` no work order comes back, and ``backstage`` tells of models and the pipeline.
+    ``signatures`` no work order comes back, and ``backstage`` tells of models and the pipeline. Without a
+    ``limit`` programs may ask as often as they like.
     """
     work, tokens, backstage = work or CaseWork(), Tokens(), backstage or Backstage()
     page = Page(reader, fleet, clock, work.times)
@@ -258,7 +262,7 @@ def create_app(
         Mount("/static", StaticFiles(directory=_FOLDER / "static")),
     ]
     app = Starlette(routes=routes, exception_handlers=page.handlers)
-    return SecureHeaders(AllowedHosts(Entrance(app, door, page.not_let_in), allowed_hosts))
+    return SecureHeaders(AllowedHosts(Entrance(app, door, page.not_let_in, limit), allowed_hosts))
 
 
 def _pages(

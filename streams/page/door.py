@@ -1,19 +1,15 @@
-"""Who is at the door: everybody as whom their session shows, or nobody; and who may come in without one."""
+"""Who is at the door: everybody as whom their session shows, or nobody."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Literal, TypedDict
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
 
-from models.errors import ForbiddenError, UnavailableError
 from streams.access.api_tokens import ApiTokens
 from streams.access.attempts import Attempts
 from streams.access.audit import Audit
@@ -22,23 +18,14 @@ from streams.access.proxy import Proxy
 from streams.access.roles import Person
 from streams.access.sessions import Sessions
 from streams.access.users import LONGEST_NAME, Users
-from streams.page.problems import API, problem
 
-Refuse = Callable[[Request, Exception], Awaitable[Response]]
-"""Answers if it cannot be known who asks, or who asks is nobody here."""
 WHO = "chillcast_who"
 OPEN = "open"
 RENEWS = "chillcast-renews"
 """The header of what a page asks by itself: nobody has to be there for it."""
-# who posts to a hook shows by a signature who they are
-_FREE = ("/healthz", "/sign-in", "/static/", "/hooks/", f"{API}openapi.json")
 _BEARER = "bearer "
-_KEY = "chillcast.person"
-# A link from elsewhere comes without our cookie (SameSite=Strict); followed from here, it comes with it.
-_AGAIN = (
-    '<!doctype html><title>chillcast</title><link rel="icon" href="/static/icon.svg">'
-    '<meta http-equiv="refresh" content="0{}">'
-)
+PERSON = "chillcast.person"
+"""The key of a request under which it says who asks."""
 
 
 class _Flags(TypedDict):
@@ -119,54 +106,9 @@ class Door:
         return {"path": "/", "httponly": True, "samesite": "strict", "secure": self.by_https(request)}
 
 
-class Entrance:
-    """Lets pass who is known, and shows everybody else where to sign in; a program gets 401."""
-
-    def __init__(self, app: ASGIApp, door: Door | None, refuse: Refuse) -> None:
-        self.app, self.door, self.refuse = app, door, refuse
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on with who asks, or answer it."""
-        if scope["type"] != "http" or scope["path"].startswith(_FREE):
-            await self.app(scope, receive, send)
-            return
-        request = Request(scope)
-        try:
-            person = await self._person(request)
-        except (UnavailableError, ForbiddenError) as error:
-            await (await self.refuse(request, error))(scope, receive, send)
-            return
-        if person is not None:
-            await self.app({**scope, _KEY: person}, receive, send)
-            return
-        await _stranger(request)(scope, receive, send)
-
-    async def _person(self, request: Request) -> Person | None:
-        if self.door is None:
-            return at_open_door(request)
-        return await run_in_threadpool(self.door.person, request)
-
-
-def going_on(place: str) -> str:
-    """Return a page that goes on to a place of ours by itself: as from here, and not from where one came."""
-    return _AGAIN.format(f"; url={escape(place)}")
-
-
-def _stranger(request: Request) -> Response:
-    headers = {"cache-control": "no-store"}
-    if request.url.path.startswith("/api/"):
-        detail = "Show a token that holds (Authorization: Bearer …), or sign in."
-        return problem(401, "Not known who asks", detail, {"www-authenticate": "Bearer"})
-    if request.method == "GET" and request.headers.get("sec-fetch-site") == "cross-site":
-        return HTMLResponse(_AGAIN.format(""), headers=headers)
-    place = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    back = f"?next={quote(place)}" if request.method == "GET" and place != "/" else ""
-    return RedirectResponse(f"/sign-in{back}", 303, headers)
-
-
 def person_of(request: Request) -> Person:
     """Return who asks: everything that does or shows something by rights asks them."""
-    person = request.scope[_KEY]
+    person = request.scope[PERSON]
     assert isinstance(person, Person)
     return person
 

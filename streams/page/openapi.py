@@ -13,8 +13,12 @@ from streams.page.problems import API, MEDIA_TYPE, Problem
 _AT = "#/components/schemas/{name}"
 _ABOUT = (
     "Cases, machines and the fleet. Show a token, which `chillcast tokens create` makes, as bearer, or the "
-    "session of a browser. A change that has an `Idempotency-Key` is made once, however often it is sent."
+    "session of a browser. A change that has an `Idempotency-Key` is made once, however often it is sent. "
+    "Who asks too often is told so (429), and in `Retry-After` when to ask again."
 )
+
+_SECONDS = {"description": "When to ask again", "schema": {"type": "integer", "minimum": 1}}
+_LATER = {status: {"headers": {"Retry-After": _SECONDS}} for status in (429, 503)}
 
 
 def describe(operations: Sequence[Operation], version: str) -> dict[str, Any]:
@@ -79,7 +83,8 @@ def _responses(operation: Operation, of_type: Mapping[type, Any]) -> dict[str, A
     done = {"description": "As asked", "content": _content("application/json", of_type[operation.answer])}
     content = _content(MEDIA_TYPE, of_type[Problem])
     return {"200": done} | {
-        str(status): {"description": why, "content": content} for status, why in operation.statuses.items()
+        str(status): {"description": why, "content": content, **_LATER.get(status, {})}
+        for status, why in operation.statuses.items()
     }
 
 

@@ -72,7 +72,11 @@ class Operation:
             415: "Not JSON",
         }
         rights = {403: "The role may not"} if self.body or self.right != "see" else {}
-        known = {401: "Not known who asks", 503: "A store or broker does not answer"}
+        known = {
+            401: "Not known who asks",
+            429: "Asked too often",
+            503: "A store or broker does not answer",
+        }
         return takes | found | rights | (changes if self.body else {}) | known
 
     @property

@@ -18,7 +18,8 @@ from models.errors import ForbiddenError
 from streams.access.audit import Deed
 from streams.access.oidc import OIDC, Flow, Oidc
 from streams.access.roles import Person
-from streams.page.door import Door, address_of, going_on
+from streams.page.door import Door, address_of
+from streams.page.entrance import going_on
 
 _COOKIE, _PLACE, _LASTS_S = "chillcast_flow", "/sign-in/oidc", 600
 Refuse = Callable[[Request, str], Awaitable[Response]]
