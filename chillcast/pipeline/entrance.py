@@ -62,6 +62,7 @@ def _oidc(resources: Resources) -> Oidc | None:
         scope=settings.oidc_scope,
         name_claim=settings.oidc_name_claim,
         groups_claim=settings.oidc_groups_claim,
+        after_uri=f"{settings.page_url.rstrip('/')}/sign-in",
     )
     return Oidc(client, resources.clock.since_1970_s)
 

@@ -10,6 +10,7 @@ from typing import Any
 import requests
 from authlib.common.errors import AuthlibBaseError
 from authlib.common.security import generate_token
+from authlib.common.urls import add_params_to_uri
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
@@ -33,6 +34,7 @@ class Client:
     """What is agreed with a provider, and which claims name somebody and their groups.
 
     A claim within others has a path: ``realm_access.roles``. Without a secret the client is a public one.
+    The provider sends people to ``after_uri`` when they have signed out there.
     """
 
     issuer: str
@@ -43,6 +45,7 @@ class Client:
     scope: str = "openid profile email"
     name_claim: str = "preferred_username"
     groups_claim: str = "groups"
+    after_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,14 @@ class Flow:
     state: str
     nonce: str = field(repr=False)
     verifier: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Who came back, and the token that shows the provider whose session they end with ours."""
+
+    person: Person
+    id_token: str = field(repr=False)
 
 
 class Oidc:
@@ -73,7 +84,7 @@ class Oidc:
             )
         return str(address), flow
 
-    def finish(self, flow: Flow, answer: Mapping[str, str], address: str) -> Person:
+    def finish(self, flow: Flow, answer: Mapping[str, str], address: str) -> Arrival:
         """Return who came back with an answer of the provider.
 
         Raises ForbiddenError for an answer that is not the one to this flow, or somebody without a role, and
@@ -84,7 +95,21 @@ class Oidc:
         claims = self._claims(tokens, flow.nonce)
         if _at(claims, self.client.groups_claim) is None and "userinfo_endpoint" in self._metadata():
             claims = {**self._userinfo(tokens, str(claims["sub"])), **claims}
-        return self._person(claims, address)
+        return Arrival(self._person(claims, address), str(tokens["id_token"]))
+
+    def end(self, id_token: str) -> str:
+        """Return where a browser ends the session at the provider that a token is of.
+
+        Empty if the provider has no such place, or does not answer: then ours alone has ended.
+        """
+        try:
+            place = str(self._metadata().get("end_session_endpoint", ""))
+        except UnavailableError:
+            return ""
+        said = {"id_token_hint": id_token, "client_id": self.client.client_id}
+        if self.client.after_uri:
+            said["post_logout_redirect_uri"] = self.client.after_uri
+        return add_params_to_uri(place, said.items()) if place else ""
 
     def _check(self, flow: Flow, answer: Mapping[str, str]) -> None:
         """Refuse an answer to another question, of another provider (RFC 9207), or that says no."""

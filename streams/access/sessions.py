@@ -30,8 +30,11 @@ class Sessions:
         self.audit, self.users, self.span = audit, users, span or Span()
         self.database, self.clock = audit.database, audit.clock
 
-    def begin(self, person: Person) -> str:
-        """Begin one; return what the browser is to show from now on."""
+    def begin(self, person: Person, id_token: str = "") -> str:
+        """Begin one; return what the browser is to show from now on.
+
+        With the ``id_token`` of a provider, if there is one, it is told which session ends there, too.
+        """
         secret, now_ms = secrets.token_urlsafe(32), self.clock()
         row = (digest(secret), person.name, person.role, person.via, now_ms, now_ms)
         with self.database.changing() as changing:
@@ -40,6 +43,8 @@ class Sessions:
                 (now_ms - self.span.idle_ms, now_ms - self.span.whole_ms),
             )
             changing.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)", row)
+            if id_token:
+                changing.execute("INSERT INTO id_tokens VALUES (?, ?)", (row[0], id_token))
             self.audit.add(changing, person, Deed("sign in", f"user {person.name}", "done"))
         return secret
 
@@ -66,11 +71,14 @@ class Sessions:
             self._see(key, now_ms)
         return Person(name, present, via, address)
 
-    def end(self, secret: str, person: Person) -> None:
-        """End one."""
+    def end(self, secret: str, person: Person) -> str:
+        """End one; return the token of the provider that it was begun with, empty if there is none."""
+        key = (digest(secret),)
         with self.database.changing() as changing:
-            changing.execute("DELETE FROM sessions WHERE digest = ?", (digest(secret),))
+            found = changing.execute("SELECT id_token FROM id_tokens WHERE digest = ?", key).fetchone()
+            changing.execute("DELETE FROM sessions WHERE digest = ?", key)
             self.audit.add(changing, person, Deed("sign out", f"user {person.name}", "done"))
+        return str(found[0]) if found else ""
 
     def _see(self, key: bytes, now_ms: int) -> None:
         with self.database.changing() as changing:

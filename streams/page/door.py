@@ -85,22 +85,26 @@ class Door:
         """Return whether a browser came by https."""
         return self.is_https or request.url.scheme == "https"
 
-    def let_in(self, request: Request, response: Response, person: Person) -> None:
+    def let_in(self, request: Request, response: Response, person: Person, id_token: str = "") -> None:
         """Begin a session, in the place of one that this browser has."""
         self._end(request)
-        secret = self.sessions.begin(person)
+        secret = self.sessions.begin(person, id_token)
         response.set_cookie(self.cookie(request), secret, **self._flags(request))
 
-    def let_out(self, request: Request, response: Response) -> None:
-        """End the session of a browser."""
-        self._end(request)
+    def let_out(self, request: Request) -> str:
+        """End the session of a browser; return where its provider ends its own, empty if there is none."""
+        id_token = self._end(request)
+        return self.oidc.end(id_token) if self.oidc and id_token else ""
+
+    def forget(self, request: Request, response: Response) -> None:
+        """Have a browser forget its session."""
         response.delete_cookie(self.cookie(request), **self._flags(request))
 
-    def _end(self, request: Request) -> None:
+    def _end(self, request: Request) -> str:
+        """End the session that a browser has; return the token of a provider that it was begun with."""
         secret = request.cookies.get(self.cookie(request), "")
         person = self.sessions.person(secret, address_of(request)) if secret else None
-        if person is not None:
-            self.sessions.end(secret, person)
+        return self.sessions.end(secret, person) if person is not None else ""
 
     def _flags(self, request: Request) -> _Flags:
         return {"path": "/", "httponly": True, "samesite": "strict", "secure": self.by_https(request)}

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from models.errors import ForbiddenError
 from streams.access.audit import Deed
-from streams.access.oidc import OIDC, Flow, Oidc
+from streams.access.oidc import OIDC, Arrival, Flow, Oidc
 from streams.access.roles import Person
 from streams.page.door import Door, address_of
 from streams.page.entrance import going_on
@@ -65,26 +65,26 @@ class ProviderPages:
         if kept is None:
             return await self.refuse(request, "This took too long, or began in another browser: try again.")
         try:
-            person = await run_in_threadpool(self._person, request, kept.flow)
+            arrival = await run_in_threadpool(self._arrival, request, kept.flow)
         except ForbiddenError as error:
             return await self.refuse(request, str(error))
         # no redirect: a browser that follows one from the provider does not send a cookie that is Strict
         answer = HTMLResponse(going_on(kept.back), headers={"cache-control": "no-store"})
-        await run_in_threadpool(self.door.let_in, request, answer, person)
+        await run_in_threadpool(self.door.let_in, request, answer, arrival.person, arrival.id_token)
         answer.delete_cookie(_COOKIE, path=_PLACE)
         return answer
 
-    def _person(self, request: Request, flow: Flow) -> Person:
-        """Return who it is; nobody who has the name of a local user. A refusal is on record."""
+    def _arrival(self, request: Request, flow: Flow) -> Arrival:
+        """Return who comes; nobody who has the name of a local user. A refusal is on record."""
         address = address_of(request)
         nobody = Person("", "viewer", OIDC, address)
         try:
-            person = self.oidc.finish(flow, dict(request.query_params), address)
-            self._refuse_doubles(person)
+            arrival = self.oidc.finish(flow, dict(request.query_params), address)
+            self._refuse_doubles(arrival.person)
         except ForbiddenError as error:
             self.door.audit.write(nobody, Deed("sign in", "provider", "refused", str(error)))
             raise
-        return person
+        return arrival
 
     def _refuse_doubles(self, person: Person) -> None:
         if self.door.users.role_of(person.name) is not None:

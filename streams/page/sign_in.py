@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
@@ -17,6 +17,7 @@ from streams.access.audit import Deed
 from streams.access.roles import MEANINGS, RIGHTS, Person
 from streams.access.sessions import PASSWORD
 from streams.page.door import OPEN, Door, address_of, person_of
+from streams.page.entrance import going_on
 from streams.page.forms import Tokens, keep_cookie, read_form
 from streams.page.provider import ProviderPages
 
@@ -68,11 +69,15 @@ class SignInPages:
         return answer
 
     async def sign_out(self, request: Request) -> Response:
-        """End the session."""
+        """End the session, and go to end that of the provider by which it began."""
         form = await read_form(request)
         self.tokens.check(request, form.get("token", ""))
-        answer = RedirectResponse("/sign-in", 303, {"cache-control": "no-store"})
-        await run_in_threadpool(self._closed().let_out, request, answer)
+        door = self._closed()
+        place = await run_in_threadpool(door.let_out, request)
+        headers = {"cache-control": "no-store"}
+        # no redirect: what a form leads to, redirects too, has to be ours (form-action)
+        answer = HTMLResponse(going_on(place), headers=headers) if place else _to_the_door(headers)
+        door.forget(request, answer)
         return answer
 
     async def you(self, request: Request) -> Response:
@@ -118,6 +123,10 @@ class SignInPages:
         answer = HTMLResponse(body, status, {"cache-control": "no-store"})
         keep_cookie(answer, cookie, secure=bool(self.door and self.door.by_https(request)))
         return answer
+
+
+def _to_the_door(headers: Mapping[str, str]) -> Response:
+    return RedirectResponse("/sign-in", 303, headers)
 
 
 def _inside(place: str) -> str:

@@ -27,7 +27,8 @@ NAMES = ("lead", "viewer", "stranger")
 def client_of(issuer: str, back: str = BACK) -> Client:
     """Return what was agreed with a provider."""
     roles = {"plant-lead": "lead", "plant-viewer": "viewer"}
-    return Client(issuer, "page", "page-secret", back, roles)  # type: ignore[arg-type]
+    after = back.removesuffix("/oidc/back")
+    return Client(issuer, "page", "page-secret", back, roles, after_uri=after)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

@@ -40,7 +40,8 @@ def come_back(oidc: Oidc, name: str) -> tuple[Flow, dict[str, str]]:
 @pytest.mark.parametrize("role", ["lead", "viewer"])
 def test_who_signed_in_there_has_the_role_of_their_group(oidc: Oidc, role: str) -> None:
     flow, answer = come_back(oidc, role)
-    assert oidc.finish(flow, answer, "10.0.0.1") == Person(role, role, "oidc", "10.0.0.1")  # type: ignore[arg-type]
+    person = oidc.finish(flow, answer, "10.0.0.1").person
+    assert person == Person(role, role, "oidc", "10.0.0.1")  # type: ignore[arg-type]
 
 
 def test_what_is_asked_has_state_nonce_and_challenge_and_no_secret(oidc: Oidc) -> None:
@@ -128,3 +129,25 @@ def test_a_provider_that_calls_itself_otherwise_is_named(tmp_path: Path) -> None
 def test_a_provider_that_is_away_is_named() -> None:
     with pytest.raises(UnavailableError, match=r"the provider http://127\.0\.0\.1:9 does not answer"):
         Oidc(client_of("http://127.0.0.1:9"), time.time).begin()
+
+
+def test_the_provider_is_told_which_session_ends_and_where_one_goes_on(oidc: Oidc) -> None:
+    flow, answer = come_back(oidc, "lead")
+    place = urlsplit(oidc.end(oidc.finish(flow, answer, "").id_token))
+    assert place.geturl().startswith(oidc._metadata()["end_session_endpoint"])
+    said = parse_qs(place.query)
+    claims = oidc._decoded(said["id_token_hint"][0]).claims
+    assert (claims["sub"], claims["aud"]) in (("lead", "page"), ("lead", ["page"]))
+    assert said["post_logout_redirect_uri"] == ["http://127.0.0.1:8080/sign-in"]
+    assert said["client_id"] == ["page"]
+
+
+def test_what_the_place_of_the_provider_asks_for_itself_stays(oidc: Oidc) -> None:
+    oidc._about = {**oidc._metadata(), "end_session_endpoint": "https://id.example/end?realm=a%20b"}
+    assert oidc.end("x").startswith("https://id.example/end?realm=a+b&id_token_hint=x&client_id=page&")
+
+
+def test_without_such_a_place_or_an_answer_there_is_nothing_to_end_at_the_provider(oidc: Oidc) -> None:
+    oidc._about = {key: value for key, value in oidc._metadata().items() if key != "end_session_endpoint"}
+    assert oidc.end("x") == ""
+    assert Oidc(client_of("http://127.0.0.1:9"), time.time).end("x") == ""

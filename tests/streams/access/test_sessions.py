@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,3 +92,38 @@ def test_sessions_that_are_over_are_forgotten(sessions: Sessions, clock: Hand) -
     with sessions.database.reading() as reading:
         assert reading is not None
         assert reading.execute("SELECT count(*) FROM sessions").fetchone() == (1,)
+
+
+def tokens_left(sessions: Sessions) -> int:
+    with sessions.database.reading() as reading:
+        assert reading is not None
+        return int(reading.execute("SELECT count(*) FROM id_tokens").fetchone()[0])
+
+
+def test_who_signs_out_gets_the_token_of_their_own_session_at_the_provider(sessions: Sessions) -> None:
+    first, second, own = sessions.begin(ANN, "one"), sessions.begin(ANN, "two"), sessions.begin(ANN)
+    assert [sessions.end(secret, ANN) for secret in (second, own, first)] == ["two", "", "one"]
+    assert sessions.end(first, ANN) == ""
+
+
+def test_the_token_of_a_provider_is_gone_with_its_session_however_that_ends(
+    sessions: Sessions, door: Door, clock: Hand
+) -> None:
+    sessions.end(sessions.begin(ANN, "x"), ANN)
+    sessions.begin(ANN, "x")
+    door.users.set_password("lead", "another password", BY)
+    assert tokens_left(sessions) == 0
+    sessions.begin(replace(ANN, name="eve", via="oidc"), "x")
+    assert tokens_left(sessions) == 1
+    clock.pass_by(61)
+    sessions.begin(ANN)
+    assert tokens_left(sessions) == 0
+
+
+def test_a_session_of_a_file_from_before_ends_without_a_token(sessions: Sessions) -> None:
+    secret = sessions.begin(ANN)
+    with sqlite3.connect(sessions.database.path) as file:
+        file.executescript("DROP TRIGGER id_token_goes_with_its_session; DROP TABLE id_tokens;")
+        file.execute("PRAGMA user_version = 2")
+    assert sessions.end(secret, ANN) == ""
+    assert sessions.end(sessions.begin(ANN, "x"), ANN) == "x"

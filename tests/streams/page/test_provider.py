@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from httpx import Response
 from starlette.testclient import TestClient
 
 from streams.access.oidc import Oidc
@@ -20,7 +22,7 @@ from streams.stores.sqlite import SqliteStore
 from tests.support.case_store import LedCases, case_of
 from tests.support.oidc_providers import client_of, sign_in_at, simple_provider
 from tests.support.page import FLEET
-from tests.support.people import BY, Hand, door_with
+from tests.support.people import BY, Hand, door_with, password_of
 
 SECRET = "s" * 32
 CASE = f"/cases/{case_of('CH-0001')}"
@@ -174,3 +176,41 @@ def test_a_form_needs_its_token_also_behind_a_proxy(client: TestClient, led: Led
     form = {"action": "acknowledge", "version": "1", "once": "1"}
     assert client.post(CASE, data=form, headers=headers).status_code == 403
     assert led.asked == []
+
+
+def sign_out(client: TestClient) -> Response:
+    found = re.search(r'name="token" value="([^"]*)"', client.get("/you").text)
+    assert found is not None
+    answer: Response = client.post("/sign-out", data={"token": found[1]})
+    return answer
+
+
+def test_who_signs_out_goes_on_to_sign_out_at_the_provider(client: TestClient, issuer: str) -> None:
+    client.get(way_back(client, "lead"))
+    answer = sign_out(client)
+    assert answer.status_code == 200
+    place = f'content="0; url={issuer}/oauth2/end_session?id_token_hint='
+    assert place in answer.text
+    assert "&amp;post_logout_redirect_uri=http%3A%2F%2F127.0.0.1%3A8080%2Fsign-in" in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert client.get("/you").status_code == 303
+
+
+def test_where_the_provider_has_no_such_place_the_session_here_ends(client: TestClient, door: Door) -> None:
+    assert door.oidc is not None
+    client.get(way_back(client, "lead"))
+    about = dict(door.oidc._metadata())
+    del about["end_session_endpoint"]
+    door.oidc._about = about
+    answer = sign_out(client)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+    assert client.get("/you").status_code == 303
+
+
+def test_a_local_user_signs_out_here_alone(client: TestClient, door: Door) -> None:
+    door.users.add("ann", "lead", password_of("ann"), BY)
+    found = re.search(r'name="token" value="([^"]*)"', client.get("/sign-in").text)
+    assert found is not None
+    form = {"token": found[1], "name": "ann", "password": password_of("ann")}
+    assert client.post("/sign-in", data=form).status_code == 303
+    assert sign_out(client).headers["location"] == "/sign-in"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -140,6 +141,13 @@ def test_a_person_signs_in_with_an_openid_provider(
             tab.wait_for_url(address + CASE)
             tab.get_by_role("button", name="Acknowledge").click()
             assert "acknowledged by lead" in tab.locator("section.case").inner_text()
+            tab.get_by_role("link", name="You").click()
+            tab.get_by_role("button", name="Sign out").click()
+            tab.get_by_role("button", name=re.compile("Yes, sign me out|End session")).click()
+            tab.wait_for_url(f"{address}/sign-in")
+            tab.get_by_role("link", name="Sign in with your organisation").click()
+            asked = tab.get_by_placeholder("Enter any login").or_(tab.locator("[name=sub][value=lead]"))
+            asked.wait_for()
             tab.goto("about:blank")
 
 
