@@ -7,21 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.cases.case import Case
-from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.site_times import SiteTimes
 from models.risk.wording import span
+from streams.page.machine_marks import OUTCOME, MachineMarks
 from streams.page.marks import Marks
 from streams.page.risk_chart import RiskChart
 from streams.page.sensor_choice import Choice, behind, series_of
-from streams.stores.case_reader import cases_of
+from streams.stores.case_reader import cases_of, entries_of
 from streams.stores.planned_stops import stops_of
 from streams.stores.store import Reader
 
 SPANS_D = (7, 30, 90, 365)
 _EXPLANATIONS_SHOWN, _EVENTS_SHOWN, _QUALITY_SHOWN = 14, 60, 40
 _STOPS_SHOWN = 20
-_OUTCOME = "shutdown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +37,37 @@ class MachinePage:
         asset = shown["asset"]
         events, cases = list(reversed(shown["events"])), cases_of(self.reader, asset)
         stops = stops_of(self.reader, asset)
+        entries = entries_of(self.reader, asset, shown["from_ms"])
+        marks = MachineMarks(self.times, shown).marks(entries, stops)
+        chart = self.chart(shown, marks)
         return {
             **shown,
             "times": self.times,
             "now_ms": self.now_ms,
             "stops": [stop for stop in stops if stop.state(self.now_ms) != "cancelled"][:_STOPS_SHOWN],
-            "chart": self.chart(shown),
-            "summary": self.chart(shown).summary,
-            "shutdowns": [event for event in events if event[1] == _OUTCOME],
-            "other_events": [event for event in events if event[1] != _OUTCOME][:_EVENTS_SHOWN],
+            "chart": chart,
+            "summary": chart.summary,
+            "shutdowns": [event for event in events if event[1] == OUTCOME],
+            "other_events": [event for event in events if event[1] != OUTCOME][:_EVENTS_SHOWN],
             "spans": SPANS_D,
             "rows": _EXPLANATIONS_SHOWN,
             "recent": span(self.fleet.sampling.recent_s),
             "cases": cases,
-            **self._sensors(shown, cases, choice),
+            **self._sensors(shown, cases, choice, marks),
             "told": shown["quality"][:_QUALITY_SHOWN],
             "labels": self._labels,
             "inventory": sorted(self.times.inventory.machines.get(asset, {}).items()),
         }
 
-    def _sensors(self, shown: Mapping[str, Any], cases: Sequence[Case], choice: Choice) -> dict[str, Any]:
+    def _sensors(
+        self, shown: Mapping[str, Any], cases: Sequence[Case], choice: Choice, marks: Marks
+    ) -> dict[str, Any]:
         """Return the charts of the sensors that are shown, and which there are to choose from."""
         told, zone = shown["explanations"], self.times.zone(shown["asset"])
         series = series_of(self.fleet, shown["readings"], told, span(self.fleet.sampling.recent_s))
         newest = [one.key for case in cases if case.is_open for one in case.evidence.sensors]
         keys = list(series) if choice.every else choice.keys or behind(series, told, newest)
-        ends, marks = (shown["from_ms"], shown["until_ms"]), self._marks(shown)
+        ends = shown["from_ms"], shown["until_ms"]
         drawn = [(series[key], series[key].draw(*ends, zone, marks)) for key in keys if key in series]
         return {
             "choice": choice,
@@ -77,7 +81,7 @@ class MachinePage:
     def _labels(self) -> Mapping[str, str]:
         return {point.key: point.label for point in self.fleet.points}
 
-    def chart(self, shown: Mapping[str, Any]) -> RiskChart:
+    def chart(self, shown: Mapping[str, Any], marks: Marks) -> RiskChart:
         """Return the chart of a machine's risk."""
         fleet, asset = self.fleet, shown["asset"]
         horizons = sorted(fleet.horizons_d)
@@ -96,25 +100,7 @@ class MachinePage:
             rows,
             main,
             shown["threshold"],
-            self._marks(shown),
+            marks,
             self.times.zone(asset),
             styles,
-        )
-
-    def _marks(self, shown: Mapping[str, Any]) -> Marks:
-        asset, events = shown["asset"], shown["events"]
-
-        def said(time_ms: int, words: str) -> tuple[int, str]:
-            return time_ms, f"{self.times.said(asset, time_ms)}: {words}"
-
-        doubts = {time_ms // DAY_MS * DAY_MS for told in shown["quality"] for time_ms in told["times"]}
-        return Marks(
-            shutdowns=[said(t, code) for t, kind, code in events if kind == _OUTCOME],
-            repairs=[said(t, f"{kind} {code}".strip()) for t, kind, code in events if kind == "maintenance"],
-            models=[said(t, f"model {model} from here on") for t, model in shown["models"]],
-            cases=[
-                (opened_ms, closed_ms or shown["until_ms"], f"case {name}")
-                for opened_ms, closed_ms, name in shown["episodes"]
-            ],
-            quality=[said(t, "doubts about the data") for t in sorted(doubts)] if len(doubts) <= 40 else [],
         )

@@ -56,7 +56,10 @@ class RiskChart:
         said = f"{self.names[self.main]}: {percent(risks[-1][0])} at last, {percent(max(risks)[0])} at most"
         said += f", {round(100 * len(over) / len(risks))} % of the time above the threshold" if over else ""
         counts = (("case", self.marks.cases), ("shutdown", self.marks.shutdowns))
-        told = ", ".join(f"{len(of)} {name}{'' if len(of) == 1 else 's'} marked" for name, of in counts)
+        stops = (("planned stop", self.marks.stops),) if self.marks.stops else ()
+        told = ", ".join(
+            f"{len(of)} {name}{'' if len(of) == 1 else 's'} marked" for name, of in (*counts, *stops)
+        )
         return f"Risk over {days} days; {said}; {told}"
 
     def _lines(self, frame: Frame, rows: Sequence[Row]) -> list[Markup]:

@@ -42,9 +42,13 @@ def cases_of(reader: Reader, asset: str) -> list[Case]:
 
 def history_of(reader: Reader, case: Case) -> list[Entry]:
     """Return what was done to a case, oldest first."""
-    rows = reader.history("case_history", case.asset, 0, LATEST_MS)
-    entries = [read_entry(row) for row in rows if row.fields.get("case") == case.case]
+    entries = [entry for entry in entries_of(reader, case.asset) if entry.case == case.case]
     return sorted(entries, key=lambda entry: entry.version)
+
+
+def entries_of(reader: Reader, asset: str, since_ms: int = 0) -> list[Entry]:
+    """Return what was done to the cases of one machine since a time, oldest first."""
+    return [read_entry(row) for row in reader.history("case_history", asset, since_ms, LATEST_MS)]
 
 
 def await_stored(

@@ -5,17 +5,20 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from models.errors import UnavailableError
+from models.event_time import DAY_MS
 from streams.page.app import create_app
 from streams.stores.influx import InfluxStore
 from streams.stores.selection import Selected, Selection
 from streams.stores.sqlite import SqliteStore
 from streams.stores.sqlite_reader import SqliteReader
 from streams.stores.store import Point, Reader, Row
+from tests.support.case_life import asks, plans
 from tests.support.case_store import DAY, LedCases, case_of
 from tests.support.damage import HARMS, Harm
 from tests.support.influxd import ORG, Server, find_binary
@@ -350,6 +353,36 @@ def test_the_page_of_a_machine_lists_all_its_cases_also_those_that_are_over(tmp_
     assert f'href="/cases/{case_of("CH-0003", DAY - 3)}"' in over
     assert "<td>ended</td>" in over
     assert "<td>safety shutdown</td>" in over
+
+
+def test_charts_of_a_machine_mark_its_cases_their_outcomes_its_stops_and_what_drifts(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    fill(store)
+    led = LedCases(store)
+    led.begin()
+    told: dict[str, Any] = {"asset": "CH-0001", "case": case_of("CH-0001")}
+    led.ask(asks("acknowledge", 1, DAY + 1, id="1", **told))
+    led.ask(asks("resolve", 2, DAY + 2, id="2", outcome="confirmed", mode="bearing wear", **told))
+    led.plan([plans(DAY + 1, DAY + 2, DAY, asset="CH-0001", text="oil <change>")])
+    drift = {"asset": "CH-0001", "detector": "adwin"}
+    store.add([Point("drift", drift, {"text": "moved", "value": 0.1}, (DAY + 1) * DAY_MS)])
+    store.add(reading_of("CH-0001", day, bearing_temp=60.0 + 2 * day) for day in range(1, 4))
+    store.flush()
+    text = words_of(browse(store), "/assets/CH-0001?days=7&sensor=bearing_temp")
+    assert text.count('<rect class="mark-stop"') == text.count('class="stop-label"') == 2
+    assert re.findall(r'class="step"[^>]*>(.)<', text) == ["○", "◐", "●"] * 2
+    for words in (
+        "2026-01-02 00:00 UTC: acknowledged by ann",
+        "2026-01-03 00:00 UTC: found by ann: confirmed, bearing wear",
+        "planned stop 2026-01-02 00:00 UTC to 2026-01-03 00:00 UTC: oil &lt;change&gt;",
+        "2026-01-02 00:00 UTC: the level of its risk moved",
+    ):
+        assert f"<title>{words}</title>" in text
+    for words in ("○ opened", "‖ planned stop", "≈ the level of its risk moved"):
+        assert f"{words}</span>" in text
+    assert "× doubts about the data" not in text
+    elsewhere = words_of(browse(store), "/assets/CH-0004?days=7")
+    assert "mark-stop" not in elsewhere
 
 
 @pytest.fixture

@@ -63,6 +63,33 @@ def test_what_happened_is_marked_where_it_did_and_told_in_words() -> None:
     assert f'aria-label="{picture.summary}"' in drawn
 
 
+def places_of(drawn: str, name: str) -> list[tuple[float, str]]:
+    """Return where the signs of a class stand, and which they are."""
+    found = re.findall(rf'<text class="{name}" x="([\d.]+)"[^>]*>([^<]*)<', drawn)
+    return [(float(x), sign) for x, sign in found]
+
+
+def test_what_cases_went_through_stands_above_the_lines_one_beside_the_other() -> None:
+    steps = [(9 * DAY_MS, "□", "ended"), (DAY_MS, "○", "<opened>"), (DAY_MS + 1, "◐", "acknowledged by ann")]
+    drawn = chart([(i * DAY_MS, [0.1, None]) for i in range(10)], Marks(steps=steps)).draw()
+    places = places_of(drawn, "step")
+    assert [sign for _, sign in places] == ["○", "◐", "□"]
+    assert places[1][0] - places[0][0] >= 10
+    assert "<title>acknowledged by ann</title>" in drawn
+    assert "&lt;opened&gt;" in drawn
+
+
+def test_a_planned_stop_is_a_band_with_a_sign_and_a_word_if_there_is_room() -> None:
+    rows: list[tuple[int, list[float | None]]] = [(i * DAY_MS, [0.1, None]) for i in range(90)]
+    stops = [(10 * DAY_MS, 30 * DAY_MS, "planned stop"), (50 * DAY_MS, 51 * DAY_MS, "planned stop: oil")]
+    picture = chart(rows, Marks(stops=stops))
+    drawn = picture.draw()
+    assert drawn.count('<rect class="mark-stop"') == 2
+    assert [sign for _, sign in places_of(drawn, "stop-label")] == ["‖ planned stop", "‖"]
+    assert drawn.count("planned stop: oil</title>") == 2
+    assert picture.summary.endswith("0 shutdowns marked, 2 planned stops marked")
+
+
 @pytest.mark.parametrize("at", [1001, 4999])
 def test_a_peak_survives_thinning(at: int) -> None:
     rows: list[tuple[int, list[float | None]]] = [

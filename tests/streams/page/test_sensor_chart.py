@@ -36,9 +36,12 @@ def test_what_happened_is_marked_on_the_same_axis() -> None:
         repairs=[(3 * DAY_MS, "cleaned")],
         models=[(DAY_MS, "model 4")],
         cases=[(DAY_MS, 2 * DAY_MS, "case a-1")],
+        steps=[(DAY_MS, "○", "case opened")],
+        stops=[(2 * DAY_MS, 3 * DAY_MS, "planned stop")],
+        drift=[(DAY_MS, "the level of its risk moved")],
     )
     drawn = series(60.0, 60.0).draw(0, 4 * DAY_MS, UTC, marks)
-    for name in ("trip", "repair", "mark-model", "mark-case"):
+    for name in ("trip", "repair", "mark-model", "mark-case", "step", "mark-stop", "stop-label", "drift"):
         assert f'class="{name}"' in drawn
     assert "tripped &lt;" in drawn
 
