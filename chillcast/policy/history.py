@@ -12,12 +12,17 @@ from models.errors import StateError
 from models.fleet.fleet import Fleet
 from models.telemetry.event_log import EventLog
 from models.telemetry.samples import Event
+from streams.stages.outcome_relay import told_by
+from streams.stores.planned_stops import stops_of
 from streams.stores.store import Reader, Row
 
 
 @dataclass(frozen=True, slots=True)
 class RiskHistory:
-    """Risks and events of a fleet, what each machine was suspected of and when, and the newest threshold."""
+    """Risks and events of a fleet, what each machine was suspected of and when, and the newest threshold.
+
+    Planned stops are events, as they are to whoever labels windows.
+    """
 
     series: RiskSeries
     log: EventLog
@@ -36,6 +41,7 @@ def read_history(reader: Reader, fleet: Fleet, start_ms: int, end_ms: int) -> Ri
         ends += [time_ms for time_ms, _ in said]
         risk += [value for _, value in said]
         events += _events(name, reader.history("events", name, start_ms, end_ms))
+        events += [event for stop in stops_of(reader, name) for event in told_by(stop)]
         alerts = reader.history("alerts", name, start_ms, end_ms)
         suspected[name] = [(row.time_ms, str(row.fields.get("fault", ""))) for row in alerts]
         newest = max([newest, *_thresholds(alerts)], key=lambda one: one or (-1, 0.0))

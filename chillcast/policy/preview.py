@@ -62,6 +62,8 @@ def in_figures(trial: Trial) -> dict[str, Any]:
     return {
         "threshold": round(trial.threshold, 4),
         "cases": len(trial.cases),
+        "held": len(trial.held),
+        "held_and_never_told": sum(one.told_ms is None for one in trial.held),
         "shutdowns": report.shutdowns,
         "announced": report.alerted,
         "lead_days_median": report.lead_days_median,
@@ -72,7 +74,7 @@ def in_figures(trial: Trial) -> dict[str, Any]:
 
 
 def _load(trials: PolicyTrials, trial: Trial, crew: Crew) -> dict[str, Any]:
-    load = trials.load(trial.cases, crew)
+    load = trials.load(trial.told, crew)
     return {
         "cases_per_person_and_shift": round(load.mean, 3),
         "most_in_a_shift": round(load.most, 2),

@@ -38,6 +38,16 @@ class Case(NamedTuple):
 
 def cases_of(policy: Policy, series: RiskSeries, log: EventLog) -> list[Case]:
     """Run a policy over risks and outcomes in order of time; return the cases, in the order they opened."""
+    return opened_by(decisions_of(policy, series, log))
+
+
+def opened_by(decided: Iterable[Decision]) -> list[Case]:
+    """Return the cases that decisions open."""
+    return [Case(d.asset, d.time_ms) for d in decided if d.stage == "open"]
+
+
+def decisions_of(policy: Policy, series: RiskSeries, log: EventLog) -> list[Decision]:
+    """Run a policy over risks and outcomes in order of time; return what it decides, in that order."""
     happened = deque(log.outcomes)
     decided: list[Decision] = []
     for i in np.lexsort((series.asset, series.end_ms)).tolist():
@@ -47,7 +57,7 @@ def cases_of(policy: Policy, series: RiskSeries, log: EventLog) -> list[Case]:
             policy.event(event.asset, event.time_ms)
         decided += policy.observe(series.assets[series.asset[i]], end_ms, float(series.risk[i]))
     decided += policy.advance(int(series.end_ms.max()) if len(series.end_ms) else 0)
-    return [Case(d.asset, d.time_ms) for d in decided if d.stage == "open"]
+    return decided
 
 
 @dataclass(frozen=True, slots=True)

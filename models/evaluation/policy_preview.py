@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.alerting.cases import Case, RiskSeries, cases_of, false_cases
+from models.alerting.cases import Case, RiskSeries, decisions_of, false_cases, opened_by
+from models.alerting.decision import Decision
 from models.alerting.policy import create_policy
 from models.evaluation.events import EventReport, evaluate_cases
 from models.event_time import HOUR_MS, MINUTE_MS
@@ -40,12 +41,28 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A case that opened in a planned stop: what is still open at its end is told then, else never."""
+
+    case: Case
+    told_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
-    """One threshold, and what came of it over a history."""
+    """One threshold, and what came of it over a history; ``held`` are cases not told at once."""
 
     threshold: float
     cases: tuple[Case, ...]
     report: EventReport
+    held: tuple[Held, ...] = ()
+
+    @property
+    def told(self) -> list[Case]:
+        """The cases that somebody hears of, as of when they do."""
+        later = {one.case: one.told_ms for one in self.held}
+        told = [(case.asset, later.get(case, case.opened_ms)) for case in self.cases]
+        return [Case(asset, time_ms) for asset, time_ms in told if time_ms is not None]
 
 
 class PolicyTrials:
@@ -58,9 +75,11 @@ class PolicyTrials:
 
     def at(self, threshold: float) -> Trial:
         """Run the policy at a threshold."""
-        cases = cases_of(create_policy(self.alerting, threshold), self.series, self.log)
+        decided = decisions_of(create_policy(self.alerting, threshold), self.series, self.log)
+        cases = opened_by(decided)
         span = {"start_ms": self.start_ms, "end_ms": self.end_ms, "assets": self.machines}
-        return Trial(threshold, tuple(cases), evaluate_cases(cases, self.log, self.alerting, **span))
+        report = evaluate_cases(cases, self.log, self.alerting, **span)
+        return Trial(threshold, tuple(cases), report, tuple(self._held(cases, decided)))
 
     def curve(self) -> list[Trial]:
         """Run it at thresholds from high to low; one trial if the riskiest share is alerted instead."""
@@ -69,8 +88,20 @@ class PolicyTrials:
         said = self.series.risk[~np.isnan(self.series.risk)]
         return [self.at(t) for t in np.unique(np.quantile(said, 1 - _SHARES))[::-1].tolist()]
 
+    def _held(self, cases: Iterable[Case], decided: Iterable[Decision]) -> Iterator[Held]:
+        """Yield the cases that opened in a planned stop; of one that outlasts the history nobody hears."""
+        ends: dict[str, list[int]] = defaultdict(list)
+        for one in decided:
+            if one.stage == "closed":
+                ends[one.asset].append(one.time_ms)
+        for case in cases:
+            until_ms = self.log.planned_stops.until_ms(*case)
+            if until_ms is not None:
+                is_over = any(case.opened_ms <= end_ms < until_ms for end_ms in ends[case.asset])
+                yield Held(case, None if is_over or until_ms > self.end_ms else until_ms)
+
     def load(self, cases: Sequence[Case], crew: Crew) -> Load:
-        """Return what cases are to a crew."""
+        """Return what cases are to a crew, each as of when somebody hears of it."""
         shifts = max(int(np.ceil((self.end_ms - self.start_ms) / (crew.shift_h * HOUR_MS))), 1)
         opened = np.array([case.opened_ms - self.start_ms for case in cases], np.int64)
         by_shift = np.bincount(opened // int(crew.shift_h * HOUR_MS), minlength=shifts) / crew.people

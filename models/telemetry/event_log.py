@@ -42,7 +42,12 @@ class PlannedStops:
 
     def covers(self, asset: str, time_ms: int) -> bool:
         """Return whether a machine is stopped at a time."""
-        return any(stopped.from_ms <= time_ms < stopped.until_ms for stopped in self._of.get(asset, ()))
+        return self.until_ms(asset, time_ms) is not None
+
+    def until_ms(self, asset: str, time_ms: int) -> int | None:
+        """Return when the stop ends in which a machine is at a time, None if it is in none."""
+        spans = self._of.get(asset, ())
+        return next((s.until_ms for s in spans if s.from_ms <= time_ms < s.until_ms), None)
 
     def touches(self, asset: str, time_ms: int, until_ms: float) -> bool:
         """Return whether a machine is stopped at any time in [time, until)."""

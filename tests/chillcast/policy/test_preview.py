@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from models.cases.stops import ask
 from models.event_time import DAY_MS
+from streams.stores.planned_stops import stop_point
 from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Point
+from tests.support.case_life import plans
 from tests.support.commands import printed, refused
 
 HOUR_MS, START_MS = DAY_MS // 24, 1_717_200_000_000
@@ -41,6 +44,22 @@ def test_a_policy_is_tried_on_what_the_store_holds(home: Path) -> None:
     assert found["worst_machines"] == [{"machine": "CH-1", "cases": 1, "false": 0}]
     assert len(found["trade_off"]) > 1
     assert picture.read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_a_case_in_a_planned_stop_is_held_and_a_shutdown_in_it_is_none(home: Path) -> None:
+    store, day = SqliteStore(home / "store.db"), START_MS / DAY_MS
+    stop = ask((), plans(day + 29, day + 40, day, asset="CH-1"))
+    store.add([stop_point(stop)])
+    store.flush()
+    found = json.loads(printed("policy", "preview", "--home", str(home), "--json"))
+    assert (found["cases"], found["held"], found["held_and_never_told"]) == (1, 1, 1)
+    assert (found["shutdowns"], found["false_alarms"], found["most_in_a_shift"]) == (0, 0, 0)
+    cancelled = ask((stop,), plans(0, 0, day, asset="CH-1", action="cancel"))
+    store.add([stop_point(cancelled)])
+    store.flush()
+    store.close()
+    found = json.loads(printed("policy", "preview", "--home", str(home), "--json"))
+    assert (found["held"], found["shutdowns"], found["most_in_a_shift"]) == (0, 1, 1)
 
 
 def test_a_threshold_that_nothing_reaches_opens_nothing(home: Path) -> None:

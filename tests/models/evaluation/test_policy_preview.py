@@ -10,6 +10,7 @@ from models.evaluation.policy_preview import Crew, PolicyTrials, reasons_of
 from models.event_time import DAY_MS
 from models.fleet.alerting import Alerting
 from models.telemetry.event_log import EventLog
+from models.telemetry.planned_stops import PLANNED, Stopped, planned_events
 from models.telemetry.samples import Event
 
 HOUR_MS = DAY_MS // 24
@@ -36,6 +37,23 @@ def test_a_threshold_is_held_against_what_came(
     trial = trials().at(threshold)
     report = trial.report
     assert (len(trial.cases), report.alerted, len(report.false_alarms)) == (cases, announced, false)
+
+
+@pytest.mark.parametrize(
+    ("first_d", "last_d", "told_d"),
+    [(9, 12, 12), (9, 20, None), (9, 40, None), (2, 4, 10), (10, 10.5, 10.5), (11, 12, 10), (9, 10, 10)],
+)
+def test_a_case_that_opens_in_a_planned_stop_is_told_after_it_if_it_is_still_open(
+    first_d: float, last_d: float, told_d: float | None
+) -> None:
+    """The case of a is open from day 10 to 14."""
+    tried = trials()
+    stop = planned_events(PLANNED, "a", Stopped(int(first_d * DAY_MS), int(last_d * DAY_MS)))
+    trial = PolicyTrials(ALERTING, tried.series, EventLog([*tried.log, *stop])).at(0.8)
+    (case,) = trial.cases
+    told = [one.opened_ms / DAY_MS for one in trial.told]
+    assert told == ([] if told_d is None else [told_d])
+    assert len(trial.held) == (first_d <= case.opened_ms / DAY_MS < last_d)
 
 
 def test_the_curve_goes_from_few_cases_to_many() -> None:
