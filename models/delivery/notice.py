@@ -13,6 +13,7 @@ _PAUSE_MS, _LONGEST_PAUSE_MS = 10_000, 1_800_000
 FEW = 20
 """Cases of one notice that are said with all that is known of them."""
 GIVEN_UP_MS = 3 * DAY_MS
+STOPPED, SNOOZED = "stopped", "snoozed"
 Ending = Literal["sent", "failed", "given-up"]
 
 
@@ -54,13 +55,22 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A case as a notice says it: ``kind`` is why, ``who`` did it with which ``words``."""
+    """A case as a notice says it: ``kind`` is why, ``who`` did it with which ``words``.
+
+    In a digest ``kind`` is how it stands; one that is stopped is held by a planned stop until ``until_ms``.
+    """
 
     case: Case
     kind: str
     site: str = ""
     who: str = ""
     words: str = ""
+    until_ms: int = 0
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing is told of it now but in a digest."""
+        return self.kind in (STOPPED, SNOOZED)
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

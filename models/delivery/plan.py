@@ -10,10 +10,32 @@ import msgspec
 from msgspec.structs import replace
 
 from models.delivery.hours import Hours
-from models.delivery.notice import FEW, Delivery, Line, News, Notice, Parcel, Report, Silence
+from models.delivery.notice import (
+    FEW,
+    SNOOZED,
+    STOPPED,
+    Delivery,
+    Line,
+    News,
+    Notice,
+    Parcel,
+    Report,
+    Silence,
+)
 from models.delivery.outbox import Outbox
 from models.delivery.routes import Route, Routes
-from models.delivery.watch import ESCALATED, Told, Want, Watched, after, escalation, heard, is_stopped, wanted
+from models.delivery.watch import (
+    ESCALATED,
+    Told,
+    Want,
+    Watched,
+    after,
+    escalation,
+    heard,
+    is_quiet,
+    stop_of,
+    wanted,
+)
 from models.event_time import DAY_MS
 from models.fleet.inventory import Inventory
 from models.fleet.site_times import SiteTimes
@@ -154,7 +176,7 @@ class Plan:
     def _may_tell(self, route: Route, watched: Watched, now_ms: int) -> bool:
         """Return whether neither quiet hours, a silence nor a planned stop hold."""
         case, site = watched.case, self._site(watched)
-        if is_stopped(case, now_ms):
+        if stop_of(case, now_ms):
             return False
         if route.quiet and self._hours.within(case.asset, now_ms, route.quiet):
             return False
@@ -214,11 +236,21 @@ class Plan:
         many, out = len(shown) > FEW, []
         for i in range(0, len(shown), _MOST_LINES):
             part = shown[i : i + _MOST_LINES]
-            lines = tuple(self._line(w, w.case.state(now_ms), many=many) for w in part)
+            lines = tuple(self._as_it_stands(w, now_ms, many=many) for w in part)
             name = f"{place}/{due_ms}{f'+{i}' if i else ''}"
             notice = Notice(id=name, route=route.name, kind="digest", time_ms=now_ms, lines=lines)
             out += self.outbox.put(notice, route.channels, now_ms)
         return out
+
+    def _as_it_stands(self, watched: Watched, now_ms: int, *, many: bool) -> Line:
+        """Return how a digest says a case: what keeps it from being told, else its state."""
+        case = watched.case
+        line = self._line(watched, case.state(now_ms), many=many)
+        if not case.is_open:
+            return line
+        if stop := stop_of(case, now_ms):
+            return replace(line, kind=STOPPED, until_ms=stop.until_ms)
+        return replace(line, kind=SNOOZED) if is_quiet(case.snoozed, now_ms) else line
 
     def _zone(self, route: Route, group: Sequence[Watched]) -> tzinfo:
         return self.times.zone(group[0].case.asset) if route.group_by == "site" else self._hours.zone

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
-from models.cases.case import Case, Snooze
+from models.cases.case import Case, Snooze, Stop
 from models.delivery.notice import News
 from models.delivery.routes import Route
 from models.event_time import HOUR_MS
@@ -119,14 +119,15 @@ def is_quiet(snooze: Snooze | None, now_ms: int) -> bool:
     return not (is_by_clock and now_ms >= snooze.until_ms)
 
 
-def is_stopped(case: Case, now_ms: int) -> bool:
-    """Return whether the machine of a case is in a planned stop: nothing is told of it before its end.
+def stop_of(case: Case, now_ms: int) -> Stop | None:
+    """Return the planned stop that the machine of a case is in: nothing is told of it before its end.
 
     As with a snooze, one whose end lay ahead of the clock of who entered it goes by the clock; another is one
     of a replay, and holds as long as the case, as it was last heard of, lies within it.
     """
     heard_ms = max(case.evidence.time_ms, case.changed_ms)
-    return any(stop.covers(now_ms if stop.until_ms > stop.time_ms else heard_ms) for stop in case.stops)
+    found = [s for s in case.stops if s.covers(now_ms if s.until_ms > s.time_ms else heard_ms)]
+    return max(found, key=lambda stop: stop.until_ms, default=None)
 
 
 def _louder(before: Want | None, loud: list[Want]) -> Want | None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.cases.case import Case
-from models.delivery.notice import FEW, Line, Notice
+from models.delivery.notice import FEW, STOPPED, Line, Notice
 from models.fleet.site_times import SiteTimes
 from models.risk.wording import percent
 
@@ -69,7 +69,9 @@ class Wording:
         if notice.kind == "digest":
             open_ = [line for line in notice.lines if line.case.is_open]
             site = self._site_of(notice)
-            return f"chillcast: {_count(len(open_), 'open case')}{f' at {site}' if site else ''}"
+            held = sum(line.is_held for line in open_)
+            more = f", {held} of them held" if held else ""
+            return f"chillcast: {_count(len(open_), 'open case')}{f' at {site}' if site else ''}{more}"
         if len(notice.lines) > 1:
             critical = sum(line.case.severity == "critical" for line in notice.lines)
             more = f", {critical} of them critical" if critical else ""
@@ -87,6 +89,8 @@ class Wording:
     def why(self, line: Line) -> str:
         """Say why a case is told."""
         case = line.case
+        if line.is_held:
+            return self._held(line)
         if line.kind == "event":
             return f"the {self.outcome} came"
         if line.kind == "assigned" and case.assigned:
@@ -116,6 +120,14 @@ class Wording:
     def link(self, case: Case) -> str:
         """Return where the case is shown; empty if that is not known."""
         return f"{self.page_url}/cases/{quote(case.case)}" if self.page_url else ""
+
+    def _held(self, line: Line) -> str:
+        """Say what keeps a case from being told, and until when."""
+        case, snooze = line.case, line.case.snoozed
+        if line.kind == STOPPED or snooze is None:
+            return f"held until {self.said(case, line.until_ms)}: planned stop"
+        until = {"worse": "it gets worse", "cleared": "it clears"}.get(snooze.until)
+        return f"held until {until or self.said(case, snooze.until_ms)}: snoozed by {snooze.who}"
 
     def _site_of(self, notice: Notice) -> str:
         sites = {line.site for line in notice.lines}

@@ -227,6 +227,29 @@ def test_a_digest_lists_what_is_open_and_what_ended_since_in_the_zone_of_the_sit
     assert [[line.case.asset for line in n.lines] for n in again] == [["a"], ["c"]]
 
 
+def test_a_digest_names_what_a_planned_stop_or_a_snooze_holds_and_until_when() -> None:
+    post = Post(routes({"digest": "day", "digest_at": "07:00"}))
+    post.does(OPEN, signal("open", 1, asset="b"), signal("open", 1, asset="c"))
+    post.does(plans(19_990, 20_002, asset="a"), plans(19_990, 20_003, asset="a", plan="p2"))
+    post.does(asks("snooze", PRESENT, 20_000, asset="b", until="date", until_ms=20_002 * DAY_MS))
+    post.does(asks("snooze", PRESENT, 20_000, asset="c", until="worse"))
+    (digest,) = post.passes(23 * 60)
+    assert [(line.case.asset, line.kind, line.until_ms // DAY_MS) for line in digest.lines] == [
+        ("a", "stopped", 20_003),
+        ("b", "snoozed", 0),
+        ("c", "snoozed", 0),
+    ]
+    later = post.passes(3 * 24 * 60)[-1]
+    assert [(line.kind, line.is_held) for line in later.lines] == [
+        ("new", False),
+        ("new", False),
+        ("snoozed", True),
+    ]
+    post.does(signal("closed", 1, 5, asset="c"), plans(20_003, 20_010, 20_003, asset="a", plan="p3"))
+    last = post.passes(24 * 60)[-1]
+    assert [line.kind for line in last.lines] == ["stopped", "new", "ended"]
+
+
 def test_a_digest_of_the_week_comes_on_its_day() -> None:
     post = Post(routes({"digest": "week", "digest_day": "sat", "digest_at": "06:30"}, zone="Asia/Tokyo"))
     post.does(OPEN)

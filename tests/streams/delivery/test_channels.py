@@ -17,7 +17,7 @@ from models.fleet.site_times import SiteTimes
 from streams.delivery.channels import open_channels
 from streams.delivery.wording import Wording
 from streams.redaction import redact, tokens_of
-from tests.support.case_life import signal
+from tests.support.case_life import Step, asks, does, signal
 from tests.support.receivers import mail_server, webhook
 from tests.support.told import INVENTORY
 
@@ -64,6 +64,42 @@ def test_a_mail_has_text_and_html_and_the_key() -> None:
     link = "https://page.example/cases/a-1728000000000"
     assert all(link in part.get_content() for part in (plain, html))
     assert "<strong" not in plain.get_content()
+
+
+def led(asset: str, *steps: Step) -> Case:
+    """Return the case of a machine that opened on the day of a notice, after these steps."""
+    book = CaseBook(1.0)
+    found = book.hear(signal("open", 20_000, asset=asset)).case
+    for step in steps:
+        _, change = does(book, step)
+        found = change.case or found
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("more", [0, 30])
+def test_a_digest_says_in_each_site_s_time_what_is_held_and_by_what(more: int) -> None:
+    snooze: dict[str, Any] = {"until": "date", "until_ms": 20_002 * DAY_MS}
+    lines = [
+        Line(case=led("a"), kind="stopped", site="north", until_ms=20_001 * DAY_MS),
+        Line(case=led("b", asks("snooze", 1, 20_000, asset="b", **snooze)), kind="snoozed"),
+        Line(case=led("c", asks("snooze", 1, 20_000, asset="c", until="worse")), kind="snoozed"),
+        Line(case=led("c", asks("snooze", 1, 20_000, asset="c", until="cleared")), kind="snoozed"),
+        Line(case=led("d"), kind="new"),
+        *[Line(case=led("e"), kind="new")] * more,
+    ]
+    notice = Notice(id="n", route="week", kind="digest", time_ms=20_000 * DAY_MS, lines=tuple(lines))
+    letter = WORDS.letter(notice)
+    assert letter.title == f"chillcast: {5 + more} open cases, 4 of them held"
+    for words in (
+        "WARNING a (north): fouling, held until 2024-10-05 02:00 CEST: planned stop",
+        "WARNING b: fouling, held until 2024-10-06 02:00 CEST: snoozed by ann",
+        "WARNING c: fouling, held until it gets worse: snoozed by ann",
+        "WARNING c: fouling, held until it clears: snoozed by ann",
+        "WARNING d: fouling, new\n",
+    ):
+        assert words in letter.text
+    assert "held until 2024-10-05 02:00 CEST: planned stop" in letter.html
 
 
 def test_a_pager_takes_all_of_a_case_for_one_incident_and_its_end_for_the_end_of_that(
