@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from chillcast.pipeline.mail_pictures import pictures_of
 from chillcast.pipeline.pipeline import wait_for_configured_broker
 from chillcast.resources import Resources
 from models.delivery.hours import moment
@@ -40,7 +42,7 @@ def channels_of(resources: Resources) -> dict[str, Channel]:
         secret, now_s = settings.work_order_secret.get_secret_value(), resources.clock.since_1970_s
         return WorkOrderChannel(name, address, wording, resources.inventory, durations_h, secret, now_s)
 
-    return open_channels(settings.channel_addresses, wording, open_orders)
+    return open_channels(settings.channel_addresses, wording, open_orders, partial(pictures_of, resources))
 
 
 def send_test(resources: Resources, name: str) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import apprise
+from apprise.attachment.memory import AttachMemory
 
+from models.cases.case import Case
 from models.delivery.notice import Parcel
 from models.errors import ConfigError, UnavailableError
-from streams.delivery.wording import Letter, Wording
+from streams.delivery.wording import NONE, Letter, Pictures, Wording
 from streams.delivery.work_orders import SCHEMES, WorkOrderChannel
 from streams.redaction import redact
 
@@ -26,6 +28,8 @@ _ASSET = apprise.AppriseAsset(
 )
 
 
+Draw = Callable[[Case], Pictures]
+"""Draws what some sensors of a case read; nothing if that cannot be known now."""
 OpenOrders = Callable[[str, str], WorkOrderChannel]
 """Opens a channel of work orders, by its name and address."""
 
@@ -47,19 +51,20 @@ class AppriseChannel:
     incident, and so its end for the end of that.
     """
 
-    def __init__(self, name: str, address: str, wording: Wording) -> None:
-        self.name, self.wording = name, wording
+    def __init__(self, name: str, address: str, wording: Wording, draw: Draw = lambda _: NONE) -> None:
+        self.name, self.wording, self.draw = name, wording, draw
         self._address = address
         if self._plugin() is None:
             raise ConfigError("environment", SETTING, name, "an address that Apprise knows, as slack://…")
 
     def send(self, parcel: Parcel) -> str:
         """Send it in words."""
-        letter, plugin, said = self.wording.letter(parcel.notice), self._plugin(), list[str]()
+        plugin, said = self._plugin(), list[str]()
         if plugin is None:
             raise UnavailableError(f"{self.name}: the address is none any more")
         _mark(plugin, parcel)
-        is_html = _first(plugin.notify_format) == apprise.NotifyFormat.HTML
+        is_html = plugin.resolve_format() == apprise.NotifyFormat.HTML
+        letter = self.wording.letter(parcel.notice, self._pictures(plugin, parcel) if is_html else NONE)
         sender = apprise.Apprise(asset=_ASSET)
         sender.add(plugin)
         done = sender.notify(
@@ -67,6 +72,7 @@ class AppriseChannel:
             body=letter.html if is_html else letter.text,
             body_format=apprise.NotifyFormat.HTML if is_html else apprise.NotifyFormat.TEXT,
             notify_type=_kind(letter),
+            attach=[AttachMemory(png, name, "image/png") for name, png in letter.pictures.items()] or None,
             log_callback=lambda entry, _: said.append(entry.message),
         )
         if not done:
@@ -74,12 +80,23 @@ class AppriseChannel:
             raise UnavailableError(f"{self.name}: {why[:300]}")
         return ""
 
+    def _pictures(self, plugin: Any, parcel: Parcel) -> Pictures:
+        """Return what is drawn in a mail of one case; what else takes HTML shows no pictures in it."""
+        lines = parcel.notice.lines
+        if len(lines) != 1 or not lines[0].case.active or not hasattr(plugin, "inline"):
+            return NONE
+        plugin.inline = True
+        return self.draw(lines[0].case)
+
     def _plugin(self) -> Any:
         return apprise.Apprise.instantiate(self._address, asset=_ASSET, suppress_exceptions=True)
 
 
 def open_channels(
-    addresses: Mapping[str, str], wording: Wording, work_orders: OpenOrders | None = None
+    addresses: Mapping[str, str],
+    wording: Wording,
+    work_orders: OpenOrders | None = None,
+    draw: Draw = lambda _: NONE,
 ) -> dict[str, Channel]:
     """Return the channels of addresses, by name; raises ConfigError for one that leads nowhere."""
     opened: dict[str, Channel] = {}
@@ -87,13 +104,8 @@ def open_channels(
         if work_orders is not None and address.startswith(SCHEMES):
             opened[name] = work_orders(name, address)
         else:
-            opened[name] = AppriseChannel(name, address, wording)
+            opened[name] = AppriseChannel(name, address, wording, draw)
     return opened
-
-
-def _first(formats: Any) -> Any:
-    """Return the format that a plugin likes best: older ones name that alone."""
-    return formats[0] if isinstance(formats, tuple) else formats
 
 
 def _mark(plugin: Any, parcel: Parcel) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -28,14 +30,31 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of what a sensor read, as PNG, and the same in words."""
+
+    png: bytes
+    words: str
+
+
+Pictures = Mapping[str, Picture]
+"""By the key of a sensor."""
+NONE: Pictures = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
-    """What a person reads; ``is_over`` if nothing is to be done any more."""
+    """What a person reads; ``is_over`` if nothing is to be done any more.
+
+    The ``html`` has its ``pictures`` in it, each by the name of a file (``cid:``).
+    """
 
     title: str
     text: str
     html: str
     severity: str
     is_over: bool
+    pictures: Mapping[str, bytes]
 
 
 class Wording:
@@ -48,18 +67,27 @@ class Wording:
         self.outcome, self.times, self.page_url = outcome, times, page_url.rstrip("/")
         self._plain, self._html = _environment(autoescape=False), _environment(autoescape=True)
 
-    def letter(self, notice: Notice) -> Letter:
-        """Return a notice in words."""
+    def letter(self, notice: Notice, pictures: Pictures = NONE) -> Letter:
+        """Return a notice in words, and with pictures of some sensors of its case."""
         cases = [line.case for line in notice.lines]
         worst = "critical" if any(c.severity == "critical" and c.is_open for c in cases) else "warning"
         title = self.title(notice)
-        values = {"notice": notice, "title": title, "words": self, "few": FEW}
+        names = {key: f"sensor-{number}.png" for number, key in enumerate(pictures, 1)}
+        values = {
+            "notice": notice,
+            "title": title,
+            "words": self,
+            "few": FEW,
+            "names": names,
+            "pictures": pictures,
+        }
         return Letter(
             title=title,
             text=self._plain.get_template("notice.txt").render(values).strip() + "\n",
             html=self._html.get_template("notice.html").render(values),
             severity=worst,
             is_over=bool(cases) and not any(c.is_open for c in cases),
+            pictures={names[key]: picture.png for key, picture in pictures.items()},
         )
 
     def title(self, notice: Notice) -> str:
@@ -120,6 +148,10 @@ class Wording:
     def link(self, case: Case) -> str:
         """Return where the case is shown; empty if that is not known."""
         return f"{self.page_url}/cases/{quote(case.case)}" if self.page_url else ""
+
+    def sheet(self, case: Case) -> str:
+        """Return where its work sheet is, with the readings drawn; empty if that is not known."""
+        return f"{self.page_url}/sheet/{quote(case.case)}" if self.page_url else ""
 
     def _held(self, line: Line) -> str:
         """Say what keeps a case from being told, and until when."""

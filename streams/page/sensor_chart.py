@@ -51,7 +51,7 @@ class SensorSeries:
         """The end of the first of the last days in a row that departed; one that did not is passed over."""
         since, calm = None, 0
         for time_ms, reading in reversed(self.days):
-            departs = self._departs(reading)
+            departs = self.departs(reading)
             if departs:
                 since, calm = time_ms, 0
             elif departs is not None:
@@ -106,7 +106,7 @@ class SensorSeries:
         """Whether it departs, and not on the last day alone: of many sensors one always does."""
         return self.departed_ms is not None and self.departed_ms < self.days[-1][0]
 
-    def _departs(self, reading: Reading) -> bool | None:
+    def departs(self, reading: Reading) -> bool | None:
         """Return whether a reading is not usual, and can be told from what is; None if nobody knows."""
         away = _away(reading)
         if away is None or reading.usual is None:
@@ -136,7 +136,7 @@ class SensorSeries:
             places = [(t, one.value) for t, one in some]
             yield frame.line("risk", places) if len(places) > 1 else frame.dot("risk", *places[0])
         for t, one in self.days:
-            if self._departs(one):
+            if self.departs(one):
                 yield frame.dot("departs", t, one.value, radius)
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
 import requests
+from msgspec.structs import replace
 
 from models.cases.book import CaseBook
 from models.cases.case import Case
@@ -14,8 +18,9 @@ from models.delivery.notice import Line, Notice, Parcel
 from models.errors import ConfigError, UnavailableError
 from models.event_time import DAY_MS
 from models.fleet.site_times import SiteTimes
+from models.risk.explanation import Reason
 from streams.delivery.channels import open_channels
-from streams.delivery.wording import Wording
+from streams.delivery.wording import Picture, Pictures, Wording
 from streams.redaction import redact, tokens_of
 from tests.support.case_life import Step, asks, does, signal
 from tests.support.receivers import mail_server, webhook
@@ -64,6 +69,82 @@ def test_a_mail_has_text_and_html_and_the_key() -> None:
     link = "https://page.example/cases/a-1728000000000"
     assert all(link in part.get_content() for part in (plain, html))
     assert "<strong" not in plain.get_content()
+
+
+PICTURES = {
+    "t": Picture(b"\x89PNG a <very> small one", 'the <b>"oil"</b> departs since 2024-10-01'),
+    "p": Picture(b"\x89PNG another", "pressure"),
+}
+
+
+def case_with(*keys: str) -> Case:
+    """Return a case for which some sensors speak."""
+    said = signal("open", 20_000)
+    sensors = tuple(Reason(key, f"sensor {key}", "degC", 1.0, 2.0, 1.0, "1.0 °C", "2.0 °C") for key in keys)
+    found = CaseBook(1.0).hear(replace(said, evidence=replace(said.evidence, sensors=sensors))).case
+    assert found is not None
+    return found
+
+
+def mailed(lines: Sequence[Line], more: str = "") -> tuple[EmailMessage, list[str]]:
+    """Return the mail of a notice, and of which cases pictures were drawn."""
+    drawn: list[str] = []
+
+    def draw(case: Case) -> Pictures:
+        drawn.append(case.asset)
+        return PICTURES
+
+    notice = Notice(id="n", route="r0", kind="opened", time_ms=1, lines=tuple(lines))
+    with mail_server() as (address, mails):
+        channel = f"mailto://{address}?from=chillcast@example.org&to=ops@example.org{more}"
+        opened = open_channels({"mail": channel}, WORDS, draw=draw)
+        opened["mail"].send(Parcel(notice=notice, channel="mail", next_ms=0))
+    return mails[0], drawn
+
+
+def test_a_mail_of_one_case_shows_what_its_sensors_read_in_its_text() -> None:
+    mail, drawn = mailed([Line(case=case_with("t", "x", "p"), kind="opened")])
+    assert (drawn, mail.get_content_type()) == (["a"], "multipart/related")
+    html = mail.get_body(("html",))
+    assert html is not None
+    text = html.get_content()
+    shown = re.findall(
+        r'<li>(sensor \w)[^<]*<span[^>]*>[^<]*</span><br><img src="cid:([^"]*)" alt="([^"]*)"', text
+    )
+    words = "the &lt;b&gt;&#34;oil&#34;&lt;/b&gt; departs since 2024-10-01"
+    assert shown == [("sensor t", "sensor-1.png", words), ("sensor p", "sensor-2.png", "pressure")]
+    parts = {part["content-id"]: part for part in mail.walk() if part.get_content_type() == "image/png"}
+    assert sorted(parts) == ["<sensor-1.png>", "<sensor-2.png>"]
+    assert parts["<sensor-1.png>"].get_content() == PICTURES["t"].png
+    assert {part.get_content_disposition() for part in parts.values()} == {"inline"}
+    assert "https://page.example/sheet/a-1728000000000" in text
+
+
+@pytest.mark.parametrize(
+    ("lines", "more"),
+    [
+        ([Line(case=case_with("t"), kind="opened")] * 2, ""),
+        ([Line(case=replace(case_with("t"), active=False, resolved=None), kind="cleared")], ""),
+        ([Line(case=case_with("t"), kind="opened")], "&format=text"),
+        ([], ""),
+    ],
+)
+def test_a_mail_of_many_cases_of_one_that_is_over_or_as_text_has_no_pictures(
+    lines: list[Line], more: str
+) -> None:
+    mail, drawn = mailed(lines, more)
+    assert drawn == []
+    assert [part for part in mail.walk() if part.get_content_maintype() == "image"] == []
+
+
+def test_a_webhook_has_no_pictures() -> None:
+    with webhook() as hook:
+        channels = open_channels(
+            {"ops": f"json://{hook.address}/in?format=html"}, WORDS, draw=lambda _: PICTURES
+        )
+        channels["ops"].send(parcel())
+    assert "cid:" not in str(hook.posted)
+    assert not json.loads(hook.posted[0][2]).get("attachments")
 
 
 def led(asset: str, *steps: Step) -> Case:
