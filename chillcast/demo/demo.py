@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 
 import numpy as np
 
 from chillcast.demo.case_quality import CaseQuality, case_quality
+from chillcast.demo.sites import shown_after, with_sites
 from chillcast.models.learning import RecentSlices, enrol, expect, learn, pretrained_for
 from chillcast.pipeline.home import at_work
 from chillcast.pipeline.live import Gathered
@@ -127,7 +129,8 @@ def _run(resources: Resources, scenario: Scenario, replay_days: int, reporter: R
     rest = _noting(chain(list(slices.kept), slices.slices), events)
     playing = Playing(scenario.name, lambda _: rest, plan.until_ms, plan.end_ms)
     source = StreamSource(playing, plan.assets * fleet.sampling.hop_s / fleet.sampling.period_s)
-    gathered = stream(resources, source, reporter, on_alert=lambda alert: _announce(alert, plan, reporter))
+    with shown_after(resources.feature_store, with_sites(simulation.inventory)):
+        gathered = stream(resources, source, reporter, on_alert=partial(_announce, plan, reporter))
     return DemoResult(
         report=_judge(fleet, plan, gathered, events),
         case_ms=fleet.alerting.case_ms,
@@ -169,7 +172,7 @@ def _noting(slices: Iterable[TimeSlice], events: list[Event]) -> Iterator[TimeSl
         yield part
 
 
-def _announce(alert: Alert, plan: DemoSpan, reporter: Reporter) -> None:
+def _announce(plan: DemoSpan, reporter: Reporter, alert: Alert) -> None:
     """Print a case as it opens, once the replay has left its warm-up."""
     if alert.stage == "open" and alert.time_ms >= plan.until_ms:
         first = alert.sensors[0] if alert.sensors else None
