@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import uuid
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
@@ -12,8 +11,7 @@ import msgspec
 
 from chillcast.pipeline.pipeline import wait_for_configured_broker
 from chillcast.resources import Resources
-from models.cases.book import Answer
-from models.cases.planning import Planning, Said, cancelling
+from models.cases.planning import Outcome, Planning, Said, cancelling, plan_name
 from models.cases.stops import StopCommand
 from models.errors import ConfigError, RefusedError
 from models.fleet.site_times import SiteTimes
@@ -44,7 +42,7 @@ class PlanDesk:
         """
         now_ms = self.resources.clock.now_ms()
         by = {"who": who or getpass.getuser(), "time_ms": now_ms, "as_of_ms": self._seen_ms()}
-        asked = msgspec.convert({"plan": uuid.uuid4().hex[:10], **said, **by}, Said)
+        asked = msgspec.convert({"plan": plan_name(), **said, **by}, Said)
         return self._ask(Planning(self.resources.fleet, self.times).commands(asked))
 
     def cancel(self, plan: str, who: str | None) -> dict[str, Any]:
@@ -55,22 +53,18 @@ class PlanDesk:
         if not stops:
             expected = "the name of a plan, as chillcast plans list --all has it"
             raise ConfigError("command line", "plan", plan, expected)
-        left = [stop for stop in stops if stop.is_left(now_ms)]
-        if not left:
-            raise RefusedError(f"plan {plan}: refused: it is over, or cancelled already")
         clock_ms = self.resources.clock.now_ms()
-        return self._ask(cancelling(left, who or getpass.getuser(), clock_ms, now_ms))
+        return self._ask(cancelling(stops, who or getpass.getuser(), clock_ms, now_ms))
 
     def _ask(self, commands: Sequence[StopCommand]) -> dict[str, Any]:
         wait_for_configured_broker(self.resources.settings, lambda _: None)
-        answers = self.resources.case_line.plan(commands)
-        stops = tuple(answer.stop for answer in answers if answer.accepted and answer.stop)
-        if not stops:
-            raise RefusedError(f"plan {commands[0].plan}: refused: {_reasons(answers)}")
+        found = Outcome.of(self.resources.case_line.plan(commands))
+        if not found.stops:
+            raise RefusedError(f"plan {commands[0].plan}: refused: {found.reasons}")
         with closing(self.resources.open_reader()) as reader:
-            await_stops(reader, stops, self.resources.clock.monotonic_s)
-        shown = row(Planned(stops), self.times, self._seen_ms())
-        return {**shown, "refused": _reasons(answers) or None}
+            await_stops(reader, found.stops, self.resources.clock.monotonic_s)
+        shown = row(Planned(found.stops), self.times, self._seen_ms())
+        return {**shown, "refused": found.reasons or None}
 
     def _seen_ms(self) -> int:
         with closing(self.resources.open_reader()) as reader:
@@ -92,8 +86,3 @@ def row(planned: Planned, times: SiteTimes, now_ms: int) -> dict[str, Any]:
         "who": stop.who,
         "text": stop.text or None,
     }
-
-
-def _reasons(answers: Sequence[Answer]) -> str:
-    """Say of which machines it was refused, and why."""
-    return "; ".join(f"{answer.asset}: {answer.reason}" for answer in answers if not answer.accepted)

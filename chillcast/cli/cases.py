@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chillcast.cli.options import AsJson, Broker, FleetName, Home, show, show_rows
+from chillcast.cli.options import AsJson, Broker, FleetName, Home, asking, show, show_rows
 from chillcast.resources import Resources
 
 if TYPE_CHECKING:
@@ -199,12 +199,10 @@ def _desk(home: str | None, fleet: str | None) -> Desk:
 
 
 def _asking(home: str | None, fleet: str | None, broker: str | None) -> ApiDesk | Desk:
-    """Return what changes cases: the API if its address is set and no broker is given, else the broker."""
     from chillcast.cases.api_desk import ApiDesk  # noqa: PLC0415
     from chillcast.cases.desk import Desk  # noqa: PLC0415
 
-    resources = Resources.open(home=home, fleet=fleet, broker=broker)
-    return ApiDesk(resources) if resources.settings.api_url and broker is None else Desk(resources)
+    return asking(ApiDesk, Desk, home, fleet, broker)
 
 
 def user(who: str | None) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -21,6 +21,8 @@ from models.fleet.config import named, refuse
 if TYPE_CHECKING:
     from simulators.fleet.scenario import Scenario
 
+A = TypeVar("A")
+B = TypeVar("B")
 SHIPPED = "file, or the name of one that is shipped."
 
 Home = Annotated[str | None, typer.Option(help="Folder for all that is written.", show_default=".chillcast")]
@@ -49,6 +51,18 @@ Pictured = Annotated[str | None, typer.Option(help="Machine to plot; without it 
 Out = Annotated[Path | None, typer.Option(help="New or empty folder for a recording.")]
 TrainUntil = Annotated[str | None, typer.Option(help="Learn from the days before this date (UTC).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+def asking(
+    by_api: Callable[[Resources], A],
+    by_broker: Callable[[Resources], B],
+    home: str | None,
+    fleet: str | None,
+    broker: str | None,
+) -> A | B:
+    """Return what asks for a change: the API if its address is set and no broker is given, else the broker."""
+    resources = Resources.open(home=home, fleet=fleet, broker=broker)
+    return by_api(resources) if resources.settings.api_url and broker is None else by_broker(resources)
 
 
 def reporter_of(resources: Resources) -> Reporter:

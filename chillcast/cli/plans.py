@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chillcast.cli.on_record import on_record
-from chillcast.cli.options import AsJson, Broker, FleetName, Home, show, show_rows
+from chillcast.cli.options import AsJson, Broker, FleetName, Home, asking, show, show_rows
 from chillcast.resources import Resources
 
 if TYPE_CHECKING:
@@ -79,9 +79,7 @@ def cancel(
 
 
 def _asking(home: str | None, fleet: str | None, broker: str | None) -> ApiPlanDesk | PlanDesk:
-    """Return what changes plans: the API if its address is set and no broker is given, else the broker."""
     from chillcast.cases.api_plans import ApiPlanDesk  # noqa: PLC0415
     from chillcast.cases.plans import PlanDesk  # noqa: PLC0415
 
-    resources = Resources.open(home=home, fleet=fleet, broker=broker)
-    return ApiPlanDesk(resources) if resources.settings.api_url and broker is None else PlanDesk(resources)
+    return asking(ApiPlanDesk, PlanDesk, home, fleet, broker)

@@ -39,7 +39,7 @@ def _place(plant: str, share: float) -> dict[str, str]:
 
 @contextmanager
 def shown_after(store: FeatureStore, inventory: Inventory) -> Iterator[None]:
-    """Keep an inventory for who looks afterwards: workers, who would learn by its segments, are shown none."""
+    """Keep an inventory for who looks afterwards: workers, who would learn by its segments, see none."""
     for file in store.inventory_files()[-1:]:
         if store.read_inventory(file) == inventory:
             (store.folder / file).unlink()

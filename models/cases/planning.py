@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
+from models.cases.book import Answer
 from models.cases.stops import PlannedStop, StopCommand, made
 from models.errors import RecordError
 from models.fleet.fleet import Fleet
@@ -77,8 +80,43 @@ class Planning:
             raise RecordError(f"{key} = {text[:40]!r}: expected {instead(error, _EXPECTED)}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a plan: the stops as they are now, and the machines of which it was refused, and why."""
+
+    stops: tuple[PlannedStop, ...]
+    refused: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, answers: Iterable[Answer]) -> Outcome:
+        """Return what answers to the commands of a plan come to."""
+        told = list(answers)
+        return cls(
+            tuple(answer.stop for answer in told if answer.accepted and answer.stop),
+            tuple((answer.asset, answer.reason) for answer in told if not answer.accepted),
+        )
+
+    @property
+    def reasons(self) -> str:
+        """Of which machines it was refused, and why; empty if it was of none."""
+        return "; ".join(f"{asset}: {reason}" for asset, reason in self.refused)
+
+
+def plan_name(*told: object) -> str:
+    """Return the name of a plan: of the same words the same, without any another each time."""
+    told = told or (uuid.uuid4().hex,)
+    return hashlib.sha256(repr(told).encode("utf-8", "replace")).hexdigest()[:10]
+
+
 def cancelling(stops: Iterable[PlannedStop], who: str, time_ms: int, as_of_ms: int) -> list[StopCommand]:
-    """Return the commands that cancel stops, or end those that are under way."""
+    """Return the commands that cancel the stops of a plan that lie ahead, and end those under way.
+
+    Raises RecordError if all are over, or cancelled.
+    """
+    every = list(stops)
+    left = [stop for stop in every if stop.is_left(as_of_ms)]
+    if not left:
+        raise RecordError(f"plan {every[0].plan}: it is over, or cancelled already")
     return [
         StopCommand(
             id=command_id(stop.plan, stop.asset, "cancel"),
@@ -90,7 +128,7 @@ def cancelling(stops: Iterable[PlannedStop], who: str, time_ms: int, as_of_ms: i
             as_of_ms=as_of_ms,
             site=stop.site,
         )
-        for stop in stops
+        for stop in left
     ]
 
 

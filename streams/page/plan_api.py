@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from starlette.concurrency import run_in_threadpool
 
-from models.cases.planning import Said
+from models.cases.planning import Outcome, Said, plan_name
 from models.cases.stops import PlannedStop
 from models.errors import ForbiddenError
 from streams.page import api_types as types
 from streams.page.operations import Asked, NotThereError, Operation, StaleError
-from streams.page.plan_work import Outcome, PlanWork, plan_name
+from streams.page.plan_work import PlanWork
 from streams.stores.planned_stops import Planned
 
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from models.cases.planning import Said
+from models.cases.planning import Outcome, Said, plan_name
 from models.cases.stops import MAX_WORDS
 from models.errors import RecordError
 from models.event_time import DAY_MS
@@ -22,7 +22,7 @@ from streams.page.case_pages import CasePages
 from streams.page.door import person_of
 from streams.page.forms import read_form
 from streams.page.plan import read_plan
-from streams.page.plan_work import Outcome, PlanWork, plan_name
+from streams.page.plan_work import PlanWork
 from streams.stores.case_query import find_cases
 from streams.stores.store import Reader
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 
-from models.cases.planning import Planning, Said, cancelling
-from models.cases.stops import PlannedStop, StopCommand
-from models.errors import ChillcastError, ForbiddenError, RecordError
+from models.cases.planning import Outcome, Planning, Said, cancelling
+from models.cases.stops import StopCommand
+from models.errors import ChillcastError, ForbiddenError
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from streams.access.audit import Deed
@@ -22,14 +19,6 @@ from streams.stores.store import Reader
 
 BEHIND_D = 28
 """So long ago a stop may have ended that is still shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a plan: the stops as they are now, and the machines of which it was refused, and why."""
-
-    stops: tuple[PlannedStop, ...]
-    refused: tuple[tuple[str, str], ...] = ()
 
 
 class PlanWork:
@@ -62,13 +51,9 @@ class PlanWork:
 
     def cancel(self, person: Person, planned: Planned) -> Outcome:
         """Cancel the stops of a plan that are not over, and end those under way; raises as `enter` does."""
-        now_ms = self.seen_ms()
-        left = [stop for stop in planned.stops if stop.is_left(now_ms)]
 
         def commands() -> list[StopCommand]:
-            if not left:
-                raise RecordError(f"plan {planned.first.plan}: it is over, or cancelled already")
-            return cancelling(left, person.name, self.clock(), now_ms)
+            return cancelling(planned.stops, person.name, self.clock(), self.seen_ms())
 
         return self._do(person, "cancel-plan", planned.first.plan, planned.about, commands)
 
@@ -85,21 +70,11 @@ class PlanWork:
         except ChillcastError as error:
             self._write(person, action, plan, result_of(error), str(error))
             raise
-        found = Outcome(
-            tuple(answer.stop for answer in answers if answer.accepted and answer.stop),
-            tuple((answer.asset, answer.reason) for answer in answers if not answer.accepted),
-        )
-        result = "done" if found.stops else "refused"
-        self._write(person, action, plan, result, "; ".join(f"{a}: {why}" for a, why in found.refused))
+        found = Outcome.of(answers)
+        self._write(person, action, plan, "done" if found.stops else "refused", found.reasons)
         await_stops(self.reader, found.stops)
         return found
 
     def _write(self, person: Person, action: str, plan: str, result: str, detail: str) -> None:
         if self.work.audit is not None:
             self.work.audit.write(person, Deed(action, f"plan {plan}", result, detail))
-
-
-def plan_name(*told: object) -> str:
-    """Return the name of a plan: of the same words the same, without any another each time."""
-    told = told or (uuid.uuid4().hex,)
-    return hashlib.sha256(repr(told).encode("utf-8", "replace")).hexdigest()[:10]

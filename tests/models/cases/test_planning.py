@@ -97,9 +97,12 @@ def test_a_plan_that_is_taken_is_shown_as_it_was_said(begins: datetime) -> None:
 
 
 def test_every_stop_of_a_plan_is_cancelled_and_twice_is_once() -> None:
-    about: dict[str, Any] = {"plan": "p", "from_ms": 1, "until_ms": 2, "planned_until_ms": 2, "who": "ann"}
+    about: dict[str, Any] = {"plan": "p", "from_ms": 1, "until_ms": 9, "planned_until_ms": 9, "who": "ann"}
     stops = [PlannedStop(asset=asset, time_ms=1, **about) for asset in ("a", "b")]
     first, again = (cancelling(stops, "bob", 5, 5) for _ in range(2))
     assert first == again
     assert [(c.asset, c.action, c.who) for c in first] == [("a", "cancel", "bob"), ("b", "cancel", "bob")]
+    assert [c.asset for c in cancelling([replace(stops[0], until_ms=5), stops[1]], "bob", 5, 5)] == ["b"]
+    with pytest.raises(RecordError, match="plan p: it is over, or cancelled already"):
+        cancelling(stops, "bob", 9, 9)
     assert first[0].id != PLANNING.commands(replace(SAID, machine="CH-0012"))[0].id
