@@ -14,7 +14,7 @@ BESIDE := -n 2 --dist loadfile --max-worker-restart 0
 SOAK_S := 3600
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench skill prove adaptation loop case-quality pretrained notebook simulator-report keys house dashboards pictures lock clean test-chart test-long site test-image licences sbom proof-figures
+.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench walk skill prove adaptation loop case-quality pretrained notebook simulator-report keys house dashboards pictures lock clean test-chart test-long site test-image licences sbom proof-figures
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -103,6 +103,9 @@ compose: setup ## validate docker-compose.yml with a real Compose
 
 bench: setup ## kernel, recordings, forms of messages, stream, rivals, fleet, segments and page, each beside a baseline of its run; writes .chillcast/bench.json
 	@for part in kernel simulator recording forms stream compare fleet segments page cases_page; do $(BIN)/python -m benchmarks.$$part || exit; done
+
+walk: setup ## how long it takes from an alert to its acknowledgement through the API, for the cases of the last `make demo`
+	@exec $(BIN)/python -m benchmarks.walk
 
 skill: setup ## judge the forecast on simulated fleets that nothing was chosen on; writes .chillcast/skill.json and .chillcast/skill/report.html
 	@exec $(BIN)/chillcast skill $(SKILL)

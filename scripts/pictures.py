@@ -14,10 +14,10 @@ from pathlib import Path
 import uvicorn
 from playwright.sync_api import sync_playwright
 
-from models.fleet.fleet import Fleet, load_fleet
+from chillcast.resources import Resources
 from streams.kafka.embedded_broker import free_port
 from streams.page.app import create_app
-from streams.stores.sqlite import SqliteStore
+from streams.page.case_pages import CaseWork
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -26,10 +26,11 @@ SIZE = (1100, 720)
 
 
 @contextmanager
-def serving(store: Path, fleet: Fleet) -> Iterator[str]:
-    """Show a store on a page; yield its address."""
-    port = free_port()
-    app = create_app(SqliteStore(store), fleet)
+def serving(home: Path) -> Iterator[str]:
+    """Show the store of a home on a page, with the times of its sites; yield its address."""
+    port, resources = free_port(), Resources.open(home=str(home))
+    work = CaseWork(times=resources.site_times)
+    app = create_app(resources.open_reader(), resources.fleet, work=work)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -58,7 +59,7 @@ def photograph(address: str, images: Path) -> None:
 
 def main(home: Path, images: Path) -> None:
     """Write every picture that shows the demonstration."""
-    with serving(home / "store.db", load_fleet(ROOT / "fleets" / "chiller.toml")) as address:
+    with serving(home) as address:
         photograph(address, images)
     shutil.copyfile(home / "demo" / "report.png", images / "demo-report.png")
     life = ["simulate", "demo", "--plot", str(images / "machine-life.png")]

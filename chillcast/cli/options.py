@@ -60,7 +60,7 @@ def asking(
     fleet: str | None,
     broker: str | None,
 ) -> A | B:
-    """Return what asks for a change: the API if its address is set and no broker is given, else the broker."""
+    """Return what asks for a change: the API if its address is set and no broker is given, or the broker."""
     resources = Resources.open(home=home, fleet=fleet, broker=broker)
     return by_api(resources) if resources.settings.api_url and broker is None else by_broker(resources)
 
