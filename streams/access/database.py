@@ -12,7 +12,7 @@ from pathlib import Path
 from models.errors import UnavailableError
 
 _BUSY_S = 5.0
-_FORM = 3
+_FORM = 4
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (
     name TEXT PRIMARY KEY, role TEXT NOT NULL, hash TEXT NOT NULL, added_ms INTEGER NOT NULL

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from streams.access.api_tokens import TOKEN
 from streams.access.audit import Audit, Deed
 from streams.access.rate_limit import RateLimit
 from streams.access.roles import Person
@@ -31,7 +32,8 @@ class ApiLimit:
         limit = f"{self.rate.per_minute} requests a minute"
         if refusal.is_news:
             somebody = person or Person("", "viewer", "", address)
-            deed = Deed("ask too often", "API", "refused", f"more than {limit}")
+            about = f"{'token' if known.via == TOKEN else 'user'} {known.name}" if known else "API"
+            deed = Deed("ask too often", about, "refused", f"more than {limit}")
             await run_in_threadpool(self.audit.write, somebody, deed)
         wait_s = math.ceil(refusal.wait_s)
         detail = f"More than {limit}. Ask again in {wait_s} s."

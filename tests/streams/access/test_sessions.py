@@ -124,6 +124,6 @@ def test_a_session_of_a_file_from_before_ends_without_a_token(sessions: Sessions
     secret = sessions.begin(ANN)
     with sqlite3.connect(sessions.database.path) as file:
         file.executescript("DROP TRIGGER id_token_goes_with_its_session; DROP TABLE id_tokens;")
-        file.execute("PRAGMA user_version = 2")
+        file.execute("PRAGMA user_version = 3")
     assert sessions.end(secret, ANN) == ""
     assert sessions.end(sessions.begin(ANN, "x"), ANN) == "x"

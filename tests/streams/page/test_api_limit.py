@@ -94,9 +94,9 @@ def test_who_asks_too_often_is_on_record_once_a_minute(pages: Pages, door: Door,
     statuses(client, 6)
     statuses(pages.client(), 3)
     lines = door.audit.read(words="ask too often")
-    assert [(line.who, line.via, line.address, line.result) for line in lines] == [
-        ("", "", "10.0.0.7", "refused"),
-        ("lead program", "token", "10.0.0.7", "refused"),
+    assert [(line.who, line.via, line.about, line.address, line.result) for line in lines] == [
+        ("", "", "API", "10.0.0.7", "refused"),
+        ("lead program", "token", "token lead program", "10.0.0.7", "refused"),
     ]
     assert lines[0].detail == "more than 2 requests a minute"
     clock.pass_by(1)
