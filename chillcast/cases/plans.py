@@ -74,15 +74,13 @@ class PlanDesk:
 def row(planned: Planned, times: SiteTimes, now_ms: int) -> dict[str, Any]:
     """Return a line of the list, with the times of the site."""
     stop = planned.first
-    state = stop.state(now_ms)
-    until_ms = stop.planned_until_ms if state == "cancelled" else stop.until_ms
     return {
         "plan": stop.plan,
         "of": planned.about,
         "machines": len(planned.stops),
         "from": times.said(stop.asset, stop.from_ms),
-        "until": times.said(stop.asset, until_ms),
-        "state": state,
+        "until": times.said(stop.asset, stop.shown_until_ms),
+        "state": stop.state(now_ms),
         "who": stop.who,
         "text": stop.text or None,
     }

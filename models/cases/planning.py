@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import msgspec
 
 from models.cases.book import Answer
-from models.cases.stops import PlannedStop, StopCommand, made
+from models.cases.stops import LONGEST_D, PlannedStop, StopCommand, made
 from models.errors import RecordError
+from models.event_time import DAY_MS, LATEST_MS
 from models.fleet.fleet import Fleet
 from models.fleet.site_times import SiteTimes, instead
 from models.fleet.sites import Sites
@@ -68,16 +69,22 @@ class Planning:
             "from_ms": self._moment("from", asset, said.begins, self.times.read),
             "until_ms": self._moment("until", asset, said.ends, self.times.read_end),
         }
-        if span["until_ms"] <= span["from_ms"]:
+        lasts_ms = span["until_ms"] - span["from_ms"]
+        if lasts_ms <= 0:
             raise RecordError(f"until = {said.ends[:40]!r}: expected an end after {said.begins}")
+        if lasts_ms > LONGEST_D * DAY_MS:
+            raise RecordError(f"until = {said.ends[:40]!r}: expected at most {LONGEST_D} days of stop")
         by = {"who": said.who, "time_ms": said.time_ms, "as_of_ms": said.as_of_ms}
         return made({"id": command_id(said.plan, asset, "plan"), **about, **span, **by})
 
     def _moment(self, key: str, asset: str, text: str, read: Callable[[str, str], int]) -> int:
         try:
-            return read(asset, text)
-        except (ValueError, OverflowError) as error:
+            found_ms = read(asset, text)
+        except ValueError as error:
             raise RecordError(f"{key} = {text[:40]!r}: expected {instead(error, _EXPECTED)}") from error
+        if not 0 <= found_ms < LATEST_MS:
+            raise RecordError(f"{key} = {text[:40]!r}: expected a time from 1970 to 2199")
+        return found_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,13 +76,23 @@ class PlannedStop(msgspec.Struct, frozen=True, kw_only=True):
         """What a case carries of it."""
         return Stop(plan=self.plan, from_ms=self.from_ms, until_ms=self.until_ms, time_ms=self.time_ms)
 
+    @property
+    def is_none(self) -> bool:
+        """Whether it was cancelled before it had begun."""
+        return self.until_ms == self.from_ms
+
+    @property
+    def shown_until_ms(self) -> int:
+        """Its end; of one that was cancelled before it had begun, the end that was planned."""
+        return self.planned_until_ms if self.is_none else self.until_ms
+
     def is_left(self, now_ms: int) -> bool:
         """Return whether it is ahead or under way, so that it can be cancelled or ended."""
         return self.state(now_ms) in ("planned", "under way")
 
     def state(self, now_ms: int) -> str:
         """Return one word: planned, under way, over or cancelled."""
-        if self.until_ms == self.from_ms:
+        if self.is_none:
             return "cancelled"
         if now_ms >= self.until_ms:
             return "over"
@@ -123,15 +133,19 @@ def ask(stops: Sequence[PlannedStop], command: StopCommand) -> PlannedStop:
 
 
 def known_at(stops: Sequence[PlannedStop], time_ms: int) -> tuple[PlannedStop, ...]:
-    """Return the stops that are to be remembered at a time: those ahead, and the last of those just over."""
-    ahead = [stop for stop in stops if stop.until_ms > time_ms]
-    over = [stop for stop in stops if time_ms - _KEPT_MS < stop.until_ms <= time_ms]
+    """Return the stops that are to be remembered at a time: those ahead, and the last of those just over.
+
+    One that is none is forgotten before one that was.
+    """
+    ahead = [stop for stop in stops if stop.until_ms > time_ms and not stop.is_none]
+    over = [stop for stop in stops if time_ms - _KEPT_MS < stop.until_ms and stop not in ahead]
+    over.sort(key=lambda stop: not stop.is_none)
     return (*over[-MOST:], *ahead)
 
 
 def ahead_of(stops: Sequence[PlannedStop], time_ms: int) -> tuple[Stop, ...]:
     """Return the stops that are not over at a time, the next first."""
-    return tuple(sorted((s.span for s in stops if s.until_ms > max(time_ms, s.from_ms)), key=_order))
+    return tuple(sorted((s.span for s in stops if s.until_ms > time_ms and not s.is_none), key=_order))
 
 
 def noted(
@@ -157,7 +171,7 @@ def _enter(stops: Sequence[PlannedStop], command: StopCommand) -> PlannedStop:
         raise RefusedError(f"{command.asset} has plan {command.plan} already")
     if command.until_ms <= command.seen_ms - _OLDEST_MS:
         raise RefusedError(f"the end of it is more than {_OLDEST_MS // DAY_MS} days past")
-    if sum(stop.until_ms > command.seen_ms for stop in stops) >= MOST:
+    if len(ahead_of(stops, command.seen_ms)) >= MOST:
         raise RefusedError(f"{command.asset} has {MOST} planned stops ahead of it: cancel one first")
     time_ms, taken = command.time_ms, {stop.time_ms for stop in stops}
     while time_ms in taken:

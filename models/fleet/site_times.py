@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from models.errors import ConfigError
@@ -10,6 +12,15 @@ from models.fleet.zones import instead_of, is_zone, zone_of
 
 ZONE = "timezone"
 """The attribute of the inventory that names the zone of a machine."""
+
+
+@contextlib.contextmanager
+def _in_a_calendar() -> Iterator[None]:
+    """Let what lies before the first day of the calendar, or after its last, be a ValueError as well."""
+    try:
+        yield
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
 
 
 class SiteTimes:
@@ -43,6 +54,7 @@ class SiteTimes:
         """Say a moment as ISO 8601 with its offset, for other programs."""
         return self._local(asset, time_ms).isoformat(timespec="seconds")
 
+    @_in_a_calendar()
     def read(self, asset: str, text: str) -> int:
         """Return the moment of a date or time; one without an offset is the site's own. ValueError if none.
 
@@ -59,6 +71,7 @@ class SiteTimes:
             _refuse_doubt(text, moment)
         return _ms(moment)
 
+    @_in_a_calendar()
     def read_end(self, asset: str, text: str) -> int:
         """Return the moment up to which something lasts: of a date its last, the whole of it is meant.
 

@@ -232,7 +232,7 @@ class Api:
     def _date(self, case: Case, text: str) -> int:
         try:
             return self.work.times.read(case.asset, text)
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             expected = instead(error, "a date of the site, as 2026-02-01")
             raise RecordError(f"at = {text!r}: expected {expected}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -16,6 +17,7 @@ _COLUMNS = (
     "likely_until", "risk", "opened", "as_of", "assigned_to", "acknowledged_by", "outcome", "mode_found",
 )  # fmt: skip
 _LINE_BYTES = 73
+_NO_SIGNS = ("Cc", "Cs", "Zl", "Zp")  # controls, and what some readers end a line at
 
 
 def as_csv(cases: Iterable[Case], times: SiteTimes, choices: Choices, now_ms: int) -> str:
@@ -92,10 +94,10 @@ def _stop(planned: Planned, now_ms: int) -> Iterator[str]:
     yield f"SEQUENCE:{int(stop.cancelled is not None)}"
     yield f"DTSTAMP:{_utc(now_ms)}"
     yield f"DTSTART:{_utc(stop.from_ms)}"
-    yield f"DTEND:{_utc(stop.until_ms)}"
+    yield f"DTEND:{_utc(stop.shown_until_ms)}"
     yield f"SUMMARY:{escaped(f'planned stop: {planned.about}{many}')}"
     yield f"DESCRIPTION:{escaped(stop.text)}"
-    yield f"STATUS:{'CANCELLED' if stop.from_ms == stop.until_ms else 'CONFIRMED'}"
+    yield f"STATUS:{'CANCELLED' if stop.is_none else 'CONFIRMED'}"
     yield "END:VEVENT"
 
 
@@ -111,7 +113,8 @@ def escaped(text: str) -> str:
     """
     for sign in ("\\", ";", ","):
         text = text.replace(sign, f"\\{sign}")
-    return text.replace("\r", "").replace("\n", "\\n")
+    text = text.replace("\n", "\\n")
+    return "".join(sign for sign in text if sign == "\t" or unicodedata.category(sign) not in _NO_SIGNS)
 
 
 def folded(line: str) -> Iterator[str]:

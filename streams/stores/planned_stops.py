@@ -29,7 +29,7 @@ class Planned:
     @property
     def first(self) -> PlannedStop:
         """That of the first machine by name, of those that are not cancelled if there are any."""
-        return min(self.stops, key=lambda stop: (stop.until_ms == stop.from_ms, stop.asset))
+        return min(self.stops, key=lambda stop: (stop.is_none, stop.asset))
 
     @property
     def about(self) -> str:

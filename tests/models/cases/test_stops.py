@@ -103,6 +103,18 @@ def test_what_cannot_be_done_is_refused_with_the_reason(book: CaseBook) -> None:
     assert "it is over" in refused(book, plans(0, 0, day=6, action="cancel", plan="p2"))
 
 
+def test_a_cancelled_stop_makes_room_for_another_and_hides_none_that_was(book: CaseBook) -> None:
+    told(book, signal("open", 1), plans(1, 2, plan="was"))
+    for i in range(3 * MOST):
+        for action in ("plan", "cancel"):
+            assert book.plan(plans(4, 6, day=3, plan=f"p{i}", action=action))[0].accepted
+    stops = book.remember("a").stops
+    assert [stop.plan for stop in stops if not stop.is_none] == ["was"]
+    assert len(stops) == MOST
+    (entry,) = told(book, signal("closed", 1, 1.5, reason="event"))
+    assert entry.kind == "planned"
+
+
 def test_stops_that_are_over_are_forgotten_after_a_while(book: CaseBook) -> None:
     told(book, plans(2, 3), plans(50, 60, plan="p2"), signal("open", 9))
     assert [stop.plan for stop in book.remember("a").stops] == ["p1", "p2"]

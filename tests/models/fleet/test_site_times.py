@@ -63,6 +63,12 @@ def test_a_time_that_clocks_skip_or_show_twice_is_refused_with_what_to_write(
         assert says in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00", "9999-12-31", "", "today"])
+def test_what_is_no_time_of_any_calendar_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        DST.read_end("a", text)
+
+
 def test_a_time_with_an_offset_is_one_moment_also_in_an_hour_that_exists_twice() -> None:
     first, last = (DST.read("a", f"2026-10-25T02:30{offset}") for offset in ("+02:00", "+01:00"))
     assert last - first == 3_600_000

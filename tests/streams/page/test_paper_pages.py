@@ -21,7 +21,7 @@ from streams.page.case_files import folded
 from streams.page.case_pages import CaseWork
 from streams.stages.sink import event_point
 from streams.stores.sqlite import SqliteStore
-from tests.support.case_life import asks, signal
+from tests.support.case_life import asks, plans, signal
 from tests.support.case_store import DAY, LedCases, case_of
 from tests.support.page import FLEET
 
@@ -86,6 +86,23 @@ def test_a_view_is_had_as_a_calendar_of_days_of_the_site(client: TestClient) -> 
     ):
         assert line in lines
     assert all(len(line.encode()) <= 75 for line in answer.text.split("\r\n"))
+
+
+def test_a_calendar_holds_no_sign_that_ends_a_line_or_is_none(client: TestClient, led: LedCases) -> None:
+    text = "\x00\x1b[2J a\tb\x85c\u2028d\r\nEND:VCALENDAR\rBEGIN:VEVENT"
+    led.plan([plans(DAY + 2, DAY + 3, DAY + 1, asset="CH-0001", text=text)])
+    lines = client.get("/cases.ics").text.split("\r\n")
+    assert "DESCRIPTION:[2J a\tbcd\\nEND:VCALENDARBEGIN:VEVENT" in lines
+    assert lines.count("END:VCALENDAR") == 1
+
+
+def test_a_cancelled_stop_ends_after_it_begins_as_calendars_want_it(
+    client: TestClient, led: LedCases
+) -> None:
+    led.plan([plans(DAY + 2, DAY + 3, DAY + 1, asset="CH-0001")])
+    led.plan([plans(0, 0, DAY + 1, asset="CH-0001", action="cancel")])
+    lines = client.get("/cases.ics").text.split("\r\n")
+    assert {"DTSTART:20260103T000000Z", "DTEND:20260104T000000Z", "STATUS:CANCELLED"} <= set(lines)
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=300))
