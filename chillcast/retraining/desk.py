@@ -55,8 +55,16 @@ class ModelDesk:
         return {"runs": [msgspec.to_builtins(run) for run in reversed(runs)]}
 
     def decide(self, wish: Wanted, person: Person) -> Mapping[str, Any]:
-        """Promote, shadow or roll back; ModelError, with the reasons, if it is refused."""
+        """Promote, shadow or roll back; ModelError, with the reasons, if it is refused or cannot be written."""
+        try:
+            return self._decided(wish, person)
+        except OSError as error:
+            raise ModelError(f"{error.filename}: {error.strerror}") from error
+
+    def _decided(self, wish: Wanted, person: Person) -> Mapping[str, Any]:
         models, newest = self._models(), self.resources.promotions.next_number - 1
+        if wish.seen is not None and wish.seen > newest:
+            raise ModelError(f"promotion {wish.seen} was not made yet: the newest is {newest}")
         if wish.seen is not None and wish.seen != newest:
             last = self.resources.promotions.all()[-1]
             raise ModelError(

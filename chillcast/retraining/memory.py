@@ -70,12 +70,14 @@ class MemoryFile:
         self.path = folder / "state.json"
 
     def read(self) -> Memory:
-        """Return what is remembered; StateError if the file is damaged."""
+        """Return what is remembered; StateError if the file is damaged, or cannot be read."""
         try:
             return msgspec.json.decode(self.path.read_bytes(), type=Memory)
         except FileNotFoundError:
             return Memory()
-        except msgspec.DecodeError as error:
+        except OSError as error:
+            raise StateError(f"{self.path}: cannot be read: {error.strerror}") from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateError(
                 f"{self.path}: damaged: {error}; move it away, and the next retraining begins anew"
             ) from error

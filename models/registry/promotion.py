@@ -6,7 +6,9 @@ and a copy of the newest of a role as ``champion.json`` or ``challenger.json``, 
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import itertools
 import os
 import secrets
 from collections.abc import Iterator
@@ -56,13 +58,12 @@ class Promotions:
 
     def all(self) -> list[Promotion]:
         """Return every promotion, oldest first."""
-        return [_read(path) for path in sorted((self.folder / "promotions").glob("[0-9]*.json"))]
+        return [_read(path) for path in self._paths]
 
     @property
     def next_number(self) -> int:
         """The number that the next promotion has to claim."""
-        numbers = [int(path.stem) for path in (self.folder / "promotions").glob("[0-9]*.json")]
-        return max(numbers, default=0) + 1
+        return max((int(path.stem) for path in self._paths), default=0) + 1
 
     def claim(self, promotion: Promotion) -> None:
         """Record a promotion under its number; raises ModelError if another has come first."""
@@ -96,7 +97,7 @@ class Promotions:
 
     def last(self, role: Role) -> Promotion | None:
         """Return the claim of a role with the highest number, None if there is none."""
-        return next((p for p in reversed(self.all()) if p.role == role), None)
+        return next((p for p in map(_read, reversed(self._paths)) if p.role == role), None)
 
     def newest(self, role: Role = CHAMPION) -> Promotion | None:
         """Return the promotion that the workers are pointed at, None if there is none."""
@@ -104,13 +105,28 @@ class Promotions:
         return _read(path) if path.exists() else None
 
     def candidates(self, role: Role = CHAMPION) -> Iterator[Promotion]:
-        """Yield the promotion that the workers are pointed at, then those of other versions, newest first."""
+        """Yield the promotion that the workers are pointed at, then those of other versions, newest first.
+
+        A claim after that never came into force. One that is damaged is passed over: the others are whole.
+        """
         newest = self.newest(role)
-        seen = set[str]()
-        for promotion in ([newest] if newest else []) + self.all()[::-1]:
-            if promotion.role == role and promotion.version not in seen:
+        last, seen = newest.number if newest else 0, set[str]()
+        for promotion in itertools.chain([newest] if newest else [], self._readable()):
+            in_force = not last or promotion.number <= last
+            if promotion.role == role and promotion.version not in seen and in_force:
                 seen.add(promotion.version)
                 yield promotion
+
+    def _readable(self) -> Iterator[Promotion]:
+        for path in reversed(self._paths):
+            with contextlib.suppress(ModelError):
+                yield _read(path)
+
+    @property
+    def _paths(self) -> list[Path]:
+        """The files of all promotions, the oldest first."""
+        found = (self.folder / "promotions").glob("[0-9]*.json")
+        return sorted((path for path in found if path.stem.isdecimal()), key=lambda path: int(path.stem))
 
     def _path(self, number: int) -> Path:
         return self.folder / "promotions" / f"{number:05d}.json"

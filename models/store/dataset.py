@@ -124,7 +124,7 @@ class Catalogue:
     def _read(self, path: Path) -> Dataset:
         try:
             return msgspec.json.decode(path.read_bytes(), type=Dataset)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ModelError(f"{path}: not a dataset: {error}") from error
 
 

@@ -102,7 +102,7 @@ class FeatureStore:
         except OSError as error:
             there = ", ".join(self.fingerprints()) or "none"
             raise ModelError(f"{path}: no windows of this fingerprint: there are {there}") from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ModelError(f"{path}: not a schema: {error}") from error
 
     def expectation(self, fingerprint: str) -> Expectation | None:

@@ -38,7 +38,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What somebody did or tried, and the ``result``: asked, then done, refused, forbidden or no answer."""
+    """What somebody did or tried, and the ``result``: asked, then done, refused, forbidden, failed or no answer."""
 
     action: str
     about: str
@@ -71,6 +71,9 @@ class Audit:
             yield said.append
         except ChillcastError as error:
             self.write(person, Deed(action, about, "refused", str(error)))
+            raise
+        except Exception as error:
+            self.write(person, Deed(action, about, "failed", str(error)))
             raise
         self.write(person, Deed(action, about, "done", said[-1]))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from models.errors import UnavailableError
 from streams.access.audit import Audit
 from streams.page import api_types as types
 from streams.page.backstage import Backstage, Wanted
@@ -72,6 +73,8 @@ class ModelApi:
 
     def _models(self) -> types.ModelsShown:
         told = tell(self.backstage)
+        if told["unread"]:
+            raise UnavailableError(told["unread"])
         present: Mapping[str, Any] = told["present"]
         versions = {role: one["promotion"].version for role, one in present.items()}
         fares, runs = told["fares"], told["retraining"].get("runs", ())

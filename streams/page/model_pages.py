@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ from streams.page.weeks import DAYS, Strip
 from streams.stores.store import Reader
 
 LONGEST_REASON = 500
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _ONLY_SHOWS = "The page was started to show alone: chillcast models promote and rollback change who scores."
 
 
@@ -93,15 +95,26 @@ class ModelPages:
 
 
 def tell(backstage: Backstage) -> dict[str, Any]:
-    """Return all that is known of the models: roles, promotions, the live comparison, retrainings."""
-    promotions = list(backstage.promotions() if backstage.promotions else ())
+    """Return all that is known of the models: roles, promotions, the live comparison, retrainings.
+
+    ``unread`` says why promotions cannot be read, empty if they can.
+    """
+    promotions, unread = _promoted(backstage)
     return {
+        "unread": unread,
         "promotions": promotions,
         "present": present(backstage, promotions),
         "seen": promotions[-1].number if promotions else 0,
         "fares": _tried(backstage.fares),
         "retraining": _tried(backstage.retraining),
     }
+
+
+def _promoted(backstage: Backstage) -> tuple[list[Promotion], str]:
+    try:
+        return list(backstage.promotions() if backstage.promotions else ()), ""
+    except ChillcastError as error:
+        return [], str(error)
 
 
 def present(backstage: Backstage, promotions: Sequence[Promotion]) -> dict[Role, Told]:
@@ -125,8 +138,10 @@ def wanted(form: Mapping[str, str]) -> Wanted:
         raise HTTPException(
             400, f"reason: expected words of 1 to {LONGEST_REASON} characters; it is recorded"
         )
-    if (action == "rollback") == bool(version) or not (version + "0").isdecimal() or not seen.isdecimal():
+    if (action == "rollback") == bool(version) or not _NUMBER.fullmatch(version or "0"):
         raise HTTPException(400, f"version = {version[:20]!r}: expected the number of a version")
+    if not _NUMBER.fullmatch(seen):
+        raise HTTPException(400, f"seen = {seen[:20]!r}: expected the number of a promotion")
     override = form.get("override", "") == "yes"
     return Wanted(
         reason=reason, version=version, shadow=action == "shadow", override=override, seen=int(seen)

@@ -91,10 +91,12 @@ class Operation:
             person = person_of(request)
             person.require(self.right)
             place = request.path_params.get(self.place, "")
+            if self.place and not place:
+                raise NotThereError(f"{self.place} is left out: expected a name in its place")
             query, body = _query(self.query, request), await _body(self.body, request)
             key = request.headers.get(_KEY, "")[:128]
             answer = await self.handle(Asked(person, place, query, body, key))
-        except (msgspec.ValidationError, msgspec.DecodeError, RecordError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecordError) as error:
             return problem(400, "This makes no sense", str(error))
         except ForbiddenError as error:
             return problem(403, "Not allowed", str(error))

@@ -77,7 +77,7 @@ class WorkOrderHook:
         try:
             event = msgspec.json.decode(body, type=WorkOrderEvent)
             answer = await run_in_threadpool(self._do, event, address_of(request))
-        except (msgspec.DecodeError, RecordError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecordError) as error:
             return problem(422, "Not understood", str(error))
         except ForbiddenError as error:
             return problem(403, "Not allowed", str(error))

@@ -36,6 +36,8 @@ def test_what_a_person_decides_is_done_under_their_name_as_far_as_they_saw(tmp_p
     for offset, recall in ((0.0, 0.5), (0.1, 0.4)):
         registered(Models(resources), replace(toy.model, offset=offset), model_recall=recall)
     desk = ModelDesk(resources)
+    with pytest.raises(ModelError, match="promotion 7 was not made yet: the newest is 0"):
+        desk.decide(Wanted(version="1", reason="first", seen=7), ANN)
     assert desk.decide(Wanted(version="1", reason="first", seen=0), ANN)["who"] == "ann"
     with pytest.raises(ModelError, match="meanwhile ann promoted version 1 as champion"):
         desk.decide(Wanted(version="2", reason="late", seen=0), ANN)
@@ -47,6 +49,19 @@ def test_what_a_person_decides_is_done_under_their_name_as_far_as_they_saw(tmp_p
     assert {(line.who, line.address) for line in lines} == {("ann", "10.0.0.7")}
     assert desk.retraining() == {"runs": []}
     assert desk.fares() == {}
+
+
+def test_a_folder_that_cannot_be_written_is_said_as_such(tmp_path: Path) -> None:
+    toy = trained(fleet())
+    put_registry(tmp_path)
+    (tmp_path / "fleet.json").write_bytes(table_json(toy.fleet))
+    resources = Resources(Settings(home=str(tmp_path), fleet=str(tmp_path / "fleet.json")), toy.fleet)
+    registered(Models(resources), toy.model)
+    (tmp_path / "bundles").write_text("no folder")
+    with pytest.raises(ModelError, match=f"{tmp_path / 'bundles'}.*: Not a directory"):
+        ModelDesk(resources).decide(Wanted(version="1", reason="first"), ANN)
+    promoting = [line.result for line in resources.audit.read() if line.action == "promote model"]
+    assert promoting == ["failed", "asked"]
 
 
 def test_challenger_and_champion_are_compared_in_the_background(tmp_path: Path, bootstrap: str) -> None:

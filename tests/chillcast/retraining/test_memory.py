@@ -21,8 +21,13 @@ def test_what_is_remembered_is_read_again_and_a_damaged_file_is_named(tmp_path: 
     file.write(Memory(present=RUN, learnt_ms=3))
     assert file.read() == Memory(present=RUN, learnt_ms=3)
     assert [path.name for path in file.folder.iterdir()] == ["state.json"]
-    file.path.write_bytes(file.path.read_bytes()[:20])
-    with pytest.raises(StateError, match=r"state\.json: damaged: .*move it away"):
+    for damaged in (file.path.read_bytes()[:20], b'{"passed_over": "\xff"}'):
+        file.path.write_bytes(damaged)
+        with pytest.raises(StateError, match=r"state\.json: damaged: .*move it away"):
+            file.read()
+    file.path.unlink()
+    file.path.mkdir()
+    with pytest.raises(StateError, match=r"state\.json: cannot be read: Is a directory"):
         file.read()
 
 

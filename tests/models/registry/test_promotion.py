@@ -85,6 +85,31 @@ def test_candidates_are_the_newest_and_then_earlier_versions_each_once(promotion
     assert [p.version for p in promotions.candidates()] == ["2", "3", "1"]
 
 
+def test_a_claim_that_never_came_into_force_is_no_candidate(promotions: Promotions) -> None:
+    for version in ("1", "2"):
+        promote(promotions, version)
+    promotions.claim(promotion(3, "3"))
+    assert [p.version for p in promotions.candidates()] == ["2", "1"]
+
+
+def test_history_that_is_damaged_costs_the_workers_its_own_promotion_alone(
+    promotions: Promotions, tmp_path: Path
+) -> None:
+    for version in ("1", "2", "3"):
+        promote(promotions, version)
+    (tmp_path / "promotions" / "00002.json").write_bytes(b'{"version": "\xff')
+    assert [p.version for p in promotions.candidates()] == ["3", "1"]
+    with pytest.raises(ModelError, match=r"00002\.json: not a promotion"):
+        promotions.all()
+
+
+def test_a_copy_that_somebody_left_is_no_promotion(promotions: Promotions, tmp_path: Path) -> None:
+    promote(promotions, "1")
+    for name in ("00001 copy.json", "00001.bak.json", "7x.json"):
+        (tmp_path / "promotions" / name).write_bytes(b"{}")
+    assert (promotions.next_number, [p.version for p in promotions.all()]) == (2, ["1"])
+
+
 def test_a_claim_that_is_withdrawn_leaves_its_number_free(promotions: Promotions) -> None:
     promotions.claim(promotion(1, "1"))
     promotions.withdraw(promotion(1, "1"))

@@ -175,6 +175,10 @@ def test_the_catalogue_finds_a_dataset_by_the_beginning_of_its_digest(tmp_path: 
     for wrong in ("", "0" * 16):
         with pytest.raises(ModelError, match=f"unknown; there are {dataset.digest[:16]}"):
             catalogue.find(wrong)
+    (path,) = catalogue.folder.glob("*.json")
+    path.write_bytes(b'{"fleet": "\xff"}')
+    with pytest.raises(ModelError, match=f"{path.name}: not a dataset"):
+        catalogue.all()
 
 
 def test_a_dataset_names_the_state_of_the_inventory_it_was_drawn_with(tmp_path: Path) -> None:

@@ -185,6 +185,7 @@ def test_what_is_no_json_too_large_or_of_another_site_is_refused(client: TestCli
         ({"content-type": "text/plain"}, b"{}", 415),
         ({"content-type": "application/json"}, b"{", 400),
         ({"content-type": "application/json"}, b"\xff", 400),
+        ({"content-type": "application/json"}, b'{"text": "\xff"}', 400),
         ({"content-type": "application/json"}, b" " * 70_000, 413),
         ({"content-type": "application/json", "origin": "http://evil.example"}, b"{}", 403),
     ):

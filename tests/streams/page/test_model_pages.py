@@ -151,6 +151,7 @@ def test_a_champion_is_rolled_back_once_however_often_the_form_is_sent(
         {"action": "rollback", "version": "3"},
         {"action": "promote", "version": "3", "reason": "x" * 501},
         {"action": "promote", "version": "3", "seen": "x"},
+        {"action": "promote", "version": "3", "seen": "9" * 5000},
     ],
 )
 def test_a_form_that_makes_no_sense_or_is_not_of_this_page_does_nothing(
@@ -194,3 +195,21 @@ def test_a_version_that_is_none_is_refused_with_the_reason(
     client = program(led, door, told, "admin", decide=decide)
     answer = client.post("/api/v1/models/x/promote", json={"reason": "r", "seen": 3})
     assert (answer.status_code, "expected one of 1, 2, 3" in answer.json()["detail"]) == (409, True)
+
+
+@pytest.mark.parametrize("place", ["promote", "shadow"])
+def test_a_version_that_is_left_out_rolls_nothing_back(
+    led: LedCases, door: Door, told: ToldModels, place: str
+) -> None:
+    client = program(led, door, told, "admin")
+    answer = client.post(f"/api/v1/models//{place}", json={"reason": "r", "seen": 3})
+    assert (answer.status_code, told.asked) == (404, [])
+
+
+def test_promotions_that_cannot_be_read_are_said_and_the_rest_is_shown(browse: Browse) -> None:
+    def damaged() -> Any:
+        raise ModelError("promotions/00007.json: not a promotion: <cut off>")
+
+    text = browse(promotions=damaged).get("/models").text
+    assert "promotions/00007.json: not a promotion: &lt;cut off&gt;" in text
+    assert "the challenger, version 3, is <strong>better</strong>" in text

@@ -80,6 +80,12 @@ def test_an_order_that_is_complete_resolves_the_case_with_all_that_was_found(
     assert case.resolved.mode == "fouling"
 
 
+def test_a_body_that_is_no_utf_8_says_so(client: TestClient) -> None:
+    body = b'{"id": "\xff"}'
+    answer = client.post(PLACE, content=body, headers=signed(SECRET, body, NOW_S))
+    assert (answer.status_code, answer.json()["title"]) == (422, "Not understood")
+
+
 def test_a_replay_is_refused_and_done_once(client: TestClient, led: LedCases) -> None:
     said: dict[str, Any] = {"status": "note", "text": "parts ordered"}
     assert post(client, **said).status_code == 200
