@@ -102,7 +102,8 @@ def chillcast(
 def main() -> None:
     """Run the command line; an error that the operator has to mend is a line for each fault, and exit code 1.
 
-    Such are those that chillcast raises on purpose, and files that cannot be read or written. SIGTERM ends a
+    Such are those that chillcast raises on purpose, files that cannot be read or written, and text that is
+    no UTF-8. SIGTERM ends a
     command as Ctrl-C does, so that it stops what it started.
     """
     guard_output()
@@ -115,6 +116,10 @@ def main() -> None:
         if error.filename is None:
             raise
         _give_up(f"{error.filename}: {error.strerror}")
+    except UnicodeEncodeError as error:
+        if error.encoding != "utf-8":
+            raise
+        _give_up(f"{error.object!r}: expected text in UTF-8")
 
 
 def _give_up(why: str) -> None:

@@ -55,7 +55,7 @@ class ModelDesk:
         return {"runs": [msgspec.to_builtins(run) for run in reversed(runs)]}
 
     def decide(self, wish: Wanted, person: Person) -> Mapping[str, Any]:
-        """Promote, shadow or roll back; ModelError, with the reasons, if it is refused or cannot be written."""
+        """Promote, shadow or roll back; ModelError has the reasons if it is refused or not written."""
         try:
             return self._decided(wish, person)
         except OSError as error:

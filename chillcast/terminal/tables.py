@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 _INDENT = "  "
+_STEER = ("Cc", "Cs", "Zl", "Zp")
+_TURN = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def as_text(result: Mapping[str, Any]) -> str:
@@ -47,7 +50,16 @@ def in_words(value: object) -> str:
         return ", ".join(f"{name} {in_words(one)}" for name, one in value.items()) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(map(in_words, value)) or "none"
-    return str(value)
+    return "".join(map(_shown, str(value)))
+
+
+def _shown(sign: str) -> str:
+    """Return a sign as it is, or in digits if it would steer the terminal, end the line or turn it about.
+
+    >>> _shown("\x1b"), _shown("ä")
+    ('\\\\x1b', 'ä')
+    """
+    return repr(sign)[1:-1] if unicodedata.category(sign) in _STEER or sign in _TURN else sign
 
 
 def _lines(result: Mapping[str, Any], indent: str) -> list[str]:

@@ -54,7 +54,7 @@ def read_toml(path: pathlib.Path, kind: str) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), "file", str(path), f"a readable {kind} file ({error})") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also of numbers and nesting that nobody means
         raise ConfigError(str(path), "file", str(path), f"TOML ({error})") from error
 
 

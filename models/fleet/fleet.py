@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from pydantic import Field
 
 from models.errors import ConfigError
 from models.fleet.alerting import Alerting
-from models.fleet.config import expects, means, read_table, refuse, table
+from models.fleet.config import expects, means, read_table, read_toml, refuse, table
 from models.fleet.consistency import contradictions
 from models.fleet.kinds import Key, Pattern, Positive, Rising
 from models.fleet.knowledge import Advice, Expected, Rule, Running
@@ -106,15 +105,16 @@ def load_fleet(path: Path) -> Fleet:
 
     Raises ConfigError with the file, the key, its value and what was expected.
     """
+    return parse_fleet(_read_json(path) if path.suffix == ".json" else read_toml(path, "fleet"), str(path))
+
+
+def _read_json(path: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8")
-        raw = msgspec.json.decode(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
+        return msgspec.json.decode(path.read_bytes())
+    except OSError as error:
         raise ConfigError(str(path), "file", str(path), f"a readable fleet file ({error})") from error
-    except (tomllib.TOMLDecodeError, msgspec.DecodeError) as error:
-        form = "JSON" if path.suffix == ".json" else "TOML"
-        raise ConfigError(str(path), "file", str(path), f"{form} ({error})") from error
-    return parse_fleet(raw, str(path))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(str(path), "file", str(path), f"JSON ({error})") from error
 
 
 def parse_fleet(raw: dict[str, Any], source: str) -> Fleet:

@@ -11,8 +11,11 @@ import msgspec
 
 from models.errors import ConfigError
 from models.fleet.fleet import Fleet
+from models.fleet.zones import instead_of, is_zone
 
 ASSET, FLEET = "asset", "fleet"
+ZONE = "timezone"
+"""The attribute that names the zone of a machine."""
 _KEY, _LONGEST = re.compile(r"[a-z][a-z0-9_]{0,63}"), 100
 
 
@@ -115,6 +118,8 @@ def _checked(
     for key, value in row.items():
         if not isinstance(value, str | None) or not key:
             raise ConfigError(str(path), where, value, "as many fields as the heading")
+        if key == ZONE and value and value.strip() and not is_zone(value.strip()):
+            raise ConfigError(str(path), f"{where}, {key}", value, instead_of(value.strip()))
         if value and (len(value) > _LONGEST or not value.isprintable()):
             raise ConfigError(str(path), f"{where}, {key}", value, f"at most {_LONGEST} printable characters")
     return name

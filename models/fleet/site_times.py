@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from models.errors import ConfigError
-from models.fleet.inventory import Inventory
-from models.fleet.zones import instead_of, is_zone, zone_of
-
-ZONE = "timezone"
-"""The attribute of the inventory that names the zone of a machine."""
+from models.fleet.inventory import ZONE, Inventory
+from models.fleet.zones import is_zone, zone_of
 
 
 @contextlib.contextmanager
@@ -24,19 +20,25 @@ def _in_a_calendar() -> Iterator[None]:
 
 
 class SiteTimes:
-    """Says and reads times by the attribute ``timezone`` of an inventory."""
+    """Says and reads times by the attribute ``timezone`` of an inventory.
+
+    One machine's zone that nobody knows costs the others nothing: its times are said in UTC, with that word,
+    and read only with an offset.
+    """
 
     def __init__(self, inventory: Inventory) -> None:
         self.inventory, self._machines = inventory, inventory.machines
 
     def zone(self, asset: str) -> tzinfo:
-        """Return the zone of a machine; ConfigError names one that the inventory has and nobody knows."""
-        name = self._machines.get(asset, {}).get(ZONE)
-        if name is None:
-            return UTC
-        if not is_zone(name):
-            raise ConfigError("inventory", f"{ZONE} of {asset}", name, instead_of(name))
-        return zone_of(name)
+        """Return the zone of a machine, UTC if nobody told it or it is none."""
+        name = self._machines.get(asset, {}).get(ZONE, "")
+        return zone_of(name) if is_zone(name) else UTC
+
+    @property
+    def unknown(self) -> Mapping[str, str]:
+        """The zones that the inventory has and nobody knows, by machine."""
+        told = ((asset, known.get(ZONE)) for asset, known in self._machines.items())
+        return {asset: name for asset, name in told if name and not is_zone(name)}
 
     def said(self, asset: str, time_ms: int) -> str:
         """Say a moment to the minute, with its zone.
@@ -64,10 +66,10 @@ class SiteTimes:
         1735686000000
         """
         if day := _day(text):
-            return _ms(datetime.combine(day, time(), self.zone(asset)))
+            return _ms(datetime.combine(day, time(), self._sure_zone(asset)))
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=self.zone(asset))
+            moment = moment.replace(tzinfo=self._sure_zone(asset))
             _refuse_doubt(text, moment)
         return _ms(moment)
 
@@ -81,12 +83,19 @@ class SiteTimes:
         day = _day(text)
         return self.read(asset, (day + timedelta(days=1)).isoformat() if day else text)
 
+    def _sure_zone(self, asset: str) -> tzinfo:
+        name = self._machines.get(asset, {}).get(ZONE)
+        if name and not is_zone(name):
+            wrong = f"the inventory has {ZONE} = {name!r} of {asset}, which is no zone"
+            raise DoubtfulTimeError(f"a time with an offset: {wrong}")
+        return self.zone(asset)
+
     def _local(self, asset: str, time_ms: int) -> datetime:
         return datetime.fromtimestamp(time_ms / 1000, self.zone(asset))
 
 
 class DoubtfulTimeError(ValueError):
-    """A local time of a day on which clocks are changed that is no moment, or two."""
+    """A local time that is no moment, or two, since clocks are changed or its zone is not known."""
 
 
 def instead(error: Exception, expected: str) -> str:

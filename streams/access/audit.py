@@ -38,7 +38,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What somebody did or tried, and the ``result``: asked, then done, refused, forbidden, failed or no answer."""
+    """What somebody did or tried, and the ``result``.
+
+    It is asked, then done, refused, forbidden, failed (by a fault of ours or the disk) or no answer.
+    """
 
     action: str
     about: str

@@ -90,9 +90,7 @@ class Operation:
         try:
             person = person_of(request)
             person.require(self.right)
-            place = request.path_params.get(self.place, "")
-            if self.place and not place:
-                raise NotThereError(f"{self.place} is left out: expected a name in its place")
+            place = self._named(request)
             query, body = _query(self.query, request), await _body(self.body, request)
             key = request.headers.get(_KEY, "")[:128]
             answer = await self.handle(Asked(person, place, query, body, key))
@@ -110,6 +108,13 @@ class Operation:
         return Response(
             msgspec.json.encode(answer), headers={"cache-control": "no-store"}, media_type="application/json"
         )
+
+    def _named(self, request: Request) -> str:
+        """Return the name in the path, empty if none belongs there; one that is left out is not there."""
+        name: str = request.path_params.get(self.place, "")
+        if self.place and not name:
+            raise NotThereError(f"{self.place} is left out: expected a name in its place")
+        return name
 
 
 def _query(kind: type | None, request: Request) -> Any:

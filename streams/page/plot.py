@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -11,7 +12,7 @@ from markupsafe import Markup
 from models.event_time import HOUR_MS
 
 _HOURS = (1, 3, 6, 12, 24, 48, 168, 336, 672, 2184)
-_STEPS = tuple(digit * 10.0**power for power in range(-6, 7) for digit in (1.0, 2.0, 2.5, 5.0))
+_DIGITS = (1.0, 2.0, 2.5, 5.0, 10.0, 20.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,13 @@ def levels(low: float, high: float) -> list[float]:
     >>> levels(0.0, 0.69), levels(56.2, 61.0)
     ([0.0, 0.2, 0.4, 0.6], [57.0, 58.0, 59.0, 60.0, 61.0])
     """
-    step = next((step for step in _STEPS if high - low < 5 * step), _STEPS[-1])
+    span = high - low
+    if not 0.0 < span < math.inf:
+        return []
+    power = math.floor(math.log10(span / 5))
+    step = next(step for step in (digit * 10.0**power for digit in _DIGITS) if span < 5 * step)
     first, last = -int(-low // step), int(high // step)
-    return [round(step * i, 9) for i in range(first, last + 1)]
+    return [round(step * i, 9) for i in range(first, min(last, first + 5) + 1)]
 
 
 def moments(start_ms: int, end_ms: int, zone: tzinfo = UTC) -> list[tuple[int, str]]:

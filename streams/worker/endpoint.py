@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,7 +17,8 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from models.errors import ConfigError
 from streams.worker.health import Health
 
-LIVE, READY = "/healthz/live", "/healthz/ready"
+log = logging.getLogger(__name__)
+METRICS, LIVE, READY = "/metrics", "/healthz/live", "/healthz/ready"
 _TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
 
@@ -23,6 +26,11 @@ class _Server(ThreadingMixIn, WSGIServer):
     """Answers each request in a thread of its own: who looks for life must not wait for who reads metrics."""
 
     daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """Pass over who went away or sent nothing; log anything else."""
+        if not isinstance(sys.exception(), OSError):
+            log.exception("a request from %s could not be answered", client_address)
 
 
 class _Quiet(WSGIRequestHandler):
@@ -62,7 +70,7 @@ class Endpoint:
 
 
 def serve(host: str, port: int, registry: CollectorRegistry, health: Health) -> Endpoint:
-    """Answer at ``/metrics``, ``/healthz/live`` and ``/healthz/ready``; port 0 takes a free one.
+    """Answer at ``/metrics``, ``/healthz/live`` and ``/healthz/ready`` alone; port 0 takes a free one.
 
     Raises ConfigError if the address cannot be listened on.
     """
@@ -81,10 +89,14 @@ def _app(registry: CollectorRegistry, health: Health) -> Any:
     checks = {LIVE: health.not_alive, READY: health.not_ready}
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        check = checks.get(environ.get("PATH_INFO", ""))
-        if check is None:
+        place = environ.get("PATH_INFO", "")
+        if place == METRICS:
             found: Iterable[bytes] = metrics(environ, start)
             return found
+        check = checks.get(place)
+        if check is None:  # a probe that is misspelt must not pass
+            start("404 Not Found", [_TEXT])
+            return [f"expected one of {', '.join((METRICS, *checks))}\n".encode()]
         wrong = check()
         start("503 Service Unavailable" if wrong else "200 OK", [_TEXT])
         return ["\n".join([*(wrong or ["ok"]), ""]).encode()]

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
@@ -154,6 +155,15 @@ def test_a_file_that_cannot_be_written_is_one_line(
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("chillcast: file/below")
     assert last.endswith("Not a directory")
+
+
+def test_text_that_is_no_utf_8_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("chillcast.cli.app.app", lambda: msgspec.json.encode({"text": "coil\udcff"}))
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    assert capsys.readouterr().err == "chillcast: 'coil\\udcff': expected text in UTF-8\n"
 
 
 def test_help_keeps_what_stands_in_brackets() -> None:

@@ -20,6 +20,8 @@ from chillcast.terminal.tables import as_text, in_words, table
         ([1, "b"], "1, b"),
         ({}, "none"),
         ({"a": 1.0}, "a 1"),
+        ("\x1b[2J\x07 done\r\nfailed\u202e", r"\x1b[2J\x07 done\r\nfailed\u202e"),
+        ("Größe 5\u00a0µm – ok", "Größe 5\u00a0µm – ok"),
     ],
 )
 def test_a_value_is_said_in_words(value: object, said: str) -> None:

@@ -24,6 +24,7 @@ KNOWN = Inventory(
         "CH-0013": HAMBURG,
         "CH-0014": {**HAMBURG, "timezone": "Asia/Tokyo"},
         "CH-0015": {"plant": "Osaka"},
+        "CH-0016": {"timezone": "Mars"},
     }
 )
 LOCAL = st.integers(26_000_000, 31_000_000).map(
@@ -71,12 +72,22 @@ def test_a_plant_is_down_on_whole_days_each_machine_by_its_own_clocks() -> None:
         ),
         ({"site": "Hamburg", "ends": "9999-12-31"}, "until = '9999-12-31'"),
         ({"site": "Hamburg", "ends": "2026-12-23"}, "until = '2026-12-23': expected an end after 2026-12-24"),
-        ({"site": "Hamburg", "ends": "2028-12-23"}, "until = '2028-12-23': expected at most 366 days of stop"),
-        ({"site": "Hamburg", "begins": "1969-12-31"}, "from = '1969-12-31': expected a time from 1970 to 2199"),
-        ({"site": "Hamburg", "ends": "2200-01-02"}, "until = '2200-01-02': expected a time from 1970 to 2199"),
+        (
+            {"site": "Hamburg", "ends": "2028-12-23"},
+            "until = '2028-12-23': expected at most 366 days of stop",
+        ),
+        (
+            {"site": "Hamburg", "begins": "1969-12-31"},
+            "from = '1969-12-31': expected a time from 1970 to 2199",
+        ),
+        (
+            {"site": "Hamburg", "ends": "2200-01-02"},
+            "until = '2200-01-02': expected a time from 1970 to 2199",
+        ),
         ({"machine": "CH-0012", "begins": "0001-01-01T00:00"}, "from = '0001-01-01T00:00': expected a date"),
         ({"machine": "CH-0012", "begins": "2026-03-29T02:30"}, "2026-03-29T01:30 or 2026-03-29T03:30"),
         ({"machine": "CH-0012", "begins": "2026-10-25T02:30"}, "02:30+02:00 or 2026-10-25T02:30+01:00"),
+        ({"machine": "CH-0016"}, "expected a time with an offset: the inventory has timezone = 'Mars'"),
         ({"machine": "CH-0012", "text": "x" * 501}, "text"),
         ({"machine": "CH-0012", "who": "a\nb"}, "who"),
     ],

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from models.errors import ConfigError, FaultyConfigError, MissingKeyError, UnknownKeyError
 from models.fleet.config import expects, read_table, read_toml, table
+from models.fleet.fleet import load_fleet
 
 Name = Annotated[str, Field(pattern="^[a-z]+$"), expects("small letters")]
 
@@ -136,6 +137,14 @@ def test_a_table_cannot_be_changed_and_a_variant_of_it_is_checked_again() -> Non
     assert replace(valve, turns=(1,)) == Valve(size=1.0, turns=(1,))
     with pytest.raises(ValidationError):
         replace(valve, size=11.0)
+
+
+@pytest.mark.parametrize("text", [f"a = {'9' * 5000}", f"a = {'[' * 3000}{']' * 3000}"])
+def test_toml_that_is_beyond_reading_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.toml").write_text(text, encoding="utf-8")
+    for read in (lambda path: read_toml(path, "fleet"), load_fleet):
+        with pytest.raises(ConfigError, match=r"x\.toml: file = .*: expected TOML"):
+            read(tmp_path / "x.toml")
 
 
 def test_a_file_that_is_no_toml_is_refused_by_name(tmp_path: Path) -> None:

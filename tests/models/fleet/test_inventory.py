@@ -53,6 +53,8 @@ def test_a_csv_file_says_what_is_known_and_empty_fields_are_not(tmp_path: Path) 
         ("asset,Model\nm1,X\n", r"line 1 = 'Model': expected distinct names in snake_case"),
         ("asset,fleet\nm1,X\n", r"line 1 = 'fleet': expected distinct names"),
         ("asset,model,model\nm1,X,Y\n", r"line 1 = 'model': expected distinct names"),
+        ("asset,timezone\nm1,Mars\n", r"line 2, timezone = 'Mars': expected a zone of the IANA database"),
+        ("asset,timezone\nm1,GMT+8\n", r"line 2, timezone = 'GMT\+8': expected an offset, as \+08:00"),
         ("asset,model\nq7,X\n", r"line 2 = 'q7': expected an asset like m\[0-9\]"),
         ("asset,model\nm1,X\nm1,Y\n", r"line 3 = 'm1': expected each asset once"),
         ("asset,model\nm1,X,Y\n", r"line 2 = \['Y'\]: expected as many fields as the heading"),

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import ConfigError
 from models.fleet.inventory import Inventory
 from models.fleet.site_times import DoubtfulTimeError, SiteTimes
 
@@ -29,9 +28,13 @@ def test_a_time_without_an_offset_is_the_sites_own_and_one_with_it_is_not() -> N
     assert TIMES.read("c", "2025-07-01T12:00") == NOON_MS
 
 
-def test_a_zone_that_nobody_knows_is_named_with_its_machine() -> None:
-    with pytest.raises(ConfigError, match="inventory: timezone of b = 'Mars': expected a zone of the IANA"):
-        TIMES.said("b", NOON_MS)
+def test_a_zone_that_nobody_knows_is_shown_as_utc_and_read_only_with_an_offset() -> None:
+    assert TIMES.said("b", NOON_MS) == "2025-07-01 12:00 UTC"
+    assert TIMES.unknown == {"b": "Mars"}
+    assert TIMES.read("b", "2025-07-01T12:00Z") == NOON_MS
+    for read in (TIMES.read, TIMES.read_end):
+        with pytest.raises(DoubtfulTimeError, match="an offset: the inventory has timezone = 'Mars' of b"):
+            read("b", "2025-07-01")
 
 
 DST = SiteTimes(

@@ -27,6 +27,12 @@ def test_dates_are_midnights_of_the_site_also_after_the_clocks_changed() -> None
     assert all(":" not in words for _, words in found)
 
 
+@given(st.floats(-1e30, 1e30), st.floats(-6, 30))
+def test_levels_are_few_however_large_a_reading_is(low: float, power: float) -> None:
+    assert len(levels(low, low + 10**power)) <= 6
+    assert levels(low, low) == levels(low, float("inf")) == []
+
+
 @given(st.floats(-1e5, 1e5), st.floats(1e-3, 1e5))
 def test_levels_are_round_and_few(low: float, span: float) -> None:
     found = levels(low, low + span)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import struct
+import urllib.error
 import urllib.request
 
 import pytest
@@ -33,6 +35,25 @@ def test_a_closed_endpoint_gives_its_port_back() -> None:
         pass
     with socket.create_server(("127.0.0.1", closed.port)) as again:
         assert again.getsockname()[1] == closed.port
+
+
+@pytest.mark.parametrize("place", ["/", "/healthz", "/healthz/alive", "/healthz/live/", "/metrics/x"])
+def test_a_place_that_is_none_is_not_there_so_that_a_misspelt_probe_fails(place: str) -> None:
+    with endpoint() as served, pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"http://127.0.0.1:{served.port}{place}", timeout=5)
+
+
+def test_who_goes_away_or_sends_nothing_leaves_no_traceback(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.worker.endpoint._Quiet.timeout", 0.1)
+    with endpoint() as served:
+        with socket.create_connection(("127.0.0.1", served.port)) as silent:
+            assert silent.recv(1) == b""
+        with socket.create_connection(("127.0.0.1", served.port)) as rude:
+            rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            rude.sendall(b"GET /metrics HTTP/1.0\r\n")
+    assert capfd.readouterr().err == ""
 
 
 def test_whoever_sends_nothing_holds_nobody_up() -> None:
