@@ -29,7 +29,7 @@ class PlanDesk:
         """Return the plans that are not over, of a machine or a site if one is named; ``every``: all."""
         now_ms = self._seen_ms()
         planning = Planning(self.resources.fleet, self.times)
-        assets = [machine] if machine else planning.sites.machines(site) if site else None
+        assets = planning.machines(machine, site) if machine or site else None
         with closing(self.resources.open_reader()) as reader:
             found = by_plan(stops_since(reader, 0 if every else now_ms, assets))
         shown = [one for one in found if every or one.first.state(now_ms) != "cancelled"]

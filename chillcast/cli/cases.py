@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chillcast.cli.options import AsJson, Broker, FleetName, Home, asking, show, show_rows
+from chillcast.cli.options import AsJson, Broker, FleetName, Home, asking, finite, show, show_rows
 from chillcast.resources import Resources
 
 if TYPE_CHECKING:
@@ -142,7 +142,9 @@ def resolve(
     mode: Annotated[str, typer.Option(help="Failure mode that was found.")] = "",
     cause: Annotated[str, typer.Option(help="What led to it.")] = "",
     remedy: Annotated[str, typer.Option(help="What was done.")] = "",
-    downtime_h: Annotated[float | None, typer.Option(help="Hours that the machine stood.", min=0)] = None,
+    downtime_h: Annotated[
+        float | None, typer.Option(help="Hours that the machine stood.", min=0, callback=finite)
+    ] = None,
     parts: Annotated[str, typer.Option(help="What was changed.")] = "",
     text: Text = "",
     who: Who = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from chillcast.cli.options import AsJson, FleetName, Home, show, show_rows
+from chillcast.cli.options import AsJson, FleetName, Home, finite, show, show_rows
 from chillcast.terminal.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -63,7 +63,10 @@ def register(
     model: Annotated[Path, typer.Argument(help="LightGBM model file, or a bundle's folder.")],
     *,
     threshold: Annotated[
-        float | None, typer.Option(help="Risk at which to alert; without it the champion's.")
+        float | None,
+        typer.Option(
+            help="Risk at which to alert; without it the champion's.", min=0, max=1, callback=finite
+        ),
     ] = None,
     fleet: FleetName = None,
     home: Home = None,

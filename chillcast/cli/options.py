@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -25,11 +26,21 @@ A = TypeVar("A")
 B = TypeVar("B")
 SHIPPED = "file, or the name of one that is shipped."
 
+
+def finite(value: float | None) -> float | None:
+    """Refuse what is no number, which a range lets pass."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter("expected a finite number")
+    return value
+
+
 Home = Annotated[str | None, typer.Option(help="Folder for all that is written.", show_default=".chillcast")]
 Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; without it an embedded broker.")]
 FleetName = Annotated[str | None, typer.Option("--fleet", help=f"Fleet {SHIPPED}")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
-Horizon = Annotated[float | None, typer.Option(help="Days ahead; without it as the fleet file says.")]
+Horizon = Annotated[
+    float | None, typer.Option(help="Days ahead; without it as the fleet file says.", callback=finite)
+]
 Dask = Annotated[
     str | None,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chillcast.cli.options import AsJson, FleetName, Home, show
+from chillcast.cli.options import AsJson, FleetName, Home, finite, show
 from chillcast.resources import Resources
 
 app = typer.Typer(no_args_is_help=True, help="Policies: what one would have done on what the store holds.")
@@ -19,12 +19,17 @@ def preview(
     fleet: FleetName = None,
     threshold: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Risk to open cases at; by default the newest that was used."),
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            callback=finite,
+            help="Risk to open cases at; by default the newest that was used.",
+        ),
     ] = None,
     from_: Annotated[str | None, typer.Option("--from", help="Date or time (UTC) to begin at.")] = None,
     until: Annotated[str | None, typer.Option(help="Date or time (UTC) to end before.")] = None,
     people: Annotated[int, typer.Option(min=1, help="How many people answer at once.")] = 1,
-    shift: Annotated[float, typer.Option(min=0.5, max=24.0, help="Hours of a shift.")] = 8.0,
+    shift: Annotated[float, typer.Option(min=0.5, max=24.0, callback=finite, help="Hours of a shift.")] = 8.0,
     plot: Annotated[Path | None, typer.Option(help="File for the trade-off (.png, .svg, .pdf).")] = None,
     home: Home = None,
     json: AsJson = False,

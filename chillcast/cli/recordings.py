@@ -22,6 +22,7 @@ from chillcast.cli.options import (
     Speed,
     TrainUntil,
     Until,
+    finite,
     reporter_of,
     show,
 )
@@ -80,7 +81,9 @@ def record(
     *,
     out: Annotated[Path, typer.Option(help="New or empty folder for the recording.")],
     from_start: Annotated[bool, typer.Option(help="Begin with what the topic already holds.")] = False,
-    seconds: Annotated[float | None, typer.Option(help="Stop after this many seconds.", min=0)] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Stop after this many seconds.", min=0, callback=finite)
+    ] = None,
     fleet: FleetName = None,
     home: Home = None,
     broker: Broker = None,

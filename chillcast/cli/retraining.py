@@ -7,10 +7,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from chillcast.cli.options import SHIPPED, AsJson, Broker, FleetName, Home, show
+from chillcast.cli.options import SHIPPED, AsJson, Broker, FleetName, Home, finite, show
 from chillcast.resources import Resources
 from chillcast.shipped import find_file
 from chillcast.terminal import logs
+from models.errors import ConfigError
 
 
 def retrain(
@@ -22,7 +23,10 @@ def retrain(
     reason: Annotated[
         str, typer.Option(help="Begin now, whatever triggers; the reason is recorded. With --once.")
     ] = "",
-    every: Annotated[float, typer.Option(help="Seconds between two looks of the service.", min=1)] = 600,
+    every: Annotated[
+        float,
+        typer.Option(help="Seconds between two looks of the service.", min=1, max=86_400, callback=finite),
+    ] = 600,
     fleet: FleetName = None,
     home: Home = None,
     broker: Broker = None,
@@ -37,6 +41,8 @@ def retrain(
     from chillcast.terminal.person import by_terminal  # noqa: PLC0415
     from streams.alarms import alarm  # noqa: PLC0415
 
+    if reason and not once:
+        raise ConfigError("command line", "--reason", reason, "--once beside it: a service begins by itself")
     resources = Resources.open(home=home, broker=broker, fleet=fleet)
     settings = resources.settings
     name = config or settings.retraining

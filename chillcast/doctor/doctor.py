@@ -44,7 +44,7 @@ def examine(read: Callable[[], Settings]) -> list[Finding]:
     except ChillcastError as error:
         return [Finding("FAIL", "settings", str(error), "correct it and ask again")]
     first = [_home(settings), guarded("fleet", "correct the fleet file", lambda: _fleet(settings))]
-    fleet = load_fleet(settings.fleet_path) if first[1].status == "ok" else None
+    fleet = load_fleet(settings.fleet_path) if first[1].status != "FAIL" else None
     return [*first, *broker_findings(settings, fleet), *_stands_on(settings, fleet)]
 
 
@@ -74,6 +74,12 @@ def _is_writable(folder: Path) -> bool:
 def _fleet(settings: Settings) -> Finding:
     fleet = load_fleet(settings.fleet_path)
     detail = f"{fleet.name}: {len(fleet.sensors)} sensors, {len(fleet.sampling.windows_s)} windows"
+    unknown = [
+        f"{name!r} of {asset}" for asset, name in Resources(settings, fleet).site_times.unknown.items()
+    ]
+    if unknown:
+        detail = f"{detail}; nobody knows zone {', '.join(unknown[:_NAMED])}, so that UTC is shown"
+        return Finding("warn", "fleet", detail, "chillcast data inventory FILE corrects the timezone")
     return Finding("ok", "fleet", detail)
 
 

@@ -63,5 +63,6 @@ def _words(registered: Registered, role: Role, shown: str | None, recorded: str 
 
 
 def _last(registered: Registered, about: str) -> Line | None:
-    lines = registered.resources.audit.read(words=f"{_ACTION} {about}", at_most=1)
-    return lines[0] if lines else None
+    """Return the last line about an alias: others may have its words in them."""
+    lines = registered.resources.audit.read(words=f"{_ACTION} {about}")
+    return next((line for line in lines if (line.action, line.about) == (_ACTION, about)), None)

@@ -21,7 +21,7 @@ from models.errors import ConfigError
 from models.event_time import DAY_MS
 from models.fleet.config import means, read_table, read_toml, table
 from models.fleet.fleet import Fleet
-from models.fleet.kinds import Positive
+from models.fleet.kinds import Days, Positive
 from models.learning.division import Segments
 
 
@@ -55,8 +55,8 @@ class Triggers:
 class Window:
     """Days up to the day of the trigger, UTC."""
 
-    days: Annotated[Positive, means("days that are learnt from and judged on")] = 365
-    test_days: Annotated[Positive, means("of these the last, which are judged on")] = 60
+    days: Annotated[Days, means("days that are learnt from and judged on")] = 365
+    test_days: Annotated[Days, means("of these the last, which are judged on")] = 60
     held_out_share: Annotated[Share, means("share of the machines that are only judged")] = 0.0
 
 

@@ -21,7 +21,7 @@ def serve(retraining: Retraining, every_s: float, sleep: Callable[[float], None]
             try:
                 retraining.look()
                 said = ""
-            except ChillcastError as error:
+            except (ChillcastError, OSError) as error:
                 if str(error) != said:
                     said = str(error)
                     retraining.alarm(f"retraining of {retraining.models.fleet.name}: {said}")

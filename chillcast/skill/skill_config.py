@@ -16,6 +16,7 @@ from models.errors import ConfigError
 from models.event_time import DAY_MS
 from models.fleet.config import means, read_table, read_toml, refuse, table
 from models.fleet.fleet import Fleet
+from models.fleet.kinds import Days
 from simulators.clock import DAY_S
 from simulators.fleet.scenario import Scenario, load_scenario
 
@@ -29,7 +30,7 @@ class SkillFleet:
     scenario: Annotated[str, means("name of a shipped scenario, or path of one")]
     seed: Annotated[int | None, Field(ge=0), means("its seed; by default the scenario's own")] = None
     assets: Annotated[int | None, Field(gt=0), means("number of machines")] = None
-    days: Annotated[int | None, Field(gt=0), means("number of days")] = None
+    days: Annotated[Days | None, means("number of days")] = None
     start: Annotated[date | None, means("first day, UTC")] = None
     noise: Annotated[float | None, Field(ge=0), means("factor on the noise of all instruments")] = None
     full: Annotated[bool, means("only if all are asked for")] = False
@@ -69,11 +70,17 @@ class SkillConfig:
 
     def chosen(self, *, full: bool) -> SkillConfig:
         """Return what is looked at: all of it, or what takes minutes."""
-        return replace(self, develop=_some(self.develop, full), judge=_some(self.judge, full))
+        return replace(
+            self, develop=_some("develop", self.develop, full), judge=_some("judge", self.judge, full)
+        )
 
 
-def _some(fleets: Sequence[SkillFleet], full: bool) -> tuple[SkillFleet, ...]:
-    return tuple(one for one in fleets if full or not one.full)
+def _some(kind: str, fleets: Sequence[SkillFleet], full: bool) -> tuple[SkillFleet, ...]:
+    some = tuple(one for one in fleets if full or not one.full)
+    if not some:
+        names = ", ".join(one.name for one in fleets)
+        raise ConfigError("fleets to look at", kind, names, "one without full = true, or --full")
+    return some
 
 
 def check_fleets(config: SkillConfig, fleet: Fleet) -> None:

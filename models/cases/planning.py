@@ -46,21 +46,20 @@ class Planning:
 
     def commands(self, said: Said) -> list[StopCommand]:
         """Return a command for each machine; RecordError names what of it makes no sense."""
-        return [self._command(said, asset) for asset in self._machines(said)]
+        return [self._command(said, asset) for asset in self.machines(said.machine, said.site)]
 
-    def _machines(self, said: Said) -> Sequence[str]:
-        if bool(said.machine) == bool(said.site):
+    def machines(self, machine: str, site: str) -> Sequence[str]:
+        """Return a machine alone, or all of a site; RecordError if there is none, or both are named."""
+        if bool(machine) == bool(site):
             raise RecordError("machine and site: expected one of them")
-        if said.machine:
-            if not self.fleet.knows(said.machine):
-                raise RecordError(
-                    f"machine = {said.machine[:64]!r}: expected one like {self.fleet.asset_pattern}"
-                )
-            return [said.machine]
-        found = self.sites.machines(said.site)
+        if machine:
+            if not self.fleet.knows(machine):
+                raise RecordError(f"machine = {machine[:64]!r}: expected one like {self.fleet.asset_pattern}")
+            return [machine]
+        found = self.sites.machines(site)
         if not found:
             known = ", ".join(self.sites.names[:20]) or "none: the inventory tells no site"
-            raise RecordError(f"site = {said.site[:64]!r}: expected one of {known}")
+            raise RecordError(f"site = {site[:64]!r}: expected one of {known}")
         return found
 
     def _command(self, said: Said, asset: str) -> StopCommand:

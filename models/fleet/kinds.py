@@ -17,6 +17,7 @@ Key = Annotated[
     expects("snake_case, at most 64 characters"),
 ]
 Positive = Annotated[int, Field(gt=0)]
+Days = Annotated[int, Field(gt=0, le=36_525)]
 PositiveNumber = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]

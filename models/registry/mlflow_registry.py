@@ -123,7 +123,9 @@ class Registry:
         word = f"{utc(promotion.promoted_ms)} {promotion.role}, {promotion.who}: {promotion.reason}"
         with _available(self.uri):
             self._client.set_registered_model_alias(fleet, promotion.role, last.version)
-            self._client.set_model_version_tag(fleet, version, f"promotion.{promotion.number:05d}", word)
+            self._client.set_model_version_tag(
+                fleet, version, f"promotion.{promotion.number:05d}", word[:_LONGEST_TAG]
+            )
 
     def aliases(self, fleet: str) -> dict[str, str]:
         """Return which version each alias of a fleet's model names, whoever has set it."""
@@ -248,5 +250,5 @@ def _available(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, CommandError, OSError) as error:
-        words = str(error).splitlines()[0].replace(uri, shown(uri))
+        words = next(iter(str(error).splitlines()), type(error).__name__).replace(uri, shown(uri))
         raise UnavailableError(f"registry {shown(uri)}: {words}") from error

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from models.errors import ConfigError
 from models.fleet.config import means, read_table, read_toml, refuse, table
+from models.fleet.kinds import Days
 from simulators.chiller.faults import KINDS
 from simulators.chiller.maintenance import Maintenance
 from simulators.clock import DAY_S, Clock
@@ -32,7 +33,7 @@ class Scenario:
 
     name: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$"), means("as the file")]
     assets: Annotated[int, Field(gt=0, le=999_999), means("number of chillers, named `CH-0001` on")]
-    days: Annotated[Positive, means("length of the run")]
+    days: Annotated[Days, means("length of the run")]
     start: Annotated[date, means("first day, UTC")]
     seed: Annotated[int, Field(ge=0), means("of all random numbers")]
     period_s: Annotated[Positive, means("seconds between samples; the fleet file must have the same")]

@@ -12,7 +12,7 @@ import msgspec
 
 from models.errors import ChillcastError
 from streams.access.database import Database
-from streams.access.record_query import RecordQuery
+from streams.access.record_query import FOLDED, RecordQuery
 from streams.access.roles import Person
 
 Clock = Callable[[], int]
@@ -99,6 +99,7 @@ class Audit:
         with self.database.reading() as reading:
             if reading is None:
                 return 0, []
+            reading.create_function(FOLDED, 1, str.casefold, deterministic=True)
             (found,) = reading.execute(f"SELECT count(*) FROM audit WHERE {clause}", given).fetchone()  # noqa: S608
             rows = reading.execute(
                 f"SELECT {_COLUMNS} FROM audit WHERE {clause} ORDER BY number DESC LIMIT ? OFFSET ?",  # noqa: S608

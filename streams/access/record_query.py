@@ -19,7 +19,9 @@ _BEGINNINGS: Mapping[Kind, tuple[str, ...]] = {
 }
 _OF_FLEETS: tuple[Kind, ...] = ("models", "retraining")
 _OF = " of "
-_WORDS = "lower(who || ' ' || action || ' ' || about || ' ' || result || ' ' || detail)"
+FOLDED = "folded"
+"""What folds the case of a text in SQL: `lower` knows the letters of English alone."""
+_WORDS = f"{FOLDED}(who || ' ' || action || ' ' || about || ' ' || result || ' ' || detail)"
 Clause = tuple[str, list[str | int]]
 
 
@@ -50,9 +52,9 @@ class RecordQuery:
         if self.fleet:
             parts.append(_of_fleet(self.fleet))
         if self.who:
-            parts.append(("lower(who) = ?", [self.who.lower()]))
+            parts.append((f"{FOLDED}(who) = ?", [self.who.casefold()]))
         if self.words:
-            parts.append((f"instr({_WORDS}, ?)", [self.words.lower()]))
+            parts.append((f"instr({_WORDS}, ?)", [self.words.casefold()]))
         return " AND ".join(text for text, _ in parts), [one for _, given in parts for one in given]
 
 

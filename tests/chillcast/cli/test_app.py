@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import msgspec
 import pyarrow.parquet as pq
 import pytest
+import typer
+from typer.models import OptionInfo
 
-from chillcast.cli.app import main
+from chillcast.cli.app import app, main
 from models import errors
 from models.errors import ChillcastError, ConfigError, FaultyConfigError
 from tests.support.commands import printed, refused
@@ -124,6 +128,9 @@ def test_a_slip_in_it_is_named_with_its_key_and_value(
         ),
         ("train nosuch", "training file = 'nosuch': expected a path or one of backblaze"),
         ("record --out new", "environment: CHILLCAST_BROKER = '': expected host:port of a Kafka broker"),
+        ("retrain --reason soon", "--reason = 'soon': expected --once beside it"),
+        ("plans list --site Mars", "site = 'Mars': expected one of none: the inventory tells no site"),
+        ("plans list --machine pump", "machine = 'pump': expected one like CH-"),
         ("control dance", "command = 'dance': expected one of pause"),
         ("page --port 65536", "command line: --port = 65536: expected a whole number at least 0"),
         (
@@ -164,6 +171,27 @@ def test_text_that_is_no_utf_8_is_one_line(
     with pytest.raises(SystemExit, match="1"):
         main()
     assert capsys.readouterr().err == "chillcast: 'coil\\udcff': expected text in UTF-8\n"
+
+
+def float_options(of: typer.Typer) -> Iterator[tuple[str, OptionInfo]]:
+    for command in of.registered_commands:
+        assert command.callback is not None
+        for name, hint in get_type_hints(command.callback, include_extras=True).items():
+            if "float" in str(get_args(hint)[:1]):
+                yield f"{command.callback.__name__} {name}", get_args(hint)[1]
+    for group in of.registered_groups:
+        assert group.typer_instance is not None
+        yield from float_options(group.typer_instance)
+
+
+def test_a_number_that_is_none_is_refused_by_its_option() -> None:
+    found = dict(float_options(app))
+    assert found.keys() >= {"retrain every", "preview shift", "register threshold"}
+    for name, option in found.items():
+        assert option.callback is not None, name
+        for value in (float("nan"), float("inf"), float("-inf")):
+            with pytest.raises(typer.BadParameter):
+                option.callback(value)
 
 
 def test_help_keeps_what_stands_in_brackets() -> None:

@@ -16,6 +16,7 @@ from chillcast.doctor.findings import Finding
 from chillcast.resources import Resources
 from chillcast.settings import Settings, read_settings
 from models.fleet.fleet import load_fleet
+from models.fleet.inventory import Inventory
 from models.registry.promotion import Promotion
 from streams.kafka.cluster import Cluster
 from streams.kafka.connection import Connection
@@ -48,6 +49,14 @@ def test_a_fleet_file_that_is_wrong_fails_and_skips_what_needs_it(tmp_path: Path
     findings = found(Settings(home=str(tmp_path), fleet=str(broken)))
     assert findings["fleet"].status == "FAIL"
     assert {findings[what].status for what in ("model", "registry")} == {"skipped"}
+
+
+def test_zones_of_the_inventory_that_nobody_knows_are_named(tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path))
+    Resources.open(home=str(tmp_path)).feature_store.keep_inventory(Inventory({"CH-1": {"timezone": "Mars"}}))
+    fleet = found(settings)["fleet"]
+    assert (fleet.status, "zone 'Mars' of CH-1" in fleet.detail) == ("warn", True)
+    assert "chillcast data inventory" in fleet.remedy
 
 
 def test_a_new_home_lacks_a_model_and_says_how_to_get_one(tmp_path: Path) -> None:

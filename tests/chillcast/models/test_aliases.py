@@ -15,6 +15,7 @@ from chillcast.resources import Resources
 from chillcast.settings import Settings
 from models.fleet.config import table_json
 from models.registry.promotion import CHAMPION
+from streams.access.audit import Deed
 from streams.access.roles import Person
 from streams.champions.model_pool import PromotedModels
 from tests.support.commands import chillcast
@@ -51,7 +52,8 @@ def behind_our_back(models: Models, version: str | None) -> None:
 
 def said(models: Models) -> list[tuple[str, str]]:
     lines = models.resources.audit.read(words="alias changed")
-    return [(line.result, line.detail) for line in reversed(lines)]
+    own = [line for line in reversed(lines) if line.about == "alias champion of toy"]
+    return [(line.result, line.detail) for line in own]
 
 
 def test_an_alias_that_was_changed_in_mlflow_is_put_on_record_once_and_obeyed_by_nobody(
@@ -61,6 +63,8 @@ def test_an_alias_that_was_changed_in_mlflow_is_put_on_record_once_and_obeyed_by
     behind_our_back(models, "2")
     (text,) = notice(models, BY)
     assert "alias champion of toy in MLflow is on version 2, version 1 was promoted" in text
+    other = Deed("alias changed", "alias champion of toy-2", "as recorded again")
+    models.resources.audit.write(BY, other)
     assert notice(models, BY) == []
     assert {v.version: v.aliases for v in models.versions()} == {"2": (), "1": (CHAMPION,)}
     pool = PromotedModels(models.promotions, toy.fleet)

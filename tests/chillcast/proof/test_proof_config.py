@@ -86,6 +86,13 @@ WRONG = {
 }
 
 
+def test_fleets_that_all_take_hours_are_chosen_by_full_alone(tmp_path: Path) -> None:
+    config = load_proof_config(changed(tmp_path, "days = 400\n\n", "days = 400\nfull = true\n\n"))
+    assert config.chosen(full=True).develop
+    with pytest.raises(ConfigError, match=r"develop = .*: expected one without full = true, or --full"):
+        config.chosen(full=False)
+
+
 @pytest.mark.parametrize(("said", "change"), WRONG.items(), ids=[new for _, new in WRONG.values()])
 def test_what_means_nothing_is_refused_by_its_key(tmp_path: Path, said: str, change: tuple[str, str]) -> None:
     with pytest.raises(ConfigError, match=said):

@@ -53,6 +53,7 @@ def test_the_shipped_file_is_one_for_the_shipped_fleet() -> None:
         ('[promotion]\nby = "anybody"', "promotion.by = 'anybody': expected"),
         ("[training]\nrounds = -1", "training.rounds = -1: expected"),
         ("[triggers]\nsegment_instances = 500", "triggers.segment_instances = 500: expected no such key, or"),
+        ("[data]\ndays = 40000", "data.days = 40000: expected a whole number above 0 and at most 36525"),
         ("[limits]\nnice = 20", "limits.nice = 20: expected"),
     ],
 )

@@ -68,6 +68,16 @@ def test_promoting_another_version_moves_the_pointer_and_keeps_both(registry: Re
     assert registry.versions("moved")[0].metrics == {"brier": 0.1}
 
 
+def test_a_reason_as_long_as_a_book_is_recorded_whole_and_shown_in_part(
+    registry: Registry, bundle: Path
+) -> None:
+    version = registry.register("toy", bundle)
+    reason = "a segment has windows enough; " * 10_000
+    promoted = registry.promote(Promotion(fleet="toy", version=version, reason=reason, promoted_ms=5))
+    assert registry.promotions("toy").newest() == promoted
+    assert promoted.reason == reason
+
+
 def test_an_unknown_version_is_refused_with_what_there_is(registry: Registry, bundle: Path) -> None:
     registry.register("known", bundle)
     with pytest.raises(ModelError, match="version '9' of model known: expected one of 1"):

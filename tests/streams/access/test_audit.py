@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,18 @@ def test_lines_are_found_by_time_and_words_the_newest_first(audit: Audit, clock:
     assert [line.about for line in audit.read(words="CASE")] == ["case B", "case A"]
     assert [line.about for line in audit.read(since_ms=clock.now_ms - 60_000)] == ["user C"]
     assert [line.about for line in audit.read(at_most=1)] == ["user C"]
+
+
+@pytest.mark.parametrize("words", ["Özge", "ÖZGE", "özge", "GROSSER KÜHLER"])
+def test_words_are_found_in_whatever_case_they_are_written(audit: Audit, words: str) -> None:
+    audit.write(replace(ANN, name="Özge"), Deed("touch", "Großer Kühler", "done"))
+    assert [line.who for line in audit.read(words=words)] == ["Özge"]
+
+
+def test_a_fault_of_ours_is_on_record_as_one(audit: Audit) -> None:
+    with pytest.raises(ZeroDivisionError), audit.recording(ANN, "touch", "it"):
+        raise ZeroDivisionError("by zero")
+    assert [(line.result, line.detail) for line in audit.read()] == [("failed", "by zero"), ("asked", "")]
 
 
 def test_nothing_is_on_record_before_anything_was_done(audit: Audit) -> None:
