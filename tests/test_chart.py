@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 
 from streams.kafka.embedded_broker import free_port
 from streams.worker.endpoint import LIVE, READY
 from tests.support.helm_chart import (
     CHART,
+    KUBERNETES,
     Manifest,
     containers,
     kind,
@@ -114,10 +117,76 @@ def test_probes_ask_where_a_worker_answers() -> None:
         ({"kafka__security": "sasl-tls"}, "kafka.secretName is empty"),
         ({"workers__risc__replicas": 2}, "workers"),
         ({"partitions": 0}, "partitions"),
+        ({"kafka__brokers": "kafka"}, "kafka"),
+        ({"influxdb__url": "influxdb:8086"}, "influxdb"),
+        ({"page__ingress__enabled": "true"}, "page.ingress.host is empty: expected the name"),
+        ({"page__oidc__issuer": "https://id.example.org"}, "page.oidc.clientId is empty"),
+        ({"notices__routesConfigMap": "routes"}, "notices.channelsSecret is empty"),
+        (
+            {"notices__routesConfigMap": "routes", "notices__channelsSecret": "channels"},
+            "notices.routesConfigMap and workers.delivery: expected both or neither",
+        ),
+        (
+            {"workers__rekey__replicas": 1, "workers__rekey__memory": "1Gi", "workers__rekey__cpu": "1m"},
+            "settings.CHILLCAST_REKEY_TOPIC is missing",
+        ),
     ],
 )
 def test_values_that_cannot_work_are_refused_with_what_was_expected(given: dict[str, Any], said: str) -> None:
     assert said in refused(**given)
+
+
+def test_what_the_chart_sets_itself_is_not_set_beside_it() -> None:
+    own = {v["name"] for c in containers(rendered(**FULL)) for v in c["env"] if "valueFrom" not in v}
+    assert len(own) > 15
+    for name in own - {"HOME"}:
+        assert f"settings.{name}: expected the key of the chart" in refused(
+            **FULL, **{f"settings__{name}": "x"}
+        )
+    by_proxy = rendered(settings__CHILLCAST_PAGE_ROLES="operators=lead")
+    assert {"name": "CHILLCAST_PAGE_ROLES", "value": "operators=lead"} in next(containers(by_proxy))["env"]
+
+
+@pytest.mark.parametrize("release", ["true", "1e3", "a.b", "1plant", "north-" + "x" * 40])
+def test_whatever_a_release_is_called_its_objects_have_names_that_the_api_takes(release: str) -> None:
+    found = run_helm("template", release, str(CHART), *KUBERNETES, *set_to(FULL))
+    if not release[0].isalpha():
+        assert f"release {release}: expected a name that begins with a letter" in found.stderr
+        return
+    documents = [document for document in yaml.safe_load_all(found.stdout) if document]
+    for document in documents:
+        name = document["metadata"]["name"]
+        assert re.fullmatch(r"[a-z][a-z0-9-]{0,51}", name), name
+        assert document["metadata"]["labels"]["app.kubernetes.io/instance"] == release
+
+
+def test_large_numbers_and_names_that_look_like_numbers_arrive_as_they_were_written(tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text(
+        "settings: {CHILLCAST_SEGMENT_MEMORY_MB: 1000000, CHILLCAST_STATE_INTERVAL_S: 30}\n"
+        'keda: {enabled: true, lagThreshold: 5000000}\nimage: {pullSecrets: ["123"]}\n'
+        'storage: {className: "1"}\n',
+        encoding="utf-8",
+    )
+    words = ("template", "plant", str(CHART), *KUBERNETES, *set_to({}), "-f", str(values))
+    documents = [document for document in yaml.safe_load_all(run_helm(*words).stdout) if document]
+    environment = {v["name"]: v.get("value") for c in containers(documents) for v in c["env"]}
+    assert environment["CHILLCAST_SEGMENT_MEMORY_MB"] == "1000000"
+    assert environment["CHILLCAST_STATE_INTERVAL_S"] == "30"
+    for scaler in kind(documents, "ScaledObject"):
+        assert scaler["spec"]["triggers"][0]["metadata"]["lagThreshold"] == "5000000"
+    for document in kind(documents, "StatefulSet"):
+        assert document["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": "123"}]
+        for claim in document["spec"].get("volumeClaimTemplates", ()):
+            assert claim["spec"]["storageClassName"] == "1"
+
+
+def test_who_asks_by_the_name_of_the_ingress_is_answered() -> None:
+    page = next(
+        c for c in containers(rendered(**FULL, page__allowedHosts="a.example")) if c["name"] == "page"
+    )
+    (hosts,) = [v["value"] for v in page["env"] if v["name"] == "CHILLCAST_PAGE_ALLOWED_HOSTS"]
+    assert hosts == "localhost,a.example,chillcast.example.org"
 
 
 def test_scaling_by_lag_never_goes_below_what_was_asked_for_nor_beyond_the_partitions() -> None:

@@ -20,7 +20,7 @@ NEEDED = {
     "bundles.existingClaim": "bundles",
 }
 Manifest = dict[str, Any]
-_KUBERNETES = ("--kube-version", "1.30.0")  # that of a Helm that go builds is older than the chart takes
+KUBERNETES = ("--kube-version", "1.30.0")  # that of a Helm that go builds is older than the chart takes
 
 
 @functools.cache
@@ -40,14 +40,14 @@ def run_helm(*words: str) -> subprocess.CompletedProcess[str]:
 
 def rendered(**given: Any) -> list[Manifest]:
     """Return what the chart makes of the values that have to be given, and of others, `__` for each dot."""
-    found = run_helm("template", "plant", str(CHART), *_KUBERNETES, *set_to(given))
+    found = run_helm("template", "plant", str(CHART), *KUBERNETES, *set_to(given))
     assert found.returncode == 0, found.stderr
     return [document for document in yaml.safe_load_all(found.stdout) if document]
 
 
 def refused(**given: Any) -> str:
     """Return what Helm says of values that it refuses."""
-    found = run_helm("template", "plant", str(CHART), *_KUBERNETES, *set_to(given))
+    found = run_helm("template", "plant", str(CHART), *KUBERNETES, *set_to(given))
     assert found.returncode != 0, found.stdout
     return found.stderr
 

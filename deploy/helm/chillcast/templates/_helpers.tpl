@@ -1,10 +1,10 @@
 {{- define "chillcast.name" -}}
-{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{ .Release.Name | replace "." "-" | trunc 40 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "chillcast.labels" -}}
 app.kubernetes.io/name: chillcast
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
@@ -12,7 +12,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 
 {{- define "chillcast.selector" -}}
 app.kubernetes.io/name: chillcast
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
@@ -24,15 +24,31 @@ app.kubernetes.io/component: {{ .component }}
 
 {{/* What has to be said, and what cannot be shared evenly, is refused before anything is made. */}}
 {{- define "chillcast.check" -}}
+{{- if not (regexMatch "^[a-z]" .Release.Name) }}{{ fail (printf "release %s: expected a name that begins with a letter, as services have to" .Release.Name) }}{{ end }}
 {{- if not .Values.kafka.brokers }}{{ fail "kafka.brokers is empty: expected host:port of Apache Kafka" }}{{ end }}
 {{- if not .Values.influxdb.url }}{{ fail "influxdb.url is empty: expected the address of an InfluxDB 2" }}{{ end }}
 {{- if not .Values.influxdb.secretName }}{{ fail "influxdb.secretName is empty: expected a secret with the keys writer-token and reader-token" }}{{ end }}
 {{- if not .Values.bundles.existingClaim }}{{ fail "bundles.existingClaim is empty: expected a claim with the folder of promoted bundles" }}{{ end }}
 {{- if and (hasPrefix "sasl" .Values.kafka.security) (not .Values.kafka.secretName) }}{{ fail (printf "kafka.secretName is empty: expected a secret with the keys username and password for kafka.security = %s" .Values.kafka.security) }}{{ end }}
+{{- $own := "HOME FLEET BROKER BROKER_SECURITY BROKER_MECHANISM BROKER_USERNAME BROKER_CA_FILE PARTITIONS SESSION_TIMEOUT_S LOG_FORMAT INFLUX_URL INFLUX_ORG INFLUX_BUCKET WORKER_ID WORKERS METRICS_HOST METRICS_PORT PAGE_URL PAGE_ALLOWED_HOSTS ROUTES OIDC_ISSUER OIDC_CLIENT_ID" }}
+{{- if .Values.page.oidc.issuer }}{{ $own = printf "%s PAGE_ROLES" $own }}{{ end }}
+{{- range $name, $value := .Values.settings }}
+{{- if has (trimPrefix "CHILLCAST_" $name) (splitList " " $own) }}{{ fail (printf "settings.%s: expected the key of the chart that sets it" $name) }}{{ end }}
+{{- end }}
+{{- if and .Values.notices.routesConfigMap (not .Values.notices.channelsSecret) }}{{ fail "notices.channelsSecret is empty: expected a secret with the key channels beside notices.routesConfigMap" }}{{ end }}
+{{- if ne (not .Values.notices.routesConfigMap) (not (hasKey .Values.workers "delivery")) }}{{ fail "notices.routesConfigMap and workers.delivery: expected both or neither: the stage delivery tells people what the routes say" }}{{ end }}
+{{- if and (hasKey .Values.workers "rekey") (not (hasKey .Values.settings "CHILLCAST_REKEY_TOPIC")) }}{{ fail "settings.CHILLCAST_REKEY_TOPIC is missing: expected the topic that workers.rekey reads" }}{{ end }}
+{{- if and .Values.page.ingress.enabled (not .Values.page.ingress.host) }}{{ fail "page.ingress.host is empty: expected the name by which browsers ask for the page" }}{{ end }}
+{{- if and .Values.page.oidc.issuer (not .Values.page.oidc.clientId) }}{{ fail "page.oidc.clientId is empty: expected as whom the page is known to page.oidc.issuer" }}{{ end }}
 {{- range $stage, $worker := .Values.workers }}
 {{- $replicas := int $worker.replicas }}
 {{- if mod (int $.Values.partitions) $replicas }}{{ fail (printf "workers.%s.replicas = %d: expected a divisor of partitions = %d" $stage $replicas (int $.Values.partitions)) }}{{ end }}
 {{- end }}
+{{- end }}
+
+{{/* Helm reads every number of a values file as a fraction, and would write a million as 1e+06. */}}
+{{- define "chillcast.value" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
 {{- end }}
 
 {{- define "chillcast.podSecurity" -}}
@@ -76,7 +92,7 @@ capabilities: {drop: [ALL]}
 - {name: CHILLCAST_BROKER_CA_FILE, value: /etc/chillcast/ca/ca.crt}
 {{- end }}
 {{- range $name, $value := $values.settings }}
-- {name: {{ $name }}, value: {{ $value | quote }}}
+- {name: {{ $name }}, value: {{ include "chillcast.value" $value | quote }}}
 {{- end }}
 {{- end }}
 
