@@ -20,7 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from models.errors import ForbiddenError, UnavailableError
+from models.errors import ChillcastError, ForbiddenError, UnavailableError
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import NOTHING
 from models.fleet.site_times import SiteTimes
@@ -107,6 +107,7 @@ class Page:
             UnavailableError: self.unavailable,
             ForbiddenError: self.forbidden,
             HTTPException: self.refused,
+            ChillcastError: self.wrong,
             Exception: self.failed,
         }
 
@@ -158,6 +159,10 @@ class Page:
         """Say why somebody is not let in, or that it cannot be known who it is."""
         answer = self.forbidden if isinstance(error, ForbiddenError) else self.unavailable
         return await answer(request, error)
+
+    async def wrong(self, request: Request, error: Exception) -> Response:
+        """Say what an operator has to mend, a setting or a file: it is no fault of ours."""
+        return self._problem(request, 500, "Something has to be mended first", redact(str(error)))
 
     async def failed(self, request: Request, _: Exception) -> Response:
         """Say that it is our own fault; what it was is for the log."""

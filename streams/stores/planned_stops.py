@@ -88,7 +88,7 @@ def await_stops(
     """Wait until a store has a plan's stops as they are, so that who looks next sees them; not for ever."""
     until_s = clock() + _STORED_S
     while stops and clock() < until_s:
-        if set(stops) <= set(stops_since(reader, 0, [s.asset for s in stops], stops[0].plan)):
+        if set(stops) <= set(stops_since(reader, 0, plan=stops[0].plan)):
             return
         sleep(_AGAIN_S)
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
+from models.errors import ConfigError
 from models.event_time import DAY_MS
 from models.fleet.inventory import Inventory
 from models.fleet.site_times import SiteTimes
@@ -263,3 +264,16 @@ def test_the_description_names_each_operation_with_its_types(client: TestClient)
     assert body["application/json"]["schema"] == {"$ref": "#/components/schemas/ResolvedAs"}
     (listed,) = [p for p in said["paths"]["/api/v1/cases"]["get"]["parameters"] if p["name"] == "per_page"]
     assert listed["schema"]["maximum"] == 200
+
+
+def test_what_an_operator_has_to_mend_is_said_to_who_asks(led: LedCases, door: Door) -> None:
+    def ask(_: object) -> Any:
+        raise ConfigError("topic case-commands", "partitions", 4, "2, as CHILLCAST_PARTITIONS says")
+
+    app = create_app(led.store, FLEET, work=CaseWork(ask, audit=door.audit), door=door)
+    client = TestClient(app, "http://localhost", headers=bearer(door, "admin"), raise_server_exceptions=False)
+    status, detail = problem_of(client.post(f"{CASE}/comment", json={"text": "x"}))
+    assert (status, detail) == (
+        500,
+        "topic case-commands: partitions = 4: expected 2, as CHILLCAST_PARTITIONS says",
+    )
