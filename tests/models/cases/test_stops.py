@@ -104,14 +104,14 @@ def test_what_cannot_be_done_is_refused_with_the_reason(book: CaseBook) -> None:
 
 
 def test_a_cancelled_stop_makes_room_for_another_and_hides_none_that_was(book: CaseBook) -> None:
-    told(book, signal("open", 1), plans(1, 2, plan="was"))
+    told(book, signal("open", 1), plans(1, 3, plan="was"))
     for i in range(3 * MOST):
         for action in ("plan", "cancel"):
             assert book.plan(plans(4, 6, day=3, plan=f"p{i}", action=action))[0].accepted
     stops = book.remember("a").stops
     assert [stop.plan for stop in stops if not stop.is_none] == ["was"]
     assert len(stops) == MOST
-    (entry,) = told(book, signal("closed", 1, 1.5, reason="event"))
+    (entry,) = told(book, signal("closed", 1, 2, reason="event"))
     assert entry.kind == "planned"
 
 
