@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from models.fleet.inventory import Inventory
-from models.fleet.site_times import ZONE
+from models.fleet.inventory import ZONE, Inventory
 from models.store.feature_store import FeatureStore
 
 _SITES = (
