@@ -32,6 +32,6 @@ fi
 # how this host reaches package registries is its own business: certificates and settings are lent, not built in
 lent=(--volume /etc/ssl/certs:/etc/ssl/certs:ro)
 [ ! -e /etc/pip.conf ] || lent+=(--volume /etc/pip.conf:/etc/pip.conf:ro)
-$buildah bud -q --isolation chroot --layers "${lent[@]}" --build-arg "BASE=localhost/$suite" -t localhost/chillcast . \
+$buildah bud -q --isolation chroot "${lent[@]}" --build-arg "BASE=localhost/$suite" -t localhost/chillcast . \
     >"$cache/build.log" 2>&1 || { echo "the image could not be built, see $cache/build.log:" >&2; tail -5 "$cache/build.log" >&2; exit 1; }
 echo localhost/chillcast
