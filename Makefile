@@ -71,7 +71,7 @@ test-image: setup ## the container, really built and run without a daemon: build
 	@reason=$$(scripts/image.sh 2>&1 >/dev/null); status=$$?; \
 	if [ $$status -eq 3 ]; then echo "image's suite: did not run: $$reason"; exit 0; fi; \
 	if [ $$status -ne 0 ]; then echo "$$reason" >&2; exit $$status; fi; \
-	exec $(BIN)/python -m pytest -m image tests/test_image.py
+	exec $(BIN)/python -m pytest -m image tests/kafka/test_image.py
 
 faults: setup ## every fault on Apache Kafka and the embedded broker; a table, and .chillcast/faults.json
 	@exec $(BIN)/python -m tests.kafka.faults

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,13 +22,13 @@ _END_S = 40.0
 
 
 @contextmanager
-def up(run: Run) -> Iterator[subprocess.Popen[bytes]]:
+def up(
+    run: Run, command: Sequence[str] = (sys.executable, "-m", "chillcast", "up")
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run the command until the block ends; SIGTERM ends it in time, and it leaves no process behind."""
     environment = {**os.environ, **run.settings.environment()}
     with (run.home / "up.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "chillcast", "up"], env=environment, stdout=log, stderr=log, cwd=ROOT
-        )
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=ROOT)
     try:
         yield process
         assert process.poll() is None, (run.home / "up.log").read_text()

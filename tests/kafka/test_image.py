@@ -1,20 +1,23 @@
-"""The container, really built and run: without a daemon, as buildah does it in a chroot."""
+"""The container, built and run without a daemon, as buildah does it in a chroot, against Apache Kafka."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import free_port
 from streams.worker.endpoint import READY
+from tests.kafka.fault_run import Run, judge
+from tests.kafka.test_up import up
 from tests.support.probes import ready_and_said
 
 pytestmark = pytest.mark.image
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("CHILLCAST_CACHE") or Path.home() / ".cache" / "chillcast")
 STORAGE = Path(os.environ.get("IMAGE_STORAGE") or CACHE / "image" / "storage")
 BUILDAH = ["buildah", "--root", str(STORAGE), "--storage-driver", "vfs"]
@@ -54,27 +57,38 @@ def test_nothing_that_builds_or_installs_is_inside(container: str) -> None:
     assert run(container, "sh", "-c", "command -v gcc cc make pip uv || echo none") == "none"
 
 
-def test_a_worker_in_it_becomes_ready(container: str, bootstrap: str) -> None:
+def test_a_worker_in_it_becomes_ready(container: str, kafka: Connection) -> None:
     port = free_port()
     settings = {
         "CHILLCAST_HOME": "/data",
         "CHILLCAST_FLEET": "monash",
-        "CHILLCAST_BROKER": bootstrap,
+        "CHILLCAST_BROKER": kafka.bootstrap,
         "CHILLCAST_TOPIC_PREFIX": "image-",
         "CHILLCAST_METRICS_PORT": str(port),
     }
-    given = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
-    command = [
-        *BUILDAH,
-        "run",
-        "--isolation",
-        "chroot",
-        *given,
-        container,
-        "--",
-        "chillcast",
-        "worker",
-        "features",
-    ]
+    command = running(container, settings, "worker", "features")
     ready, _, said = ready_and_said(command, f"http://127.0.0.1:{port}{READY}")
     assert ready, said
+
+
+def test_all_stages_in_it_say_what_an_undisturbed_run_says(
+    container: str, kafka: Connection, home: Path
+) -> None:
+    run = Run(kafka, home, None, exactly_once=True)
+    for path in (home, *home.rglob("*")):
+        path.chmod(0o777)
+    command = running(container, run.settings.environment(), "up", lent=home)
+    with run.stack:
+        run.thread.start()
+        with up(run, command):
+            run.hurried.set()
+            run.thread.join(timeout=240)
+            outcomes = judge(run, "image", ())
+    assert all(outcome.is_right for outcome in outcomes), outcomes
+
+
+def running(container: str, settings: Mapping[str, str], *words: str, lent: Path | None = None) -> list[str]:
+    """Return what runs a command in the container, which is lent a folder at the same place."""
+    given = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
+    volume = [] if lent is None else ["--volume", f"{lent}:{lent}"]
+    return [*BUILDAH, "run", "--isolation", "chroot", *given, *volume, container, "--", "chillcast", *words]
