@@ -1,7 +1,8 @@
 """What a machine costs in a day: bytes, memory and processor time of every stage, and what fleets of it need.
 
 Simulated chillers of the shipped fleet go through the stages in memory, scored by the shipped model; 30 days
-warm the long windows up, and the days after count.
+warm the long windows up, and the days after count. ``python -m benchmarks.sizing PERIOD_S:MACHINES …``: one
+run for each, with so many machines in the partition and a sample of each every so many seconds.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -39,7 +40,7 @@ from streams.stages.sink import SinkStage
 from streams.stores.sqlite import SqliteStore
 from tests.support.model_pools import Held
 
-MACHINES, WARM, DAYS = 32, 30, 4
+WARM, DAYS = 30, 4
 TOPICS = Topics()
 
 
@@ -47,7 +48,7 @@ TOPICS = Topics()
 class Cost:
     """What a number of machine-days came to: processor seconds by stage, bytes and messages by topic."""
 
-    cpu_s: Counter[str] = field(default_factory=Counter)
+    cpu_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     out_bytes: Counter[str] = field(default_factory=Counter)
     messages: Counter[str] = field(default_factory=Counter)
 
@@ -141,34 +142,36 @@ async def _flushed(stage: Flushing) -> list[Outgoing]:
     return list(await stage.flush())
 
 
-def measured(period_s: int) -> dict[str, float]:
-    """Return what one machine comes to in a day, at a sample each ``period_s``: bytes, and milliseconds."""
+def measured(period_s: int, machines: int) -> dict[str, float]:
+    """Return what one of so many machines comes to in a day: bytes, and milliseconds."""
     fleet = load_fleet(find_file("chiller", "fleet"))
     fleet = replace(fleet, sampling=replace(fleet.sampling, period_s=period_s))
     scenario: Scenario = replace(
-        load_scenario(find_file("demo", "scenario")), assets=MACHINES, days=WARM + DAYS, period_s=period_s
+        load_scenario(find_file("demo", "scenario")), assets=machines, days=WARM + DAYS, period_s=period_s
     )
     first = islice(Simulation(scenario, fleet).slices(), WARM)
-    expectation = fit_expectation(fleet, first).expectation
+    fitted = fit_expectation(fleet, first)
+    assert fitted is not None
     slices = Simulation(scenario, fleet).slices()
     with tempfile.TemporaryDirectory(prefix="sizing-") as folder:
-        site = Site(fleet, expectation, Path(folder))
+        site = Site(fleet, fitted.expectation, Path(folder))
         site.take(islice(slices, WARM))
         before = {name: site.disk_bytes(name) for name in ("store.db", "windows")}
         site.cost = Cost()
         site.take(chain(slices))
-        return _figures(site, before)
+        return _figures(site, before, machines)
 
 
-def _figures(site: Site, before: dict[str, int]) -> dict[str, float]:
-    days = MACHINES * DAYS
+def _figures(site: Site, before: dict[str, int], machines: int) -> dict[str, float]:
+    days = machines * DAYS
     sent = {f"{name}, bytes": count / days for name, count in site.cost.out_bytes.items()}
     disk = {f"{name}, bytes": (site.disk_bytes(name) - size) / days for name, size in before.items()}
     spent = {f"{name}, ms": 1000 * s / days for name, s in site.cost.cpu_s.items()}
-    kept = {f"state of {name}, bytes": site.state_bytes(name) / MACHINES for name in ("features", "risk")}
+    kept = {f"state of {name}, bytes": site.state_bytes(name) / machines for name in ("features", "risk")}
     return {**sent, **disk, **spent, **kept}
 
 
 if __name__ == "__main__":
-    found = {period_s: measured(period_s) for period_s in map(int, sys.argv[1:] or ("900", "60"))}
+    wanted = sys.argv[1:] or ["900:32", "900:128", "60:32"]
+    found = {one: measured(*map(int, one.split(":"))) for one in wanted}
     print(msgspec.json.format(msgspec.json.encode(found)).decode())

@@ -2,9 +2,9 @@
 
 ``python -m tests.kafka.soak SECONDS`` (`make soak`) prints a row per stage, and writes
 ``.chillcast/soak.json``.
-Its telemetry is that of the toy fleet from 2000 on, before which no clock is believed: event time passes
-a million times as fast as the clock, so that whatever grows with time, and not with the number of machines,
-is seen. It ends sooner if today is reached.
+Its telemetry is that of the toy fleet, four times over, from 2000 on, before which no clock is believed:
+event time passes some hundred thousand times as fast as the clock, so that whatever grows with time, and not
+with the number of machines, is seen. It ends sooner if today is reached.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from chillcast.terminal.logs import show_alarms
-from models.telemetry.samples import TimeSlice
+from models.telemetry.samples import Samples, TimeSlice
 from streams.kafka.connection import Connection
 from streams.kafka.publisher import Publisher
 from streams.processes.supervisor import Supervisor
@@ -37,6 +37,7 @@ BEGIN_MS, DAYS = 10_958 * DAY_MS, 26 * 365
 _EVERY_S = 5.0
 _LEAST_S, _START_S = 60.0, 240.0
 FLAT = 0.05
+FLEETS = 4
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,28 @@ def past() -> Iterator[TimeSlice]:
         yield TimeSlice(
             part.start_ms - shift_ms,
             part.end_ms - shift_ms,
-            replace(part.samples, time_ms=part.samples.time_ms - shift_ms),
-            tuple(replace(event, time_ms=event.time_ms - shift_ms) for event in part.events),
-            part.arrivals - shift_ms,
+            several(replace(part.samples, time_ms=part.samples.time_ms - shift_ms)),
+            tuple(
+                replace(event, time_ms=event.time_ms - shift_ms, asset=renamed(event.asset, n))
+                for event in part.events
+                for n in range(FLEETS)
+            ),
+            np.tile(part.arrivals - shift_ms, FLEETS),
         )
+
+
+def several(samples: Samples) -> Samples:
+    """Return samples of as many fleets as there are to be, which send the same."""
+    machines, rows = len(samples.assets), len(samples.asset)
+    names = tuple(renamed(name, n) for n in range(FLEETS) for name in samples.assets)
+    asset = np.tile(samples.asset, FLEETS) + np.repeat(np.arange(FLEETS, dtype=np.int32) * machines, rows)
+    values = np.tile(samples.values, (FLEETS, 1))
+    return Samples(names, asset.astype(np.int32), np.tile(samples.time_ms, FLEETS), values)
+
+
+def renamed(asset: str, fleet: int) -> str:
+    """Return the name of a machine of the toy fleet in one of several."""
+    return f"a{int(asset[1:]) + 1000 * fleet}"
 
 
 def soak(run: LongRun, seconds: float) -> list[Soaked]:
@@ -168,7 +187,7 @@ def main(seconds: float) -> int:
     with tempfile.TemporaryDirectory(prefix="soak-") as folder, KafkaServer(Path(folder) / "kafka") as server:
         run = LongRun(Connection(server.bootstrap), Path(folder) / "home", server, exactly_once=True)
         found = soak(run, seconds)
-    print(f"{'stage':10}{'messages/s':>14}{'early MB':>14}{'late MB':>14}   after {seconds:.0f} s")
+    print(f"{'stage':10}{'messages/s':>14}{'early MB':>14}{'late MB':>14}   after {found[0].seconds:.0f} s")
     print("\n".join(map(row, found)))
     rows: list[dict[str, Any]] = [{**asdict(one), "is_flat": one.is_flat} for one in found]
     REPORT.parent.mkdir(exist_ok=True)
