@@ -59,7 +59,7 @@ def _connected(address: str) -> Iterator[Any]:
     distributed = _distributed()
     try:
         client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise UnavailableError(f"Dask cluster {address}: {error}") from error
     with client:
         yield client
