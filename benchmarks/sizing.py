@@ -25,6 +25,7 @@ from chillcast.shipped import find_file
 from models.features.expectation import Expectation
 from models.features.expectation_fit import fit_expectation
 from models.fleet.fleet import Fleet, load_fleet
+from models.risk.hazard import RiskModel
 from models.risk.model_set import ModelSet
 from models.store.feature_store import FeatureStore, StoredSchema, stored_schema
 from models.telemetry.samples import TimeSlice
@@ -68,13 +69,12 @@ class Cost:
 class Site:
     """All stages of one partition, in memory."""
 
-    def __init__(self, fleet: Fleet, expectation: Expectation, folder: Path) -> None:
+    def __init__(self, fleet: Fleet, expectation: Expectation, model: RiskModel, folder: Path) -> None:
         self.fleet, self.folder, self.cost, self.offset = fleet, folder, Cost(), 0
         features = FeatureStage(fleet, TOPICS, 1, expectation)
         schema = features.kernel.schema
-        pretrained, pool = pretrained_for(fleet), Held()
-        assert pretrained is not None
-        pool.promote("1", ModelSet(replace(pretrained.model, fingerprint=schema.fingerprint)))
+        pool = Held()
+        pool.promote("1", ModelSet(replace(model, fingerprint=schema.fingerprint)))
         described: tuple[StoredSchema, Expectation] = stored_schema(schema), expectation
         self.stages: dict[str, Stage] = {
             "features": features,
@@ -145,6 +145,7 @@ async def _flushed(stage: Flushing) -> list[Outgoing]:
 def measured(period_s: int, machines: int) -> dict[str, float]:
     """Return what one of so many machines comes to in a day: bytes, and milliseconds."""
     fleet = load_fleet(find_file("chiller", "fleet"))
+    pretrained = pretrained_for(fleet)
     fleet = replace(fleet, sampling=replace(fleet.sampling, period_s=period_s))
     scenario: Scenario = replace(
         load_scenario(find_file("demo", "scenario")), assets=machines, days=WARM + DAYS, period_s=period_s
@@ -152,9 +153,10 @@ def measured(period_s: int, machines: int) -> dict[str, float]:
     first = islice(Simulation(scenario, fleet).slices(), WARM)
     fitted = fit_expectation(fleet, first)
     assert fitted is not None
+    assert pretrained is not None
     slices = Simulation(scenario, fleet).slices()
     with tempfile.TemporaryDirectory(prefix="sizing-") as folder:
-        site = Site(fleet, fitted.expectation, Path(folder))
+        site = Site(fleet, fitted.expectation, pretrained.model, Path(folder))
         site.take(islice(slices, WARM))
         before = {name: site.disk_bytes(name) for name in ("store.db", "windows")}
         site.cost = Cost()

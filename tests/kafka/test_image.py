@@ -13,7 +13,7 @@ from streams.kafka.connection import Connection
 from streams.kafka.embedded_broker import free_port
 from streams.worker.endpoint import READY
 from tests.kafka.fault_run import Run, judge
-from tests.kafka.test_up import up
+from tests.kafka.up_process import up
 from tests.support.probes import ready_and_said
 
 pytestmark = pytest.mark.image
