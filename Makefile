@@ -14,7 +14,7 @@ BESIDE := -n 2 --dist loadfile --max-worker-restart 0
 SOAK_S := 3600
 MONASH := ../shared/data/monash_chillers_hourly.csv.gz
 
-.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench walk skill prove adaptation loop case-quality pretrained notebook simulator-report keys house dashboards pictures lock clean test-chart test-long site test-image licences sbom proof-figures
+.PHONY: help setup demo test test-influx test-kafka test-oidc faults soak audit cases lint format types layers compose bench walk skill prove adaptation loop drift case-quality pretrained notebook simulator-report keys house dashboards pictures lock clean test-chart test-long site test-image licences sbom proof-figures
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -121,6 +121,9 @@ proof-figures: setup ## write what the last `make prove` found into docs/proof.m
 
 loop: setup ## a fleet drifts, and its loop mends the model; with the loop off nobody does; writes .chillcast/loop.json and docs/images/loop.png
 	@exec $(BIN)/python -m tests.loop
+
+drift: setup ## whether drift gets its right name, how soon, and how often for nothing; writes docs/drift.md in three minutes
+	@exec $(BIN)/python -m benchmarks.drift_classes
 
 case-quality: setup ## what the cases of the last `make demo` were worth to who works on them; OF=--json
 	@exec env PYTHONPATH=. $(BIN)/python scripts/case_quality.py $(OF)

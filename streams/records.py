@@ -91,10 +91,11 @@ class CaseOutcome(Record, frozen=True):
 
 
 class Drift(Record, frozen=True):
-    """A change that is no machine's fault: in scores, in who decides, or in the quality of a sensor's data.
+    """A change: in scores, in who decides, in what sensors read, or in the quality of a sensor's data.
 
-    The three counts belong to detector ``quality`` and count values since its last report; ``reason`` belongs
-    to ``dead-letters``.
+    ``cause``, ``unit``, ``deviations`` and ``machines`` (the first twenty) belong to detector ``fleet``. The
+    three counts belong to ``quality`` and count values since its last report; ``reason`` belongs to
+    ``dead-letters``.
     """
 
     detector: str
@@ -104,6 +105,10 @@ class Drift(Record, frozen=True):
     asset: str = ""
     sensor: str = ""
     segment: str = ""
+    cause: str = ""
+    unit: str = ""
+    deviations: float = 0.0
+    machines: list[str] = []
     reason: str = ""
     missing: int = 0
     implausible: int = 0

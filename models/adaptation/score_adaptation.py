@@ -12,6 +12,8 @@ from models.adaptation.drift import DriftSignal, ScoreDrift
 from models.adaptation.labels import Happening, Pending, happening
 from models.adaptation.layer import OnlineLayer, SegmentsOf, no_segments
 from models.adaptation.online import Learnt, Line
+from models.telemetry.event_log import FINDING, OUTCOME
+from models.telemetry.planned_stops import CANCELLED, PLANNED
 from models.telemetry.samples import Event, Float64, Int32
 
 # Of one asset: windows that wait for their label, what happened to it, what the detector was shown.
@@ -62,6 +64,10 @@ class ScoreAdaptation:
         """See the score of an asset once a day: a lesson for later, and a look at the level of its scores."""
         self.pending.observe(asset, end_ms, log_odds)
         return self.drift.update(asset, end_ms, log_odds)
+
+    def heeds(self, event: Event) -> bool:
+        """Return whether an event may tell what became of a machine."""
+        return event.kind in (OUTCOME, FINDING, PLANNED, CANCELLED) or event.kind in self.censor
 
     def event(self, event: Event) -> None:
         """See what happened to a machine, as far as it tells what became of a window."""

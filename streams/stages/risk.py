@@ -14,8 +14,7 @@ import msgspec
 import numpy as np
 from scipy.special import expit
 
-from models.adaptation.contest import Switch
-from models.adaptation.drift import DriftSignal
+from models.adaptation.fleet_drift import Remembered as Watching
 from models.adaptation.labels import Happening
 from models.adaptation.layer import SegmentsOf, no_segments
 from models.adaptation.score_adaptation import Lessons, ScoreAdaptation
@@ -34,12 +33,13 @@ from streams.records import Alert, Assignment, Drift, Readings, Watermark
 from streams.stage import Incoming, Outgoing, StageCounts
 from streams.stages import seen
 from streams.stages.cases import Cases, Latest, OpenCase, Remembered
+from streams.stages.drift_reports import DriftReports, SharedDrift, of_scores, of_switch
 from streams.stages.scorer import Scorer
 from streams.state.snapshots import parsed
 from streams.wire import codec
 
 _ASSET, _COMMON = b"a", b"c"
-_FORM = 4  # of what is remembered
+_FORM = 5  # of what is remembered
 _HIDES = ("maintenance",)  # what would have come without it nobody knows
 
 
@@ -55,6 +55,7 @@ class _AssetState(msgspec.Struct, frozen=True):
     vector: bytes
     risks: list[float]
     seen: seen.Remembered
+    watched: Watching
 
 
 class _RiskState(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ class _RiskState(msgspec.Struct, frozen=True):
 
     watermark_ms: int
     lessons: Lessons
+    drift: SharedDrift
     assignment: Assignment | None = None
 
 
@@ -90,6 +92,7 @@ class RiskStage:
         self.cases = Cases(fleet, schema)
         horizon_ms, censor = int(fleet.alerting.horizon_d * DAY_MS), fleet.training.censor or _HIDES
         self.adaptation = ScoreAdaptation(horizon_ms, segments_of, censor)
+        self.drift = DriftReports(fleet, schema, segments_of, horizon_ms, censor)
         self.seen = seen.Seen((fleet.sampling.lateness_s + 2 * fleet.sampling.hop_s) * 1000)
         self.watermark_ms = 0
         self._restoring: dict[str, _AssetState] = {}
@@ -134,10 +137,12 @@ class RiskStage:
 
     def delta(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield what is common, and each asset that is remembered otherwise than at the last call."""
-        changed = self.cases.take_changed() | self.adaptation.take_changed() | self.seen.take_changed()
+        parts = (self.cases, self.adaptation, self.seen, self.drift)
+        changed = set().union(*(part.take_changed() for part in parts))
         for asset in sorted(changed):
             yield _ASSET + asset.encode(), msgspec.msgpack.encode(self._remembered(asset))
-        common = _RiskState(self.watermark_ms, self.adaptation.lessons(), self.scorer.assignment)
+        learnt = self.adaptation.lessons(), self.drift.shared()
+        common = _RiskState(self.watermark_ms, *learnt, self.scorer.assignment)
         yield _COMMON, msgspec.msgpack.encode(common)
 
     def restore(self, key: bytes, value: bytes) -> None:
@@ -148,6 +153,7 @@ class RiskStage:
             common = parsed(value, _RiskState)
             self.watermark_ms, self._assignment = common.watermark_ms, common.assignment
             self.adaptation.give_back(common.lessons)
+            self.drift.give_back(common.drift)
         else:
             raise StateError(f"key {key!r}: not one of this stage")
 
@@ -182,6 +188,7 @@ class RiskStage:
             vector=newest.vector.tobytes() if newest else b"",
             risks=newest.risks.tolist() if newest else [],
             seen=self.seen.remember(asset),
+            watched=self.drift.remember(asset),
         )
 
     def _give_back(self, asset: str, known: _AssetState) -> None:
@@ -194,6 +201,7 @@ class RiskStage:
         self.cases.restore(asset, Remembered(known.policy, case, newest))
         self.adaptation.restore(asset, (known.waiting, known.happened, known.shown))
         self.seen.restore(asset, known.seen)
+        self.drift.restore(asset, known.watched)
 
     def _score(self, windows: Windows) -> Iterator[Outgoing]:
         scores = self.scorer.score(windows)
@@ -230,18 +238,22 @@ class RiskStage:
         return out
 
     def _follow(self, asset: str, newest: Latest, logit: float) -> Iterator[Outgoing]:
-        """Let online layer, drift detector and cases see one new window; the first two see one a day."""
+        """Let online layer, drift detectors and cases see one new window; all but the last see one a day."""
+        if newest.end_ms % DAY_MS == 0:
+            self.drift.observe_day(asset, newest.end_ms, newest.vector)
         if newest.end_ms % DAY_MS == 0 and newest.has_risks:
             signal = self.adaptation.observe_day(asset, newest.end_ms, logit)
             if signal is not None:
-                yield codec.drift(self.topics.drift, _drift(signal))
+                yield codec.drift(self.topics.drift, of_scores(signal))
         yield from self._alerts(self.cases.observe(asset, newest))
 
     def _happened(self, event: Event) -> Iterator[Outgoing]:
         is_outcome = event.kind == OUTCOME
-        if is_outcome and not self.seen.is_new_outcome(event.asset, event.time_ms):
+        what = event.kind if is_outcome else f"{event.kind} {event.code}"
+        if not (self.adaptation.heeds(event) and self.seen.is_new_event(event.asset, event.time_ms, what)):
             return
         self.adaptation.event(event)
+        yield from self._drifts(self.drift.event(event, self.watermark_ms))
         if is_outcome:
             yield from self._alerts(self.cases.event(event.asset, event.time_ms))
 
@@ -252,34 +264,16 @@ class RiskStage:
         """
         if watermark.time_ms > self.watermark_ms:
             self.watermark_ms = watermark.time_ms
-            for switch in self.adaptation.advance(watermark.time_ms, offset):
-                yield codec.drift(self.topics.drift, _switched(switch))
+            switches = self.adaptation.advance(watermark.time_ms, offset)
+            yield from self._drifts(map(of_switch, switches))
+            champion = self.scorer.champion
+            known = champion.expectation if champion else None
+            yield from self._drifts(self.drift.advance(watermark.time_ms, known))
             yield from self._alerts(self.cases.advance(watermark.time_ms))
         yield codec.watermark(self.topics.scores, watermark)
 
+    def _drifts(self, drifts: Iterable[Drift]) -> Iterator[Outgoing]:
+        return (codec.drift(self.topics.drift, one) for one in drifts)
+
     def _alerts(self, alerts: Iterable[Alert]) -> Iterator[Outgoing]:
         return (codec.alert(self.topics.alerts, alert) for alert in alerts)
-
-
-def _drift(signal: DriftSignal) -> Drift:
-    before, after = expit(np.array([signal.before, signal.after])).tolist()
-    return Drift(
-        detector="adwin",
-        time_ms=signal.time_ms,
-        asset=signal.asset,
-        value=signal.after - signal.before,
-        text=f"the level of the risk moved from {before:.2%} to {after:.2%}",
-    )
-
-
-def _switched(switch: Switch) -> Drift:
-    standing = switch.standing
-    champion, adapted = standing.champion / standing.labels, standing.adapted / standing.labels
-    who = "the adapted risk decides" if switch.decides else "the champion decides again"
-    return Drift(
-        detector="adaptation",
-        time_ms=switch.time_ms,
-        segment=switch.segment,
-        value=standing.gain,
-        text=f"{who} for {switch.segment}: log-loss {adapted:.4f}, the champion's {champion:.4f}",
-    )

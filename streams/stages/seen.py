@@ -1,4 +1,4 @@
-"""Which windows and outcomes were seen: without transactions a worker that took over repeats some."""
+"""Which windows and events were seen: without transactions a worker that took over repeats some."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy.typing as npt
 
 from models.features.kernel import Windows
 
-_OUTCOMES = 16
+_EVENTS = 32
 
-# Of one machine: the end of its newest window, revisions by end, and its last outcomes.
-Remembered = tuple[int, list[tuple[int, int]], list[int]]
+# Of one machine: the end of its newest window, revisions by end, and its last events, time and what.
+Remembered = tuple[int, list[tuple[int, int]], list[tuple[int, str]]]
 
 
 @dataclass(slots=True)
 class _SeenOfAsset:
     newest_ms: int = 0
     revisions: dict[int, int] = field(default_factory=dict)
-    outcomes: deque[int] = field(default_factory=lambda: deque(maxlen=_OUTCOMES))
+    events: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_EVENTS))
 
 
 class Seen:
@@ -29,7 +29,7 @@ class Seen:
 
     Whoever repeats begins at or before where the log ends, so that what is new comes in order: a window ends
     after every window of its machine before it, or is a correction, with a higher revision, of one that ended
-    less than ``reach_ms`` before the newest. Of a machine's outcomes the last 16 are known by their time.
+    less than ``reach_ms`` before the newest. Of a machine's events the last 32 are known by time and kind.
     """
 
     def __init__(self, reach_ms: int) -> None:
@@ -42,12 +42,12 @@ class Seen:
         rows = zip(windows.asset.tolist(), windows.end_ms.tolist(), windows.revision.tolist(), strict=True)
         return np.array([self._is_new(windows.assets[code], end, of) for code, end, of in rows], bool)
 
-    def is_new_outcome(self, asset: str, time_ms: int) -> bool:
-        """Return whether an outcome was not seen before; from now on it was."""
-        outcomes = self._assets[asset].outcomes
-        if time_ms in outcomes:
+    def is_new_event(self, asset: str, time_ms: int, what: str) -> bool:
+        """Return whether an event of a kind was not seen before; from now on it was."""
+        events = self._assets[asset].events
+        if (time_ms, what) in events:
             return False
-        outcomes.append(time_ms)
+        events.append((time_ms, what))
         self._changed.add(asset)
         return True
 
@@ -59,12 +59,12 @@ class Seen:
     def remember(self, asset: str) -> Remembered:
         """Return what is known of an asset."""
         known = self._assets[asset]
-        return known.newest_ms, list(known.revisions.items()), list(known.outcomes)
+        return known.newest_ms, list(known.revisions.items()), list(known.events)
 
     def restore(self, asset: str, remembered: Remembered) -> None:
         """Know it again."""
-        newest_ms, revisions, outcomes = remembered
-        self._assets[asset] = _SeenOfAsset(newest_ms, dict(revisions), deque(outcomes, _OUTCOMES))
+        newest_ms, revisions, events = remembered
+        self._assets[asset] = _SeenOfAsset(newest_ms, dict(revisions), deque(events, _EVENTS))
 
     def _is_new(self, asset: str, end_ms: int, revision: int) -> bool:
         known = self._assets[asset]

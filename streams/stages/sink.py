@@ -188,11 +188,14 @@ def drift_point(drift: Drift, partition: int) -> Point:
 
     What is about no single machine every partition says of its own machines.
     """
-    tags = {name: getattr(drift, name) for name in ("detector", "sensor", "asset", "segment")}
+    tags = {name: getattr(drift, name) for name in ("detector", "sensor", "asset", "segment", "cause")}
     if not drift.asset:
         tags["partition"] = str(partition)
     said = {name: text for name, text in tags.items() if text}
-    return Point("drift", said, {"value": float(drift.value), "text": drift.text}, drift.time_ms)
+    fields: dict[str, float | str] = {"value": float(drift.value), "text": drift.text}
+    if drift.cause:
+        fields |= {"unit": drift.unit, "deviations": drift.deviations, "machines": ", ".join(drift.machines)}
+    return Point("drift", said, fields, drift.time_ms)
 
 
 def refused_point(drift: Drift, partition: int) -> Point:

@@ -238,12 +238,13 @@ def _drift(message: Incoming) -> Iterator[Element]:
         record.asset,
         record.sensor,
         record.segment,
+        record.cause,
         record.reason,
         record.value,
         record.time_ms,
     )
     yield (
-        "risk" if record.detector in ("adwin", "adaptation") else "features",
+        "risk" if record.detector in ("adwin", "adaptation", "fleet") else "features",
         key,
         msgspec.json.encode(record),
     )

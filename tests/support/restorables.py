@@ -14,11 +14,14 @@ import msgspec
 from hypothesis import strategies as st
 
 from models.adaptation.drift import ScoreDrift
+from models.adaptation.fleet_drift import FleetDrift
+from models.adaptation.label_delay import LabelDelay
 from models.adaptation.labels import Matured, Pending
 from models.adaptation.labels import Remembered as Waiting
 from models.adaptation.layer import OnlineLayer
 from models.adaptation.online import Learnt, OnlineRisk
 from models.adaptation.score_adaptation import ScoreAdaptation
+from models.adaptation.watched import Watched
 from models.alerting.decision import PolicyState
 from models.alerting.hysteresis import HysteresisPolicy
 from models.alerting.share import SharePolicy
@@ -41,6 +44,7 @@ from streams.stages.case_desk import CaseDesk
 from streams.stages.cases import Cases
 from streams.stages.data_reports import DataReports
 from streams.stages.delivery import DeliveryStage
+from streams.stages.drift_reports import DriftReports
 from streams.stages.features import FeatureStage
 from streams.stages.kernel_memory import KernelMemory
 from streams.stages.refused import Refused
@@ -53,6 +57,7 @@ from tests.support.feature_telemetry import TOPICS as FEATURE_TOPICS
 from tests.support.feature_telemetry import named, telemetry
 from tests.support.model_pools import Held
 from tests.support.restorable_delivery import Delivering, told_of
+from tests.support.restorable_drift import Observer, moved
 from tests.support.restorable_steps import (
     HOURS,
     HYSTERESIS,
@@ -309,6 +314,12 @@ RESTORABLES = (
         by_asset=True,
     ),
     Restorable(
+        "drift of the fleet",
+        (FleetDrift, Watched, LabelDelay),
+        lambda: Simple(Observer),
+        st.builds(moved, SEEDS, st.sampled_from([20, 60])),
+    ),
+    Restorable(
         "hysteresis",
         (HysteresisPolicy,),
         by_asset(lambda: HysteresisPolicy(HYSTERESIS, 0.4), PolicyState),
@@ -366,7 +377,7 @@ RESTORABLES = (
     *(
         Restorable(
             f"risk by {name}, {'several champions' if promotes else 'one champion'}",
-            (RiskStage, Cases, ScoreAdaptation, Seen),
+            (RiskStage, Cases, ScoreAdaptation, Seen, DriftReports),
             functools.partial(Succession, alerting),
             st.builds(functools.partial(scored, promotes=promotes), SEEDS, st.sampled_from([3, 12, 24])),
         )

@@ -29,16 +29,17 @@ def test_a_window_its_correction_and_an_outcome_are_new_once() -> None:
     assert seen.new_windows(first).tolist() == [True] * 4
     again = windows(("a", 10, 0), ("a", 10, 1), ("a", 20, 0), ("a", 10, 2), ("b", 20, 0))
     assert seen.new_windows(again).tolist() == [False, False, False, True, True]
-    assert [seen.is_new_outcome(*what) for what in (("a", 5), ("a", 5), ("b", 5))] == [True, False, True]
+    again_too = (("a", 5), ("a", 5), ("b", 5))
+    assert [seen.is_new_event(*one, "shutdown") for one in again_too] == [True, False, True]
 
 
 def test_what_is_remembered_stays_small() -> None:
     seen = Seen(LATE_HOPS * HOP_MS)
     for hop in range(100):
         seen.new_windows(windows(("a", hop * HOP_MS, 0), ("a", hop * HOP_MS, 1)))
-        seen.is_new_outcome("a", hop)
-    newest_ms, revisions, outcomes = seen.remember("a")
-    assert (newest_ms, len(revisions), len(outcomes)) == (990, LATE_HOPS, 16)
+        seen.is_new_event("a", hop, "shutdown")
+    newest_ms, revisions, events = seen.remember("a")
+    assert (newest_ms, len(revisions), len(events)) == (990, LATE_HOPS, 32)
 
 
 def written(hops: int, late: list[int]) -> Iterator[tuple[str, int, int]]:

@@ -1,0 +1,168 @@
+"""What the risk stage says on the topic of drift, in words: of scores, of who decides, and of what moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+from scipy.special import expit
+
+from models.adaptation.contest import Switch
+from models.adaptation.drift import DriftSignal
+from models.adaptation.fleet_drift import FleetDrift, Moved
+from models.adaptation.fleet_drift import Remembered as Watching
+from models.adaptation.label_delay import LabelDelay
+from models.adaptation.label_delay import Remembered as Delayed
+from models.adaptation.layer import SegmentsOf
+from models.adaptation.watched import Usual
+from models.event_time import DAY_MS
+from models.features.channels import residual_points
+from models.features.expectation import Expectation
+from models.features.schema import FeatureSchema, window_name
+from models.fleet.fleet import Fleet
+from models.telemetry.event_log import FINDING, OUTCOME
+from models.telemetry.samples import Event, Float32
+from streams.records import Drift
+
+_ENDS = {
+    "sensor": "and nothing else of it does: look at the instrument",
+    "machine": "as others of its points may: the machine changes",
+    "population": "and that of the others does not: new firmware, a recalibration, another model?",
+    "season": "slowly: a season, or a way of running, that nobody has learnt",
+}
+_AT_ONCE = "all at once: new firmware, or a recalibration?"
+
+
+class SharedDrift(msgspec.Struct, frozen=True):
+    """What is remembered of a partition as a whole."""
+
+    segments: dict[str, Usual] = {}
+    delay: Delayed = ([], False)
+
+
+class DriftReports:
+    """Watches the residuals of one partition's machines, and how late people say what they found.
+
+    Events of the kinds ``censor`` are work on a machine, after which it is another.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        schema: FeatureSchema,
+        segments_of: SegmentsOf,
+        horizon_ms: int,
+        censor: tuple[str, ...],
+    ) -> None:
+        self.fleet, self.points, self.censor = fleet, residual_points(fleet), censor
+        names = {name: i for i, name in enumerate(schema.names)}
+        self._recent, self._usual = (
+            np.array([names[f"{key}_residual.{window}.mean"] for key in self.points], np.int64)
+            for window in map(window_name, (fleet.sampling.recent_s, fleet.sampling.reach_s))
+        )
+        relative = {key: group.relative for group in fleet.expectation for key in group.sensors}
+        self._relative = [relative[key] for key in self.points]
+        self.watch = FleetDrift(len(self.points), segments_of)
+        self.delay = LabelDelay(horizon_ms)
+
+    def observe_day(self, asset: str, end_ms: int, vector: Float32) -> None:
+        """See the window of a machine that ends a day."""
+        self.watch.observe(asset, end_ms, vector[self._recent] - vector[self._usual])
+
+    def event(self, event: Event, watermark_ms: int) -> Iterator[Drift]:
+        """See what happened to a machine, and yield that findings come too late."""
+        if event.kind == OUTCOME or event.kind in self.censor:
+            self.watch.begin_anew(event.asset)
+        if event.kind != FINDING:
+            return
+        median_ms = self.delay.heard(max(watermark_ms - event.time_ms, 0))
+        if median_ms is not None:
+            days, horizon_d = median_ms / DAY_MS, self.delay.horizon_ms / DAY_MS
+            text = f"findings come {days:.0f} days after machines were looked at: labels take {horizon_d:g}"
+            yield Drift(
+                detector="fleet",
+                cause="label-delay",
+                time_ms=watermark_ms,
+                value=days,
+                unit="d",
+                text=text,
+            )
+
+    def advance(self, watermark_ms: int, expectation: Expectation | None) -> Iterator[Drift]:
+        """Yield what is to be said of the days that are over; the ``expectation`` knows the units."""
+        for moved in self.watch.advance(watermark_ms):
+            yield self._said(moved, expectation)
+
+    def remember(self, asset: str) -> Watching:
+        """Return what is remembered of one asset."""
+        return self.watch.remember(asset)
+
+    def restore(self, asset: str, remembered: Watching) -> None:
+        """Remember it again."""
+        self.watch.restore(asset, remembered)
+
+    def shared(self) -> SharedDrift:
+        """Return what is remembered of all."""
+        return SharedDrift(self.watch.shared(), self.delay.remember())
+
+    def give_back(self, shared: SharedDrift) -> None:
+        """Know it again."""
+        self.watch.give_back(shared.segments)
+        self.delay.restore(shared.delay)
+
+    def take_changed(self) -> set[str]:
+        """Return the assets that are remembered otherwise than at the last call."""
+        changed, self.watch.changed = self.watch.changed, set()
+        return changed
+
+    def _said(self, moved: Moved, expectation: Expectation | None) -> Drift:
+        key = self.points[moved.point]
+        point = next(one for one in self.fleet.points if one.key == key)
+        sigma, unit = (expectation.sigma[moved.point], point.unit) if expectation else (1.0, "sd")
+        share = self._relative[moved.point] and expectation is not None
+        effect = moved.deviations * sigma
+        amount = f"{abs(effect):.0%}" if share else f"{abs(effect):.2g} {unit}"
+        who = f"{moved.count} machines of {moved.segment}" if moved.segment else moved.machines[0]
+        way = "more" if effect > 0 else "less"
+        at_once = moved.cause == "population" and moved.segment == "fleet"
+        end = _AT_ONCE if at_once else _ENDS[moved.cause]
+        return Drift(
+            detector="fleet",
+            cause=moved.cause,
+            time_ms=moved.time_ms,
+            asset="" if moved.segment else moved.machines[0],
+            sensor=key,
+            segment=moved.segment,
+            value=effect,
+            unit="1" if share else unit,
+            deviations=moved.deviations,
+            machines=list(moved.machines),
+            text=f"{point.label} of {who} reads {amount} {way} than it did, beside what it should, {end}",
+        )
+
+
+def of_scores(signal: DriftSignal) -> Drift:
+    """Say that the scores of a machine changed level."""
+    before, after = expit(np.array([signal.before, signal.after])).tolist()
+    return Drift(
+        detector="adwin",
+        time_ms=signal.time_ms,
+        asset=signal.asset,
+        value=signal.after - signal.before,
+        text=f"the level of the risk moved from {before:.2%} to {after:.2%}",
+    )
+
+
+def of_switch(switch: Switch) -> Drift:
+    """Say who decides for a segment from now on."""
+    standing = switch.standing
+    champion, adapted = standing.champion / standing.labels, standing.adapted / standing.labels
+    who = "the adapted risk decides" if switch.decides else "the champion decides again"
+    return Drift(
+        detector="adaptation",
+        time_ms=switch.time_ms,
+        segment=switch.segment,
+        value=standing.gain,
+        text=f"{who} for {switch.segment}: log-loss {adapted:.4f}, the champion's {champion:.4f}",
+    )
