@@ -27,7 +27,6 @@ from models.telemetry.samples import Float64, Int64
 from models.telemetry.window_keys import WindowKeys
 from simulators.fleet.scenario import Scenario, load_scenario
 from simulators.fleet.simulation import Simulation
-from simulators.truth import FaultRecord
 
 SIGNALS = (
     "cond_approach", "cond_sat_temp", "evap_approach", "evap_sat_temp", "discharge_superheat", "subcooling",
@@ -47,17 +46,13 @@ Table = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Seen:
-    """Daily means while running (D, A, K) of signals and drivers, NaN on a day of rest; and what happened.
-
-    ``faults`` are the simulator's truth: nothing that is judged may look at them.
-    """
+    """Daily means while running (D, A, K) of signals and drivers, NaN on a day of rest; and what happened."""
 
     daily: Table
     start_ms: int
     assets: tuple[str, ...]
     inventory: Inventory
     log: EventLog
-    faults: tuple[FaultRecord, ...] = ()
 
     def attribute(self, key: str) -> list[str]:
         """Return what each machine is by an attribute."""
@@ -102,8 +97,7 @@ def seen(fleet: Fleet, scenario: Scenario, prefix: str) -> Seen:
         events += [replace(one, asset=prefix + one.asset) for one in part.events]
     known = {prefix + name: _placed(about) for name, about in simulation.inventory.machines.items()}
     assets = tuple(prefix + name for name in simulation.assets)
-    faults = tuple(replace(one, asset=prefix + one.asset) for one in simulation.faults)
-    return Seen(np.stack(days), scenario.range_ms[0], assets, Inventory(known), EventLog(events), faults)
+    return Seen(np.stack(days), scenario.range_ms[0], assets, Inventory(known), EventLog(events))
 
 
 def _placed(about: dict[str, str]) -> dict[str, str]:
@@ -124,10 +118,6 @@ class Champion:
         keys, features = self.windows(taught, self.offsets(taught))
         labels = label(keys, taught.log, _end_ms(taught), _CENSOR)
         self._fit(keys, features, labels)
-
-    def residuals(self, machines: Seen) -> Table:
-        """Return (D, A, S) what signals read beside what they should, in standard deviations."""
-        return (self._beside(machines.daily) - self.offsets(machines)) / self.scale
 
     def _fit(self, keys: WindowKeys, features: Table, labels: Labels) -> None:
         known, came = labels.known(self.horizon_d), labels.follows(self.horizon_d)

@@ -93,7 +93,7 @@ class CaseOutcome(Record, frozen=True):
 class Drift(Record, frozen=True):
     """A change: in scores, in who decides, in what sensors read, or in the quality of a sensor's data.
 
-    ``cause``, ``unit``, ``deviations`` and ``machines`` (the first twenty) belong to detector ``fleet``. The
+    From ``cause`` to ``machines`` (the first twenty) all belongs to detector ``fleet``. The
     three counts belong to ``quality`` and count values since its last report; ``reason`` belongs to
     ``dead-letters``.
     """
@@ -108,6 +108,9 @@ class Drift(Record, frozen=True):
     cause: str = ""
     unit: str = ""
     deviations: float = 0.0
+    psi: float = 0.0
+    ks: float = 0.0
+    wasserstein: float = 0.0
     machines: list[str] = []
     reason: str = ""
     missing: int = 0

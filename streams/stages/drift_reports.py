@@ -12,10 +12,11 @@ from models.adaptation.contest import Switch
 from models.adaptation.drift import DriftSignal
 from models.adaptation.fleet_drift import FleetDrift, Moved
 from models.adaptation.fleet_drift import Remembered as Watching
+from models.adaptation.instruments import in_common
 from models.adaptation.label_delay import LabelDelay
 from models.adaptation.label_delay import Remembered as Delayed
 from models.adaptation.layer import SegmentsOf
-from models.adaptation.watched import Usual
+from models.adaptation.shared_drift import Usual
 from models.event_time import DAY_MS
 from models.features.channels import residual_points
 from models.features.expectation import Expectation
@@ -26,18 +27,18 @@ from models.telemetry.samples import Event, Float32
 from streams.records import Drift
 
 _ENDS = {
-    "sensor": "and nothing else of it does: look at the instrument",
-    "machine": "as others of its points may: the machine changes",
+    "sensor": "and nothing moves with it: look at the instrument",
+    "machine": "the machine changes",
     "population": "and that of the others does not: new firmware, a recalibration, another model?",
-    "season": "slowly: a season, or a way of running, that nobody has learnt",
+    "season": "as all do: a season, or a way of running, that nobody has learnt",
 }
-_AT_ONCE = "all at once: new firmware, or a recalibration?"
 
 
 class SharedDrift(msgspec.Struct, frozen=True):
     """What is remembered of a partition as a whole."""
 
     segments: dict[str, Usual] = {}
+    answers: bytes = b""
     delay: Delayed = ([], False)
 
 
@@ -57,18 +58,19 @@ class DriftReports:
     ) -> None:
         self.fleet, self.points, self.censor = fleet, residual_points(fleet), censor
         names = {name: i for i, name in enumerate(schema.names)}
-        self._recent, self._usual = (
-            np.array([names[f"{key}_residual.{window}.mean"] for key in self.points], np.int64)
-            for window in map(window_name, (fleet.sampling.recent_s, fleet.sampling.reach_s))
-        )
+        recent = window_name(fleet.sampling.recent_s)
+        self._recent = np.array([names[f"{key}_residual.{recent}.mean"] for key in self.points], np.int64)
         relative = {key: group.relative for group in fleet.expectation for key in group.sensors}
         self._relative = [relative[key] for key in self.points]
-        self.watch = FleetDrift(len(self.points), segments_of)
+        about = {point.key: point for point in fleet.points}
+        self._labels = [about[key].label for key in self.points]
+        self._units = [about[key].unit for key in self.points]
+        self.watch = FleetDrift(in_common(fleet), segments_of)
         self.delay = LabelDelay(horizon_ms)
 
     def observe_day(self, asset: str, end_ms: int, vector: Float32) -> None:
         """See the window of a machine that ends a day."""
-        self.watch.observe(asset, end_ms, vector[self._recent] - vector[self._usual])
+        self.watch.observe(asset, end_ms, vector[self._recent])
 
     def event(self, event: Event, watermark_ms: int) -> Iterator[Drift]:
         """See what happened to a machine, and yield that findings come too late."""
@@ -76,6 +78,7 @@ class DriftReports:
             self.watch.begin_anew(event.asset)
         if event.kind != FINDING:
             return
+        self.watch.stirred = True
         median_ms = self.delay.heard(max(watermark_ms - event.time_ms, 0))
         if median_ms is not None:
             days, horizon_d = median_ms / DAY_MS, self.delay.horizon_ms / DAY_MS
@@ -104,11 +107,11 @@ class DriftReports:
 
     def shared(self) -> SharedDrift:
         """Return what is remembered of all."""
-        return SharedDrift(self.watch.shared(), self.delay.remember())
+        return SharedDrift(*self.watch.shared(), self.delay.remember())
 
     def give_back(self, shared: SharedDrift) -> None:
         """Know it again."""
-        self.watch.give_back(shared.segments)
+        self.watch.give_back(shared.segments, shared.answers)
         self.delay.restore(shared.delay)
 
     def take_changed(self) -> set[str]:
@@ -116,17 +119,24 @@ class DriftReports:
         changed, self.watch.changed = self.watch.changed, set()
         return changed
 
+    def take_stirred(self) -> bool:
+        """Return whether what is remembered of all is otherwise than at the last call."""
+        stirred, self.watch.stirred = self.watch.stirred, False
+        return stirred
+
     def _said(self, moved: Moved, expectation: Expectation | None) -> Drift:
         key = self.points[moved.point]
-        point = next(one for one in self.fleet.points if one.key == key)
-        sigma, unit = (expectation.sigma[moved.point], point.unit) if expectation else (1.0, "sd")
+        sigma, unit = (
+            (expectation.sigma[moved.point], self._units[moved.point]) if expectation else (1.0, "sd")
+        )
         share = self._relative[moved.point] and expectation is not None
         effect = moved.deviations * sigma
         amount = f"{abs(effect):.0%}" if share else f"{abs(effect):.2g} {unit}"
         who = f"{moved.count} machines of {moved.segment}" if moved.segment else moved.machines[0]
         way = "more" if effect > 0 else "less"
-        at_once = moved.cause == "population" and moved.segment == "fleet"
-        end = _AT_ONCE if at_once else _ENDS[moved.cause]
+        others = " and ".join(self._labels[point] for point in moved.with_it[:2])
+        end = f"{others} with it: {_ENDS['machine']}" if others else _ENDS[moved.cause]
+        said = f"{self._labels[moved.point]} of {who} reads {amount} {way} than it did, beside what it should, {end}"
         return Drift(
             detector="fleet",
             cause=moved.cause,
@@ -137,8 +147,11 @@ class DriftReports:
             value=effect,
             unit="1" if share else unit,
             deviations=moved.deviations,
+            psi=moved.effect.psi,
+            ks=moved.effect.ks,
+            wasserstein=moved.effect.wasserstein * sigma,
             machines=list(moved.machines),
-            text=f"{point.label} of {who} reads {amount} {way} than it did, beside what it should, {end}",
+            text=said,
         )
 
 

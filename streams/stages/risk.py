@@ -38,7 +38,7 @@ from streams.stages.scorer import Scorer
 from streams.state.snapshots import parsed
 from streams.wire import codec
 
-_ASSET, _COMMON = b"a", b"c"
+_ASSET, _COMMON, _DRIFT = b"a", b"c", b"d"
 _FORM = 5  # of what is remembered
 _HIDES = ("maintenance",)  # what would have come without it nobody knows
 
@@ -63,7 +63,6 @@ class _RiskState(msgspec.Struct, frozen=True):
 
     watermark_ms: int
     lessons: Lessons
-    drift: SharedDrift
     assignment: Assignment | None = None
 
 
@@ -141,9 +140,10 @@ class RiskStage:
         changed = set().union(*(part.take_changed() for part in parts))
         for asset in sorted(changed):
             yield _ASSET + asset.encode(), msgspec.msgpack.encode(self._remembered(asset))
-        learnt = self.adaptation.lessons(), self.drift.shared()
-        common = _RiskState(self.watermark_ms, *learnt, self.scorer.assignment)
+        common = _RiskState(self.watermark_ms, self.adaptation.lessons(), self.scorer.assignment)
         yield _COMMON, msgspec.msgpack.encode(common)
+        if self.drift.take_stirred():
+            yield _DRIFT, msgspec.msgpack.encode(self.drift.shared())
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Remember one asset, or what is common."""
@@ -153,7 +153,8 @@ class RiskStage:
             common = parsed(value, _RiskState)
             self.watermark_ms, self._assignment = common.watermark_ms, common.assignment
             self.adaptation.give_back(common.lessons)
-            self.drift.give_back(common.drift)
+        elif key == _DRIFT:
+            self.drift.give_back(parsed(value, SharedDrift))
         else:
             raise StateError(f"key {key!r}: not one of this stage")
 

@@ -194,7 +194,8 @@ def drift_point(drift: Drift, partition: int) -> Point:
     said = {name: text for name, text in tags.items() if text}
     fields: dict[str, float | str] = {"value": float(drift.value), "text": drift.text}
     if drift.cause:
-        fields |= {"unit": drift.unit, "deviations": drift.deviations, "machines": ", ".join(drift.machines)}
+        effects = {name: float(getattr(drift, name)) for name in ("deviations", "psi", "ks", "wasserstein")}
+        fields |= {"unit": drift.unit, "machines": ", ".join(drift.machines), **effects}
     return Point("drift", said, fields, drift.time_ms)
 
 
