@@ -162,11 +162,12 @@ class FleetDrift:
         """Yield what the fleet and its segments do, and take that in place from what machines do."""
         if len(assets) < _FEWEST:
             return
-        yield from self._many(end_ms, FLEET, np.ones(len(assets), bool), assets, moved, now)
-        groups = dict(self._groups(assets))
+        groups, everybody = dict(self._groups(assets)), np.ones(len(assets), bool)
         apart = {name: _apart(moved.two, rows)[0].at for name, rows in groups.items()}
+        whole = Away(moved.two.copy(), moved.three.copy(), moved.slow.copy(), moved.steps)
         for name in sorted(groups, key=lambda one: (-self._known(one).strength(apart[one]), one)):
-            yield from self._many(end_ms, name, groups[name], assets, moved, now)
+            yield from self._many(end_ms, name, groups[name], assets, moved, whole, now)
+        yield from self._many(end_ms, FLEET, everybody, assets, whole, moved, now)
 
     def _known(self, segment: str) -> Many:
         return self._segments.setdefault(segment, Many.new(len(self.alike), self.errors))
@@ -186,12 +187,17 @@ class FleetDrift:
         rows: Bools,
         assets: Sequence[str],
         moved: Away,
+        whole: Away,
         now: Float32,
     ) -> Iterator[Moved]:
-        """Yield what a segment does that the others do not; the fleet has no others."""
+        """Yield what a segment does that the others do not; the fleet has no others.
+
+        It is taken from what its machines do, and from the ``whole`` where it is beyond its limit: what one
+        segment does is not what all do.
+        """
         fast, own = _apart(moved.two, rows)
         slow, _ = _apart(moved.slow, rows)
-        at_once, slowly = self._known(segment).see(fast, slow)
+        at_once, slowly, beyond = self._known(segment).see(fast, slow)
         names = np.array(assets)[rows]
         for point in np.flatnonzero(at_once | slowly).tolist():
             seen = fast if at_once[point] else slow
@@ -202,8 +208,11 @@ class FleetDrift:
             about = segment, tuple(with_it[:_NAMED]), len(with_it), bool(at_once[point])
             size = effect(*now[:, rows, point])
             yield Moved(cause, end_ms, point, float(seen.at[point]), units, *about, effect=size)
+        taken = np.ones_like(beyond) if segment == FLEET else beyond
         for away_by, seen in ((moved.two, fast), (moved.three, fast), (moved.slow, slow)):
             away_by[rows] -= np.nan_to_num(seen.at)
+        for away_by, seen in ((whole.two, fast), (whole.three, fast), (whole.slow, slow)):
+            away_by[rows] -= np.where(taken, np.nan_to_num(seen.at), 0.0)
 
     def _own(
         self, end_ms: int, assets: Sequence[str], cells: Cells, today: Float32, moved: Away

@@ -12,7 +12,8 @@ from models.telemetry.labels import Bools
 from models.telemetry.samples import Float32
 
 _MEMORY_D, _MOST, _NORMAL, _TINY = 56.0, 4.0, 3.0, np.float32(1e-12)
-ERRORS = 5.5
+ERRORS = 5.2
+_SLOWLY = 0.85  # of these: what lasts for days is rarer by itself
 _LEAST_FAST, _LEAST_SLOW = 0.25, 0.4
 _DOUBTFUL = 3.0
 _AGREE = 2 / 3
@@ -64,10 +65,10 @@ class Many:
         away = np.nan_to_num(np.abs(fast)) / self._usual(0)
         return float(away[self.cells[2] >= LEARNING_D].max(initial=0.0))
 
-    def see(self, fast: Seen, slow: Seen) -> tuple[Bools, Bools]:
-        """See a day; return which points (R,) are to be said now: that moved at once, and in the long run."""
+    def see(self, fast: Seen, slow: Seen) -> tuple[Bools, Bools, Bools]:
+        """See a day; return which points (R,) to say now, as moved at once or slowly, and which are away."""
         known, days = np.isfinite(fast.at), self.cells[2].copy()
-        beyond, below = self._beyond(0, fast, _LEAST_FAST), self._beyond(1, slow, _LEAST_SLOW)
+        beyond, below = self._beyond(0, fast, _LEAST_FAST, 1.0), self._beyond(1, slow, _LEAST_SLOW, _SLOWLY)
         self.cells[3] = np.where(below, self.cells[3] + 1, np.where(np.isfinite(slow.at), 0, self.cells[3]))
         silent = self.cells[4] == 0
         at_once: Bools = beyond & silent
@@ -78,14 +79,16 @@ class Many:
             self._learn(field, days)
             self.cells[5 + field] = np.where(far, 0.0, np.nan_to_num(at))
         self.cells[2] += known
-        return at_once, slowly
+        return at_once, slowly, beyond | below
 
     def _usual(self, field: int) -> Float32:
         out: Float32 = (self.cells[field] / _NORMAL + _TINY) ** 0.25
         return out
 
-    def _beyond(self, field: int, seen: Seen, least: float) -> Bools:
-        limit = np.maximum(self.errors * np.maximum(self._usual(field), np.nan_to_num(seen.error)), least)
+    def _beyond(self, field: int, seen: Seen, least: float, share: float) -> Bools:
+        limit = np.maximum(
+            share * self.errors * np.maximum(self._usual(field), np.nan_to_num(seen.error)), least
+        )
         far = np.nan_to_num(np.abs(seen.at)) > limit
         out: Bools = far & (self.cells[2] >= LEARNING_D) & (seen.agree >= _AGREE)
         return out

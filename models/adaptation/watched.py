@@ -22,7 +22,7 @@ LEARNING_D = 28
 _MEMORY_D, _FAR_D, _FOLLOWS, _MOST = 56.0, 120.0, np.float32(0.8), 4.0
 _NORMAL = 3.0  # the mean fourth power of standard normal numbers
 _POOLED_D = 28.0
-_FLAT, _ALL = 0.35, 0.75
+_FLAT, _ALL, _NEW = 0.35, 0.75, 0.5
 _DOUBTFUL = 3.0  # times the usual: from there on what moves slowly would become usual before it is said
 _MAD = 1.4826
 _TINY = np.float32(1e-12)
@@ -34,7 +34,8 @@ Cells = npt.NDArray[np.float32]
 @dataclass(frozen=True, slots=True)
 class Away:
     """How far (n, R) machines are from what they were: the mean of two days from before these, of three, and
-    today from the long run; NaN if that is not known. ``steps``: whether the three days are alike.
+    today from the long run; NaN if that is not known. ``steps``: whether the three days are alike,
+    and all of what is new in the long run: neither a slope nor a return.
     """
 
     two: Float32
@@ -62,7 +63,8 @@ def away(cells: Cells, today: Float32) -> Away:
     three = (previous + last + today) / np.float32(3) - cells[:, BEFORE]
     slow = today - cells[:, FAR]
     with np.errstate(invalid="ignore"):
-        steps = (np.abs(today - previous) < _FLAT * np.abs(three)) & (np.abs(three) > _ALL * np.abs(slow))
+        size, lasts = np.abs(three), np.abs(slow)
+        steps = (np.abs(today - previous) < _FLAT * size) & (size > _ALL * lasts) & (lasts > _NEW * size)
     return Away(two, three, slow, steps)
 
 

@@ -136,7 +136,7 @@ class DriftReports:
         way = "more" if effect > 0 else "less"
         others = " and ".join(self._labels[point] for point in moved.with_it[:2])
         end = f"{others} with it: {_ENDS['machine']}" if others else _ENDS[moved.cause]
-        said = f"{self._labels[moved.point]} of {who} reads {amount} {way} than it did, beside what it should, {end}"
+        about = f"{self._labels[moved.point]} of {who} reads {amount} {way} than it did"
         return Drift(
             detector="fleet",
             cause=moved.cause,
@@ -151,7 +151,7 @@ class DriftReports:
             ks=moved.effect.ks,
             wasserstein=moved.effect.wasserstein * sigma,
             machines=list(moved.machines),
-            text=said,
+            text=f"{about}, beside what it should, {end}",
         )
 
 
