@@ -196,7 +196,7 @@ class FleetDrift:
         segment does is not what all do.
         """
         fast, own = _apart(moved.two, rows)
-        slow, _ = _apart(moved.slow, rows)
+        three, slow = (_apart(one, rows)[0] for one in (moved.three, moved.slow))
         at_once, slowly, beyond = self._known(segment).see(fast, slow)
         names = np.array(assets)[rows]
         for point in np.flatnonzero(at_once | slowly).tolist():
@@ -209,9 +209,9 @@ class FleetDrift:
             size = effect(*now[:, rows, point])
             yield Moved(cause, end_ms, point, float(seen.at[point]), units, *about, effect=size)
         taken = np.ones_like(beyond) if segment == FLEET else beyond
-        for away_by, seen in ((moved.two, fast), (moved.three, fast), (moved.slow, slow)):
+        for away_by, seen in ((moved.two, fast), (moved.three, three), (moved.slow, slow)):
             away_by[rows] -= np.nan_to_num(seen.at)
-        for away_by, seen in ((whole.two, fast), (whole.three, fast), (whole.slow, slow)):
+        for away_by, seen in ((whole.two, fast), (whole.three, three), (whole.slow, slow)):
             away_by[rows] -= np.where(taken, np.nan_to_num(seen.at), 0.0)
 
     def _own(
