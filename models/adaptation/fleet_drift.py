@@ -163,9 +163,12 @@ class FleetDrift:
         if len(assets) < _FEWEST:
             return
         groups, everybody = dict(self._groups(assets)), np.ones(len(assets), bool)
-        apart = {name: _apart(moved.two, rows)[0].at for name, rows in groups.items()}
+        apart = {
+            name: self._known(name).strength(*(_apart(one, rows)[0].at for one in (moved.two, moved.slow)))
+            for name, rows in groups.items()
+        }
         whole = Away(moved.two.copy(), moved.three.copy(), moved.slow.copy(), moved.steps)
-        for name in sorted(groups, key=lambda one: (-self._known(one).strength(apart[one]), one)):
+        for name in sorted(groups, key=lambda one: (-apart[one], one)):
             yield from self._many(end_ms, name, groups[name], assets, moved, whole, now)
         yield from self._many(end_ms, FLEET, everybody, assets, whole, moved, now)
 

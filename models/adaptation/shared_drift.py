@@ -60,10 +60,10 @@ class Many:
         """Return all of it."""
         return Usual(self.cells.tobytes())
 
-    def strength(self, fast: Float32) -> float:
+    def strength(self, fast: Float32, slow: Float32) -> float:
         """Return how unusual is what they do at most: who is furthest comes first, or shifts the others."""
-        away = np.nan_to_num(np.abs(fast)) / self._usual(0)
-        return float(away[self.cells[2] >= LEARNING_D].max(initial=0.0))
+        units = np.fmax(np.abs(fast) / self._usual(0), np.abs(slow) / self._usual(1))
+        return float(np.nan_to_num(units)[self.cells[2] >= LEARNING_D].max(initial=0.0))
 
     def see(self, fast: Seen, slow: Seen) -> tuple[Bools, Bools, Bools]:
         """See a day; return which points (R,) to say now, as moved at once or slowly, and which are away."""
