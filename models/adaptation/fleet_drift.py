@@ -7,9 +7,10 @@ day.
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -46,6 +47,7 @@ from models.telemetry.samples import Float32, Float64
 Cause = Literal["sensor", "machine", "population", "season"]
 _AT_ONCE, _IN_THE_LONG_RUN, _LEAST = 5.0, 4.5, 0.3
 _ANSWERED = 0.35
+_EACH_DAY = 0.5
 _LASTS_D, _AGAIN_D, _USUAL_D = 3, 14, 28
 _STOOD_MS = 4 * DAY_MS
 _FEWEST = 12  # machines that tell what many do, and as many beside them
@@ -167,7 +169,7 @@ class FleetDrift:
             name: self._known(name).strength(*(_apart(one, rows)[0].at for one in (moved.two, moved.slow)))
             for name, rows in groups.items()
         }
-        whole = Away(moved.two.copy(), moved.three.copy(), moved.slow.copy(), moved.steps)
+        whole = copy.deepcopy(moved)
         for name in sorted(groups, key=lambda one: (-apart[one], one)):
             yield from self._many(end_ms, name, groups[name], assets, moved, whole, now)
         yield from self._many(end_ms, FLEET, everybody, assets, whole, moved, now)
@@ -199,7 +201,8 @@ class FleetDrift:
         segment does is not what all do.
         """
         fast, own = _apart(moved.two, rows)
-        three, slow = (_apart(one, rows)[0] for one in (moved.three, moved.slow))
+        first, three, slow = (_apart(one, rows)[0] for one in (moved.first, moved.three, moved.slow))
+        fast = _on_both_days(fast, first)
         at_once, slowly, beyond = self._known(segment).see(fast, slow)
         names = np.array(assets)[rows]
         for point in np.flatnonzero(at_once | slowly).tolist():
@@ -212,9 +215,19 @@ class FleetDrift:
             size = effect(*now[:, rows, point])
             yield Moved(cause, end_ms, point, float(seen.at[point]), units, *about, effect=size)
         taken = np.ones_like(beyond) if segment == FLEET else beyond
-        for away_by, seen in ((moved.two, fast), (moved.three, three), (moved.slow, slow)):
+        for away_by, seen in (
+            (moved.first, first),
+            (moved.two, fast),
+            (moved.three, three),
+            (moved.slow, slow),
+        ):
             away_by[rows] -= np.nan_to_num(seen.at)
-        for away_by, seen in ((whole.two, fast), (whole.three, three), (whole.slow, slow)):
+        for away_by, seen in (
+            (whole.first, first),
+            (whole.two, fast),
+            (whole.three, three),
+            (whole.slow, slow),
+        ):
             away_by[rows] -= np.where(taken, np.nan_to_num(seen.at), 0.0)
 
     def _own(
@@ -266,6 +279,14 @@ def _said(cells: Cells, today: Float32, jumps: Bools, beyond: Bools, slow: Float
     cells[:, FAR] = np.where(becomes, cells[:, LAST], cells[:, FAR])
     cells[:, SAID], cells[:, OVER] = np.where(becomes, 0, said), np.where(becomes, 0, over)
     return now
+
+
+def _on_both_days(fast: Seen, first: Seen) -> Seen:
+    """Return where many stand by two days, with nobody agreeing where it is by one of them alone."""
+    second, way = 2 * fast.at - first.at, np.sign(fast.at)
+    with np.errstate(invalid="ignore"):
+        both = np.minimum(first.at * way, second * way) >= _EACH_DAY * np.abs(fast.at)
+    return replace(fast, agree=np.where(both, fast.agree, 0.0))
 
 
 def _apart(moved: Float32, rows: Bools) -> tuple[Seen, Float32]:

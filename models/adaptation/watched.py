@@ -33,11 +33,14 @@ Cells = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """How far (n, R) machines are from what they were: the mean of two days from before these, of three, and
-    today from the long run; NaN if that is not known. ``steps``: whether the three days are alike,
-    and all of what is new in the long run: neither a slope nor a return.
+    """How far (n, R) machines are from what they were, NaN if that is not known.
+
+    The first of two days, and their mean, from before these; the mean of three from before these; today from
+    the long run. ``steps``: whether the three days are alike, and all of what is new in the long run: neither a
+    slope nor a return.
     """
 
+    first: Float32
     two: Float32
     three: Float32
     slow: Float32
@@ -59,13 +62,14 @@ def interrupted(cells: Cells) -> None:
 def away(cells: Cells, today: Float32) -> Away:
     """Compare today (n, R) with what is remembered (n, FIELDS, R)."""
     last, previous = cells[:, LAST], cells[:, PREVIOUS]
+    first = last - cells[:, NEAR]
     two = (last + today) / np.float32(2) - cells[:, NEAR]
     three = (previous + last + today) / np.float32(3) - cells[:, BEFORE]
     slow = today - cells[:, FAR]
     with np.errstate(invalid="ignore"):
         size, lasts = np.abs(three), np.abs(slow)
         steps = (np.abs(today - previous) < _FLAT * size) & (size > _ALL * lasts) & (lasts > _NEW * size)
-    return Away(two, three, slow, steps)
+    return Away(first, two, three, slow, steps)
 
 
 def usual(cells: Cells, field: int) -> Float32:

@@ -13,9 +13,10 @@ from models.adaptation.fleet_drift import FleetDrift
 from models.adaptation.fleet_drift import Remembered as Watching
 from models.adaptation.label_delay import LabelDelay
 from models.adaptation.label_delay import Remembered as Delayed
-from models.adaptation.watched import Usual
+from models.adaptation.shared_drift import Usual
+from models.event_time import DAY_MS
 
-POINTS, MACHINES = 3, 18
+POINTS, MACHINES = 3, 26
 
 
 def segments_of(asset: str) -> tuple[str, ...]:
@@ -26,22 +27,24 @@ def segments_of(asset: str) -> tuple[str, ...]:
 class Observer:
     """All that watches, and what was saved of it."""
 
-    watch: FleetDrift = field(default_factory=lambda: FleetDrift(POINTS, segments_of))
+    watch: FleetDrift = field(default_factory=lambda: FleetDrift(np.eye(POINTS, dtype=bool), segments_of))
     delay: LabelDelay = field(default_factory=lambda: LabelDelay(7))
     known: dict[str, bytes] = field(default_factory=dict)
+    heard: bool = False
 
     def act(self, step: tuple[Any, ...]) -> object:
         """Do one of what may happen."""
         name, *about = step
         if name == "heard":
+            self.heard = True
             return self.delay.heard(*about)
         if name == "observe":
             asset, day, moved = about
-            self.watch.observe(asset, day, np.array(moved, np.float32))
+            self.watch.observe(asset, day * DAY_MS, np.array(moved, np.float32))
         elif name == "begin_anew":
             self.watch.begin_anew(*about)
         else:
-            return list(self.watch.advance(*about))
+            return list(self.watch.advance(about[0] * DAY_MS))
         return None
 
     def delta(self) -> Iterator[tuple[bytes, bytes]]:
@@ -49,15 +52,17 @@ class Observer:
         for asset in sorted(self.watch.changed):
             yield b"a" + asset.encode(), msgspec.msgpack.encode(self.watch.remember(asset))
         self.watch.changed.clear()
-        yield b"c", msgspec.msgpack.encode((self.watch.shared(), self.delay.remember()))
+        if self.watch.stirred or self.heard:
+            self.watch.stirred = self.heard = False
+            yield b"c", msgspec.msgpack.encode((self.watch.shared(), self.delay.remember()))
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Keep the newest version of each asset; take in what is common."""
         if key != b"c":
             self.known[key[1:].decode()] = value
             return
-        shared, delayed = msgspec.msgpack.decode(value, type=tuple[dict[str, Usual], Delayed])
-        self.watch.give_back(shared)
+        shared, delayed = msgspec.msgpack.decode(value, type=tuple[tuple[dict[str, Usual], bytes], Delayed])
+        self.watch.give_back(*shared)
         self.delay.restore(delayed)
 
     def restored(self) -> None:

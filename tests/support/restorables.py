@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 from hypothesis import strategies as st
 
+from models.adaptation.answers import Answers
 from models.adaptation.drift import ScoreDrift
 from models.adaptation.fleet_drift import FleetDrift
 from models.adaptation.label_delay import LabelDelay
@@ -21,7 +22,7 @@ from models.adaptation.labels import Remembered as Waiting
 from models.adaptation.layer import OnlineLayer
 from models.adaptation.online import Learnt, OnlineRisk
 from models.adaptation.score_adaptation import ScoreAdaptation
-from models.adaptation.watched import Watched
+from models.adaptation.shared_drift import Many
 from models.alerting.decision import PolicyState
 from models.alerting.hysteresis import HysteresisPolicy
 from models.alerting.share import SharePolicy
@@ -315,7 +316,7 @@ RESTORABLES = (
     ),
     Restorable(
         "drift of the fleet",
-        (FleetDrift, Watched, LabelDelay),
+        (FleetDrift, Many, Answers, LabelDelay),
         lambda: Simple(Observer),
         st.builds(moved, SEEDS, st.sampled_from([20, 60])),
     ),
