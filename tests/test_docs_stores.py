@@ -116,4 +116,13 @@ def test_every_detector_is_documented_and_no_other(page: str) -> None:
     assert known - said == set()
     assert known >= {"adwin", "silent", "unit"}
     about = {"asset", "sensor", "segment", "cause", "partition", "detector", "drift"}
-    assert said - known <= about | {"value", "text", "unit", "deviations", "machines"}
+    assert said - known <= about | {
+        "value",
+        "text",
+        "unit",
+        "deviations",
+        "machines",
+        "psi",
+        "ks",
+        "wasserstein",
+    }

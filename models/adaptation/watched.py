@@ -36,8 +36,8 @@ class Away:
     """How far (n, R) machines are from what they were, NaN if that is not known.
 
     The first of two days, and their mean, from before these; the mean of three from before these; today from
-    the long run. ``steps``: whether the three days are alike, and all of what is new in the long run: neither a
-    slope nor a return.
+    the long run. ``steps``: whether the three days are alike, and all that is new in the long run: neither
+    a slope nor a return.
     """
 
     first: Float32
