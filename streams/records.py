@@ -93,7 +93,8 @@ class CaseOutcome(Record, frozen=True):
 class Drift(Record, frozen=True):
     """A change: in scores, in who decides, in what sensors read, or in the quality of a sensor's data.
 
-    From ``cause`` to ``machines`` (the first twenty) all belongs to detector ``fleet``. The
+    From ``cause`` to ``wasserstein``, and ``machines`` (the first twenty), all belongs to detector ``fleet``;
+    from ``estimated`` to ``age_d`` to ``performance``. The
     three counts belong to ``quality`` and count values since its last report; ``reason`` belongs to
     ``dead-letters``.
     """
@@ -111,6 +112,10 @@ class Drift(Record, frozen=True):
     psi: float = 0.0
     ks: float = 0.0
     wasserstein: float = 0.0
+    estimated: float = 0.0
+    labels: int = 0
+    coverage: float = 0.0
+    age_d: float = 0.0
     machines: list[str] = []
     reason: str = ""
     missing: int = 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from models.adaptation.answers import Answers
 from models.adaptation.effects import NO_EFFECT, Effect, effect
 from models.adaptation.layer import SegmentsOf, no_segments
-from models.adaptation.shared_drift import ERRORS, Many, Seen, Usual
+from models.adaptation.shared_drift import ERRORS, FEWEST, Many, Usual, beside_others, on_both_days
 from models.adaptation.watched import (
     DAYS,
     FAR,
@@ -32,7 +32,6 @@ from models.adaptation.watched import (
     Away,
     Cells,
     away,
-    centre,
     interrupted,
     learn,
     nothing_known,
@@ -47,10 +46,8 @@ from models.telemetry.samples import Float32, Float64
 Cause = Literal["sensor", "machine", "population", "season"]
 _AT_ONCE, _IN_THE_LONG_RUN, _LEAST = 5.0, 4.5, 0.3
 _ANSWERED = 0.35
-_EACH_DAY = 0.5
 _LASTS_D, _AGAIN_D, _USUAL_D = 3, 14, 28
 _STOOD_MS = 4 * DAY_MS
-_FEWEST = 12  # machines that tell what many do, and as many beside them
 _NAMED = 20
 
 # Days of an asset that wait to be judged, end and residuals; its newest day, and what is known of it.
@@ -162,17 +159,23 @@ class FleetDrift:
 
     def _shared(self, end_ms: int, assets: Sequence[str], moved: Away, now: Float32) -> Iterator[Moved]:
         """Yield what the fleet and its segments do, and take that in place from what machines do."""
-        if len(assets) < _FEWEST:
+        if len(assets) < FEWEST:
             return
         groups, everybody = dict(self._groups(assets)), np.ones(len(assets), bool)
         apart = {
-            name: self._known(name).strength(*(_apart(one, rows)[0].at for one in (moved.two, moved.slow)))
+            name: self._known(name).strength(
+                *(beside_others(one, rows)[0].at for one in (moved.two, moved.slow))
+            )
             for name, rows in groups.items()
         }
         whole = copy.deepcopy(moved)
         for name in sorted(groups, key=lambda one: (-apart[one], one)):
             yield from self._many(end_ms, name, groups[name], assets, moved, whole, now)
         yield from self._many(end_ms, FLEET, everybody, assets, whole, moved, now)
+
+    def _strength(self, segment: str, rows: Bools, moved: Away) -> float:
+        stands = (beside_others(one, rows)[0].at for one in (moved.two, moved.slow))
+        return self._known(segment).strength(*stands)
 
     def _known(self, segment: str) -> Many:
         return self._segments.setdefault(segment, Many.new(len(self.alike), self.errors))
@@ -182,7 +185,7 @@ class FleetDrift:
         of = [set(self.segments_of(asset)) for asset in assets]
         for segment in sorted(set().union(*of)):
             rows = np.array([segment in own for own in of])
-            if min(rows.sum(), (~rows).sum()) >= _FEWEST:
+            if min(rows.sum(), (~rows).sum()) >= FEWEST:
                 yield segment, rows
 
     def _many(
@@ -200,9 +203,9 @@ class FleetDrift:
         It is taken from what its machines do, and from the ``whole`` where it is beyond its limit: what one
         segment does is not what all do.
         """
-        fast, own = _apart(moved.two, rows)
-        first, three, slow = (_apart(one, rows)[0] for one in (moved.first, moved.three, moved.slow))
-        fast = _on_both_days(fast, first)
+        fast, own = beside_others(moved.two, rows)
+        first, three, slow = (beside_others(one, rows)[0] for one in (moved.first, moved.three, moved.slow))
+        fast = on_both_days(fast, first)
         at_once, slowly, beyond = self._known(segment).see(fast, slow)
         names = np.array(assets)[rows]
         for point in np.flatnonzero(at_once | slowly).tolist():
@@ -279,24 +282,3 @@ def _said(cells: Cells, today: Float32, jumps: Bools, beyond: Bools, slow: Float
     cells[:, FAR] = np.where(becomes, cells[:, LAST], cells[:, FAR])
     cells[:, SAID], cells[:, OVER] = np.where(becomes, 0, said), np.where(becomes, 0, over)
     return now
-
-
-def _on_both_days(fast: Seen, first: Seen) -> Seen:
-    """Return where many stand by two days, with nobody agreeing where it is by one of them alone."""
-    second, way = 2 * fast.at - first.at, np.sign(fast.at)
-    with np.errstate(invalid="ignore"):
-        both = np.minimum(first.at * way, second * way) >= _EACH_DAY * np.abs(fast.at)
-    return replace(fast, agree=np.where(both, fast.agree, 0.0))
-
-
-def _apart(moved: Float32, rows: Bools) -> tuple[Seen, Float32]:
-    """Return where a segment stands beside the others, if there are any; and its own rows."""
-    own = moved[rows]
-    at, error = centre(own, _FEWEST)
-    if not rows.all():
-        beside, doubt = centre(moved[~rows], _FEWEST)
-        at, error = at - beside, np.hypot(error, doubt)
-    with np.errstate(invalid="ignore"):
-        way = np.where(np.isfinite(own), own * np.sign(at) > 0, 0).sum(axis=0)
-    agree = way / np.maximum(np.isfinite(own).sum(axis=0), 1)
-    return Seen(at, error, agree.astype(np.float32)), own

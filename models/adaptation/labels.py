@@ -90,6 +90,7 @@ class Pending:
 
     horizon_ms: int
     changed: set[str] = field(default_factory=set)
+    unlabelled: int = 0
     _waiting: dict[str, dict[int, float]] = field(default_factory=dict)
     _happened: dict[str, list[Happening]] = field(default_factory=dict)
     _due: list[tuple[int, str]] = field(default_factory=list)
@@ -116,9 +117,9 @@ class Pending:
     def mature(self, watermark_ms: int) -> list[Matured]:
         """Return the windows whose horizon ended at or before the watermark and whose label is known.
 
-        The oldest first, and of one moment by asset.
+        The oldest first, and of one moment by asset. ``unlabelled`` are those of which nobody can know it.
         """
-        matured = []
+        matured, self.unlabelled = [], 0
         while self._due and self._due[0][0] + self.horizon_ms <= watermark_ms:
             end_ms, asset = heapq.heappop(self._due)
             log_odds = self._waiting.get(asset, {}).pop(end_ms, None)
@@ -126,6 +127,7 @@ class Pending:
                 continue
             self.changed.add(asset)
             label = became(self._happened.get(asset, ()), end_ms, self.horizon_ms)
+            self.unlabelled += label is None
             if label is not None:
                 matured.append(Matured(end_ms, asset, log_odds, label))
         self._forget(watermark_ms)

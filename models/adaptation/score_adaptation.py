@@ -9,7 +9,7 @@ import numpy as np
 
 from models.adaptation.contest import Switch
 from models.adaptation.drift import DriftSignal, ScoreDrift
-from models.adaptation.labels import Happening, Pending, happening
+from models.adaptation.labels import Happening, Matured, Pending, happening
 from models.adaptation.layer import OnlineLayer, SegmentsOf, no_segments
 from models.adaptation.online import Learnt, Line
 from models.telemetry.event_log import FINDING, OUTCOME
@@ -41,6 +41,7 @@ class ScoreAdaptation:
     ) -> None:
         self.segments_of, self.censor = segments_of, frozenset(censor)
         self.layer, self.pending, self.drift = OnlineLayer(segments_of), Pending(horizon_ms), ScoreDrift()
+        self.matured: list[Matured] = []
         self._version: tuple[str, str] | None = None
         self._offset = 0
 
@@ -76,10 +77,10 @@ class ScoreAdaptation:
             self.pending.happen(event.asset, what)
 
     def advance(self, watermark_ms: int, offset: int) -> list[Switch]:
-        """Learn what has matured by the watermark that stands at ``offset``; return whose turn it is now."""
+        """Learn what has ``matured`` by the watermark at ``offset``; return whose turn it is now."""
         self._offset = offset
-        matured = self.pending.mature(watermark_ms)
-        return list(self.layer.learn(matured, watermark_ms, watermark_ms - self.pending.horizon_ms))
+        self.matured = self.pending.mature(watermark_ms)
+        return list(self.layer.learn(self.matured, watermark_ms, watermark_ms - self.pending.horizon_ms))
 
     def lessons(self) -> Lessons:
         """Return what was learnt."""

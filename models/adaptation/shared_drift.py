@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
 
-from models.adaptation.watched import LEARNING_D
+from models.adaptation.watched import LEARNING_D, centre
 from models.telemetry.labels import Bools
 from models.telemetry.samples import Float32
 
@@ -17,6 +17,8 @@ _SLOWLY = 0.85  # of these: what lasts for days is rarer by itself
 _LEAST_FAST, _LEAST_SLOW = 0.25, 0.4
 _DOUBTFUL = 3.0
 _AGREE = 2 / 3
+_EACH_DAY = 0.5
+FEWEST = 12  # machines that tell what many do, and as many beside them
 _LASTS_D, _FORGOTTEN_D, _AGAIN_D = 3, 42, 14
 
 
@@ -107,3 +109,24 @@ class Many:
         most = np.where(days < LEARNING_D, np.inf, (_MOST * self._usual(field)) ** 4)
         learnt = share * (np.minimum(at**4, most) - self.cells[field])
         self.cells[field] += np.where(at != 0.0, learnt, 0.0)
+
+
+def on_both_days(fast: Seen, first: Seen) -> Seen:
+    """Return where many stand by two days, with nobody agreeing where it is by one of them alone."""
+    second, way = 2 * fast.at - first.at, np.sign(fast.at)
+    with np.errstate(invalid="ignore"):
+        both = np.minimum(first.at * way, second * way) >= _EACH_DAY * np.abs(fast.at)
+    return replace(fast, agree=np.where(both, fast.agree, 0.0))
+
+
+def beside_others(moved: Float32, rows: Bools) -> tuple[Seen, Float32]:
+    """Return where a segment stands beside the others, if there are any; and its own rows."""
+    own = moved[rows]
+    at, error = centre(own, FEWEST)
+    if not rows.all():
+        beside, doubt = centre(moved[~rows], FEWEST)
+        at, error = at - beside, np.hypot(error, doubt)
+    with np.errstate(invalid="ignore"):
+        way = np.where(np.isfinite(own), own * np.sign(at) > 0, 0).sum(axis=0)
+    agree = way / np.maximum(np.isfinite(own).sum(axis=0), 1)
+    return Seen(at, error, agree.astype(np.float32)), own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -15,7 +15,10 @@ from models.adaptation.fleet_drift import Remembered as Watching
 from models.adaptation.instruments import in_common
 from models.adaptation.label_delay import LabelDelay
 from models.adaptation.label_delay import Remembered as Delayed
+from models.adaptation.labels import Matured
 from models.adaptation.layer import SegmentsOf
+from models.adaptation.performance import Performance, Sums, Worth
+from models.adaptation.performance import Remembered as Measured
 from models.adaptation.shared_drift import Usual
 from models.event_time import DAY_MS
 from models.features.channels import residual_points
@@ -40,6 +43,7 @@ class SharedDrift(msgspec.Struct, frozen=True):
     segments: dict[str, Usual] = {}
     answers: bytes = b""
     delay: Delayed = ([], False)
+    performance: Measured = (0, Sums(), [])
 
 
 class DriftReports:
@@ -66,11 +70,25 @@ class DriftReports:
         self._labels = [about[key].label for key in self.points]
         self._units = [about[key].unit for key in self.points]
         self.watch = FleetDrift(in_common(fleet), segments_of)
-        self.delay = LabelDelay(horizon_ms)
+        self.delay, self.performance = LabelDelay(horizon_ms), Performance()
 
     def observe_day(self, asset: str, end_ms: int, vector: Float32) -> None:
         """See the window of a machine that ends a day."""
         self.watch.observe(asset, end_ms, vector[self._recent])
+
+    def scored(self, log_odds: float) -> None:
+        """See the score of a day."""
+        self.performance.scored(log_odds)
+        self.watch.stirred = True
+
+    def matured(self, lessons: Sequence[Matured], unlabelled: int, watermark_ms: int) -> Iterator[Drift]:
+        """See the labels that a watermark brought; yield how wrong they were, and what the week was worth."""
+        self.watch.stirred |= bool(lessons or unlabelled)
+        yield from map(of_errors, self.performance.matured(lessons, unlabelled))
+        worth = self.performance.advance(watermark_ms)
+        if worth is not None:
+            self.watch.stirred = True
+            yield of_worth(worth)
 
     def event(self, event: Event, watermark_ms: int) -> Iterator[Drift]:
         """See what happened to a machine, and yield that findings come too late."""
@@ -107,12 +125,13 @@ class DriftReports:
 
     def shared(self) -> SharedDrift:
         """Return what is remembered of all."""
-        return SharedDrift(*self.watch.shared(), self.delay.remember())
+        return SharedDrift(*self.watch.shared(), self.delay.remember(), self.performance.remember())
 
     def give_back(self, shared: SharedDrift) -> None:
         """Know it again."""
         self.watch.give_back(shared.segments, shared.answers)
         self.delay.restore(shared.delay)
+        self.performance.restore(shared.performance)
 
     def take_changed(self) -> set[str]:
         """Return the assets that are remembered otherwise than at the last call."""
@@ -164,6 +183,43 @@ def of_scores(signal: DriftSignal) -> Drift:
         asset=signal.asset,
         value=signal.after - signal.before,
         text=f"the level of the risk moved from {before:.2%} to {after:.2%}",
+    )
+
+
+def of_errors(signal: DriftSignal) -> Drift:
+    """Say that labels are otherwise than their risks foretold, and were not before."""
+    way = "worse" if signal.after > signal.before else "better"
+    moved = f"moved from {signal.before:+.0%} of what the risks foretold to {signal.after:+.0%}: {way}"
+    return Drift(
+        detector="adwin-errors",
+        time_ms=signal.time_ms,
+        value=signal.after - signal.before,
+        text=f"how much worse labels are {moved}",
+    )
+
+
+def of_worth(worth: Worth) -> Drift:
+    """Say what the scores of a week are worth: as they foretell, and as labels told."""
+    sums, labels = worth.sums, worth.sums.labels
+    text = f"log-loss {worth.estimated:.4f} foretold of {sums.scored} scores; no label came"
+    if labels:
+        said = (
+            f"log-loss {worth.estimated:.4f} foretold of {sums.scored} scores" if sums.scored else "no scores"
+        )
+        foretold = sums.expected_loss / labels
+        told = f"{worth.realised:.4f} of {labels} labels, of which {foretold:.4f} was foretold"
+        came = f"{sums.came} came, {sums.expected:.1f} were foretold"
+        known = f"{worth.coverage:.0%} of those due have a label, the newest {worth.age_d:.0f} days old"
+        text = f"{said}; {told}; {came}; {known}"
+    return Drift(
+        detector="performance",
+        time_ms=worth.time_ms,
+        value=worth.realised if labels else 0.0,
+        estimated=worth.estimated if sums.scored else 0.0,
+        labels=labels,
+        coverage=worth.coverage if labels else 0.0,
+        age_d=worth.age_d if labels else 0.0,
+        text=text,
     )
 
 

@@ -243,6 +243,7 @@ class RiskStage:
         if newest.end_ms % DAY_MS == 0:
             self.drift.observe_day(asset, newest.end_ms, newest.vector)
         if newest.end_ms % DAY_MS == 0 and newest.has_risks:
+            self.drift.scored(logit)
             signal = self.adaptation.observe_day(asset, newest.end_ms, logit)
             if signal is not None:
                 yield codec.drift(self.topics.drift, of_scores(signal))
@@ -267,6 +268,8 @@ class RiskStage:
             self.watermark_ms = watermark.time_ms
             switches = self.adaptation.advance(watermark.time_ms, offset)
             yield from self._drifts(map(of_switch, switches))
+            lessons = self.adaptation.matured, self.adaptation.pending.unlabelled
+            yield from self._drifts(self.drift.matured(*lessons, watermark.time_ms))
             champion = self.scorer.champion
             known = champion.expectation if champion else None
             yield from self._drifts(self.drift.advance(watermark.time_ms, known))

@@ -196,6 +196,9 @@ def drift_point(drift: Drift, partition: int) -> Point:
     if drift.cause:
         effects = {name: float(getattr(drift, name)) for name in ("deviations", "psi", "ks", "wasserstein")}
         fields |= {"unit": drift.unit, "machines": ", ".join(drift.machines), **effects}
+    if drift.detector == "performance":
+        worth = {"estimated": drift.estimated, "labels": float(drift.labels)}
+        fields |= {**worth, "coverage": drift.coverage, "age_d": drift.age_d}
     return Point("drift", said, fields, drift.time_ms)
 
 

@@ -244,7 +244,9 @@ def _drift(message: Incoming) -> Iterator[Element]:
         record.time_ms,
     )
     yield (
-        "risk" if record.detector in ("adwin", "adaptation", "fleet") else "features",
+        "risk"
+        if record.detector in ("adwin", "adwin-errors", "adaptation", "fleet", "performance")
+        else "features",
         key,
         msgspec.json.encode(record),
     )

@@ -13,6 +13,9 @@ from models.adaptation.fleet_drift import FleetDrift
 from models.adaptation.fleet_drift import Remembered as Watching
 from models.adaptation.label_delay import LabelDelay
 from models.adaptation.label_delay import Remembered as Delayed
+from models.adaptation.labels import Matured
+from models.adaptation.performance import Performance
+from models.adaptation.performance import Remembered as Measured
 from models.adaptation.shared_drift import Usual
 from models.event_time import DAY_MS
 
@@ -28,6 +31,7 @@ class Observer:
     """All that watches, and what was saved of it."""
 
     watch: FleetDrift = field(default_factory=lambda: FleetDrift(np.eye(POINTS, dtype=bool), segments_of))
+    performance: Performance = field(default_factory=Performance)
     delay: LabelDelay = field(default_factory=lambda: LabelDelay(7))
     known: dict[str, bytes] = field(default_factory=dict)
     heard: bool = False
@@ -35,6 +39,15 @@ class Observer:
     def act(self, step: tuple[Any, ...]) -> object:
         """Do one of what may happen."""
         name, *about = step
+        if name == "scored":
+            self.heard = True
+            self.performance.scored(*about)
+            return None
+        if name == "matured":
+            self.heard = True
+            lessons, unlabelled, watermark_ms = about
+            signals = self.performance.matured([Matured(*one) for one in lessons], unlabelled)
+            return signals, self.performance.advance(watermark_ms)
         if name == "heard":
             self.heard = True
             return self.delay.heard(*about)
@@ -54,14 +67,21 @@ class Observer:
         self.watch.changed.clear()
         if self.watch.stirred or self.heard:
             self.watch.stirred = self.heard = False
-            yield b"c", msgspec.msgpack.encode((self.watch.shared(), self.delay.remember()))
+            yield (
+                b"c",
+                msgspec.msgpack.encode(
+                    (self.watch.shared(), self.delay.remember(), self.performance.remember())
+                ),
+            )
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Keep the newest version of each asset; take in what is common."""
         if key != b"c":
             self.known[key[1:].decode()] = value
             return
-        shared, delayed = msgspec.msgpack.decode(value, type=tuple[tuple[dict[str, Usual], bytes], Delayed])
+        form = tuple[tuple[dict[str, Usual], bytes], Delayed, Measured]
+        shared, delayed, measured = msgspec.msgpack.decode(value, type=form)
+        self.performance.restore(measured)
         self.watch.give_back(*shared)
         self.delay.restore(delayed)
 
@@ -86,6 +106,12 @@ def moved(seed: int, days: int) -> list[tuple[Any, ...]]:
             out.append(("begin_anew", f"m{rng.integers(MACHINES)}"))
         if rng.random() < 0.2:
             out.append(("heard", int(rng.integers(0, 14))))
+        for _ in range(3):
+            out.append(("scored", float(rng.normal(-4, 1))))
+        labels = [
+            (day * DAY_MS, f"m{i}", float(rng.normal(-4, 1)), bool(rng.random() < 0.1)) for i in range(4)
+        ]
+        out.append(("matured", labels, int(rng.integers(3)), (day + 3) * DAY_MS))
         if rng.random() < 0.8:
             out.append(("advance", day - int(rng.integers(0, 2))))
     return out

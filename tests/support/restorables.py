@@ -21,6 +21,7 @@ from models.adaptation.labels import Matured, Pending
 from models.adaptation.labels import Remembered as Waiting
 from models.adaptation.layer import OnlineLayer
 from models.adaptation.online import Learnt, OnlineRisk
+from models.adaptation.performance import Performance
 from models.adaptation.score_adaptation import ScoreAdaptation
 from models.adaptation.shared_drift import Many
 from models.alerting.decision import PolicyState
@@ -316,7 +317,7 @@ RESTORABLES = (
     ),
     Restorable(
         "drift of the fleet",
-        (FleetDrift, Many, Answers, LabelDelay),
+        (FleetDrift, Many, Answers, LabelDelay, Performance),
         lambda: Simple(Observer),
         st.builds(moved, SEEDS, st.sampled_from([20, 60])),
     ),
