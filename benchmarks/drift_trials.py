@@ -136,9 +136,9 @@ def of_many(watch: Watch, segments: dict[str, str], sizes: Sequence[float]) -> I
 
 
 def of_seasons(watch: Watch) -> Iterator[Trial]:
-    """Yield each second point of all machines that goes away by one standard deviation a month."""
+    """Yield each third point of all machines that goes away by one standard deviation a month."""
     ramp = (np.arange(SEASON_D, dtype=np.float32) + 1) / 30
-    for point in range(0, watch.residuals.shape[2], 2):
+    for point in range(0, watch.residuals.shape[2], 3):
         changed = watch.residuals[: BEGIN_D + SEASON_D].copy()
         changed[BEGIN_D:, :, point] += ramp[:, None]
         said = [(d, one) for d, one in watch.after(changed, SEASON_D) if one.point == point and one.segment]

@@ -164,7 +164,7 @@ class FleetDrift:
         groups, everybody = dict(self._groups(assets)), np.ones(len(assets), bool)
         apart = {
             name: self._known(name).strength(
-                *(beside_others(one, rows)[0].at for one in (moved.two, moved.slow))
+                *(beside_others(one, rows)[0] for one in (moved.two, moved.slow))
             )
             for name, rows in groups.items()
         }
@@ -174,7 +174,7 @@ class FleetDrift:
         yield from self._many(end_ms, FLEET, everybody, assets, whole, moved, now)
 
     def _strength(self, segment: str, rows: Bools, moved: Away) -> float:
-        stands = (beside_others(one, rows)[0].at for one in (moved.two, moved.slow))
+        stands = (beside_others(one, rows)[0] for one in (moved.two, moved.slow))
         return self._known(segment).strength(*stands)
 
     def _known(self, segment: str) -> Many:

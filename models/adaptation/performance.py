@@ -76,8 +76,12 @@ Remembered = tuple[int, Sums, list[float]]
 
 @dataclass(slots=True)
 class Performance:
-    """Sums of the week, and ADWIN on by which share a day's labels were worse than foretold."""
+    """Sums of the week, and ADWIN on by which share a day's labels were worse than foretold.
 
+    ``changed`` says that it is remembered otherwise since whoever saves it last cleared it.
+    """
+
+    changed: bool = False
     _week: int = 0
     _sums: Sums = field(default_factory=Sums)
     _errors: ScoreDrift = field(default_factory=ScoreDrift)
@@ -89,7 +93,8 @@ class Performance:
 
     def matured(self, lessons: Iterable[Matured], unlabelled: int) -> list[DriftSignal]:
         """See windows whose labels are known now, the oldest first; return signals of how wrong they were."""
-        self._add(unlabelled=unlabelled)
+        if unlabelled:
+            self._add(unlabelled=unlabelled)
         days: dict[int, list[float]] = {}
         for one in lessons:
             (risk, entropy), wrong = _foretold(one.log_odds), loss(one.log_odds, one.label)
@@ -110,9 +115,11 @@ class Performance:
         week, before, sums = watermark_ms // WEEK_MS, self._week, self._sums
         if week <= before:
             return None
-        self._week, self._sums = week, Sums()
-        has_any = before and (sums.scored or sums.labels)
-        return Worth((before + 1) * WEEK_MS, sums) if has_any else None
+        self._week, self.changed = week, True
+        if not before:
+            return None
+        self._sums = Sums()
+        return Worth((before + 1) * WEEK_MS, sums) if sums.scored or sums.labels else None
 
     def remember(self) -> Remembered:
         """Return what is remembered."""
@@ -126,7 +133,7 @@ class Performance:
 
     def _add(self, **more: float) -> None:
         sums = {name: getattr(self._sums, name) + value for name, value in more.items()}
-        self._sums = msgspec.structs.replace(self._sums, **sums)
+        self._sums, self.changed = msgspec.structs.replace(self._sums, **sums), True
 
 
 def _foretold(log_odds: float) -> tuple[float, float]:

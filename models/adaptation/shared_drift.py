@@ -12,12 +12,13 @@ from models.telemetry.labels import Bools
 from models.telemetry.samples import Float32
 
 _MEMORY_D, _MOST, _NORMAL, _TINY = 56.0, 4.0, 3.0, np.float32(1e-12)
-ERRORS = 5.2
+ERRORS = 5.4
 _SLOWLY = 0.85  # of these: what lasts for days is rarer by itself
 _LEAST_FAST, _LEAST_SLOW = 0.25, 0.4
 _DOUBTFUL = 3.0
 _AGREE = 2 / 3
 _EACH_DAY = 0.5
+_OWN_SHARE = 0.5
 FEWEST = 12  # machines that tell what many do, and as many beside them
 _LASTS_D, _FORGOTTEN_D, _AGAIN_D = 3, 42, 14
 
@@ -62,9 +63,10 @@ class Many:
         """Return all of it."""
         return Usual(self.cells.tobytes())
 
-    def strength(self, fast: Float32, slow: Float32) -> float:
+    def strength(self, fast: Seen, slow: Seen) -> float:
         """Return how unusual is what they do at most: who is furthest comes first, or shifts the others."""
-        units = np.fmax(np.abs(fast) / self._usual(0), np.abs(slow) / self._usual(1))
+        far = (np.where(seen.agree > 0, np.abs(seen.at), 0.0) for seen in (fast, slow))
+        units = np.fmax(*(one / self._usual(field) for field, one in enumerate(far)))
         return float(np.nan_to_num(units)[self.cells[2] >= LEARNING_D].max(initial=0.0))
 
     def see(self, fast: Seen, slow: Seen) -> tuple[Bools, Bools, Bools]:
@@ -122,11 +124,14 @@ def on_both_days(fast: Seen, first: Seen) -> Seen:
 def beside_others(moved: Float32, rows: Bools) -> tuple[Seen, Float32]:
     """Return where a segment stands beside the others, if there are any; and its own rows."""
     own = moved[rows]
-    at, error = centre(own, FEWEST)
+    stands, error = centre(own, FEWEST)
+    at = stands
     if not rows.all():
         beside, doubt = centre(moved[~rows], FEWEST)
-        at, error = at - beside, np.hypot(error, doubt)
+        at, error = stands - beside, np.hypot(error, doubt)
     with np.errstate(invalid="ignore"):
         way = np.where(np.isfinite(own), own * np.sign(at) > 0, 0).sum(axis=0)
     agree = way / np.maximum(np.isfinite(own).sum(axis=0), 1)
+    with np.errstate(invalid="ignore"):  # of two halves that come apart it is who moved, not who stayed
+        agree = np.where(stands * np.sign(at) >= _OWN_SHARE * np.abs(at), agree, 0.0)
     return Seen(at, error, agree.astype(np.float32)), own

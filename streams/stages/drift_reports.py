@@ -79,15 +79,12 @@ class DriftReports:
     def scored(self, log_odds: float) -> None:
         """See the score of a day."""
         self.performance.scored(log_odds)
-        self.watch.stirred = True
 
     def matured(self, lessons: Sequence[Matured], unlabelled: int, watermark_ms: int) -> Iterator[Drift]:
         """See the labels that a watermark brought; yield how wrong they were, and what the week was worth."""
-        self.watch.stirred |= bool(lessons or unlabelled)
         yield from map(of_errors, self.performance.matured(lessons, unlabelled))
         worth = self.performance.advance(watermark_ms)
         if worth is not None:
-            self.watch.stirred = True
             yield of_worth(worth)
 
     def event(self, event: Event, watermark_ms: int) -> Iterator[Drift]:
@@ -140,7 +137,8 @@ class DriftReports:
 
     def take_stirred(self) -> bool:
         """Return whether what is remembered of all is otherwise than at the last call."""
-        stirred, self.watch.stirred = self.watch.stirred, False
+        stirred = self.watch.stirred or self.performance.changed
+        self.watch.stirred = self.performance.changed = False
         return stirred
 
     def _said(self, moved: Moved, expectation: Expectation | None) -> Drift:

@@ -40,11 +40,9 @@ class Observer:
         """Do one of what may happen."""
         name, *about = step
         if name == "scored":
-            self.heard = True
             self.performance.scored(*about)
             return None
         if name == "matured":
-            self.heard = True
             lessons, unlabelled, watermark_ms = about
             signals = self.performance.matured([Matured(*one) for one in lessons], unlabelled)
             return signals, self.performance.advance(watermark_ms)
@@ -65,8 +63,8 @@ class Observer:
         for asset in sorted(self.watch.changed):
             yield b"a" + asset.encode(), msgspec.msgpack.encode(self.watch.remember(asset))
         self.watch.changed.clear()
-        if self.watch.stirred or self.heard:
-            self.watch.stirred = self.heard = False
+        if self.watch.stirred or self.heard or self.performance.changed:
+            self.watch.stirred = self.heard = self.performance.changed = False
             yield (
                 b"c",
                 msgspec.msgpack.encode(

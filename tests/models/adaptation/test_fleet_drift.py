@@ -125,6 +125,15 @@ def test_half_a_deviation_at_one_site_is_found_in_two_days_and_named_by_its_site
     assert said.effect.psi > 0.2
 
 
+def test_of_two_halves_that_come_apart_it_is_the_one_that_moved() -> None:
+    def change(moved: Residuals) -> None:
+        moved[:, 1::2, 4] += 1.0
+
+    watch = FleetDrift(ALIKE, lambda asset: (f"half:{int(asset[1:]) % 2}",))
+    said = since(BEGIN_D, after(change, watch))
+    assert {(one.cause, one.segment) for one in said if one.segment} == {("population", "half:1")}
+
+
 @pytest.mark.parametrize("at_once", [True, False])
 def test_what_all_do_alike_is_a_season(at_once: bool) -> None:
     def change(moved: Residuals) -> None:
