@@ -11,6 +11,7 @@ from streams.stores.selection import TIME, Condition, Selection
 from streams.stores.store import Reader, Row
 
 DAYS = 7
+MACHINE = "machine"
 _MOST_ROWS = 5_000
 
 
@@ -62,7 +63,7 @@ def bad_sensors(rows: Iterable[Row]) -> list[BadSensor]:
     days: dict[tuple[str, str], set[int]] = {}
     for row in rows:
         key = row.tags.get("asset", ""), row.tags.get("sensor", "")
-        if not all(key):
+        if not all(key) or row.tags.get("cause") == MACHINE:  # that is no fault of the sensor
             continue
         days.setdefault(key, set()).add(row.time_ms // DAY_MS)
         known = sensors.get(key) or BadSensor(*key, (), 0, -1, "")

@@ -13,7 +13,7 @@ from models.fleet.site_times import SiteTimes
 from streams.page.marks import ACKNOWLEDGED, ENDED, FOUND, OPENED, Marks
 
 OUTCOME = "shutdown"
-_DRIFT = "adwin"
+_DRIFT = ("adwin", "machine")
 _MOST_SIGNS = 40
 _SIGNS = {
     "opened": OPENED,
@@ -51,7 +51,7 @@ class MachineMarks:
             steps=list(self._steps(entries)),
             stops=list(self._stops(stops)),
             quality=self._days("doubts about the data", drift=False),
-            drift=self._days("the level of its risk moved", drift=True),
+            drift=self._days("its risk, or what a sensor reads, moved", drift=True),
         )
 
     def _steps(self, entries: Iterable[Entry]) -> Iterator[tuple[int, str, str]]:
@@ -72,7 +72,7 @@ class MachineMarks:
 
     def _days(self, words: str, *, drift: bool) -> Sequence[tuple[int, str]]:
         """Return the days on which something was told of it; none if those are too many to be seen."""
-        told = [one for one in self.shown["quality"] if (one["detector"] == _DRIFT) is drift]
+        told = [one for one in self.shown["quality"] if (one["detector"] in _DRIFT) is drift]
         days = {time_ms // DAY_MS * DAY_MS for one in told for time_ms in one["times"]}
         return [self._said(t, words) for t in sorted(days)] if len(days) <= _MOST_SIGNS else []
 

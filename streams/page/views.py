@@ -179,10 +179,10 @@ def _episodes(rows: Iterable[Row], start_ms: int) -> list[tuple[int, int | None,
 
 
 def _quality(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return what was told of a machine's data, a line per kind and sensor: how often, and when at last."""
+    """Return what was told of a machine's data, a line per kind and sensor: how often, when at last."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
-        key = row.tags.get("detector", ""), row.tags.get("sensor", "")
+        key = row.tags.get("cause") or row.tags.get("detector", ""), row.tags.get("sensor", "")
         times: list[int] = found[key]["times"] if key in found else []
         text = str(row.fields.get("text", ""))
         times.append(row.time_ms)

@@ -11,7 +11,9 @@ from streams.stores.store import Row, Value
 
 Test = Literal["=", "!=", "<=", ">", "has", "of"]
 ASSET, TIME = "asset", "time_ms"
-TAGS = frozenset((ASSET, "code", "detector", "kind", "partition", "reason", "sensor", "severity", "stage"))
+TAGS = frozenset(
+    (ASSET, "cause", "code", "detector", "kind", "partition", "reason", "sensor", "severity", "stage")
+)
 _NAME = re.compile(r"[a-z_]+")
 
 

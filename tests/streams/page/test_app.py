@@ -375,10 +375,10 @@ def test_charts_of_a_machine_mark_its_cases_their_outcomes_its_stops_and_what_dr
         "2026-01-02 00:00 UTC: acknowledged by ann",
         "2026-01-03 00:00 UTC: found by ann: confirmed, bearing wear",
         "planned stop 2026-01-02 00:00 UTC to 2026-01-03 00:00 UTC: oil &lt;change&gt;",
-        "2026-01-02 00:00 UTC: the level of its risk moved",
+        "2026-01-02 00:00 UTC: its risk, or what a sensor reads, moved",
     ):
         assert f"<title>{words}</title>" in text
-    for words in ("○ opened", "‖ planned stop", "≈ the level of its risk moved"):
+    for words in ("○ opened", "‖ planned stop", "≈ its risk, or what a sensor reads, moved"):
         assert f"{words}</span>" in text
     assert "× doubts about the data" not in text
     elsewhere = words_of(browse(store), "/assets/CH-0004?days=7")

@@ -9,6 +9,7 @@ import pytest
 
 from models.event_time import DAY_MS
 from models.telemetry.samples import Event
+from streams.page.doubts import read_doubts
 from streams.page.views import Overview, open_cases, read_machine, read_overview
 from streams.stages.sink import event_point
 from streams.stores.sqlite import SqliteStore
@@ -166,6 +167,20 @@ def test_a_machine_says_on_how_much_its_score_stands_and_has_no_risk_if_none_is_
     assert (machines["CH-0001"].risk, machines["CH-0001"].evidence) == (None, 0.1)
     assert (machines["CH-0002"].risk, machines["CH-0002"].evidence) == (0.2, 0.83)
     assert machines["CH-0003"].evidence is None
+
+
+def test_what_moved_has_its_class_and_a_machine_that_changes_is_no_bad_sensor(store: Store) -> None:
+    for cause, sensor in (("sensor", "oil_temp"), ("machine", "bearing_temp")):
+        tags = {"asset": "CH-0002", "detector": "fleet", "sensor": sensor, "cause": cause}
+        add(store, Point("drift", tags, {"text": f"{sensor} moved"}, START_MS + 96 * HOUR_MS))
+    seen = overview(store, NEWEST_MS + DAY_MS)
+    shown = read_machine(store, FLEET, seen, seen.machines["CH-0002"], 7)
+    told = {(q["detector"], q["sensor"], q["text"]) for q in shown["quality"]}
+    assert told == {
+        ("sensor", "oil_temp", "oil_temp moved"),
+        ("machine", "bearing_temp", "bearing_temp moved"),
+    }
+    assert [one.sensor for one in read_doubts(store, seen).sensors] == ["oil_temp"]
 
 
 def test_a_machine_shows_its_episodes_models_horizons_and_doubts(store: Store) -> None:
