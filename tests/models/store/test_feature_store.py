@@ -76,7 +76,7 @@ def test_a_schema_that_was_never_landed_is_refused_with_those_that_were(store: F
     assert store.schema(SCHEMA.fingerprint) == SCHEMA
     with pytest.raises(ModelError, match=f"no windows of this fingerprint: there are {'f' * 16}"):
         store.schema("0" * 16)
-    (path,) = store.folder.glob(f"**/{SCHEMA.fingerprint}/*.json")
+    (path,) = store.folder.glob("windows/*/schema.json")
     path.write_bytes(b'{"fleet": "\xff"}')
     with pytest.raises(ModelError, match=f"{path.name}: not a schema"):
         store.schema(SCHEMA.fingerprint)
