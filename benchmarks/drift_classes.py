@@ -27,7 +27,7 @@ from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet, load_fleet
 from simulators.fleet.scenario import load_scenario
 
-SEED, ASSETS = 20263, 320
+SEED, ASSETS = 20264, 320
 CLASSES = ("sensor", "machine", "population", "season")
 NAMES = (*CLASSES, "nothing")
 DOCS = Path(__file__).parent.parent / "docs"

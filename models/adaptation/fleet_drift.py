@@ -198,15 +198,14 @@ class FleetDrift:
         whole: Away,
         now: Float32,
     ) -> Iterator[Moved]:
-        """Yield what a segment does that the others do not; the fleet has no others.
+        """Yield what a segment does that the others do not, where it is not they who moved.
 
         It is taken from what its machines do, and from the ``whole`` where it is beyond its limit: what one
         segment does is not what all do.
         """
         fast, own = beside_others(moved.two, rows)
         first, three, slow = (beside_others(one, rows)[0] for one in (moved.first, moved.three, moved.slow))
-        fast = on_both_days(fast, first)
-        at_once, slowly, beyond = self._known(segment).see(fast, slow)
+        at_once, slowly, beyond = self._known(segment).see(on_both_days(fast, first), slow)
         names = np.array(assets)[rows]
         for point in np.flatnonzero(at_once | slowly).tolist():
             seen = fast if at_once[point] else slow
@@ -224,7 +223,7 @@ class FleetDrift:
             (moved.three, three),
             (moved.slow, slow),
         ):
-            away_by[rows] -= np.nan_to_num(seen.at)
+            away_by[rows] -= np.where(seen.agree > 0, np.nan_to_num(seen.at), 0.0)
         for away_by, seen in (
             (whole.first, first),
             (whole.two, fast),

@@ -206,3 +206,16 @@ def test_label_delay_is_said_once_and_again_after_it_was_over() -> None:
     delay = LabelDelay(7)
     said = [delay.heard(late_ms) for late_ms in [20] * 6 + [1] * 6 + [20] * 3]
     assert [at for at, one in enumerate(said) if one is not None] == [2, 14]
+
+
+def test_of_two_halves_that_come_apart_it_is_the_one_that_moved_whatever_else_the_other_does() -> None:
+    def change(moved: Residuals) -> None:
+        moved[:, 1::2, 4] += 1.0
+        moved[:, 0::2, 2] += 2.0
+
+    watch = FleetDrift(ALIKE, lambda asset: (f"half:{int(asset[1:]) % 2}",))
+    said = since(BEGIN_D, after(change, watch))
+    assert {(one.cause, one.segment, one.point) for one in said if one.segment} == {
+        ("population", "half:1", 4),
+        ("population", "half:0", 2),
+    }
