@@ -83,10 +83,11 @@ def latency(site: Site, before: int, kind: str) -> None:
     site.publish(samples(ASSETS, ASSETS, first_minute=60 * HOURS - 1), 60 / ASSETS)
     asyncio.run(site.done(before + 2 * ASSETS))
     sent: dict[str, float] = {}
+    since = asyncio.run(site.ends())
     last = samples(ASSETS, ASSETS, first_minute=60 * HOURS)
     sender = threading.Thread(target=lambda: sent.update(site.publish(last, 60 / ASSETS)))
     sender.start()
-    read = asyncio.run(site.windows(START_MS + HOURS * HOUR_MS, ASSETS))
+    read = asyncio.run(site.windows(START_MS + HOURS * HOUR_MS, ASSETS, since))
     sender.join()
     late_ms = np.array([1000 * (read[asset] - sent[asset]) for asset in sent])
     for name, share in (("p50", 50), ("p99", 99)):
@@ -97,10 +98,11 @@ def latency(site: Site, before: int, kind: str) -> None:
 
 def recovery(site: Site, workers: list[subprocess.Popen[bytes]], kind: str) -> None:
     """Measure from kill -9 of a worker to the windows of all assets by its successor."""
+    since = asyncio.run(site.ends())
     os.killpg(workers[0].pid, signal.SIGKILL)
     killed, workers[0] = time.time(), site.start()
     site.publish(samples(ASSETS, ASSETS, first_minute=60 * (HOURS + 1)))
-    read = asyncio.run(site.windows(START_MS + (HOURS + 1) * HOUR_MS, ASSETS))
+    read = asyncio.run(site.windows(START_MS + (HOURS + 1) * HOUR_MS, ASSETS, since))
     took_s = max(read.values()) - killed
     record(f"kill -9 of a worker with {ASSETS} assets to all their windows, {kind}", took_s, 60.0, "s")
 

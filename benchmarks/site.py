@@ -125,11 +125,20 @@ class Site:
                 yield done
                 await asyncio.sleep(0.01)
 
-    async def windows(self, end_ms: int, count: int) -> dict[str, float]:
-        """Return when the window of each of ``count`` assets that ends at ``end_ms`` could be read."""
+    async def ends(self) -> list[int]:
+        """Return where each partition of features ends: who reads on from there need not catch up."""
+        async with self._logs(self.topics.features) as logs:
+            return [await log.end(p) for p, log in enumerate(logs)]
+
+    async def windows(self, end_ms: int, count: int, since: Sequence[int]) -> dict[str, float]:
+        """Return when the window of each of ``count`` assets that ends at ``end_ms`` could be read.
+
+        Read are the partitions from the offsets ``since`` on.
+        """
         seen: dict[str, float] = {}
         async with self._logs(self.topics.features) as logs:
-            readers = [asyncio.create_task(_follow(log, p, end_ms, seen)) for p, log in enumerate(logs)]
+            places = zip(logs, range(self.partitions), since, strict=True)
+            readers = [asyncio.create_task(_follow(*place, end_ms, seen)) for place in places]
             while len(seen) < count:
                 done, _ = await asyncio.wait(readers, timeout=0.01)
                 for reader in done:
@@ -155,8 +164,8 @@ def _processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def _follow(log: KafkaLog, partition: int, end_ms: int, seen: dict[str, float]) -> None:
-    async for some in log.read(partition, 0, 1 << 62):
+async def _follow(log: KafkaLog, partition: int, start: int, end_ms: int, seen: dict[str, float]) -> None:
+    async for some in log.read(partition, start, 1 << 62):
         for message in some:
             record = codec.decode_features(message.value, message.content_type, FINGERPRINT)
             if isinstance(record, Windows):
