@@ -16,7 +16,7 @@ class LabelDelay:
 
     >>> delay = LabelDelay(7)
     >>> [delay.heard(late_ms) for late_ms in (1, 9, 8, 2, 30, 9)]
-    [None, None, None, None, 9, None]
+    [None, None, None, None, 8, None]
     """
 
     horizon_ms: int
