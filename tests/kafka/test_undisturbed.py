@@ -56,7 +56,8 @@ def test_every_topic_and_store_has_something_to_compare(said: Said) -> None:
         "watermarks",
     }
     assert {key[2] for key in said["features"] if key[0] == "drift"} == DETECTORS
-    assert {key[2] for key in said["risk"] if key[0] == "drift"} == {"adwin"}
+    said_of_scores = {key[2] for key in said["risk"] if key[0] == "drift"}
+    assert said_of_scores == {"adwin", "adwin-errors", "performance"}
 
 
 def test_cases_open_are_explained_again_and_close_and_the_online_layer_has_learnt(said: Said) -> None:
