@@ -162,12 +162,7 @@ class FleetDrift:
         if len(assets) < FEWEST:
             return
         groups, everybody = dict(self._groups(assets)), np.ones(len(assets), bool)
-        apart = {
-            name: self._known(name).strength(
-                *(beside_others(one, rows)[0] for one in (moved.two, moved.slow))
-            )
-            for name, rows in groups.items()
-        }
+        apart = {name: self._strength(name, rows, moved) for name, rows in groups.items()}
         whole = copy.deepcopy(moved)
         for name in sorted(groups, key=lambda one: (-apart[one], one)):
             yield from self._many(end_ms, name, groups[name], assets, moved, whole, now)
@@ -217,20 +212,15 @@ class FleetDrift:
             size = effect(*now[:, rows, point])
             yield Moved(cause, end_ms, point, float(seen.at[point]), units, *about, effect=size)
         taken = np.ones_like(beyond) if segment == FLEET else beyond
-        for away_by, seen in (
-            (moved.first, first),
-            (moved.two, fast),
-            (moved.three, three),
-            (moved.slow, slow),
+        for far, all_far, seen in (
+            (moved.first, whole.first, first),
+            (moved.two, whole.two, fast),
+            (moved.three, whole.three, three),
+            (moved.slow, whole.slow, slow),
         ):
-            away_by[rows] -= np.where(seen.agree > 0, np.nan_to_num(seen.at), 0.0)
-        for away_by, seen in (
-            (whole.first, first),
-            (whole.two, fast),
-            (whole.three, three),
-            (whole.slow, slow),
-        ):
-            away_by[rows] -= np.where(taken, np.nan_to_num(seen.at), 0.0)
+            stands = np.nan_to_num(seen.at)
+            far[rows] -= np.where(seen.agree > 0, stands, 0.0)
+            all_far[rows] -= np.where(taken, stands, 0.0)
 
     def _own(
         self, end_ms: int, assets: Sequence[str], cells: Cells, today: Float32, moved: Away
