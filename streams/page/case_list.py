@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import Inventory
 from models.fleet.sites import Sites
+from streams.page.asked import link_to, page_of, texts_of
 from streams.stores.case_query import ORDERS, WANTED_STATES, CaseQuery
 
 WHOSE = ("anybody", "mine", "nobody")
@@ -89,22 +89,15 @@ class Wanted:
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Wanted:
         """Return what a query asks for; raises HTTPException with key, value and what was expected."""
-        texts = {f.name: query.get(f.name, "").strip()[:_LONGEST] for f in fields(cls) if f.name != "page"}
-        given = {name: text for name, text in texts.items() if text}
-        page = query.get("page") or "1"
+        given = {name: text for name, text in texts_of(cls, query, _LONGEST).items() if text}
         _expect("state", given.get("state"), WANTED_STATES)
         _expect("whose", given.get("whose"), WHOSE)
         _expect("sort", given.get("sort"), tuple(ORDERS))
-        if not (page.isascii() and page.isdecimal() and 0 < int(page[:9]) == int(page)):
-            raise HTTPException(400, f"page = {page[:20]!r}: expected a number from 1 on")
-        return cls(page=int(page), **given)
+        return cls(page=page_of(query), **given)
 
     def link(self, **other: str | int) -> str:
         """Return the address of this view, or of another that differs in what is given."""
-        asked, usual = replace(self, **other), Wanted()  # type: ignore[arg-type]
-        found = {f.name: getattr(asked, f.name) for f in fields(self)}
-        query = urlencode({name: v for name, v in found.items() if v != getattr(usual, name)})
-        return f"/cases?{query}" if query else "/cases"
+        return link_to("/cases", replace(self, **other))  # type: ignore[arg-type]
 
     def query(
         self, choices: Choices, who: str, now_ms: int, start: int | None = None, most: int = AT_ONCE

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,6 +13,7 @@ from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.site_times import SiteTimes
 from streams.page.answers import Answer, Shared, answered
+from streams.page.asked import page_of
 from streams.page.case_list import Choices
 from streams.page.doubts import DAYS as DOUBT_DAYS
 from streams.page.doubts import read_doubts
@@ -63,7 +63,7 @@ class FleetPages:
 
     async def weeks_page(self, request: Request) -> Response:
         """Show the last weeks by site, and the machines of one, or all, a page at a time."""
-        site, page = request.query_params.get("site", ""), _page(request)
+        site, page = request.query_params.get("site", ""), page_of(request.query_params)
         kept, (_, strips) = await self._kept(), await self.strips()
 
         def make() -> Answer:
@@ -111,10 +111,3 @@ class FleetPages:
     def _made(self, template: str, values: dict[str, object]) -> Answer:
         shown = {"times": self.times, "choices": self.choices, **values}
         return Answer.with_body(self.render(template, **shown), "text/html; charset=utf-8")
-
-
-def _page(request: Request) -> int:
-    text = request.query_params.get("page") or "1"
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) == int(text)):
-        raise HTTPException(400, f"page = {text[:20]!r}: expected a number from 1 on")
-    return int(text)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 
@@ -13,6 +12,7 @@ from models.event_time import DAY_MS
 from models.telemetry.samples import utc
 from streams.access.audit import Line
 from streams.access.record_query import KINDS, Kind, RecordQuery
+from streams.page.asked import link_to, page_of, texts_of
 from streams.page.csv_table import as_table
 
 AT_ONCE = 50
@@ -27,7 +27,7 @@ KIND_WORDS: Mapping[Kind, str] = {
     "other": "Anything else",
 }
 _COLUMNS = ("number", "when_utc", "who", "role", "via", "address", "action", "about", "result", "detail")
-_LONGEST = 100
+_LONGEST, _PAGES = 100, 999_999
 _EPOCH = date(1970, 1, 1)
 
 
@@ -46,22 +46,16 @@ class WantedLines:
     @classmethod
     def of(cls, query: Mapping[str, str]) -> WantedLines:
         """Return what a query asks for; raises HTTPException with key, value and what was expected."""
-        texts = {f.name: query.get(f.name, "").strip()[:_LONGEST] for f in fields(cls) if f.name != "page"}
+        texts = texts_of(cls, query, _LONGEST)
         if texts["kind"] not in ("", *KINDS):
             raise HTTPException(400, f"kind = {texts['kind'][:20]!r}: expected one of {', '.join(KINDS)}")
         for name in ("since", "until"):
             _day(name, texts[name])
-        page = query.get("page") or "1"
-        if not (page.isascii() and page.isdecimal() and 0 < int(page[:6]) == int(page[:20])):
-            raise HTTPException(400, f"page = {page[:20]!r}: expected a number from 1 to 999999")
-        return cls(page=int(page), **texts)
+        return cls(page=page_of(query, _PAGES, f"a number from 1 to {_PAGES}"), **texts)
 
     def link(self, place: str = "/record", **other: str | int) -> str:
         """Return the address of this view, or of another that differs in what is given."""
-        asked, usual = replace(self, **other), WantedLines()  # type: ignore[arg-type]
-        found = {f.name: getattr(asked, f.name) for f in fields(self)}
-        query = urlencode({name: v for name, v in found.items() if v != getattr(usual, name)})
-        return f"{place}?{query}" if query else place
+        return link_to(place, replace(self, **other))  # type: ignore[arg-type]
 
     def query(self, start: int | None = None, most: int = AT_ONCE) -> RecordQuery:
         """Return what the record is asked, of the page if no ``start`` is given."""

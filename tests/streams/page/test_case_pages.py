@@ -93,6 +93,7 @@ def test_the_address_says_which_are_listed(ann: TestClient, query: str, found: l
         ("?whose=his", "whose = &#39;his&#39;: expected one of anybody"),
         ("?page=0", "page = &#39;0&#39;: expected a number from 1 on"),
         ("?page=١", "expected a number from 1 on"),
+        (f"?page={'9' * 5000}", "expected a number from 1 on"),
     ],
 )
 def test_what_cannot_be_listed_is_refused_by_name(client: TestClient, query: str, words: str) -> None:

@@ -57,6 +57,7 @@ def test_a_site_shows_its_machines_alone(client: TestClient) -> None:
 
 def test_a_page_that_is_no_number_is_refused(client: TestClient) -> None:
     assert client.get("/weeks?page=x").status_code == 400
+    assert client.get(f"/weeks?page={'9' * 5000}").status_code == 400
 
 
 def test_silent_machines_and_bad_sensors_are_told_apart_from_risk(client: TestClient) -> None:
