@@ -67,6 +67,12 @@ WINDOWS = {
 }
 
 
+@functools.cache
+def _names() -> frozenset[str]:
+    """Return the names of the database, for which the library walks through its files at every call."""
+    return frozenset(available_timezones())
+
+
 @functools.lru_cache(maxsize=1024)
 def zone_of(name: str) -> tzinfo:
     """Return the zone of a name, or of an offset east of Greenwich; ValueError says what to write instead.
@@ -81,11 +87,12 @@ seconds=73800)))
         return timezone(-size if fixed[1] == "-" else size)
     if name in ("UTC", "Z"):
         return UTC
-    if name not in available_timezones():
+    if name not in _names():
         raise ValueError(instead_of(name))
     return ZoneInfo(name)
 
 
+@functools.lru_cache(maxsize=1024)  # of what is no zone, too: it is asked at every time that is said
 def is_zone(name: str) -> bool:
     """Return whether ``zone_of`` knows a name."""
     try:
@@ -108,6 +115,6 @@ def instead_of(name: str) -> str:
         return f"a zone of the IANA database, as {WINDOWS[name]} for this name of Windows"
     if name.endswith((" Standard Time", " Daylight Time", " Summer Time")):
         return "a zone of the IANA database, as Europe/Berlin: this looks like a name of Windows"
-    near = nearest(name, available_timezones())
+    near = nearest(name, _names())
     hint = f"did you mean {near}?" if near else "as Europe/Berlin"
     return f"a zone of the IANA database ({hint}), or an offset, as +02:00"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.fleet import zones
 from models.fleet.inventory import Inventory
 from models.fleet.site_times import DoubtfulTimeError, SiteTimes
 
@@ -107,3 +108,22 @@ def _at(local: datetime, asset: str, fold: int) -> int | None:
     there = local.replace(tzinfo=DST.zone(asset), fold=fold)
     back = there.astimezone(UTC).astimezone(DST.zone(asset))
     return int(there.timestamp() * 1000) if back.replace(tzinfo=None) == local else None
+
+
+@pytest.mark.parametrize("name", ["", "Mars/Olympus"])
+def test_a_machine_without_a_zone_costs_no_walk_through_the_files_of_zones(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    walks: list[int] = []
+    names = zones.available_timezones()
+
+    def walk() -> set[str]:
+        walks.append(1)
+        return names
+
+    monkeypatch.setattr(zones, "available_timezones", walk)
+    for cached in (zones.zone_of, zones.is_zone, zones._names):  # as in a process that has just begun
+        cached.cache_clear()
+    times = SiteTimes(Inventory({"a": {"timezone": name}} if name else {}))
+    assert {times.said("a", minute * 60_000)[-3:] for minute in range(50)} == {"UTC"}
+    assert len(walks) == 1
