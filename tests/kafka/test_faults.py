@@ -18,4 +18,5 @@ def test_a_fault_loses_doubles_and_changes_nothing(
 ) -> None:
     monkeypatch.setenv("CHILLCAST_TEST_KILLS", "3")
     outcomes = inject(HERE, kafka, home, None, exactly_once=True)
-    assert all(outcome.is_right for outcome in outcomes), outcomes
+    wrong = [outcome for outcome in outcomes if not outcome.is_right]
+    assert not wrong, wrong
