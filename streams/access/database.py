@@ -92,9 +92,19 @@ class Database:
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             database = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
             with contextlib.closing(database):
+                self._check_form(database)
                 yield database
         except (OSError, sqlite3.Error) as error:
             raise UnavailableError(f"{self.path}: people and their rights cannot be read: {error}") from error
+
+    def _check_form(self, database: sqlite3.Connection) -> None:
+        """Refuse a file of a later version: what this one does not know of it, it would not keep."""
+        (form,) = database.execute("PRAGMA user_version").fetchone()
+        if form > _FORM:
+            raise UnavailableError(
+                f"{self.path}: form {form}, this version knows {_FORM} at most: start the version that wrote "
+                "it, or put a copy from before that in its place (docs/upgrade.md)"
+            )
 
 
 def _prepare(database: sqlite3.Connection) -> None:

@@ -53,6 +53,7 @@ class Snapshots:
         self._stamps: dict[bytes, _Stamp] = {}
         self._digest = 0
         self._stale: frozenset[bytes] = frozenset()
+        self._not_understood: StateError | None = None
 
     def anew(self) -> Snapshots:
         """Return empty snapshots that take the place of these: the first to be written deletes their keys."""
@@ -92,12 +93,20 @@ class Snapshots:
         record, stamp = _decoded(message, StateRecord), self._stamps.get(key)
         if stamp is None or record.offset >= stamp.offset:
             self._stamp(key, record.offset, message.value)
-            stage.restore(key, record.payload)
+            self._restore(stage, key, record.payload)
+
+    def _restore(self, stage: Remembering, key: bytes, payload: bytes) -> None:
+        """Give it to the stage; why it does not understand is judged once it is known who wrote it."""
+        if self._not_understood is None:
+            try:
+                stage.restore(key, payload)
+            except StateError as error:
+                self._not_understood = error
 
     def verify(self) -> Position | None:
         """Return the position of the snapshot that was read, None if there is none at all.
 
-        Raises StateError if it is not whole, or was written by a stage of another identity.
+        Raises StateError if it was written by a stage of another identity, is not understood, or not whole.
         """
         found = self.position
         if found is None and not self._stamps:
@@ -106,6 +115,8 @@ class Snapshots:
             raise StateError(f"{self.topic}: {len(self._stamps)} keys, but no position")
         if found.identity != self._form:
             raise StateError(f"{self.topic}: written as {found.identity!r}, this worker is {self._form!r}")
+        if self._not_understood is not None:
+            raise self._not_understood
         if found != self._position(found.offset):
             raise StateError(
                 f"{self.topic}: the {len(self._stamps)} records found are not the {found.keys} written"

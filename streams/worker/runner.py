@@ -268,6 +268,6 @@ def _gap(position: Position | None, begin: int, *, was_cut: bool) -> str:
 def _refusal(topic: str, partition: int, loss: str) -> str:
     return (
         f"partition {partition} of {topic}: {loss}; what the log still holds does not suffice to build "
-        "it again. Bring the state topic back, or start once with CHILLCAST_STATE_LOSS=accept: windows that "
-        "reach back further than the log will lack what is gone"
+        "it again. Bring the state topic back, or the version that wrote it (docs/upgrade.md), or start once "
+        "with CHILLCAST_STATE_LOSS=accept: what reaches back further than the log will lack what is gone"
     )
