@@ -16,6 +16,7 @@ from chillcast.cli import (
     dead_letters,
     demonstration,
     doctor,
+    drift,
     influx,
     models,
     notify,
@@ -61,6 +62,7 @@ for command in (
     pipeline.control,
     recordings.inspect,
     recordings.check,
+    drift.drift,
     audit.audit,
     doctor.doctor,
 ):

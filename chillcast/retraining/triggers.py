@@ -82,9 +82,11 @@ class Look:
 
     def _signals(self, detectors: Sequence[str]) -> list[tuple[int, str, float]]:
         since = Condition(TIME, ">", float(max(self.since_ms, self.champion_ms)))
-        found = self.reader.select(Selection("drift", TIME, (since,), most=_MOST_SIGNALS, every=True))
+        found = self.reader.select(
+            Selection("drift", TIME, (since,), most=_MOST_SIGNALS, every=True, of_assets=False)
+        )
         return [
-            (row.time_ms, row.tags.get("asset", ""), _number(row.fields.get("value")))
+            (row.time_ms, row.tags.get("asset", ""), row.number("value"))
             for row in found.rows
             if row.tags.get("detector") in detectors and row.time_ms <= self.now_ms
         ]
@@ -150,7 +152,3 @@ def _changed(signals: Sequence[tuple[int, str, float]]) -> dict[str, int]:
         for asset, steps in moved.items()
         if 2 * abs(sum(value for _, value in steps)) >= max(abs(value) for _, value in steps)
     }
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else 0.0

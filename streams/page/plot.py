@@ -76,10 +76,11 @@ class Frame:
         drawn = form.format(name, self.left, self.width - self.right, self.y(value), self.y(value))
         return drawn + (self.word(self.width - self.right + 4, self.y(value) + 4, words) if words else "")
 
-    def dot(self, name: str, time_ms: float, value: float, radius: float = 2.5) -> Markup:
-        """Draw a point."""
-        form = Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}"/>')
-        return form.format(name, self.x(time_ms), self.y(value), radius)
+    def dot(self, name: str, time_ms: float, value: float, radius: float = 2.5, title: str = "") -> Markup:
+        """Draw a point; a ``title`` is told to who points at it."""
+        form = Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}"{}')
+        end = Markup("><title>{}</title></circle>").format(title) if title else Markup("/>")
+        return form.format(name, self.x(time_ms), self.y(value), radius, end)
 
     def word(self, x: float, y: float, words: str, anchor: str = "start") -> Markup:
         """Write words at a place."""

@@ -65,7 +65,7 @@ def channel_states(reader: Reader) -> list[ChannelState]:
     """Return how each channel that was ever used stands, those that fail first."""
     rows: dict[str, list[Row]] = {}
     for row in reader.latest("deliveries"):
-        rows.setdefault(_word(row, "channel"), []).append(row)
+        rows.setdefault(row.word("channel"), []).append(row)
     states = [_state(channel, some) for channel, some in rows.items()]
     return sorted(states, key=lambda state: (not state.fails, state.channel))
 
@@ -74,33 +74,26 @@ def _told(rows: Sequence[Row]) -> Told:
     first, last = rows[0], _last(rows)
     attempt = last.fields.get("attempt")
     return Told(
-        channel=_word(first, "channel"),
-        route=_word(first, "route"),
-        kind=_word(first, "kind"),
+        channel=first.word("channel"),
+        route=first.word("route"),
+        kind=first.word("kind"),
         first_ms=first.time_ms,
         last_ms=last.time_ms,
         attempts=int(attempt) if isinstance(attempt, float) else len(rows),
-        ending=_word(last, "ending"),
-        reason=_word(last, "reason"),
+        ending=last.word("ending"),
+        reason=last.word("reason"),
     )
 
 
 def _last(rows: Sequence[Row]) -> Row:
     """Return the attempt that counts: that which was taken, whatever came after it."""
-    taken = [row for row in rows if _word(row, "ending") == SENT]
+    taken = [row for row in rows if row.word("ending") == SENT]
     return taken[0] if taken else rows[-1]
 
 
 def _state(channel: str, rows: Iterable[Row]) -> ChannelState:
-    taken = [row for row in rows if _word(row, "ending") == SENT]
-    failed = [row for row in rows if _word(row, "ending") != SENT]
+    taken = [row for row in rows if row.word("ending") == SENT]
+    failed = [row for row in rows if row.word("ending") != SENT]
     last = max(failed, key=lambda row: row.time_ms, default=None)
     sent_ms = max((row.time_ms for row in taken), default=None)
-    return ChannelState(
-        channel, sent_ms, last.time_ms if last else None, _word(last, "reason") if last else ""
-    )
-
-
-def _word(row: Row, name: str) -> str:
-    """Return a word of a row, be it a tag of it or a field."""
-    return str(row.tags.get(name) or row.fields.get(name, ""))
+    return ChannelState(channel, sent_ms, last.time_ms if last else None, last.word("reason") if last else "")

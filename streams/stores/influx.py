@@ -210,7 +210,7 @@ def _row(values: dict[str, Any]) -> Row:
 def _whole_row(values: dict[str, Any]) -> Row:
     """Return a row whose tags and fields stand side by side; those of other series are null in it."""
     told = {k: v for k, v in values.items() if k not in ("result", "table") and k[:1] != "_"}
-    tags = {k: str(v) for k, v in told.items() if k in TAGS and v is not None}
+    tags = {k: str(v) for k, v in told.items() if k in TAGS and v}
     fields = {k: _value(v) for k, v in told.items() if k not in TAGS}
     return Row(round(values["_time"].timestamp() * 1000), tags, fields)
 

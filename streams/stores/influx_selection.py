@@ -26,7 +26,8 @@ rows = from(bucket: bucket) |> range(start: 1970-01-01T00:00:00Z, stop: stop)
 rows |> keep(columns: ["asset"]) |> count(column: "asset") |> yield(name: "found")
 rows |> sort(columns: ["{1}", "asset"], desc: {2}) |> limit(n: most, offset: start) |> yield(name: "rows")
 """
-_NO_ASSET = '\n|> set(key: "asset", value: "")'  # rows are counted, and ordered, by that column
+# Rows are counted, and ordered, by that column, which is not there if none of them has it.
+_NO_ASSET = '\n|> map(fn: (r) => ({r with asset: if exists r.asset then r.asset else ""}))'
 STAMP = """
 from(bucket: bucket) |> range(start: 1970-01-01T00:00:00Z, stop: stop)
 |> filter(fn: (r) => r._measurement == measurement and r._field == "revision")

@@ -49,6 +49,15 @@ class Row:
     tags: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, Value] = field(default_factory=dict)
 
+    def word(self, name: str) -> str:
+        """Return a word, be it a tag or a field; empty if there is none."""
+        return str(self.tags.get(name) or self.fields.get(name, ""))
+
+    def number(self, name: str) -> float:
+        """Return a field that is a number, 0 if there is none."""
+        value = self.fields.get(name)
+        return float(value) if isinstance(value, (int, float)) else 0.0
+
 
 class Sink(Protocol):
     """Writes points. Points are kept from ``add`` until a ``flush`` has an answer for each."""
