@@ -119,7 +119,7 @@ class Api:
         """Return the fleet in figures."""
         seen = await self.overview()
         machines = list(seen.machines.values())
-        cases = [machine.case["severity"] for machine in machines if machine.case]
+        cases = [machine.case.severity for machine in machines if machine.case]
         return types.FleetSummary(
             fleet=self.fleet.name,
             machines=len(machines),
@@ -135,19 +135,20 @@ class Api:
     async def machines(self, asked: Asked) -> types.Machines:
         """Return a page of machines."""
         wanted: types.MachinesAsked = asked.query
-        every = (await self.overview()).machines.values()
-        found = [machine for machine in every if wanted.q.lower() in machine.asset.lower()]
+        seen = await self.overview()
+        found = [m for name, m in seen.machines.items() if wanted.q.lower() in name.lower()]
         start = (wanted.page - 1) * wanted.per_page
-        shown = [_machine(machine) for machine in found[start : start + wanted.per_page]]
+        shown = [_machine(machine, seen.seen_ms) for machine in found[start : start + wanted.per_page]]
         return types.Machines(len(found), wanted.page, shown)
 
     async def machine(self, asked: Asked) -> types.MachineWithCases:
         """Return one machine."""
-        found = (await self.overview()).machines.get(asked.place)
+        seen = await self.overview()
+        found = seen.machines.get(asked.place)
         if found is None:
             raise NotThereError(f"machine = {asked.place[:128]!r}: the store has no score of it")
         cases = await run_in_threadpool(cases_of, self.reader, asked.place)
-        return types.MachineWithCases(_machine(found), [case.case for case in cases])
+        return types.MachineWithCases(_machine(found, seen.seen_ms), [case.case for case in cases])
 
     async def cases(self, asked: Asked) -> types.Cases:
         """Return a page of cases."""
@@ -249,7 +250,8 @@ class Api:
         return seen_ms(self.reader, self.clock())
 
 
-def _machine(machine: Machine) -> types.MachineShown:
+def _machine(machine: Machine, seen_ms: int) -> types.MachineShown:
+    case = machine.case
     return types.MachineShown(
         machine=machine.asset,
         risk=machine.risk,
@@ -257,5 +259,10 @@ def _machine(machine: Machine) -> types.MachineShown:
         evidence=machine.evidence,
         as_of_ms=machine.as_of_ms,
         is_silent=machine.is_silent,
-        severity=machine.case["severity"] if machine.case else None,
+        severity=case.severity if case else None,
+        case=case.case if case else None,
+        state=case.state(seen_ms) if case else None,
+        assignee=case.assigned.name if case and case.assigned else None,
+        from_ms=(case.evidence.from_ms or None) if case else None,
+        until_ms=(case.evidence.until_ms or None) if case else None,
     )

@@ -42,9 +42,10 @@ class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MachineShown(msgspec.Struct, frozen=True, kw_only=True):
-    """One machine: its risk within the horizon, None without a score, and the severity of its open case.
+    """One machine: its risk within the horizon, None without a score, and its open case as it stands.
 
-    ``evidence`` is the share of what the model looks at that had a value.
+    ``evidence`` is the share of what the model looks at that had a value. From ``severity`` on all is None
+    without an open case; the outcome is likely in [from, until], None if that was not said.
     """
 
     machine: str
@@ -54,6 +55,11 @@ class MachineShown(msgspec.Struct, frozen=True, kw_only=True):
     as_of_ms: int
     is_silent: bool
     severity: str | None
+    case: str | None
+    state: str | None
+    assignee: str | None
+    from_ms: int | None
+    until_ms: int | None
 
 
 class Machines(msgspec.Struct, frozen=True):

@@ -199,6 +199,7 @@ class Page:
             "every": len(every),
             "cases": sum(m.case is not None for m in every),
             "newest_ms": seen.time.now_ms,
+            "seen_ms": seen.seen_ms,
             "wrong_clocks": seen.wrong_clocks,
             "refused": seen.refused,
             "q": wanted,
@@ -293,7 +294,8 @@ def _pages(
 
 
 def _fleet_json(seen: Overview) -> Answer:
-    return Answer.with_body(msgspec.json.encode(list(seen.machines.values())), _JSON)
+    told = [machine.told(seen.seen_ms) for machine in seen.machines.values()]
+    return Answer.with_body(msgspec.json.encode(told), _JSON)
 
 
 def _machine_json(shown: dict[str, Any], choice: Choice) -> Answer:

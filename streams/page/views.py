@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
 
+from models.cases.case import Case
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import FLEET
 from models.risk.wording import NO_READING
 from streams.page.clocks import FleetTime, fleet_time, is_live
-from streams.stores import likelihoods
+from streams.page.open_cases import open_cases, open_cases_before, told_of
+from streams.stores.case_reader import seen_until, watermarks_of
 from streams.stores.reading_points import readings_of
+from streams.stores.selection import TIME, Condition, Selection
 from streams.stores.store import Reader, Row
 
 _RANKS = {"critical": 0, "warning": 1}
@@ -27,7 +30,8 @@ _LONGEST_CASE_MS = 120 * DAY_MS
 class Machine:
     """One line of the list; a risk is None if the newest window has no score at this horizon, or says none.
 
-    ``evidence`` is the share of what the model looks at that has a value in it, None if nobody says.
+    ``case`` is its open case as it stands now. ``evidence`` is the share of what the model looks at that has
+    a value in it, None if nobody says.
     ``clock_ms`` is what its clock claims, where that cannot be. Then ``as_of_ms`` is its newest window from
     before; of a machine that has none, the claim.
     """
@@ -37,15 +41,20 @@ class Machine:
     adapted: float | None
     as_of_ms: int
     is_silent: bool
-    case: Mapping[str, Any] | None
+    case: Case | None
     clock_ms: int | None = None
     evidence: float | None = None
 
     @property
     def rank(self) -> tuple[int, float, str]:
         """Order of the list: critical cases, warnings, then the rest, each by risk."""
-        severity = _RANKS.get(self.case["severity"] if self.case else "", 2)
+        severity = _RANKS.get(self.case.severity if self.case else "", 2)
         return severity, 1.0 if self.risk is None else -self.risk, self.asset
+
+    def told(self, seen_ms: int) -> Mapping[str, Any]:
+        """Return it as programs are told of it, its case in the state that it has at an event time."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**own, "case": told_of(self.case, seen_ms) if self.case else None}
 
 
 def _down(value: float | None) -> float:
@@ -68,10 +77,12 @@ class Overview:
     """The fleet at one time: its ``machines`` by name, the most urgent first, and their newest scores.
 
     ``refused`` says, the newest first, which messages of the last day could not be used. ``threshold`` is the
-    risk from which the newest case of any machine opened.
+    risk from which the newest case of any machine opened. ``seen_ms`` is the event time as of which cases
+    have the state that is shown.
     """
 
     time: FleetTime
+    seen_ms: int
     machines: Mapping[str, Machine]
     newest: Mapping[str, Row]
     refused: Sequence[tuple[int, str]] = ()
@@ -90,25 +101,29 @@ def risk_field(fleet: Fleet) -> str:
 
 def read_overview(reader: Reader, fleet: Fleet, arrival_ms: int) -> Overview:
     """Read the newest of every machine; ``arrival_ms``, our own clock, is the latest that is believed."""
-    claimed, alerts = _by_asset(reader.latest("scores")), reader.latest("alerts")
-    ends = [row.time_ms for row in claimed.values()]
-    time = fleet_time(ends, arrival_ms, [] if is_live(ends, arrival_ms) else _watermarks(reader))
-    shown = claimed
-    if not all(map(time.allows, ends)):
+    claimed = _by_asset(reader.latest("scores"))
+    ends, watermarks = [row.time_ms for row in claimed.values()], watermarks_of(reader)
+    time = fleet_time(ends, arrival_ms, [] if is_live(ends, arrival_ms) else watermarks)
+    shown, cases = claimed, {}
+    if all(map(time.allows, ends)):
+        cases = open_cases(reader)
+    else:
         shown = claimed | _by_asset(reader.latest("scores", time.bound_ms))
-        alerts = _believed(alerts, reader.latest("alerts", time.bound_ms), shown, time)
-    cases = open_cases(alerts)
+        lost = [asset for asset, row in shown.items() if not time.allows(row.time_ms)]
+        cases = open_cases_before(reader, time.bound_ms, lost)
     machines = [
         _machine(risk_field(fleet), row, time, cases.get(asset), claimed[asset].time_ms)
         for asset, row in shown.items()
     ]
     by_rank = {m.asset: m for m in sorted(machines, key=lambda m: m.rank)}
-    return Overview(time, by_rank, shown, _refused(reader, arrival_ms), _threshold(alerts))
+    seen_ms, threshold = seen_until(watermarks, arrival_ms), _threshold(reader, time)
+    return Overview(time, seen_ms, by_rank, shown, _refused(reader, arrival_ms), threshold)
 
 
-def _threshold(alerts: Sequence[Row]) -> float | None:
-    newest = max(alerts, key=_when, default=None)
-    return _number(newest, "threshold") if newest else None
+def _threshold(reader: Reader, time: FleetTime) -> float | None:
+    possible = Condition(TIME, "<=", float(time.bound_ms - 1))
+    newest = reader.select(Selection("alerts", TIME, (possible,), descending=True, most=1)).rows
+    return _number(newest[0], "threshold") if newest else None
 
 
 def _refused(reader: Reader, arrival_ms: int) -> list[tuple[int, str]]:
@@ -140,7 +155,7 @@ def read_machine(
         "evidence": machine.evidence,
         "model": str(newest.fields.get("model", "")),
         "scored_by": str(newest.fields.get("scored_by", FLEET)),
-        "case": machine.case,
+        "case": machine.told(overview.seen_ms)["case"],
         "threshold": overview.threshold,
         "scores": [(r.time_ms, r.fields[risk], r.fields["adapted"]) for r in scores],
         "horizons": {f"{h:g}": [_number(r, f"risk_{h:g}d") for r in scores] for h in fleet.horizons_d},
@@ -190,12 +205,6 @@ def _quality(rows: Iterable[Row]) -> list[dict[str, Any]]:
     return sorted(found.values(), key=lambda told: -told["times"][-1])
 
 
-def open_cases(alerts: Iterable[Row]) -> dict[str, dict[str, Any]]:
-    """Return the case of each asset whose newest word is that it is open."""
-    newest = {row.tags.get("asset", ""): row for row in sorted(alerts, key=_when)}
-    return {asset: _case(row) for asset, row in newest.items() if row.tags.get("stage") == "open"}
-
-
 def _when(row: Row) -> tuple[int, str]:
     """Order alerts: at one and the same window end a case closes before the next opens."""
     return row.time_ms, row.tags.get("stage", "")
@@ -203,22 +212,6 @@ def _when(row: Row) -> tuple[int, str]:
 
 def _by_asset(rows: Iterable[Row]) -> dict[str, Row]:
     return {row.tags.get("asset", ""): row for row in sorted(rows, key=lambda row: row.time_ms)}
-
-
-def _watermarks(reader: Reader) -> list[int]:
-    found = (_number(row, "time_ms") for row in reader.latest("watermarks"))
-    return [int(time_ms) for time_ms in found if time_ms is not None]
-
-
-def _believed(
-    alerts: Sequence[Row],
-    possible: Sequence[Row],
-    shown: Mapping[str, Row],
-    time: FleetTime,
-) -> list[Row]:
-    """Return the alerts that can be, and all of a machine that has never had a clock to be believed."""
-    lost = {asset for asset, row in shown.items() if not time.allows(row.time_ms)}
-    return [*possible, *(row for row in alerts if row.tags.get("asset", "") in lost)]
 
 
 def _events(rows: Iterable[Row]) -> list[tuple[int, str, str]]:
@@ -229,9 +222,7 @@ def _events(rows: Iterable[Row]) -> list[tuple[int, str, str]]:
     return list(dict.fromkeys(found))
 
 
-def _machine(
-    field: str, row: Row, time: FleetTime, case: Mapping[str, Any] | None, claimed_ms: int
-) -> Machine:
+def _machine(field: str, row: Row, time: FleetTime, case: Case | None, claimed_ms: int) -> Machine:
     is_wrong = not time.allows(claimed_ms)
     return Machine(
         asset=row.tags.get("asset", ""),
@@ -243,30 +234,6 @@ def _machine(
         clock_ms=claimed_ms if is_wrong else None,
         evidence=_number(row, "evidence"),
     )
-
-
-def _case(row: Row) -> dict[str, Any]:
-    """Return a case as it is shown; what its row lacks is empty or None, not an error."""
-    texts = {name: str(row.fields.get(name, "")) for name in ("text", "fault", "check")}
-    return {
-        **row.fields,
-        **texts,
-        "severity": row.tags.get("severity", "warning"),
-        "since_ms": row.time_ms,
-        "from_ms": _day_ms(row, "from_d"),
-        "until_ms": _day_ms(row, "to_d"),
-        "risk": _number(row, "risk"),
-        "threshold": _number(row, "threshold"),
-        "sensors": _sensors(row),
-        "causes": likelihoods.read(str(row.fields.get("causes", "")), "code"),
-        "modes": likelihoods.read(str(row.fields.get("modes", "")), "fault"),
-    }
-
-
-def _day_ms(row: Row, field: str) -> int | None:
-    """Return the moment that a field says in days from the row's, None if it says none."""
-    days = _number(row, field)
-    return None if days is None else row.time_ms + int(days * DAY_MS)
 
 
 def _sensors(row: Row) -> list[dict[str, Any]]:

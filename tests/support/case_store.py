@@ -63,6 +63,11 @@ class LedCases:
             self.store.add([stop_point(change.stop)])
         self.store.flush()
 
+    def version(self, asset: str) -> int:
+        """Return the version that a machine's case has now."""
+        case = self.book.remember(asset).case
+        return case.version if case else 0
+
     def begin(self) -> None:
         """Open a few cases, one of which has ended by itself."""
         self.hear(signal("open", DAY, asset="CH-0001", latest_d=6))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from models.cases.case import Evidence
+from models.cases.machine import Signal, Stage
 from models.fleet.fleet import load_fleet
 from models.telemetry.samples import Event
 from streams.stages.sink import event_point
 from streams.stores.store import Point, Store
+from tests.support.case_store import LedCases
 
 FLEET = load_fleet(Path(__file__).parents[2] / "fleets" / "chiller.toml")
 HOUR_MS = 3_600_000
@@ -51,6 +55,33 @@ def alert(asset: str, stage: str, hour: int, severity: str = "warning") -> Point
     }
     tags = {"asset": asset, "severity": severity, "stage": stage}
     return Point("alerts", tags, fields, START_MS + hour * HOUR_MS)
+
+
+def said(asset: str, stage: Stage, hour: int, severity: str = "warning", **more: Any) -> Signal:
+    """Return what `alert` says, as a case hears it."""
+    told = alert(asset, stage, hour, severity).fields
+    words: dict[str, Any] = {
+        name: told[name] for name in ("text", "risk", "threshold", "fault", "check", "model")
+    }
+    opened_ms = more.pop("opened_ms", START_MS)
+    evidence = Evidence(time_ms=START_MS + hour * HOUR_MS, severity=severity, horizon_d=14.0, **words | more)
+    reason = "cleared" if stage == "closed" else ""
+    return Signal(
+        case=f"{asset}-1", asset=asset, stage=stage, opened_ms=opened_ms, evidence=evidence, reason=reason
+    )
+
+
+def lead(store: Store) -> LedCases:
+    """Lead the cases of which the alerts of `fill` tell."""
+    led = LedCases(store)
+    for one in (
+        said("CH-0002", "open", 90),
+        said("CH-0001", "open", 95, "critical"),
+        said("CH-0003", "open", 10),
+        said("CH-0003", "closed", 20),
+    ):
+        led.hear(one)
+    return led
 
 
 def reading_of(asset: str, day: int, **values: float) -> Point:

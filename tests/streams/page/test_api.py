@@ -48,7 +48,7 @@ def test_it_says_which_release_answers_and_how_the_fleet_is(client: TestClient) 
 
 def test_machines_are_listed_a_page_at_a_time_the_most_urgent_first(client: TestClient) -> None:
     first = client.get("/api/v1/machines?per_page=2").json()
-    assert (first["found"], [m["machine"] for m in first["machines"]]) == (6, ["CH-0001", "CH-0002"])
+    assert (first["found"], [m["machine"] for m in first["machines"]]) == (6, ["CH-0002", "CH-0001"])
     assert first["machines"][0]["severity"] == "critical"
     third = client.get("/api/v1/machines?per_page=2&page=3").json()
     assert [m["machine"] for m in third["machines"]] == ["CH-0004", "CH-0003"]

@@ -22,8 +22,10 @@ from tests.support.case_life import asks, plans
 from tests.support.case_store import DAY, LedCases, case_of
 from tests.support.damage import HARMS, Harm
 from tests.support.influxd import ORG, Server, find_binary
-from tests.support.page import FLEET, NEWEST_MS, START_MS, fill, reading_of, score
+from tests.support.page import FLEET, NEWEST_MS, START_MS, fill, lead, reading_of, said, score
 from tests.support.reading import Counting
+
+READ_OF_A_FLEET = ["scores", "watermarks", "cases", "alerts", "dead_letters"]
 
 
 def browse(reader: Reader, arrival_ms: int = NEWEST_MS) -> TestClient:
@@ -42,6 +44,7 @@ def words_of(client: TestClient, path: str) -> str:
 def client(tmp_path: Path) -> TestClient:
     store = SqliteStore(tmp_path / "store.db")
     fill(store)
+    lead(store)
     return browse(store)
 
 
@@ -78,10 +81,32 @@ def test_one_machine_shows_its_case_sensors_chart_and_shutdown(client: TestClien
 
 
 def test_a_case_says_when_its_words_and_readings_are_from(client: TestClient) -> None:
-    assert "warning: bearing wear; forecast of 2026-01-04<" in words_of(client, "/")
+    assert 'warning: bearing wear; forecast of <span class="date">2026-01-04</span>' in words_of(client, "/")
     text = words_of(client, "/assets/CH-0002")
-    assert "as said 2026-01-04 18:00 UTC, at a risk of 60 %; cases open from 40 % on." in text
-    assert "Why, when the case opened" in text
+    assert "(said 2026-01-04)" in text
+    assert "cases open from 40 % on." in text
+
+
+def test_a_case_that_got_worse_is_on_the_fleets_list_as_it_stands_now(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    fill(store)
+    led = lead(store)
+    span = {"from_ms": NEWEST_MS, "until_ms": NEWEST_MS + 2 * DAY_MS}
+    led.hear(said("CH-0002", "update", 99, "critical", **span))
+    told: dict[str, Any] = {"asset": "CH-0002", "case": "CH-0002-1"}
+    led.ask(asks("acknowledge", led.version("CH-0002"), **told))
+    led.ask(asks("assign", led.version("CH-0002"), assignee="<Bob>", **told))
+    client = browse(store)
+    text = re.sub("</?span[^>]*>", "", words_of(client, "/?q=0002"))
+    assert "Likely safety shutdown 2026-01-05 to 2026-01-07" in text
+    assert "critical: bearing wear; forecast of 2026-01-05; acknowledged; &lt;Bob&gt; has it" in text
+    case = next(m["case"] for m in client.get("/api/fleet").json() if m["asset"] == "CH-0002")
+    assert (case["severity"], case["state"], case["assignee"]) == ("critical", "acknowledged", "<Bob>")
+    assert (case["from_ms"], case["until_ms"]) == (span["from_ms"], span["until_ms"])
+    assert client.get("/api/assets/CH-0002").json()["case"] == case
+    told = client.get("/api/v1/machines?q=0002").json()["machines"][0]
+    assert (told["severity"], told["state"], told["assignee"]) == ("critical", "acknowledged", "<Bob>")
+    assert (told["case"], told["until_ms"]) == ("CH-0002-1", span["until_ms"])
 
 
 def test_a_closed_case_is_not_shown_as_open(client: TestClient) -> None:
@@ -148,7 +173,7 @@ def test_the_most_urgent_of_a_large_fleet_are_shown_from_one_query_per_measureme
     assert text.count('class="name"') == 200
     assert "The 200 most urgent of 4000 are shown" in text
     assert "CH-3999" in text
-    assert reader.asked == ["scores", "alerts", "dead_letters"]
+    assert reader.asked == READ_OF_A_FLEET
 
 
 def test_messages_that_could_not_be_used_are_told_with_the_command_that_lists_them(tmp_path: Path) -> None:
@@ -248,6 +273,7 @@ def test_the_page_comes_back_with_its_influxdb(tmp_path: Path) -> None:
         influx = server.set_up()
         store = InfluxStore(influx.url, influx.token, ORG, "first")
         fill(store)
+        lead(store)
         assert browse(store).get("/assets/CH-0002").status_code == 200
         server.kill()
         assert browse(store).get("/assets/CH-0002").status_code == 503
@@ -288,7 +314,7 @@ def test_many_requests_between_two_changes_read_the_store_once(tmp_path: Path) -
     reader = Counting(store)
     client = browse(reader)
     pages = {client.get(path).text for path in ["/"] * 20 + ["/?q="] * 20}
-    assert (len(pages), reader.asked) == (1, ["scores", "alerts", "dead_letters"])
+    assert (len(pages), reader.asked) == (1, READ_OF_A_FLEET)
 
 
 def test_a_change_of_the_store_is_seen(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page as Tab
 from streams.page.app import create_app
 from streams.stores.sqlite import SqliteStore
 from tests.support.browser import FAINT_TEXTS, serve
-from tests.support.page import FLEET, fill
+from tests.support.page import FLEET, fill, lead
 
 pytestmark = pytest.mark.browser
 
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.browser
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store = SqliteStore(tmp_path_factory.mktemp("page") / "s.db")
     fill(store)
+    lead(store)
     yield from serve(create_app(store, FLEET))
 
 
@@ -56,6 +57,9 @@ def test_small_text_stands_out_from_its_ground(
 def test_nothing_sticks_out_on_a_phone(tab: Tab, address: str, path: str) -> None:
     tab.goto(address + path)
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert tab.evaluate(
+        "[...document.querySelectorAll('.list a')].every(a => a.scrollWidth <= a.clientWidth)"
+    )
 
 
 def test_the_search_field_narrows_the_list(tab: Tab, address: str) -> None:

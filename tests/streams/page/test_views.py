@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from models.event_time import DAY_MS
 from models.telemetry.samples import Event
 from streams.page.doubts import read_doubts
-from streams.page.views import Overview, open_cases, read_machine, read_overview
+from streams.page.views import Overview, read_machine, read_overview
 from streams.stages.sink import event_point
+from streams.stores.case_query import CaseQuery, find_cases
 from streams.stores.sqlite import SqliteStore
-from streams.stores.store import Point, Row, Store
-from tests.support.page import FLEET, HOUR_MS, NEWEST_MS, START_MS, alert, fill, score
+from streams.stores.store import Point, Store
+from tests.support.case_life import asks
+from tests.support.case_store import LedCases
+from tests.support.page import FLEET, HOUR_MS, NEWEST_MS, START_MS, fill, lead, said, score
 from tests.support.stores import STORES, opened
 
 FAR_H = 1_500_000  # 171 years
@@ -24,6 +27,7 @@ FAR_H = 1_500_000  # 171 years
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     found = opened(request, tmp_path)
     fill(found)
+    lead(found)
     return found
 
 
@@ -66,7 +70,7 @@ def test_what_could_not_be_used_in_the_last_day_is_told_the_newest_first(store: 
 
 def test_a_machine_that_never_had_a_right_clock_shows_what_it_sent(store: Store) -> None:
     add(store, score("CH-0007", FAR_H, 0.7), score("CH-0007", FAR_H - 1, 0.6))
-    add(store, alert("CH-0007", "open", FAR_H))
+    LedCases(store).hear(said("CH-0007", "open", FAR_H, opened_ms=START_MS + FAR_H * HOUR_MS))
     machine = overview(store).machines["CH-0007"]
     assert (machine.risk, machine.is_silent) == (0.7, False)
     assert machine.clock_ms == machine.as_of_ms == START_MS + FAR_H * HOUR_MS
@@ -75,12 +79,42 @@ def test_a_machine_that_never_had_a_right_clock_shows_what_it_sent(store: Store)
     assert [risk for _, risk, _ in shown["scores"]] == [0.6, 0.7]
 
 
-def test_an_alert_of_2199_neither_opens_nor_hides_a_case(store: Store) -> None:
-    add(store, score("CH-0002", FAR_H, 0.9), alert("CH-0002", "closed", FAR_H))
-    add(store, score("CH-0003", FAR_H, 0.9), alert("CH-0003", "open", FAR_H))
+def test_a_case_of_2199_is_not_shown_and_hides_none_of_before(store: Store) -> None:
+    add(store, score("CH-0002", FAR_H, 0.9), score("CH-0003", FAR_H, 0.9))
+    for asset in ("CH-0002", "CH-0003"):
+        LedCases(store).hear(said(asset, "open", FAR_H, "critical", opened_ms=START_MS + FAR_H * HOUR_MS))
     seen = overview(store)
-    assert seen.machines["CH-0002"].case is not None
+    known = seen.machines["CH-0002"].case
+    assert known is not None
+    assert (known.severity, known.opened_ms) == ("warning", START_MS)
     assert seen.machines["CH-0003"].case is None
+    assert seen.threshold == 0.4
+
+
+def test_a_case_that_got_worse_is_shown_as_it_stands_now_with_who_has_it(store: Store) -> None:
+    led = lead(store)
+    until_ms = NEWEST_MS + 2 * DAY_MS
+    worse = {"from_ms": NEWEST_MS + DAY_MS, "until_ms": until_ms, "risk": 0.9, "fault": "oil leak"}
+    led.hear(said("CH-0002", "update", 99, "critical", **worse))
+    led.ask(asks("assign", led.version("CH-0002"), asset="CH-0002", case="CH-0002-1", assignee="Bob"))
+    machines = overview(store).machines
+    case = machines["CH-0002"].case
+    assert case == find_cases(store, CaseQuery(NEWEST_MS, words="ch-0002"))[1][0]
+    assert (case.severity, case.evidence.until_ms, case.evidence.fault) == ("critical", until_ms, "oil leak")
+    assert case.assigned is not None
+    assert next(iter(machines)) == "CH-0002"
+
+
+def test_a_case_that_somebody_resolved_is_no_longer_on_the_list(store: Store) -> None:
+    led = lead(store)
+    done: dict[str, Any] = {
+        "asset": "CH-0002",
+        "case": "CH-0002-1",
+        "outcome": "no-fault-found",
+        "as_of_ms": NEWEST_MS,
+    }
+    assert led.ask(asks("resolve", led.version("CH-0002"), **done)).accepted
+    assert overview(store).machines["CH-0002"].case is None
 
 
 def test_the_chart_of_a_machine_ends_now_whatever_another_clock_says(store: Store) -> None:
@@ -101,52 +135,12 @@ def test_a_replay_whose_watermark_is_known_believes_the_few_that_go_on(store: St
     assert (list(seen.wrong_clocks), seen.time.now_ms) == ([], end_ms)
 
 
-def test_a_case_whose_row_lacks_everything_is_shown_empty(tmp_path: Path) -> None:
+def test_a_case_of_before_there_were_fields_to_ask_for_is_left_out_as_on_the_list_of_cases(
+    tmp_path: Path,
+) -> None:
     store = SqliteStore(tmp_path / "s.db")
-    tags = {"asset": "CH-0001", "severity": "warning", "stage": "open"}
-    add(
-        store,
-        score("CH-0001", 0, 0.1),
-        Point("alerts", tags, {"sensors": "[{}", "risk": "high"}, START_MS),
-    )
-    case = overview(store, START_MS).machines["CH-0001"].case
-    assert case is not None
-    assert (case["text"], case["risk"], case["sensors"], case["causes"]) == ("", None, [], [])
-
-
-CAUSES = [{"code": "surge", "probability": 0.6}, {"code": "low oil pressure", "probability": 0.25}]
-
-
-@pytest.mark.parametrize("causes", ["surge 0.6\nlow oil pressure 0.25\nspoilt", json.dumps(CAUSES)])
-def test_causes_are_read_in_words_and_as_they_were_written_before(tmp_path: Path, causes: str) -> None:
-    store = SqliteStore(tmp_path / "s.db")
-    tags = {"asset": "CH-0001", "severity": "warning", "stage": "open"}
-    fields: dict[str, float | str] = {"sensors": "[]", "causes": causes, "modes": "fouling 0.5"}
-    add(store, score("CH-0001", 0, 0.1), Point("alerts", tags, fields, START_MS))
-    case = overview(store, START_MS).machines["CH-0001"].case
-    assert case is not None
-    assert [(c["code"], c["probability"]) for c in case["causes"]] == [
-        ("surge", 0.6),
-        ("low oil pressure", 0.25),
-    ]
-    assert case["modes"] == [{"fault": "fouling", "probability": 0.5}]
-
-
-def test_reasons_of_before_they_had_words_are_shown_by_their_numbers(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "s.db")
-    old = '[{"key": "p", "label": "pressure", "unit": "bar", "value": 3.456, "baseline": null}]'
-    tags = {"asset": "CH-0001", "severity": "warning", "stage": "open"}
-    add(store, score("CH-0001", 0, 0.1), Point("alerts", tags, {"sensors": old}, START_MS))
-    case = overview(store, START_MS).machines["CH-0001"].case
-    assert case is not None
-    (reason,) = case["sensors"]
-    assert (reason["label"], reason["said"], reason["usual"]) == ("pressure", "3.46 bar", "no reading")
-
-
-def test_a_case_that_closed_and_one_that_opened_at_the_same_time_is_open() -> None:
-    tags = {"asset": "a", "severity": "warning"}
-    rows = [Row(5, {**tags, "stage": "open"}, {}), Row(5, {**tags, "stage": "closed"}, {})]
-    assert set(open_cases(rows)) == {"a"}
+    add(store, score("CH-0001", 0, 0.1), Point("cases", {"asset": "CH-0001"}, {"case": "x"}, START_MS))
+    assert overview(store, START_MS).machines["CH-0001"].case is None
 
 
 def test_events_that_came_together_are_all_shown_and_one_in_both_forms_once(store: Store) -> None:
