@@ -90,6 +90,23 @@ class CaseOutcome(Record, frozen=True):
     text: str = ""
 
 
+Detector = Literal[
+    "adwin",
+    "adwin-errors",
+    "performance",
+    "adaptation",
+    "fleet",
+    "quality",
+    "silent",
+    "missing",
+    "stuck",
+    "jump",
+    "out-of-range",
+    "unit",
+]
+"""What notices a change, but for ``dead-letters``: that is said of messages."""
+
+
 class Drift(Record, frozen=True):
     """A change: in scores, in who decides, in what sensors read, or in the quality of a sensor's data.
 

@@ -26,12 +26,17 @@ class PlanDesk:
         self.resources, self.times = resources, resources.site_times
 
     def rows(self, machine: str = "", site: str = "", *, every: bool = False) -> list[dict[str, Any]]:
-        """Return the plans that are not over, of a machine or a site if one is named; ``every``: all."""
+        """Return the plans that are not over, of a machine or a site if one is named; ``every``: all.
+
+        Raises RecordError for a site or machine that nobody knows.
+        """
         now_ms = self._seen_ms()
         planning = Planning(self.resources.fleet, self.times)
-        assets = planning.machines(machine, site) if machine or site else None
+        assets = planning.asked_for(machine, site)
         with closing(self.resources.open_reader()) as reader:
             found = by_plan(stops_since(reader, 0 if every else now_ms, assets))
+            if machine and not found:
+                planning.check_known(machine, {row.tags["asset"] for row in reader.latest("scores")})
         shown = [one for one in found if every or one.first.state(now_ms) != "cancelled"]
         return [row(one, self.times, now_ms) for one in shown]
 

@@ -12,6 +12,7 @@ from chillcast.skill.skill_config import SkillFleet
 from chillcast.training.training_config import with_training
 from models.errors import ConfigError
 from models.fleet.config import means, read_table, read_toml, refuse, table
+from models.fleet.consistency import stride_fault
 from models.fleet.fleet import Fleet
 from models.fleet.training import Training
 
@@ -29,7 +30,10 @@ class PretrainingConfig:
     ] = field(default_factory=dict)
 
     def applied_to(self, fleet: Fleet, source: str) -> Fleet:
-        """Return the fleet with the parameters of the pre-training."""
+        """Return the fleet with the parameters of the pre-training; ConfigError if they do not fit it."""
+        expected = stride_fault(fleet, self.stride_s)
+        if expected is not None:
+            raise ConfigError(source, "stride_s", self.stride_s, expected)
         return with_training(fleet, self.training, source)
 
 

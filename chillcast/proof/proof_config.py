@@ -52,7 +52,9 @@ class ProofConfig:
 
     @property
     def _fleets(self) -> SkillConfig:
-        return SkillConfig(fleet=self.fleet, develop=self.develop, judge=self.judge, modes={})
+        return SkillConfig(
+            fleet=self.fleet, stride_s=self.stride_s, develop=self.develop, judge=self.judge, modes={}
+        )
 
 
 def load_proof_config(path: Path) -> ProofConfig:

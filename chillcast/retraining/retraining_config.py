@@ -23,6 +23,7 @@ from models.fleet.config import means, read_table, read_toml, table
 from models.fleet.fleet import Fleet
 from models.fleet.kinds import Days, Positive
 from models.learning.division import Segments
+from streams.records import Detector
 
 
 @table
@@ -37,7 +38,7 @@ class Triggers:
         Positive, means("machines; a signal that names none is one of the whole fleet")
     ] = 5
     drift_detectors: Annotated[
-        tuple[str, ...],
+        tuple[Detector, ...],
         Field(min_length=1),
         means("detectors whose signals count, as the topic `drift` names them"),
     ] = ("adwin",)

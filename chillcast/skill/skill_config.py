@@ -15,6 +15,7 @@ from chillcast.shipped import find_file
 from models.errors import ConfigError
 from models.event_time import DAY_MS
 from models.fleet.config import means, read_table, read_toml, refuse, table
+from models.fleet.consistency import stride_fault
 from models.fleet.fleet import Fleet
 from models.fleet.kinds import Days
 from simulators.clock import DAY_S
@@ -85,7 +86,13 @@ def _some(kind: str, fleets: Sequence[SkillFleet], full: bool) -> tuple[SkillFle
 
 def check_fleets(config: SkillConfig, fleet: Fleet) -> None:
     """Refuse fleets that no judgement can be made on: ConfigError says what was expected instead."""
-    refuse([*_doubled(config), *_apart(config), *_too_short(config, fleet)])
+    refuse([*_off_stride(config, fleet), *_doubled(config), *_apart(config), *_too_short(config, fleet)])
+
+
+def _off_stride(config: SkillConfig, fleet: Fleet) -> Iterator[ConfigError]:
+    expected = stride_fault(fleet, config.stride_s)
+    if expected is not None:
+        yield ConfigError("fleets to look at", "stride_s", config.stride_s, expected)
 
 
 def _doubled(config: SkillConfig) -> Iterator[ConfigError]:

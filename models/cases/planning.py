@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -13,10 +13,12 @@ from models.cases.book import Answer
 from models.cases.stops import LONGEST_D, PlannedStop, StopCommand, made
 from models.errors import RecordError
 from models.event_time import DAY_MS, LATEST_MS
+from models.fleet.config import suggestion
 from models.fleet.fleet import Fleet
 from models.fleet.site_times import SiteTimes, instead
 from models.fleet.sites import Sites
 
+_NAMED = 20  # of a large fleet not all are named
 _EXPECTED = "a date or time of the site, as 2026-12-24 or 2026-12-24T08:00"
 
 
@@ -61,6 +63,20 @@ class Planning:
             known = ", ".join(self.sites.names[:20]) or "none: the inventory tells no site"
             raise RecordError(f"site = {site[:64]!r}: expected one of {known}")
         return found
+
+    def asked_for(self, machine: str, site: str) -> Sequence[str] | None:
+        """Return the machine, or all of the site, that a list is asked for; None if neither is named.
+
+        Raises RecordError as `machines` does.
+        """
+        return self.machines(machine, site) if machine or site else None
+
+    def check_known(self, machine: str, heard: Collection[str]) -> None:
+        """Refuse a machine that is neither in the inventory nor ``heard`` of: RecordError names those."""
+        known = {*heard, *self.times.inventory.machines}
+        if machine and machine not in known:
+            told = suggestion(machine, sorted(known)[:_NAMED]) if known else "none is known"
+            raise RecordError(f"machine = {machine[:64]!r}: expected a machine of the fleet: {told}")
 
     def _command(self, said: Said, asset: str) -> StopCommand:
         about = {"plan": said.plan, "asset": asset, "action": "plan", "site": said.site, "text": said.text}

@@ -88,6 +88,20 @@ def _alerting(fleet: Fleet) -> Wrong:
         yield "alerting.every_s", alerting.every_s, f"a multiple of sampling.hop_s = {fleet.sampling.hop_s}"
 
 
+def stride_fault(fleet: Fleet, stride_s: int) -> str | None:
+    """Return what was expected of a stride on which windows are looked at, None if it is right.
+
+    A window ends on the hop, and alerting looks every so often: a stride beside these meets few windows, or
+    none that alerting looks at.
+    """
+    hop_s, every_s = fleet.sampling.hop_s, fleet.alerting.every_s
+    if stride_s % hop_s:
+        return f"a multiple of sampling.hop_s = {hop_s}"
+    if every_s is not None and stride_s % every_s and every_s % stride_s:
+        return f"a divisor or a multiple of alerting.every_s = {every_s}"
+    return None
+
+
 def _training(fleet: Fleet) -> Wrong:
     training, hop_s = fleet.training, fleet.sampling.hop_s
     stride_s, every_s = training.stride_s or hop_s, fleet.alerting.every_s or hop_s

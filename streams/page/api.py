@@ -49,7 +49,11 @@ class Api:
     ) -> None:
         self.reader, self.fleet, self.work, self.clock = reader, fleet, work, clock
         self.overview, self.release = overview, version
-        plans, models = PlanApi(PlanWork(reader, fleet, work, clock)), ModelApi(backstage, work.audit)
+        self.modes = sorted({advice.fault for advice in fleet.advice})
+        plans, models = (
+            PlanApi(PlanWork(reader, fleet, work, clock), overview),
+            ModelApi(backstage, work.audit),
+        )
         own = (*self._readings(), *self._changes())
         self.operations = (*own, *plans.operations, *models.readings, *models.changes)
         self._description = describe(self.operations, version)
@@ -188,6 +192,9 @@ class Api:
             most=wanted.per_page,
         )
         found, cases = find_cases(self.reader, query)
+        if not found and wanted.mode and wanted.mode not in self.modes:
+            known = ", ".join(self.modes) or "none: the fleet file has no advice"
+            raise RecordError(f"mode = {wanted.mode!r}: expected one of {known}")
         return types.Cases(found, wanted.page, [self._shown(case) for case in cases])
 
     def _case(self, name: str) -> types.CaseWithHistory:

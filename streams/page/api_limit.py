@@ -1,4 +1,4 @@
-"""What a program is told that asks the API too often; the record says who it was."""
+"""What a program is told that asks the API too often, or posts work orders; the record says who it was."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streams.page.problems import problem
 
 
 class ApiLimit:
-    """Counts what is asked of the API: by who asks, or by address as long as that is not known."""
+    """Counts what programs ask and post: by who asks, or by address as long as that is not known."""
 
     def __init__(self, rate: RateLimit, audit: Audit) -> None:
         self.rate, self.audit = rate, audit
@@ -32,9 +32,15 @@ class ApiLimit:
         limit = f"{self.rate.per_minute} requests a minute"
         if refusal.is_news:
             somebody = person or Person("", "viewer", "", address)
-            about = f"{'token' if known.via == TOKEN else 'user'} {known.name}" if known else "API"
+            about = (
+                f"{'token' if known.via == TOKEN else 'user'} {known.name}" if known else _place_of(request)
+            )
             deed = Deed("ask too often", about, "refused", f"more than {limit}")
             await run_in_threadpool(self.audit.write, somebody, deed)
         wait_s = math.ceil(refusal.wait_s)
         detail = f"More than {limit}. Ask again in {wait_s} s."
         return problem(429, "Too many requests", detail, {"retry-after": str(wait_s)})
+
+
+def _place_of(request: Request) -> str:
+    return "work orders" if request.url.path.startswith("/hooks/") else "API"

@@ -21,7 +21,7 @@ Refuse = Callable[[Request, Exception], Awaitable[Response]]
 """Answers if it cannot be known who asks, or who asks is nobody here."""
 # who posts to a hook shows by a signature who they are
 _FREE = ("/healthz", "/sign-in", "/static/", "/hooks/", f"{API}openapi.json")
-_PROGRAMS = "/api/"
+_PROGRAMS = ("/api/", "/hooks/")
 # A link from elsewhere comes without our cookie (SameSite=Strict); followed from here, it comes with it.
 _AGAIN = (
     '<!doctype html><title>chillcast</title><link rel="icon" href="/static/icon.svg">'

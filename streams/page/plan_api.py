@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Collection
+
 from starlette.concurrency import run_in_threadpool
 
 from models.cases.planning import Outcome, Said, plan_name
@@ -10,14 +12,15 @@ from models.errors import ForbiddenError
 from streams.page import api_types as types
 from streams.page.operations import Asked, NotThereError, Operation, StaleError
 from streams.page.plan_work import PlanWork
+from streams.page.views import Overview
 from streams.stores.planned_stops import Planned
 
 
 class PlanApi:
-    """Answers programs that plan."""
+    """Answers programs that plan; ``overview`` says of which machines there are scores."""
 
-    def __init__(self, plans: PlanWork) -> None:
-        self.plans = plans
+    def __init__(self, plans: PlanWork, overview: Callable[[], Awaitable[Overview]]) -> None:
+        self.plans, self.overview = plans, overview
         self.times = plans.planning.times
 
     @property
@@ -42,7 +45,8 @@ class PlanApi:
 
     async def every(self, asked: Asked) -> types.Plans:
         """Return the plans, the next first."""
-        return await run_in_threadpool(self._every, asked.query)
+        heard = (await self.overview()).machines if asked.query.machine else ()
+        return await run_in_threadpool(self._every, asked.query, heard)
 
     async def enter(self, asked: Asked) -> types.PlanShown:
         """Enter a plan."""
@@ -52,11 +56,11 @@ class PlanApi:
         """Cancel a plan."""
         return await run_in_threadpool(self._cancel, asked)
 
-    def _every(self, wanted: types.PlansAsked) -> types.Plans:
-        now_ms, machines = self.plans.seen_ms(), None
-        if wanted.machine or wanted.site:
-            machines = [wanted.machine] if wanted.machine else self.plans.planning.sites.machines(wanted.site)
-        found = self.plans.shown(now_ms, machines)
+    def _every(self, wanted: types.PlansAsked, heard: Collection[str]) -> types.Plans:
+        now_ms, planning = self.plans.seen_ms(), self.plans.planning
+        found = self.plans.shown(now_ms, planning.asked_for(wanted.machine, wanted.site))
+        if not found:
+            planning.check_known(wanted.machine, heard)
         start = (wanted.page - 1) * wanted.per_page
         shown = [self._shown(one, now_ms) for one in found[start : start + wanted.per_page]]
         return types.Plans(len(found), wanted.page, shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -16,7 +16,7 @@ from streams.stores.selection import ASSET, Condition, Selection
 from streams.stores.store import Point, Reader, Row, Value
 
 _MEASUREMENT = "planned_stops"
-_MOST = 50_000
+_AT_ONCE = 50_000
 _STORED_S, _AGAIN_S = 5.0, 0.1
 
 
@@ -58,16 +58,28 @@ def stops_of(reader: Reader, asset: str) -> list[PlannedStop]:
 
 
 def stops_since(
-    reader: Reader, time_ms: int, assets: Collection[str] | None = None, plan: str = ""
+    reader: Reader,
+    time_ms: int,
+    assets: Collection[str] | None = None,
+    plan: str = "",
+    at_once: int = _AT_ONCE,
 ) -> list[PlannedStop]:
-    """Return the stops of some machines, or of all, of a plan, that end after a time; the next first."""
+    """Return the stops of some machines, or of all, of a plan, that end after a time; the next first.
+
+    All of them: if there are more than ``at_once``, they are asked for again by their number.
+    """
     conditions = [Condition("until_ms", ">", float(time_ms))]
     if assets is not None:
         conditions.append(Condition(ASSET, "of", list(assets)))
     if plan:
         conditions.append(Condition("plan", "=", plan))
-    selection = Selection(_MEASUREMENT, "from_ms", tuple(conditions), most=_MOST, every=True)
-    return [_read(row) for row in reader.select(selection).rows]
+    wanted = Selection(_MEASUREMENT, "from_ms", tuple(conditions), most=at_once, every=True)
+    selected = reader.select(wanted)
+    while len(selected.rows) == wanted.most < selected.found:
+        # pages one by one could miss what is entered meanwhile
+        wanted = replace(wanted, most=selected.found)
+        selected = reader.select(wanted)
+    return [_read(row) for row in selected.rows]
 
 
 def by_plan(stops: Iterable[PlannedStop]) -> list[Planned]:

@@ -57,6 +57,12 @@ def test_a_part_of_another_scenario_is_made_anew(tmp_path: Path) -> None:
     assert len(read_part(one.path, first).outcome) > 0
 
 
+def test_a_stride_that_meets_no_window_is_refused() -> None:
+    config = replace(SMALL, stride_s=5000)
+    with pytest.raises(ConfigError, match=r"small: stride_s = 5000: expected a multiple of sampling.hop_s"):
+        config.applied_to(load_fleet(Path("fleets/chiller.toml")), "small")
+
+
 def test_what_is_trained_on_is_never_judged_on() -> None:
     trained = {(f.scenario, f.seed) for f in load_pretraining(SHIPPED).fleets}
     skill = load_skill_config(Path("fleets/skill/portfolio.toml"))

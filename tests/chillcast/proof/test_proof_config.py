@@ -11,6 +11,7 @@ from chillcast.proof.policies import POLICIES
 from chillcast.proof.proof_config import load_proof_config
 from chillcast.proof.terms import ENDS, Assumptions, Terms, meaning_of
 from models.errors import ConfigError
+from models.fleet.fleet import load_fleet
 from tests.support.proof_plants import SHIPPED
 
 FLEETS = Path("fleets")
@@ -35,6 +36,12 @@ def test_every_assumption_has_a_source_and_a_range_that_is_swept() -> None:
         assert one.source, name
         assert one.low <= one.value <= one.high, name
         assert one.low < one.high, name
+
+
+def test_a_stride_that_meets_no_window_is_refused(tmp_path: Path) -> None:
+    config = load_proof_config(changed(tmp_path, "stride_s = 21600", "stride_s = 5000"))
+    with pytest.raises(ConfigError, match=r"stride_s = 5000: expected a multiple of sampling.hop_s = 3600"):
+        config.check(load_fleet(FLEETS / "chiller.toml"))
 
 
 def test_terms_are_taken_at_the_ends_that_are_asked_for_alone() -> None:

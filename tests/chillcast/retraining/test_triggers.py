@@ -83,11 +83,11 @@ def test_what_was_undone_is_no_drift_nor_what_was_told_of_another_champion(
 
 
 def test_a_signal_that_names_no_machine_is_one_of_the_fleet(look: Look, store: SqliteStore) -> None:
-    tags = {"detector": "population", "partition": "0"}
+    tags = {"detector": "fleet", "partition": "0"}
     store.add([Point("drift", tags, {"value": 0.5, "text": "firmware"}, STORY.ms(100))])
     store.flush()
     assert fired(look, DRIFT) == []
-    wanted = replace(DRIFT, drift_detectors=("population",))
+    wanted = replace(DRIFT, drift_detectors=("fleet",))
     assert fired(look, wanted) == [("drift", "the fleet changed, and stayed so for 10 days")]
 
 

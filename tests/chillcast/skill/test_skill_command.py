@@ -144,6 +144,19 @@ def test_a_fleet_in_which_no_case_can_end_is_refused() -> None:
         check_fleets(checked(short), load_fleet(Path("fleets/chiller.toml")))
 
 
+@pytest.mark.parametrize(
+    ("stride_s", "expected"),
+    [
+        (5000, "a multiple of sampling.hop_s = 3600"),
+        (25_200, "a divisor or a multiple of alerting.every_s = 21600"),
+    ],
+)
+def test_a_stride_beside_the_windows_or_the_alerting_is_refused(stride_s: int, expected: str) -> None:
+    config = replace(checked(SkillFleet(scenario="demo")), stride_s=stride_s)
+    with pytest.raises(ConfigError, match=f"stride_s = {stride_s}: expected {expected}"):
+        check_fleets(config, load_fleet(Path("fleets/chiller.toml")))
+
+
 def test_the_same_fleet_twice_is_refused() -> None:
     twice = SkillFleet(scenario="demo"), SkillFleet(scenario="demo", noise=2.0)
     with pytest.raises(ConfigError, match="demo"):

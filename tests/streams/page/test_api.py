@@ -79,7 +79,7 @@ def test_a_machine_is_found_whatever_its_name(client: TestClient, led: LedCases,
         ("?per_page=1&page=2", ["CH-0001"]),
         ("?assignee=bob", ["CH-0001"]),
         ("?assignee=", ["CH-0002"]),
-        ("?mode=nothing", []),
+        (f"?mode={FLEET.advice[0].fault}", []),
     ],
 )
 def test_cases_are_filtered_ordered_and_listed_a_page_at_a_time(
@@ -87,6 +87,16 @@ def test_cases_are_filtered_ordered_and_listed_a_page_at_a_time(
 ) -> None:
     assert client.post(f"{CASE}/assign", json={"assignee": "bob"}).status_code == 200
     assert names(client.get(f"/api/v1/cases{query}")) == found
+
+
+def test_a_failure_mode_that_the_fleet_does_not_know_is_refused_with_those_it_does(
+    client: TestClient,
+) -> None:
+    answer = client.get("/api/v1/cases?mode=foulng&state=all")
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    detail = answer.json()["detail"]
+    assert detail.startswith("mode = 'foulng': expected one of ")
+    assert all(advice.fault in detail for advice in FLEET.advice)
 
 
 def test_a_case_has_its_history_and_is_also_found_by_its_machine(client: TestClient) -> None:

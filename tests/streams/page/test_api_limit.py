@@ -6,11 +6,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from streams.access.rate_limit import RateLimit
+from streams.delivery.signing import Signatures
 from streams.page.api_limit import ApiLimit
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.page.door import Door
+from streams.page.work_order_hook import PLACE as WORK_ORDERS
 from tests.support.case_store import LedCases
+from tests.support.cmms import SECRET
 from tests.support.page import FLEET, NEWEST_MS
 from tests.support.people import Hand, bearer
 
@@ -25,7 +28,16 @@ class Pages:
     ) -> None:
         limit = ApiLimit(RateLimit(per_minute, lambda: clock.now_ms / 1000), audited.audit)
         work = CaseWork(led.ask, audit=audited.audit)
-        self.app = create_app(led.store, FLEET, clock=lambda: NEWEST_MS, work=work, door=door, limit=limit)
+        signatures = Signatures(SECRET, lambda: NEWEST_MS // 1000)
+        self.app = create_app(
+            led.store,
+            FLEET,
+            clock=lambda: NEWEST_MS,
+            work=work,
+            door=door,
+            limit=limit,
+            signatures=signatures,
+        )
 
     def client(self, headers: dict[str, str] | None = None, address: str = "10.0.0.7") -> TestClient:
         return TestClient(self.app, "http://localhost", headers=headers, client=(address, 50000))
@@ -81,6 +93,17 @@ def test_where_nobody_signs_in_another_name_is_nobody_else(led: LedCases, door: 
         client.cookies.set("chillcast_who", name)
         asked.append(client.get(PLACE).status_code)
     assert asked == [200, 200, 429]
+
+
+def test_work_orders_that_come_too_often_are_told_when_to_come_again(pages: Pages, door: Door) -> None:
+    client = pages.client()
+    answers = [client.post(WORK_ORDERS, content=b"{}") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [401, 401, 429]
+    assert answers[2].headers["retry-after"] == "30"
+    assert answers[2].headers["content-type"] == "application/problem+json"
+    (line,) = door.audit.read(words="ask too often")
+    assert (line.about, line.address, line.result) == ("work orders", "10.0.0.7", "refused")
+    assert pages.client(address="10.0.0.8").post(WORK_ORDERS, content=b"{}").status_code == 401
 
 
 def test_pages_are_shown_as_often_as_somebody_looks(pages: Pages) -> None:

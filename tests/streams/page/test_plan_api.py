@@ -16,7 +16,7 @@ from streams.page.case_pages import CaseWork
 from streams.stores.planned_stops import stops_of
 from streams.stores.sqlite import SqliteStore
 from tests.support.case_store import DAY, LedCases
-from tests.support.page import FLEET
+from tests.support.page import FLEET, score
 from tests.support.people import BY, Hand, door_with
 
 NOW_MS = (DAY + 1) * DAY_MS
@@ -59,6 +59,29 @@ def test_a_machine_is_stopped_and_listed_with_the_times_of_its_site(program: Pro
     assert program.plans()["plans"] == program.plans("?machine=CH-0001")["plans"] == [said]
     assert program.plans("?machine=CH-0002")["found"] == 0
     assert program.plans("?site=Hamburg")["found"] == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("?site=Hambrug", "site = 'Hambrug': expected one of Hamburg"),
+        ("?machine=CH-0003", "machine = 'CH-0003': expected a machine of the fleet: did you mean CH-000"),
+        ("?machine=<b>", "machine = '<b>': expected one like "),
+        ("?machine=CH-0001&site=Hamburg", "machine and site: expected one of them"),
+    ],
+)
+def test_plans_of_what_nobody_knows_are_refused_with_what_is_known(
+    program: Program, query: str, words: str
+) -> None:
+    answer = program.client.get(f"/api/v1/plans{query}", headers=program.headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert answer.json()["detail"].startswith(words)
+
+
+def test_a_machine_that_is_only_heard_of_has_no_plans(program: Program) -> None:
+    program.led.store.add([score("CH-0003", 0, 0.5)])
+    program.led.store.flush()
+    assert program.plans("?machine=CH-0003")["found"] == 0
 
 
 def test_a_plan_that_is_sent_again_with_its_key_is_one(program: Program) -> None:

@@ -57,6 +57,12 @@ def test_stops_are_found_by_machine_by_time_and_by_plan(store: Store) -> None:
     assert stops_since(store, 0, ["nobody"]) == []
 
 
+def test_none_is_left_out_however_many_there_are(store: Store) -> None:
+    stops = [replace(STOP, asset=f"m{i}", from_ms=50 + i) for i in range(5)]
+    keep(store, *stops)
+    assert stops_since(store, 0, at_once=2) == stops
+
+
 def test_who_looks_next_sees_it_but_nobody_waits_for_ever(store: Store) -> None:
     passed = iter(range(100))
     await_stops(store, [STOP], lambda: next(passed), lambda _: None)
