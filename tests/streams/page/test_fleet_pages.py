@@ -14,7 +14,7 @@ from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Point
-from tests.support.page import FLEET, HOUR_MS, NEWEST_MS, fill
+from tests.support.page import FLEET, HOUR_MS, NEWEST_MS, fill, lead
 
 TIMES = SiteTimes(
     Inventory(
@@ -30,6 +30,7 @@ TIMES = SiteTimes(
 def client(tmp_path: Path) -> TestClient:
     store = SqliteStore(tmp_path / "store.db")
     fill(store)
+    lead(store)
     for hour in (30, 60, 90):
         tags = {"asset": "CH-0002", "detector": "stuck", "sensor": "oil_sump_temp"}
         store.add([Point("drift", tags, {"text": "stands <still>"}, NEWEST_MS - hour * HOUR_MS)])
