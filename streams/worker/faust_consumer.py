@@ -20,6 +20,8 @@ from streams.alarms import alarm
 from streams.kafka.committed import ISOLATION
 from streams.kafka.damage import deliver_damage
 
+_FETCH_WAIT_MS = 100  # Faust's 1,500 pass whole at a broker that answers a fetch only then
+
 
 class CommittedThread(AIOKafkaConsumerThread):
     """Reads no message of a transaction that is open, or was aborted; a damaged batch is one message."""
@@ -27,7 +29,8 @@ class CommittedThread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         deliver_damage()
         consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = ISOLATION  # read when it is started
+        # Both are read when it is started.
+        consumer._isolation_level, consumer._fetch_max_wait_ms = ISOLATION, _FETCH_WAIT_MS
         return consumer
 
     def highwater(self, tp: Any) -> Any:

@@ -74,13 +74,17 @@ def thread(*, commits: bool = False) -> Any:
 
 
 @pytest.mark.parametrize("commits", [True, False])
-def test_a_worker_reads_what_was_committed_however_it_commits_itself(*, commits: bool) -> None:
-    async def isolation() -> str:
+def test_a_worker_reads_what_was_committed_however_it_commits_itself_and_waits_for_no_full_fetch(
+    *, commits: bool
+) -> None:
+    async def told() -> tuple[str, int]:
         created = thread(commits=commits)._create_consumer(loop=asyncio.get_running_loop())
         await created.stop()
-        return str(created._isolation_level)
+        return str(created._isolation_level), int(created._fetch_max_wait_ms)
 
-    assert asyncio.run(isolation()) == ISOLATION
+    isolation, wait_ms = asyncio.run(told())
+    assert isolation == ISOLATION
+    assert wait_ms <= 100
 
 
 def test_how_far_may_be_read_is_unknown_before_the_first_fetch_and_of_a_partition_of_others() -> None:
