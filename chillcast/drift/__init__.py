@@ -1,1 +1,1 @@
-"""Drift with a name: what was told of it in a time, and what was done, as a page. No detecting, no messages."""
+"""Drift with a name: what was told of it in a time, and what was done, as a page. No messages."""
