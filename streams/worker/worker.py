@@ -37,6 +37,8 @@ _FAUST: Mapping[str, Any] = {
     "stream_wait_empty": False,
     "broker_commit_interval": 1.0,
     "broker_max_poll_interval": 21600.0,
+    # Without it all that a fetch brought becomes objects at once: of a backlog of small messages, 100 MB.
+    "broker_max_poll_records": 1_000,
     "consumer_auto_offset_reset": "earliest",
     "consumer_max_fetch_size": MAX_BYTES,
     "key_serializer": "raw",

@@ -74,17 +74,18 @@ def thread(*, commits: bool = False) -> Any:
 
 
 @pytest.mark.parametrize("commits", [True, False])
-def test_a_worker_reads_what_was_committed_however_it_commits_itself_and_waits_for_no_full_fetch(
+def test_a_worker_reads_what_was_committed_and_a_backlog_bit_by_bit_however_it_commits_itself(
     *, commits: bool
 ) -> None:
-    async def told() -> tuple[str, int]:
+    async def told() -> tuple[str, int, int]:
         created = thread(commits=commits)._create_consumer(loop=asyncio.get_running_loop())
         await created.stop()
-        return str(created._isolation_level), int(created._fetch_max_wait_ms)
+        return str(created._isolation_level), created._fetch_max_wait_ms, created._max_poll_records or 2**31
 
-    isolation, wait_ms = asyncio.run(told())
+    isolation, wait_ms, records = asyncio.run(told())
     assert isolation == ISOLATION
     assert wait_ms <= 100
+    assert records <= 1_000
 
 
 def test_how_far_may_be_read_is_unknown_before_the_first_fetch_and_of_a_partition_of_others() -> None:
