@@ -86,8 +86,9 @@ cases: setup ## run field data as people have it (../shared/cases); prints what 
 	@exec $(BIN)/python -m tests.cases
 
 # whether an import is of the project depends on which folders there are, which ruff's cache does not notice
-lint: setup ## ruff: rules and format
+lint: setup ## ruff: rules and format; hadolint, if it can be had
 	@$(BIN)/ruff check --no-cache . && $(BIN)/ruff format --check .
+	@scripts/hadolint.sh || [ $$? -eq 3 ]
 
 format: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
@@ -163,6 +164,7 @@ lock: setup ## resolve the locks; pins stay where they can, UPGRADE=--upgrade mo
 	@$(UV_COMPILE) --all-extras pyproject.toml requirements/build.in -o $(LOCK)
 	@$(UV_COMPILE) pyproject.toml requirements/build.in -o requirements/worker.txt
 	@$(UV_COMPILE) requirements/audit.in -o requirements/audit.txt
+	@$(UV_COMPILE) requirements/hadolint.in -o requirements/hadolint.txt
 
 clean: ## remove .venv, .chillcast and caches
 	@rm -rf $(VENV) .chillcast .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
