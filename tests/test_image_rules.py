@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from chillcast.models.packaging import dockerfile
-from tests.test_compose import ROOT
+
+ROOT = Path(__file__).parent.parent
 
 WORKERS = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 BOTH = pytest.mark.parametrize("text", [WORKERS, dockerfile()], ids=["workers", "with a version"])
@@ -84,7 +85,7 @@ def test_docs_say_how_the_base_is_pinned() -> None:
 
 
 def test_every_image_that_compose_pulls_has_a_version() -> None:
-    text = Path(ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     images = re.findall(r"^\s+image: (\S+)", text, re.MULTILINE)
     assert len(images) > 3
     assert all(re.fullmatch(PINNED, image) for image in images), images
