@@ -157,8 +157,8 @@ house: setup ## draw docs/images/house.svg from the imports
 dashboards: setup ## write the Grafana dashboards of deploy/grafana/dashboards
 	@exec $(BIN)/python scripts/dashboards.py
 
-pictures: setup ## take the pictures of README and docs/page.md of what `make demo` left; needs a Chromium
-	@exec env PYTHONPATH=. $(BIN)/python scripts/pictures.py
+pictures: setup ## take the pictures of README and docs of what `make demo` left, or PICTURES=skill, PICTURES='training REPORT'; needs a Chromium
+	@exec env PYTHONPATH=. $(BIN)/python scripts/pictures.py $(PICTURES)
 
 lock: setup ## resolve the locks; pins stay where they can, UPGRADE=--upgrade moves them all
 	@$(UV_COMPILE) --all-extras pyproject.toml requirements/build.in -o $(LOCK)

@@ -1,4 +1,8 @@
-"""Takes the pictures of README and docs anew, of what `make demo` left under a home folder."""
+"""Takes pictures of README and docs anew: ``pictures.py demo``, ``skill``, or ``training REPORT``.
+
+They show what `make demo` or `make skill` left under the home folder, or a report of `chillcast train`. The
+others are drawn by what finds their figures: `make house`, `loop`, `simulator-report` and `proof-figures`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from playwright.sync_api import Page as Tab
 from playwright.sync_api import sync_playwright
 
 from chillcast.resources import Resources
@@ -20,9 +25,18 @@ from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 
 ROOT = Path(__file__).parents[1]
-IMAGES = ROOT / "docs" / "images"
+HOME, IMAGES = ROOT / ".chillcast", ROOT / "docs" / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SIZE = (1100, 720)
+SIZES = {
+    "page-cases.png": SIZE,
+    "page-fleet.png": SIZE,
+    "page-machine.png": SIZE,
+    "machine-life.png": (1320, 1100),
+    "skill.png": (1320, 946),
+    "calibration.png": (500, 405),
+}
+"""Width and height of those whose size does not depend on what they show, in pixels."""
 
 
 @contextmanager
@@ -41,12 +55,19 @@ def serving(home: Path) -> Iterator[str]:
     thread.join(10)
 
 
-def photograph(address: str, images: Path) -> None:
-    """Write the lists of cases and of the fleet, and its most urgent machine."""
+@contextmanager
+def browsing() -> Iterator[Tab]:
+    """Yield a tab of a browser without a window."""
     browser_path = next(found for name in BROWSERS if (found := shutil.which(name)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
+        yield browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
+        browser.close()
+
+
+def photograph(address: str, images: Path) -> None:
+    """Write the lists of cases and of the fleet, and its most urgent machine."""
+    with browsing() as tab:
         tab.goto(f"{address}/cases")
         tab.screenshot(path=images / "page-cases.png")
         tab.goto(address)
@@ -54,17 +75,45 @@ def photograph(address: str, images: Path) -> None:
         tab.locator(".list a").first.click()
         tab.wait_for_load_state()
         tab.screenshot(path=images / "page-machine.png")
-        browser.close()
 
 
-def main(home: Path, images: Path) -> None:
+def live(images: Path, *more: str) -> None:
+    """Draw the life of a machine of the demonstration, or of ``more`` options of `chillcast simulate`."""
+    life = ["simulate", "demo", "--plot", str(images / "machine-life.png"), *more]
+    subprocess.run([sys.executable, "-m", "chillcast", *life], cwd=ROOT, check=True)
+
+
+def demonstrate(home: Path, images: Path) -> None:
     """Write every picture that shows the demonstration."""
     with serving(home) as address:
         photograph(address, images)
     shutil.copyfile(home / "demo" / "report.png", images / "demo-report.png")
-    life = ["simulate", "demo", "--plot", str(images / "machine-life.png")]
-    subprocess.run([sys.executable, "-m", "chillcast", *life], cwd=ROOT, check=True)
+    live(images)
+
+
+def judge(home: Path, images: Path) -> None:
+    """Write what the forecast is worth."""
+    shutil.copyfile(home / "skill" / "report.png", images / "skill.png")
+
+
+def calibrate(report: Path, images: Path) -> None:
+    """Write the calibration that stands in the report of a training."""
+    with browsing() as tab:
+        tab.goto(report.resolve().as_uri())
+        tab.locator("#calibration svg").screenshot(path=images / "calibration.png")
+
+
+def main(what: str = "demo", *more: str) -> None:
+    """Write the pictures of one kind."""
+    if what == "demo":
+        demonstrate(HOME, IMAGES)
+    elif what == "skill":
+        judge(HOME, IMAGES)
+    elif what == "training" and more:
+        calibrate(Path(more[0]), IMAGES)
+    else:
+        sys.exit(__doc__)
 
 
 if __name__ == "__main__":
-    main(ROOT / ".chillcast", IMAGES)
+    main(*sys.argv[1:])
