@@ -16,15 +16,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from benchmarks.record import record
+from models.cases.book import CaseBook
+from models.cases.case import Evidence
+from models.cases.machine import Signal
+from models.event_time import DAY_MS
 from models.fleet.fleet import load_fleet
+from models.risk.explanation import Reason
 from streams.page.app import create_app
 from streams.page.server import create_server
+from streams.stores.case_points import case_point
 from streams.stores.sqlite import SqliteStore
 from streams.stores.sqlite_reader import SqliteReader
 from streams.stores.store import Point
@@ -32,6 +37,7 @@ from streams.stores.store import Point
 MACHINES, HOURS, READERS, ROUNDS = 4000, 48, 200, 5
 HOUR_MS, START_MS = 3_600_000, 1_767_225_600_000
 NAMES = [f"CH-{i:04d}" for i in range(MACHINES)]
+_REASON = Reason("bearing_temp", "thrust bearing temperature", "degC", 78.3, 61.2, 2.0, "78.3 °C", "61.2 °C")
 FLEET = load_fleet(Path(__file__).parent.parent / "fleets" / "chiller.toml")
 
 
@@ -46,16 +52,25 @@ def scores(hour: int) -> list[Point]:
 
 def case(name: str) -> Point:
     """Return an open case."""
-    reason = {"label": "thrust bearing temperature", "said": "78.3 °C", "usual": "61.2 °C"}
-    fields: dict[str, float | str] = {
-        "text": "Likely safety shutdown in 2–5 days",
-        "risk": 0.6,
-        "threshold": 0.4,
-        "fault": "bearing wear",
-        "check": "Take a vibration reading and an oil analysis for metal.",
-        "sensors": msgspec.json.encode([reason] * 3).decode(),
-    }
-    return Point("alerts", {"asset": name, "severity": "warning", "stage": "open"}, fields, START_MS)
+    evidence = Evidence(
+        time_ms=START_MS,
+        severity="warning",
+        risk=0.6,
+        threshold=0.4,
+        horizon_d=14.0,
+        text="Likely safety shutdown in 2–5 days",
+        fault="bearing wear",
+        check="Take a vibration reading and an oil analysis for metal.",
+        model="3",
+        sensors=(_REASON,) * 3,
+    )
+    book = CaseBook(14 * DAY_MS)
+    opened = Signal(
+        case=f"{name}-{START_MS}", asset=name, stage="open", opened_ms=START_MS, evidence=evidence
+    )
+    found = book.hear(opened).case
+    assert found is not None
+    return case_point(found)
 
 
 def filled(path: Path) -> SqliteStore:

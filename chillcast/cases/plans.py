@@ -16,7 +16,7 @@ from models.cases.stops import StopCommand
 from models.errors import ConfigError, RefusedError
 from models.fleet.site_times import SiteTimes
 from streams.stores.case_reader import seen_ms
-from streams.stores.planned_stops import Planned, await_stops, by_plan, stops_since
+from streams.stores.planned_stops import Planned, await_stops, by_plan, stops_of, stops_since
 
 
 class PlanDesk:
@@ -35,7 +35,7 @@ class PlanDesk:
         assets = planning.asked_for(machine, site)
         with closing(self.resources.open_reader()) as reader:
             found = by_plan(stops_since(reader, 0 if every else now_ms, assets))
-            if machine and not found:
+            if machine and not found and not stops_of(reader, machine):
                 planning.check_known(machine, {row.tags["asset"] for row in reader.latest("scores")})
         shown = [one for one in found if every or one.first.state(now_ms) != "cancelled"]
         return [row(one, self.times, now_ms) for one in shown]

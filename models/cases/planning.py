@@ -74,7 +74,7 @@ class Planning:
     def check_known(self, machine: str, heard: Collection[str]) -> None:
         """Refuse a machine that is neither in the inventory nor ``heard`` of: RecordError names those."""
         known = {*heard, *self.times.inventory.machines}
-        if machine and machine not in known:
+        if machine not in known:
             told = suggestion(machine, sorted(known)[:_NAMED]) if known else "none is known"
             raise RecordError(f"machine = {machine[:64]!r}: expected a machine of the fleet: {told}")
 

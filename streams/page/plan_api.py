@@ -13,7 +13,7 @@ from streams.page import api_types as types
 from streams.page.operations import Asked, NotThereError, Operation, StaleError
 from streams.page.plan_work import PlanWork
 from streams.page.views import Overview
-from streams.stores.planned_stops import Planned
+from streams.stores.planned_stops import Planned, stops_of
 
 
 class PlanApi:
@@ -59,7 +59,7 @@ class PlanApi:
     def _every(self, wanted: types.PlansAsked, heard: Collection[str]) -> types.Plans:
         now_ms, planning = self.plans.seen_ms(), self.plans.planning
         found = self.plans.shown(now_ms, planning.asked_for(wanted.machine, wanted.site))
-        if not found:
+        if wanted.machine and not found and not stops_of(self.plans.reader, wanted.machine):
             planning.check_known(wanted.machine, heard)
         start = (wanted.page - 1) * wanted.per_page
         shown = [self._shown(one, now_ms) for one in found[start : start + wanted.per_page]]

@@ -18,7 +18,6 @@ from streams.page.clocks import FleetTime, fleet_time, is_live
 from streams.page.open_cases import open_cases, open_cases_before, told_of
 from streams.stores.case_reader import seen_until, watermarks_of
 from streams.stores.reading_points import readings_of
-from streams.stores.selection import TIME, Condition, Selection
 from streams.stores.store import Reader, Row
 
 _RANKS = {"critical": 0, "warning": 1}
@@ -121,9 +120,8 @@ def read_overview(reader: Reader, fleet: Fleet, arrival_ms: int) -> Overview:
 
 
 def _threshold(reader: Reader, time: FleetTime) -> float | None:
-    possible = Condition(TIME, "<=", float(time.bound_ms - 1))
-    newest = reader.select(Selection("alerts", TIME, (possible,), descending=True, most=1)).rows
-    return _number(newest[0], "threshold") if newest else None
+    newest = max(reader.latest("alerts", time.bound_ms), key=_when, default=None)
+    return _number(newest, "threshold") if newest else None
 
 
 def _refused(reader: Reader, arrival_ms: int) -> list[tuple[int, str]]:

@@ -130,6 +130,10 @@ def test_a_slip_in_it_is_named_with_its_key_and_value(
         ("record --out new", "environment: CHILLCAST_BROKER = '': expected host:port of a Kafka broker"),
         ("retrain --reason soon", "--reason = 'soon': expected --once beside it"),
         ("plans list --site Mars", "site = 'Mars': expected one of none: the inventory tells no site"),
+        (
+            "plans list --machine CH-7777",
+            "machine = 'CH-7777': expected a machine of the fleet: none is known",
+        ),
         ("plans list --machine pump", "machine = 'pump': expected one like CH-"),
         ("control dance", "command = 'dance': expected one of pause"),
         ("page --port 65536", "command line: --port = 65536: expected a whole number at least 0"),

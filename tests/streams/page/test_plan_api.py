@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from models.cases.stops import PlannedStop
 from models.event_time import DAY_MS
 from models.fleet.inventory import Inventory
 from models.fleet.site_times import SiteTimes
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
-from streams.stores.planned_stops import stops_of
+from streams.stores.planned_stops import stop_point, stops_of
 from streams.stores.sqlite import SqliteStore
 from tests.support.case_store import DAY, LedCases
 from tests.support.page import FLEET, score
@@ -78,10 +79,13 @@ def test_plans_of_what_nobody_knows_are_refused_with_what_is_known(
     assert answer.json()["detail"].startswith(words)
 
 
-def test_a_machine_that_is_only_heard_of_has_no_plans(program: Program) -> None:
-    program.led.store.add([score("CH-0003", 0, 0.5)])
+def test_a_machine_that_is_only_heard_of_or_whose_stops_are_long_over_has_no_plans(program: Program) -> None:
+    over = PlannedStop(
+        plan="p1", asset="CH-0004", from_ms=1, until_ms=9, planned_until_ms=9, who="ann", time_ms=1
+    )
+    program.led.store.add([score("CH-0003", 0, 0.5), stop_point(over)])
     program.led.store.flush()
-    assert program.plans("?machine=CH-0003")["found"] == 0
+    assert program.plans("?machine=CH-0003")["found"] == program.plans("?machine=CH-0004")["found"] == 0
 
 
 def test_a_plan_that_is_sent_again_with_its_key_is_one(program: Program) -> None:
