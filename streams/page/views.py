@@ -103,7 +103,7 @@ def read_overview(reader: Reader, fleet: Fleet, arrival_ms: int) -> Overview:
     claimed = _by_asset(reader.latest("scores"))
     ends, watermarks = [row.time_ms for row in claimed.values()], watermarks_of(reader)
     time = fleet_time(ends, arrival_ms, [] if is_live(ends, arrival_ms) else watermarks)
-    shown, cases = claimed, {}
+    shown = claimed
     if all(map(time.allows, ends)):
         cases = open_cases(reader)
     else:
