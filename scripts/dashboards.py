@@ -97,6 +97,27 @@ _TO_ACKNOWLEDGE = (
     "|> map(fn: (r) => ({case: r.case, hours: (r.acknowledged - r.opened) / 3600000000000.0})) "
     '|> sort(columns: ["hours"], desc: true)'
 )
+_OF_MODELS = "/^(adwin|adwin-errors|adaptation|fleet|performance)$/"
+_WEEKS = f'{_SEEN} |> filter(fn: (r) => r._measurement == "drift" and r.detector == "performance"'
+_BY_LABELS = (
+    f'{_WEEKS}) |> {_WIDE} |> group(columns: ["_time"]) |> reduce(identity: {{lost: 0.0, labels: 0.0, '
+    "due: 0.0, foretold: 0.0, scored: 0.0}, fn: (r, accumulator) => "
+    "({lost: accumulator.lost + r.value * r.labels, labels: accumulator.labels + r.labels, "
+    "due: accumulator.due + (if r.coverage > 0.0 then r.labels / r.coverage else 0.0), "
+    "foretold: accumulator.foretold + r.estimated, "
+    "scored: accumulator.scored + (if r.estimated > 0.0 then 1.0 else 0.0)})) |> group()"
+)
+_WORTH = 'union(tables: [{}]) |> group(columns: ["_field"])'.format(
+    ", ".join(
+        f"{_BY_LABELS} |> filter(fn: (r) => r.{of} > 0.0) "
+        f'|> map(fn: (r) => ({{_time: r._time, _field: "{name}", _value: r.{sum_} / r.{of}}}))'
+        for name, sum_, of in (("foretold", "foretold", "scored"), ("realised", "lost", "labels"))
+    )
+)
+_COVERAGE = (
+    f"{_BY_LABELS} |> filter(fn: (r) => r.due > 0.0) "
+    "|> map(fn: (r) => ({_time: r._time, coverage: r.labels / r.due}))"
+)
 DASHBOARDS = (
     Dashboard(
         "fleet",
@@ -132,7 +153,7 @@ DASHBOARDS = (
             Panel(
                 "Silent machines and doubtful sensors",
                 "table",
-                events_of("drift", "text", "value", where='r.detector != "adwin"'),
+                events_of("drift", "text", "value", where=f"r.detector !~ {_OF_MODELS}"),
                 12,
             ),
             Panel(
@@ -220,6 +241,36 @@ DASHBOARDS = (
                 "Drift of the scores",
                 "table",
                 events_of("drift", "text", "value", where='r.detector == "adwin"'),
+                12,
+            ),
+            Panel(
+                "Drift by class each week",
+                "timeseries",
+                counts("drift", "cause", "value", "1w", where='r.detector == "fleet"'),
+                12,
+            ),
+            Panel(
+                "Drift with a name",
+                "table",
+                events_of("drift", "text", "value", "unit", where='r.detector == "fleet"'),
+                12,
+            ),
+            Panel("Log-loss foretold and realised, each week", "timeseries", _WORTH, 12),
+            Panel(
+                "Windows due that have a label, each week", "timeseries", _COVERAGE, 12, unit="percentunit"
+            ),
+            Panel(
+                "Age of the newest label, in days",
+                "timeseries",
+                f'{_WEEKS} and r._field == "age_d" and r._value > 0.0) |> group(columns: ["partition"])',
+                12,
+            ),
+            Panel(
+                "The record of changes",
+                "table",
+                f'{_SEEN} |> filter(fn: (r) => r._measurement == "record") |> {_WIDE} '
+                f'|> keep(columns: ["_time", "kind", "who", "action", "about", "result", "detail"]) '
+                f"|> {_NEWEST_FIRST}",
                 12,
             ),
         ],

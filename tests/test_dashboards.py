@@ -12,8 +12,8 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 from models.telemetry.samples import Event
 from scripts import dashboards
 from scripts.dashboards import as_json
-from streams.records import Drift
-from streams.stages.sink import drift_point, event_point, refused_point
+from streams.records import Drift, Recorded
+from streams.stages.sink import drift_point, event_point, record_point, refused_point
 from streams.stores.influx import InfluxStore
 from streams.stores.store import Point
 from tests.support.influxd import ORG, Influx
@@ -58,6 +58,37 @@ POINTS = [
     ),
     drift_point(Drift(detector="quality", time_ms=NOW_MS, value=0.2, text="half", sensor="flow"), 1),
     refused_point(Drift(detector="dead-letters", time_ms=NOW_MS, value=10.0, text="no", reason="form"), 1),
+    drift_point(
+        Drift(detector="fleet", cause="season", time_ms=NOW_MS, value=1.5, unit="K", text="all alike"), 0
+    ),
+    *(
+        drift_point(
+            Drift(detector="performance", time_ms=NOW_MS, value=value, text="a week", **told),  # type: ignore[arg-type]
+            partition,
+        )
+        for partition, value, told in (
+            (0, 0.5, {"estimated": 0.25, "labels": 30, "coverage": 0.5, "age_d": 21.0}),
+            (1, 1.0, {"estimated": 0.75, "labels": 10, "coverage": 0.5, "age_d": 28.0}),
+            (2, 0.0, {"estimated": 0.5}),
+        )
+    ),
+    record_point(
+        Recorded(
+            record="r",
+            number=1,
+            at_ms=NOW_MS,
+            time_ms=NOW_MS,
+            kind="models",
+            fleet="chiller",
+            who="ann",
+            role="data-scientist",
+            via="page",
+            action="promote model",
+            about="model 3 of chiller",
+            result="done",
+            detail="",
+        )
+    ),
     *(event_point(Event(NOW_MS, "CH-1", "shutdown", code)) for code in ("surge", "low-oil-pressure", "")),
 ]
 OLD_POINTS = [
@@ -138,6 +169,12 @@ SHOWN: dict[str, set[object]] = {
     "Windows scored by each version": {"1"},
     "How much the scores stand on": {0.9},
     "Drift of the scores": {"adwin", "it moved"},
+    "Drift by class each week": {"season", 1},
+    "Drift with a name": {"season", "all alike", 1.5, "K"},
+    "Log-loss foretold and realised, each week": {"foretold", 0.5, "realised", 0.625},
+    "Windows due that have a label, each week": {0.5},
+    "Age of the newest label, in days": {21.0, 28.0},
+    "The record of changes": {"models", "ann", "promote model", "model 3 of chiller", "done"},
     "How far the scores have come": {"0"},
     "Windows written each hour": {1},
     "Telemetry that could not be used": {"form", "no", 10.0},
