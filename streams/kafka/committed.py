@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer
 
 from streams.kafka.connection import Connection
 from streams.kafka.damage import deliver_damage
+from streams.kafka.group_offsets import heed_refusals
 from streams.wire.validation import MAX_BYTES
 
 ISOLATION = "read_committed"
@@ -22,7 +23,13 @@ _COMMON: dict[str, Any] = {
 }
 
 
+def mend_client() -> None:
+    """Have every consumer of aiokafka in this process deliver damaged batches, and heed refusals."""
+    deliver_damage()
+    heed_refusals()
+
+
 def aiokafka_consumer(connection: Connection, **options: Any) -> AIOKafkaConsumer:
     """Return a consumer, which has to be started; a damaged batch is one message to it."""
-    deliver_damage()
+    mend_client()
     return AIOKafkaConsumer(**connection.aiokafka(), **_COMMON, **options)

@@ -17,8 +17,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from mode.services import WaitResults
 
 from streams.alarms import alarm
-from streams.kafka.committed import ISOLATION
-from streams.kafka.damage import deliver_damage
+from streams.kafka.committed import ISOLATION, mend_client
 
 _FETCH_WAIT_MS = 100  # Faust's 1,500 pass whole at a broker that answers a fetch only then
 
@@ -27,7 +26,7 @@ class CommittedThread(AIOKafkaConsumerThread):
     """Reads no message of a transaction that is open, or was aborted; a damaged batch is one message."""
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
-        deliver_damage()
+        mend_client()
         consumer = super()._create_worker_consumer(transport)
         # Both are read when it is started.
         consumer._isolation_level, consumer._fetch_max_wait_ms = ISOLATION, _FETCH_WAIT_MS
