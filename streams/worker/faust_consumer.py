@@ -18,6 +18,7 @@ from mode.services import WaitResults
 
 from streams.alarms import alarm
 from streams.kafka.committed import ISOLATION, mend_client
+from streams.wire.validation import MAX_BYTES
 
 _FETCH_WAIT_MS = 100  # Faust's 1,500 pass whole at a broker that answers a fetch only then
 
@@ -28,8 +29,9 @@ class CommittedThread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         mend_client()
         consumer = super()._create_worker_consumer(transport)
-        # Both are read when it is started.
+        # They are read when it is started.
         consumer._isolation_level, consumer._fetch_max_wait_ms = ISOLATION, _FETCH_WAIT_MS
+        consumer._fetch_max_bytes = 2 * MAX_BYTES  # of all partitions: a backlog comes bit by bit
         return consumer
 
     def highwater(self, tp: Any) -> Any:

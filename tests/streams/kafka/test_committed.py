@@ -11,6 +11,7 @@ from aiokafka import TopicPartition
 
 from streams.kafka.committed import ISOLATION
 from streams.kafka.connection import Connection
+from streams.wire.validation import MAX_BYTES
 from streams.worker.lane import WorkerOptions
 from streams.worker.worker import create_app
 
@@ -77,15 +78,16 @@ def thread(*, commits: bool = False) -> Any:
 def test_a_worker_reads_what_was_committed_and_a_backlog_bit_by_bit_however_it_commits_itself(
     *, commits: bool
 ) -> None:
-    async def told() -> tuple[str, int, int]:
-        created = thread(commits=commits)._create_consumer(loop=asyncio.get_running_loop())
-        await created.stop()
-        return str(created._isolation_level), created._fetch_max_wait_ms, created._max_poll_records or 2**31
+    async def created() -> Any:
+        consumer = thread(commits=commits)._create_consumer(loop=asyncio.get_running_loop())
+        await consumer.stop()
+        return consumer
 
-    isolation, wait_ms, records = asyncio.run(told())
-    assert isolation == ISOLATION
-    assert wait_ms <= 100
-    assert records <= 1_000
+    consumer = asyncio.run(created())
+    assert consumer._isolation_level == ISOLATION
+    assert consumer._fetch_max_wait_ms <= 100
+    assert consumer._max_poll_records in range(1, 1_001)
+    assert consumer._fetch_max_bytes <= 2 * MAX_BYTES
 
 
 def test_how_far_may_be_read_is_unknown_before_the_first_fetch_and_of_a_partition_of_others() -> None:
