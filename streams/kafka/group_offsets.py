@@ -1,8 +1,8 @@
 """A group's committed offsets: what its coordinator refuses is asked again, and not taken for none.
 
-aiokafka looks at the errors of partitions alone. While a broker that was restarted still reads the offsets of its
-groups, or another has become coordinator, the error is that of the group, and no partition is named: a group
-would have committed nothing, and what it has done would be done, and written, once more.
+aiokafka looks at the errors of partitions alone. While a broker that was restarted still reads the offsets of
+its groups, or another has become coordinator, the error is that of the group, and no partition is named: a
+group would have committed nothing, and what it has done would be done, and written, once more.
 """
 
 from __future__ import annotations
