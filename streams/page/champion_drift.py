@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from streams.stores.drift_reader import PERFORMANCE, NamedDrift
+
 Told = Mapping[str, Any]
-CONCERNS = ("population", "season", "label-delay")
+CONCERNS = ("population", "season", "label-delay", PERFORMANCE)
 """The classes of drift that a training answers, if anything does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Drift of a class, point and segment: ``last`` of its signals, since when there are any, and how many.
+
+    ``answer`` is the first retraining that began after the first of them, None if there is none.
+    """
+
+    last: NamedDrift
+    since_ms: int
+    times: int
+    answer: Told | None
+
+    @property
+    def done(self) -> str:
+        """What was done, in words; empty if nothing was."""
+        return in_words(self.answer)
+
+
+def concerns(signals: Iterable[NamedDrift], runs: Sequence[Told]) -> list[Concern]:
+    """Return what concerns a champion of signals, the oldest first; what was told last comes first."""
+    found: dict[tuple[str, str, str], list[NamedDrift]] = {}
+    for one in signals:
+        if one.cause in CONCERNS:
+            found.setdefault((one.cause, one.sensor, one.segment), []).append(one)
+    about = [
+        Concern(told[-1], told[0].time_ms, len(told), answer_to(told[0].time_ms, runs))
+        for told in found.values()
+    ]
+    return sorted(about, key=lambda one: (-one.last.time_ms, CONCERNS.index(one.last.cause)))
 
 
 def answer_to(time_ms: int, runs: Sequence[Told]) -> Told | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from streams.stores.selection import TIME, Condition, Selection
+from streams.stores.selection import DETECTOR, TIME, Condition, Selection
 from streams.stores.store import Reader, Row
 
-CLASSES = ("sensor", "machine", "population", "season", "label-delay")
-"""What a named signal is about, in the order in which they are shown."""
+PERFORMANCE = "performance"
+CLASSES = ("sensor", "machine", "population", "season", "label-delay", PERFORMANCE)
+"""What a signal is about, in the order in which they are shown; the last: labels are as they never were."""
 MOST = 50_000
-_ANY = -1.0  # each row that has the field has more than that
+_FLEET, _ERRORS = "fleet", "adwin-errors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Week:
 
 def named_drift(reader: Reader, start_ms: int, end_ms: int, most: int = MOST) -> tuple[int, list[NamedDrift]]:
     """Return how many signals of [start_ms, end_ms) have a class, and the newest of them, oldest first."""
-    asked = (*_within(start_ms, end_ms), Condition("psi", ">", _ANY))
+    asked = (*_within(start_ms, end_ms), Condition(DETECTOR, "of", (_FLEET, _ERRORS)))
     chosen = Selection("drift", TIME, asked, descending=True, most=most, every=True, of_assets=False)
     found = reader.select(chosen)
     return found.found, [_named(row) for row in reversed(found.rows)]
@@ -69,7 +70,7 @@ def named_drift(reader: Reader, start_ms: int, end_ms: int, most: int = MOST) ->
 
 def weeks(reader: Reader, start_ms: int, end_ms: int) -> list[Week]:
     """Return what the weeks were worth that ended in [start_ms, end_ms), the oldest first."""
-    asked = (*_within(start_ms, end_ms), Condition("estimated", ">", _ANY))
+    asked = (*_within(start_ms, end_ms), Condition(DETECTOR, "=", PERFORMANCE))
     chosen = Selection("drift", TIME, asked, descending=True, most=MOST, every=True, of_assets=False)
     told: dict[int, list[Row]] = {}
     for row in reader.select(chosen).rows:
@@ -83,16 +84,17 @@ def _within(start_ms: int, end_ms: int) -> tuple[Condition, Condition]:
 
 def _named(row: Row) -> NamedDrift:
     asset, many = row.word("asset"), row.word("machines")
+    of_errors = row.word(DETECTOR) == _ERRORS
     return NamedDrift(
         time_ms=row.time_ms,
-        cause=row.word("cause"),
+        cause=PERFORMANCE if of_errors else row.word("cause"),
         text=row.word("text"),
         asset=asset,
         sensor=row.word("sensor"),
         segment=row.word("segment"),
         partition=row.word("partition"),
         effect=row.number("value"),
-        unit=row.word("unit"),
+        unit="1" if of_errors else row.word("unit"),
         deviations=row.number("deviations"),
         psi=row.number("psi"),
         ks=row.number("ks"),

@@ -10,16 +10,16 @@ from typing import Literal
 from streams.stores.store import Row, Value
 
 Test = Literal["=", "!=", "<=", ">", "has", "of"]
-ASSET, TIME = "asset", "time_ms"
+ASSET, DETECTOR, TIME = "asset", "detector", "time_ms"
 TAGS = frozenset(
-    (ASSET, "cause", "code", "detector", "kind", "partition", "reason", "sensor", "severity", "stage")
+    (ASSET, DETECTOR, "cause", "code", "kind", "partition", "reason", "sensor", "severity", "stage")
 )
 _NAME = re.compile(r"[a-z_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a field, the tag ``asset`` or ``time_ms`` has to satisfy.
+    """What a field, the tags ``asset`` and ``detector`` or ``time_ms`` have to satisfy.
 
     ``has`` asks for a part of a text, ``of`` for one of several; a row without the field satisfies nothing.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.stores.selection import ASSET, TIME, Condition, Selection
+from streams.stores.selection import ASSET, DETECTOR, TIME, Condition, Selection
 
 INDEX = """
 CREATE INDEX IF NOT EXISTS case_order
@@ -56,4 +56,6 @@ def _condition(condition: Condition) -> str:
 
 
 def _expression(name: str) -> str:
-    return name if name in (ASSET, TIME) else f"json_extract(fields, '$.{name}')"
+    if name in (ASSET, TIME):
+        return name
+    return f"json_extract({'series' if name == DETECTOR else 'fields'}, '$.{name}')"

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from models.cases.case import Evidence
 from models.cases.machine import Signal, Stage
+from models.event_time import DAY_MS
 from models.fleet.fleet import load_fleet
 from models.telemetry.samples import Event
-from streams.stages.sink import event_point
+from streams.records import Drift
+from streams.stages.sink import drift_point, event_point
 from streams.stores.store import Point, Store
 from tests.support.case_store import LedCases
 
@@ -89,6 +92,29 @@ def reading_of(asset: str, day: int, **values: float) -> Point:
     told = {key: [v, 60.0 if key == "bearing_temp" else 5.0, 0.5] for key, v in values.items()}
     fields: dict[str, float | str] = {"revision": 0.0, "sensors": msgspec.json.encode(told).decode()}
     return Point("readings", {"asset": asset}, fields, START_MS + day * 24 * HOUR_MS)
+
+
+def drift_of_many() -> list[Point]:
+    """Return a season that two partitions told, a name of which is hostile, a population, and two weeks."""
+    season = Drift(
+        detector="fleet",
+        cause="season",
+        time_ms=NEWEST_MS - 9 * DAY_MS,
+        sensor="bearing_temp",
+        value=1.25,
+        unit="K",
+        text="<b>bearing</b> reads 1.2 K more",
+    )
+    later = structs.replace(season, time_ms=NEWEST_MS - 3 * DAY_MS)
+    moved = structs.replace(season, cause="population", segment="model:<i>X</i>", psi=0.4, ks=0.3, value=-2.0)
+    machine = structs.replace(season, cause="machine", asset="CH-0001", text="one machine alone")
+    week = Drift(detector="performance", time_ms=NEWEST_MS - 8 * DAY_MS, value=0.0, estimated=0.05, text="")
+    told = structs.replace(
+        week, time_ms=week.time_ms + 7 * DAY_MS, value=0.0612, labels=80, coverage=0.75, age_d=21
+    )
+    return [drift_point(one, 0) for one in (season, later, moved, machine, week, told)] + [
+        drift_point(later, 1)
+    ]
 
 
 def fill(store: Store) -> None:

@@ -51,6 +51,7 @@ SIGNALS = (
     ),
     told("season", 12, machines=["CH-2"], value=0.04, unit="1"),
     told("label-delay", 20, value=20.0, unit="d", deviations=0.0),
+    Drift(detector="adwin-errors", time_ms=START_MS + 25 * DAY_MS, value=0.4, text="labels are worse"),
 )
 
 
@@ -83,8 +84,15 @@ def page_of(home: Path) -> str:
 def test_every_class_is_told_with_its_evidence_and_its_effect_in_the_unit_of_the_sensor(home: Path) -> None:
     tell(home, *SIGNALS, worth(1), worth(2))
     report = reported(home)
-    assert list(report.classes.values()) == [1, 1, 1, 1, 1]
-    assert [one.said for one in report.signals] == ["-1.2 K", "-1.2 K", "-1.2 K", "+4.0%", "+20 d"]
+    assert list(report.classes.values()) == [1, 1, 1, 1, 1, 1]
+    assert [one.said for one in report.signals] == [
+        "-1.2 K",
+        "-1.2 K",
+        "-1.2 K",
+        "+4.0%",
+        "+20 d",
+        "+40.0%",
+    ]
     many = report.signals[2]
     assert (many.psi, many.ks, many.wasserstein, many.machines) == (0.4, 0.31, 0.7, ["CH-2", "CH-3"])
     assert [(week.foretold, week.realised, week.coverage, week.age_d) for week in report.weeks] == [
@@ -93,7 +101,7 @@ def test_every_class_is_told_with_its_evidence_and_its_effect_in_the_unit_of_the
     page = unescape(page_of(home))
     assert all(f"{name}: " in page for name in report.classes)
     assert "PSI 0.40, KS 0.31, Wasserstein 0.7 K" in page
-    assert page.count('<circle class="of-') == 5
+    assert page.count('<circle class="of-') == 6
     assert page.count('<circle class="realised"') == 2
 
 
@@ -129,7 +137,7 @@ def test_what_was_done_about_a_machine_is_its_case_and_about_many_the_next_retra
     memory_of(home, "chiller").write(Memory(over=tuple(runs)))
     done = [one.done for one in reported(home).signals]
     assert done[1] == f"case {case.case}: new"
-    assert done[0] == done[4] == ""
+    assert done[0] == done[4] == done[5] == ""
     assert done[2] == done[3] == "retraining 2 (drift: it moved): promoted, version 7"
 
 

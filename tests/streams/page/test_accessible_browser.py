@@ -24,7 +24,7 @@ from streams.stores.sqlite import SqliteStore
 from tests.support.browser import AXE_TAGS, serve
 from tests.support.case_life import plans
 from tests.support.case_store import LedCases, case_of, sent
-from tests.support.page import FLEET, NEWEST_MS, fill, reading_of
+from tests.support.page import FLEET, NEWEST_MS, drift_of_many, fill, reading_of
 from tests.support.people import BY, Hand
 
 pytestmark = pytest.mark.browser
@@ -58,6 +58,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     fill(led.store)
     led.store.add(reading_of("CH-0002", day, bearing_temp=59.0 + day, cw_flow=5.0) for day in range(-9, 5))
     led.store.add(delivery_point(sent(case_of("CH-0001"), 1, ending)) for ending in ("failed", "sent"))
+    led.store.add(drift_of_many())
     led.store.flush()
     led.plan([plans(NEWEST_MS / DAY_MS - 1, NEWEST_MS / DAY_MS + 1, asset="CH-0001", site="s1", text="oil")])
     audit = Audit(Database(folder / "access.db"), lambda: NEWEST_MS)

@@ -10,13 +10,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.errors import ModelError, UnavailableError
+from models.event_time import DAY_MS
 from streams.page.app import create_app
 from streams.page.backstage import Wanted
 from streams.page.case_pages import CaseWork
 from streams.page.door import Door
 from tests.support.case_store import LedCases
-from tests.support.model_desks import OBJECTIONS, ToldModels
-from tests.support.page import FLEET, NEWEST_MS
+from tests.support.model_desks import OBJECTIONS, RUN, ToldModels
+from tests.support.page import FLEET, NEWEST_MS, drift_of_many
 from tests.support.people import bearer, password_of
 
 Browse = Callable[..., TestClient]
@@ -77,6 +78,53 @@ def test_champion_and_challenger_stand_beside_each_other_with_what_came_of_both(
     assert "<td>0.9123</td><td>0.9123</td>" in challenger
     assert "20 machines &lt;changed&gt;" in challenger
     assert "first &lt;one&gt;" in challenger
+
+
+def drift_section(client: TestClient) -> str:
+    return client.get("/models").text.split('<section id="drift">')[1].split("</section>")[0]
+
+
+def test_drift_that_concerns_the_champion_says_since_when_how_much_and_what_was_done(
+    browse: Browse, led: LedCases
+) -> None:
+    led.store.add(drift_of_many())
+    led.store.flush()
+    answered = {**RUN, "as_of_ms": NEWEST_MS - 5 * DAY_MS, "result": "promoted"}
+    text = drift_section(browse(retraining=lambda: {"runs": [answered]}))
+    season, population = text.split("<tr>")[2:4]
+    assert season.startswith('<th scope="row"><time>2025-12-27</time></th><td>season</td>')
+    assert "&lt;b&gt;bearing&lt;/b&gt; reads" in season
+    assert "+1.25 K" in season
+    assert "told 3 times, last <time>2026-01-02</time>" in season
+    assert "PSI 0.40, KS 0.30" in population
+    done = "retraining 1 (drift: 20 machines &lt;changed&gt;): promoted, version 3"
+    place = "/record?kind=retraining&amp;fleet=chiller&amp;q=retraining+1+of"
+    assert f'<td><a href="{place}">{done}</a></td>' in season
+    assert "one machine alone" not in text
+    worth = text.split("What the scores of each week were worth")[1]
+    assert re.findall(r"</span>([^<]*)</td>", worth) == [
+        *("0.0500", "0.0612", "80", "75\u00a0%", "21"),
+        *("0.0500", "–", "0", "–", "–"),
+    ]
+
+
+def test_who_may_not_read_the_record_is_told_what_was_done_without_a_way_there(
+    browse: Browse, led: LedCases
+) -> None:
+    led.store.add(drift_of_many())
+    led.store.flush()
+    answered = {**RUN, "as_of_ms": NEWEST_MS, "result": "lost"}
+    text = drift_section(browse("viewer", retraining=lambda: {"runs": [answered]}))
+    assert "retraining 1 (drift: 20 machines &lt;changed&gt;): lost, version 3" in text
+    assert "/record" not in text
+    early = drift_section(browse("viewer", retraining=lambda: {"runs": [{**RUN, "as_of_ms": 0}]}))
+    assert "nothing yet" in early
+
+
+def test_without_drift_the_page_says_that_none_was_told(browse: Browse) -> None:
+    text = drift_section(browse())
+    assert "None was told in the last four weeks" in text
+    assert "No week was told yet" in text
 
 
 def test_what_cannot_be_had_is_said_and_the_rest_is_shown(browse: Browse) -> None:

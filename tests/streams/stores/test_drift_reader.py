@@ -75,6 +75,13 @@ def test_signals_with_a_class_come_back_the_oldest_first_and_others_do_not(store
     assert (late.said, late.machines) == ("+20 d", ())
 
 
+def test_labels_that_are_otherwise_than_foretold_are_of_a_class_of_their_own(store: Store) -> None:
+    text = "how much worse labels are moved"
+    tell(store, Drift(detector="adwin-errors", time_ms=START_MS, value=0.4, text=text))
+    (one,) = named_drift(store, START_MS, START_MS + 1)[1]
+    assert (one.cause, one.said, one.text, one.machines) == ("performance", "+40.0%", text, ())
+
+
 def test_the_newest_are_read_if_there_are_more_than_wanted(store: Store) -> None:
     tell(store, SENSOR, MANY, LATE)
     many, found = named_drift(store, START_MS, START_MS + 30 * DAY_MS, most=1)
