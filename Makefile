@@ -102,8 +102,8 @@ layers: setup ## imports run one way
 compose: setup ## validate docker-compose.yml with a real Compose
 	@exec $(BIN)/python -m pytest -q tests/test_compose.py
 
-bench: setup ## kernel, recordings, forms of messages, stream, rivals, fleet, segments and page, each beside a baseline of its run; writes .chillcast/bench.json
-	@for part in kernel simulator recording forms stream compare fleet segments page cases_page; do $(BIN)/python -m benchmarks.$$part || exit; done
+bench: setup ## kernel, drift, recordings, forms of messages, stream, rivals, fleet, segments and page, each beside a baseline of its run; writes .chillcast/bench.json
+	@for part in kernel drift simulator recording forms stream compare fleet segments page cases_page; do $(BIN)/python -m benchmarks.$$part || exit; done
 
 walk: setup ## how long it takes from an alert to its acknowledgement through the API, for the cases of the last `make demo`
 	@exec $(BIN)/python -m benchmarks.walk

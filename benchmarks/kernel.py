@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from benchmarks.load import SENSORS, hours, seventy_sensors
 from benchmarks.record import record
@@ -16,6 +17,7 @@ from models.features.kernel import Kernel
 from models.telemetry.samples import Samples
 
 ASSETS, WARM, TURN, TURNS = 40, 180, 20, 20
+T = TypeVar("T")
 
 
 def speed() -> None:
@@ -34,11 +36,11 @@ def speed() -> None:
     record("kernel against float32.sum()", readings / kernel_s, readings / sum_s, "readings/s")
 
 
-def taken(what: Callable[[Samples], object], turn: Iterator[Samples] | list[Samples]) -> float:
-    """Return the processor time, in s, that ``what`` takes for each of the samples."""
+def taken(what: Callable[[T], object], turn: Iterable[T]) -> float:
+    """Return the processor time, in s, that ``what`` takes for each part of a turn."""
     started = time.process_time()
-    for samples in turn:
-        what(samples)
+    for part in turn:
+        what(part)
     return time.process_time() - started
 
 

@@ -81,7 +81,8 @@ def test_champion_and_challenger_stand_beside_each_other_with_what_came_of_both(
 
 
 def drift_section(client: TestClient) -> str:
-    return client.get("/models").text.split('<section id="drift">')[1].split("</section>")[0]
+    text: str = client.get("/models").text
+    return text.split('<section id="drift">')[1].split("</section>", maxsplit=1)[0]
 
 
 def test_drift_that_concerns_the_champion_says_since_when_how_much_and_what_was_done(
