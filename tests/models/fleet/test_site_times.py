@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import available_timezones
 
 import pytest
 from hypothesis import given
@@ -115,13 +116,13 @@ def test_a_machine_without_a_zone_costs_no_walk_through_the_files_of_zones(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     walks: list[int] = []
-    names = zones.available_timezones()
+    names = available_timezones()
 
     def walk() -> set[str]:
         walks.append(1)
         return names
 
-    monkeypatch.setattr(zones, "available_timezones", walk)
+    monkeypatch.setattr("models.fleet.zones.available_timezones", walk)
     for cached in (zones.zone_of, zones.is_zone, zones._names):  # as in a process that has just begun
         cached.cache_clear()
     times = SiteTimes(Inventory({"a": {"timezone": name}} if name else {}))
