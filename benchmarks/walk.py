@@ -64,6 +64,14 @@ def alert_of(case: Case) -> Alert:
     )
 
 
+def firsts(cases: Sequence[Case]) -> list[Case]:
+    """Return the first case of each machine, in order: none ends here, and a second would continue it."""
+    found: dict[str, Case] = {}
+    for case in sorted(cases, key=lambda case: case.opened_ms):
+        found.setdefault(case.asset, case)
+    return list(found.values())
+
+
 @contextmanager
 def page(home: Path, broker: str) -> Iterator[str]:
     """Serve the page of a home; yield the address of its API."""
@@ -133,7 +141,7 @@ def main(demo: Path) -> None:
     """Print and record what the walk takes for the cases of a demonstration."""
     resources = Resources.open(home=str(demo))
     cases = every_case(resources.open_reader()) if (demo / "store.db").exists() else []
-    alerts = [alert_of(case) for case in sorted(cases, key=lambda case: case.opened_ms)][:MOST]
+    alerts = [alert_of(case) for case in firsts(cases)][:MOST]
     if len(alerts) < 2:
         sys.exit(f"{demo}: expected the home of a demonstration: make demo")
     with tempfile.TemporaryDirectory() as folder:
