@@ -13,17 +13,28 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from msgspec import structs
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import sync_playwright
 
-from benchmarks.page import HOUR_MS, HOURS, MACHINES, NAMES, READERS, START_MS, compare, filled, read, serving
+from benchmarks.page import (
+    HOUR_MS,
+    HOURS,
+    MACHINES,
+    NAMES,
+    READERS,
+    START_MS,
+    compare,
+    evidence,
+    filled,
+    read,
+    serving,
+)
 from benchmarks.record import record
 from models.cases.book import CaseBook
-from models.cases.case import Evidence
 from models.cases.machine import Signal
 from models.cases.people import Command
 from models.event_time import DAY_MS
-from models.risk.explanation import Reason
 from streams.stores.case_points import case_point
 from streams.stores.case_query import CaseQuery, find_cases
 from streams.stores.case_reader import present_cases
@@ -32,31 +43,24 @@ from streams.stores.sqlite_reader import SqliteReader
 
 FLEET_OF, ROUNDS, OPEN_EVERY = 16_000, 5, 20
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_REASON = Reason("t", "thrust bearing temperature", "degC", 78.3, 61.2, 2.0, "78.3 °C", "61.2 °C")
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
 
 
 def signals(name: str, number: int) -> Iterator[Signal]:
     """Yield how the case of a machine opened and, of all but some, ended."""
     opened_ms = START_MS + number % HOURS * HOUR_MS
-    evidence = Evidence(
-        time_ms=opened_ms,
+    said = structs.replace(
+        evidence(opened_ms),
         severity="critical" if number % 200 == 0 else "warning",
         risk=0.1 + number % 50 / 100,
         threshold=0.1,
-        horizon_d=14.0,
-        text="Likely safety shutdown in 2–5 days",
-        fault="bearing wear",
-        check="Take a vibration reading and an oil analysis for metal.",
-        model="3",
         from_ms=opened_ms + 2 * DAY_MS,
         until_ms=opened_ms + 9 * DAY_MS,
-        sensors=(_REASON,) * 3,
     )
     about = {"case": f"{name}-{opened_ms}", "asset": name, "opened_ms": opened_ms}
-    yield Signal(**about, stage="open", evidence=evidence)
+    yield Signal(**about, stage="open", evidence=said)
     if number % OPEN_EVERY:
-        yield Signal(**about, stage="closed", evidence=evidence, reason="cleared")
+        yield Signal(**about, stage="closed", evidence=said, reason="cleared")
 
 
 def lead(store: SqliteStore, names: Sequence[str]) -> CaseBook:

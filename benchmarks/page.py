@@ -37,7 +37,7 @@ from streams.stores.store import Point
 MACHINES, HOURS, READERS, ROUNDS = 4000, 48, 200, 5
 HOUR_MS, START_MS = 3_600_000, 1_767_225_600_000
 NAMES = [f"CH-{i:04d}" for i in range(MACHINES)]
-_REASON = Reason("bearing_temp", "thrust bearing temperature", "degC", 78.3, 61.2, 2.0, "78.3 °C", "61.2 °C")
+_REASON = Reason("t", "thrust bearing temperature", "degC", 78.3, 61.2, 2.0, "78.3 °C", "61.2 °C")
 FLEET = load_fleet(Path(__file__).parent.parent / "fleets" / "chiller.toml")
 
 
@@ -50,10 +50,10 @@ def scores(hour: int) -> list[Point]:
     ]
 
 
-def case(name: str) -> Point:
-    """Return an open case."""
-    evidence = Evidence(
-        time_ms=START_MS,
+def evidence(opened_ms: int) -> Evidence:
+    """Return what is said of a case that opens."""
+    return Evidence(
+        time_ms=opened_ms,
         severity="warning",
         risk=0.6,
         threshold=0.4,
@@ -64,11 +64,12 @@ def case(name: str) -> Point:
         model="3",
         sensors=(_REASON,) * 3,
     )
-    book = CaseBook(14 * DAY_MS)
-    opened = Signal(
-        case=f"{name}-{START_MS}", asset=name, stage="open", opened_ms=START_MS, evidence=evidence
-    )
-    found = book.hear(opened).case
+
+
+def case(name: str) -> Point:
+    """Return an open case."""
+    about = {"case": f"{name}-{START_MS}", "asset": name, "opened_ms": START_MS}
+    found = CaseBook(14 * DAY_MS).hear(Signal(**about, stage="open", evidence=evidence(START_MS))).case
     assert found is not None
     return case_point(found)
 
