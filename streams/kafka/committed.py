@@ -32,4 +32,4 @@ def mend_client() -> None:
 def aiokafka_consumer(connection: Connection, **options: Any) -> AIOKafkaConsumer:
     """Return a consumer, which has to be started; a damaged batch is one message to it."""
     mend_client()
-    return AIOKafkaConsumer(**connection.aiokafka(), **_COMMON, **options)
+    return AIOKafkaConsumer(**connection.aiokafka(), **{**_COMMON, **options})

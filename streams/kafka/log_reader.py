@@ -13,17 +13,25 @@ from streams.kafka.committed import aiokafka_consumer
 from streams.kafka.connection import Connection
 from streams.kafka.damage import REASON
 from streams.stage import Incoming, content_type, header
+from streams.wire.validation import MAX_BYTES
 
 _SILENCE_S = 60.0
 _POLL_S = 0.2
 
 
 class KafkaLog:
-    """Reads committed messages only; ``group`` is asked for its offsets, not joined."""
+    """Reads committed messages only; ``group`` is asked for its offsets, not joined.
 
-    def __init__(self, connection: Connection, topic: str, group: str | None = None) -> None:
+    ``fetch_bytes`` are asked for at a time; a larger batch comes whole.
+    """
+
+    def __init__(
+        self, connection: Connection, topic: str, group: str | None = None, fetch_bytes: int = MAX_BYTES
+    ) -> None:
         self.topic = topic
-        self._consumer = aiokafka_consumer(connection, group_id=group, fetch_max_wait_ms=50)
+        self._consumer = aiokafka_consumer(
+            connection, group_id=group, fetch_max_wait_ms=50, max_partition_fetch_bytes=fetch_bytes
+        )
         self._started = False
 
     async def start(self) -> None:

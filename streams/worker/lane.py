@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 OpenStage = Callable[[str, int, Sequence[Incoming]], Stage]
 """Opens the stage of a topic's partition, given what was decided of it at earlier turns."""
 _QUIET_S = 5.0
+_FETCH_BYTES = 256 * 1024  # for a batch of messages at most; all that a fetch brings becomes objects
 _BATCH_BYTES = MAX_BYTES  # what comes of it, and waits for the broker, may be ten times as much
 
 
@@ -265,7 +266,7 @@ class Lane:
     def _connected(self) -> Logs:
         if self._logs is None:
             options = self.context.options
-            source = KafkaLog(options.connection, self.source, options.group)
+            source = KafkaLog(options.connection, self.source, options.group, _FETCH_BYTES)
             state = KafkaLog(options.connection, options.state_topic) if options.state_topic else None
             assignments = (
                 KafkaLog(options.connection, options.assignments_topic) if options.assignments_topic else None
