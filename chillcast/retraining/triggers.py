@@ -82,9 +82,7 @@ class Look:
 
     def _signals(self, detectors: Sequence[str]) -> list[tuple[int, str, float]]:
         since = Condition(TIME, ">", float(max(self.since_ms, self.champion_ms)))
-        found = self.reader.select(
-            Selection("drift", TIME, (since,), most=_MOST_SIGNALS, every=True, of_assets=False)
-        )
+        found = self.reader.select(Selection("drift", TIME, (since,), most=_MOST_SIGNALS, every=True))
         return [
             (row.time_ms, row.tags.get("asset", ""), row.number("value"))
             for row in found.rows

@@ -63,7 +63,7 @@ class BackstagePages:
         def read() -> dict[str, Any]:
             since = Condition(TIME, ">", float(now_ms - _ALARM_DAYS * DAY_MS))
             told = self.reader.select(
-                Selection("drift", TIME, (since,), descending=True, most=5_000, every=True, of_assets=False)
+                Selection("drift", TIME, (since,), descending=True, most=5_000, every=True)
             )
             return {
                 "watermarks": sorted(map(_watermark, self.reader.latest("watermarks"))),

@@ -45,9 +45,7 @@ class Doubts:
 def read_doubts(reader: Reader, seen: Overview) -> Doubts:
     """Return what is in doubt as of the time of the fleet."""
     since = Condition(TIME, ">", float(seen.time.now_ms - DAYS * DAY_MS))
-    found = reader.select(
-        Selection("drift", TIME, (since,), descending=True, most=_MOST_ROWS, every=True, of_assets=False)
-    )
+    found = reader.select(Selection("drift", TIME, (since,), descending=True, most=_MOST_ROWS, every=True))
     machines = seen.machines.values()
     return Doubts(
         silent=sorted((m for m in machines if m.is_silent), key=lambda m: m.as_of_ms),

@@ -50,9 +50,7 @@ def told_of(reader: Reader, case: Case) -> list[Told]:
     """Return who was told of a case since it opened, the newest first."""
     since = Condition(TIME, ">", float(case.opened_ms - DAY_MS))
     about = Condition("cases", "has", case.case)
-    chosen = Selection(
-        "deliveries", TIME, (since, about), descending=True, most=_MOST, every=True, of_assets=False
-    )
+    chosen = Selection("deliveries", TIME, (since, about), descending=True, most=_MOST, every=True)
     notices: dict[str, list[Row]] = {}
     for row in reader.select(chosen).rows:
         if case.case in str(row.fields.get("cases", "")).split(", "):

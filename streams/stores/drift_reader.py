@@ -63,7 +63,7 @@ class Week:
 def named_drift(reader: Reader, start_ms: int, end_ms: int, most: int = MOST) -> tuple[int, list[NamedDrift]]:
     """Return how many signals of [start_ms, end_ms) have a class, and the newest of them, oldest first."""
     asked = (*_within(start_ms, end_ms), Condition(DETECTOR, "of", (_FLEET, _ERRORS)))
-    chosen = Selection("drift", TIME, asked, descending=True, most=most, every=True, of_assets=False)
+    chosen = Selection("drift", TIME, asked, descending=True, most=most, every=True)
     found = reader.select(chosen)
     return found.found, [_named(row) for row in reversed(found.rows)]
 
@@ -71,7 +71,7 @@ def named_drift(reader: Reader, start_ms: int, end_ms: int, most: int = MOST) ->
 def weeks(reader: Reader, start_ms: int, end_ms: int) -> list[Week]:
     """Return what the weeks were worth that ended in [start_ms, end_ms), the oldest first."""
     asked = (*_within(start_ms, end_ms), Condition(DETECTOR, "=", PERFORMANCE))
-    chosen = Selection("drift", TIME, asked, descending=True, most=MOST, every=True, of_assets=False)
+    chosen = Selection("drift", TIME, asked, descending=True, most=MOST, every=True)
     told: dict[int, list[Row]] = {}
     for row in reader.select(chosen).rows:
         told.setdefault(row.time_ms, []).append(row)

@@ -27,6 +27,7 @@ rows |> keep(columns: ["asset"]) |> count(column: "asset") |> yield(name: "found
 rows |> sort(columns: ["{1}", "asset"], desc: {2}) |> limit(n: most, offset: start) |> yield(name: "rows")
 """
 # Rows are counted, and ordered, by that column, which is not there if none of them has it.
+_NOT_OF_ASSETS = frozenset(("deliveries", "drift"))  # or not all rows: a column that is missing is an error
 _NO_ASSET = '\n|> map(fn: (r) => ({r with asset: if exists r.asset then r.asset else ""}))'
 STAMP = """
 from(bucket: bucket) |> range(start: 1970-01-01T00:00:00Z, stop: stop)
@@ -45,7 +46,7 @@ def select_rows(selection: Selection) -> str:
     )
     by = _column(selection.by)
     newest = "" if selection.every else " |> last()"
-    nobody = "" if selection.of_assets else _NO_ASSET
+    nobody = _NO_ASSET if selection.measurement in _NOT_OF_ASSETS else ""
     return _SELECT.format(wanted, by, "true" if selection.descending else "false", newest, nobody)
 
 

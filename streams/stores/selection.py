@@ -37,7 +37,7 @@ class Selection:
     """Of the newest row of each series those that satisfy all ``conditions``: ``most``, from ``start`` on.
 
     If ``every`` row is asked for, older ones of a series too. They come in the order of the field ``by``,
-    those of the same by asset; rows of some measurements are not all ``of_assets``.
+    those of the same by asset.
     """
 
     measurement: str
@@ -47,7 +47,6 @@ class Selection:
     start: int = 0
     most: int = 50
     every: bool = False
-    of_assets: bool = True
 
     def __post_init__(self) -> None:
         _check(self.measurement)
