@@ -52,7 +52,7 @@ class Api:
         self.modes = sorted({advice.fault for advice in fleet.advice})
         plans, models = (
             PlanApi(PlanWork(reader, fleet, work, clock), overview),
-            ModelApi(backstage, work.audit),
+            ModelApi(reader, backstage, overview, work.audit),
         )
         own = (*self._readings(), *self._changes())
         self.operations = (*own, *plans.operations, *models.readings, *models.changes)

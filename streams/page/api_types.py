@@ -191,10 +191,41 @@ class RetrainingShown(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class ConcernShown(msgspec.Struct, frozen=True, kw_only=True):
+    """Drift of the last weeks that concerns a champion.
+
+    It was told so many ``times`` from ``since_ms`` to ``last_ms``, at last by ``text``; ``done`` says which retraining answers it, empty if none does.
+    """
+
+    cause: str
+    sensor: str
+    segment: str
+    text: str
+    since_ms: int
+    last_ms: int
+    times: int
+    done: str
+
+
+class WorthShown(msgspec.Struct, frozen=True, kw_only=True):
+    """What the scores of the week that ended at ``time_ms`` were worth: log-loss, foretold and realised.
+
+    ``coverage`` is the share of the ``labels`` that were due, ``age_d`` how old the newest is; null: unknown.
+    """
+
+    time_ms: int
+    foretold: float | None
+    realised: float | None
+    labels: int
+    coverage: float | None
+    age_d: float | None
+
+
 class ModelsShown(msgspec.Struct, frozen=True, kw_only=True):
     """Who scores, and who scores beside; every promotion, oldest first; and what trains again, newest first.
 
-    ``compared`` is None without a challenger, or until the two were compared.
+    ``compared`` is None without a challenger, or until the two were compared; ``drift`` and ``worth`` are of
+    the last weeks.
     """
 
     champion: str
@@ -202,6 +233,8 @@ class ModelsShown(msgspec.Struct, frozen=True, kw_only=True):
     promotions: list[PromotionShown]
     compared: ComparedShown | None
     retrainings: list[RetrainingShown]
+    drift: list[ConcernShown]
+    worth: list[WorthShown]
 
 
 class ModelDecided(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streams.stores.drift_reader import PERFORMANCE, NamedDrift
+from models.event_time import DAY_MS
+from streams.page.weeks import DAYS
+from streams.stores.drift_reader import PERFORMANCE, NamedDrift, Week, named_drift, weeks
+from streams.stores.store import Reader
 
 Told = Mapping[str, Any]
 CONCERNS = ("population", "season", "label-delay", PERFORMANCE)
@@ -29,6 +32,13 @@ class Concern:
     def done(self) -> str:
         """What was done, in words; empty if nothing was."""
         return in_words(self.answer)
+
+
+def read_concerns(reader: Reader, now_ms: int, runs: Sequence[Told]) -> tuple[list[Concern], list[Week]]:
+    """Return the drift of the last weeks that concerns a champion, and what its scores were worth."""
+    span_ms = now_ms - DAYS * DAY_MS, now_ms + 1
+    _, signals = named_drift(reader, *span_ms)
+    return concerns(signals, runs), weeks(reader, *span_ms)
 
 
 def concerns(signals: Iterable[NamedDrift], runs: Sequence[Told]) -> list[Concern]:

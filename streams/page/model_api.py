@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -12,15 +12,23 @@ from models.errors import UnavailableError
 from streams.access.audit import Audit
 from streams.page import api_types as types
 from streams.page.backstage import Backstage, Wanted
+from streams.page.champion_drift import Concern, read_concerns
 from streams.page.model_pages import decided, shown, tell
 from streams.page.operations import Asked, Operation
+from streams.page.views import Overview
+from streams.stores.store import Reader
 
 
 @dataclass(frozen=True, slots=True)
 class ModelApi:
-    """Operations on the models that ``backstage`` knows; what is forbidden is on record in ``audit``."""
+    """Operations on the models that ``backstage`` knows; what is forbidden is on record in ``audit``.
 
+    ``overview`` says what time it is to the fleet.
+    """
+
+    reader: Reader
     backstage: Backstage
+    overview: Callable[[], Awaitable[Overview]]
     audit: Audit | None
 
     @property
@@ -50,7 +58,8 @@ class ModelApi:
 
     async def models(self, _: Asked) -> types.ModelsShown:
         """Return what is known of the models."""
-        return await run_in_threadpool(self._models)
+        now_ms = (await self.overview()).time.now_ms
+        return await run_in_threadpool(self._models, now_ms)
 
     async def rollback(self, asked: Asked) -> types.ModelDecided:
         """Bring back the champion before."""
@@ -71,20 +80,37 @@ class ModelApi:
         found: types.ModelDecided = shown(told, types.ModelDecided)
         return found
 
-    def _models(self) -> types.ModelsShown:
+    def _models(self, now_ms: int) -> types.ModelsShown:
         told = tell(self.backstage)
         if told["unread"]:
             raise UnavailableError(told["unread"])
         present: Mapping[str, Any] = told["present"]
         versions = {role: one["promotion"].version for role, one in present.items()}
         fares, runs = told["fares"], told["retraining"].get("runs", ())
+        about, worth = read_concerns(self.reader, now_ms, runs)
         return types.ModelsShown(
             champion=versions.get("champion", ""),
             challenger=versions.get("challenger", ""),
             promotions=[shown(_plain(p), types.PromotionShown) for p in told["promotions"]],
             compared=shown(fares, types.ComparedShown) if "verdict" in fares else None,
             retrainings=[shown(run, types.RetrainingShown) for run in runs],
+            drift=[_concern(one) for one in about],
+            worth=[shown(asdict(week), types.WorthShown) for week in worth],
         )
+
+
+def _concern(one: Concern) -> types.ConcernShown:
+    last = one.last
+    return types.ConcernShown(
+        cause=last.cause,
+        sensor=last.sensor,
+        segment=last.segment,
+        text=last.text,
+        since_ms=one.since_ms,
+        last_ms=last.time_ms,
+        times=one.times,
+        done=one.done,
+    )
 
 
 def _plain(promotion: Any) -> Mapping[str, Any]:

@@ -20,13 +20,12 @@ from models.registry.promotion import CHALLENGER, CHAMPION, Promotion, Role
 from streams.access.audit import Audit, Deed
 from streams.access.roles import Person
 from streams.page.backstage import Backstage, Told, Wanted
-from streams.page.champion_drift import concerns
+from streams.page.champion_drift import read_concerns
 from streams.page.door import person_of
 from streams.page.forms import Tokens, keep_cookie, read_form
 from streams.page.live_calibration import calibrate, shutdowns_since
 from streams.page.record_list import WantedLines
 from streams.page.weeks import DAYS, Strip
-from streams.stores.drift_reader import named_drift, weeks
 from streams.stores.store import Reader
 
 LONGEST_REASON = 500
@@ -98,14 +97,8 @@ class ModelPages:
         return answer
 
     def _moved(self, now_ms: int, runs: Sequence[Told]) -> dict[str, Any]:
-        """Return the drift of the last weeks that concerns a champion, and what its scores were worth."""
-        span_ms = now_ms - DAYS * DAY_MS, now_ms + 1
-        _, signals = named_drift(self.reader, *span_ms)
-        return {
-            "concerns": concerns(signals, runs),
-            "worth": weeks(self.reader, *span_ms),
-            "on_record": self._on_record,
-        }
+        about, worth = read_concerns(self.reader, now_ms, runs)
+        return {"concerns": about, "worth": worth, "on_record": self._on_record}
 
     def _on_record(self, run: Told) -> str:
         """Return where the record says what a retraining did."""

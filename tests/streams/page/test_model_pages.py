@@ -235,6 +235,22 @@ def test_programs_read_and_decide_with_the_same_rights(led: LedCases, door: Door
     assert forbidden(door) == [("lead program", "promote model", "model 2")]
 
 
+def test_programs_are_told_what_drifts_and_what_the_scores_of_each_week_were_worth(
+    led: LedCases, door: Door, told: ToldModels
+) -> None:
+    led.store.add(drift_of_many())
+    led.store.flush()
+    found = program(led, door, told, "lead").get("/api/v1/models").json()
+    season = found["drift"][0]
+    answer = "retraining 1 (drift: 20 machines <changed>): now won, version 3"
+    assert (season["cause"], season["times"], season["done"]) == ("season", 3, answer)
+    assert season["last_ms"] - season["since_ms"] == 6 * DAY_MS
+    assert [(w["foretold"], w["realised"], w["labels"]) for w in found["worth"]] == [
+        (0.05, None, 0),
+        (0.05, 0.0612, 80),
+    ]
+
+
 def test_a_version_that_is_none_is_refused_with_the_reason(
     led: LedCases, door: Door, told: ToldModels
 ) -> None:
