@@ -194,7 +194,8 @@ class RetrainingShown(msgspec.Struct, frozen=True, kw_only=True):
 class ConcernShown(msgspec.Struct, frozen=True, kw_only=True):
     """Drift of the last weeks that concerns a champion.
 
-    It was told so many ``times`` from ``since_ms`` to ``last_ms``, at last by ``text``; ``done`` says which retraining answers it, empty if none does.
+    It was told so many ``times`` from ``since_ms`` to ``last_ms``, at last by ``text``; ``done`` says which
+    retraining answers it, empty if none does.
     """
 
     cause: str
