@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from chillcast.cli.on_record import on_record
-from chillcast.cli.options import AsJson, FleetName, Home, reporter_of, show
+from chillcast.cli.options import AsJson, Dask, FleetName, Home, reporter_of, show
+from chillcast.cluster import pool_of
 from chillcast.resources import Resources
 
 app = typer.Typer(
@@ -35,15 +36,21 @@ def backfill(
             "--by-time", help="Take samples by their times, also if older ones arrived after newer ones."
         ),
     ] = False,
+    processes: Annotated[
+        int | None, typer.Option(help="Groups of machines at a time; each reads all of the source.", min=1)
+    ] = None,
+    dask: Dask = None,
     home: Home = None,
     json: AsJson = False,
 ) -> None:
     """Land the windows and events of a recording, or of a simulated fleet, in the feature store."""
-    from chillcast.training.datasets import backfill, past_of  # noqa: PLC0415
+    from chillcast.training.backfill import backfill, past_of  # noqa: PLC0415
 
     resources = Resources.open(home=home, fleet=fleet)
     past = past_of(source, resources.fleet, by_time=by_time)
-    show(backfill(resources, past, expect_until, reporter_of(resources)), json=json)
+    with pool_of(processes if dask else processes or 1, dask) as pool:
+        done = backfill(resources, past, expect_until, reporter_of(resources), pool)
+    show(done, json=json)
 
 
 @app.command("inventory")

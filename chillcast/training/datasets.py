@@ -2,75 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chillcast.models.learning import expect
-from chillcast.resources import Resources
-from chillcast.shipped import find_file
-from chillcast.terminal.reporter import Reporter
-from chillcast.training.truth import keep_truth
-from models.errors import ConfigError, ModelError
+from models.errors import ConfigError
 from models.event_time import DAY_MS
-from models.features.expectation import Expectation, Fold
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import Inventory, read_inventory
-from models.learning.history import History
-from models.registry.manifest import champion, load_expectation
 from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select, verify
-from models.store.feature_store import FeatureStore, Origin, StoredSchema, stored_schema
+from models.store.feature_store import FeatureStore
 from models.telemetry.event_log import EventLog
-from models.telemetry.samples import TimeSlice, utc
-from simulators.fleet.scenario import load_scenario
-from simulators.fleet.simulation import Simulation
-from simulators.recordings.sources import exists
-from simulators.replay.playable import Playable, by_time, open_recording
-
-_TOO_LATE = (
-    "{} samples of {} are in no window: they arrived more than lateness_s = {} after newer ones of their "
-    "machine, as on a stream; --by-time takes them by their times"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class HistorySource:
-    """A recording or a scenario, and a name for it; ``by_time``: taken by its times, not as it arrived."""
-
-    name: str
-    path: Path
-    fleet: Fleet
-    by_time: bool = False
-
-    def open(self) -> Simulation | Playable:
-        """Return what its slices come from."""
-        if self.path.suffix == ".toml":
-            return Simulation(load_scenario(self.path), self.fleet)
-        return open_recording(self.path, self.fleet)
-
-    def slices(self, source: Simulation | Playable) -> Iterable[TimeSlice]:
-        """Return what an opened past sends, with a scenario's dirt on it."""
-        arriving = source.delivered() if isinstance(source, Simulation) else source.slices()
-        return by_time(self.fleet, arriving) if self.by_time else arriving
-
-
-def past_of(name: str, fleet: Fleet, *, by_time: bool = False) -> HistorySource:
-    """Return the past that a name means: a recording's path, or a scenario's, or that of a shipped one.
-
-    Raises ConfigError if there is neither.
-    """
-    path = Path(name)
-    if not exists(path):
-        path = find_file(name, "scenario")
-    if not exists(path):
-        raise ConfigError("command line", "source", name, "a recording or a scenario that is there")
-    return HistorySource(re.sub(r"[^A-Za-z0-9._]", "_", path.stem), path, fleet, by_time)
+from models.telemetry.samples import utc
 
 
 def parse_date(text: str, option: str) -> int:
@@ -80,71 +27,6 @@ def parse_date(text: str, option: str) -> int:
     except ValueError as error:
         raise ConfigError("command line", option, text, "a date, as 2013-04-24") from error
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-def backfill(
-    resources: Resources, past: HistorySource, expect_until: str | None, reporter: Reporter
-) -> dict[str, Any]:
-    """Land a past in the feature store, through the kernel that serves the stream."""
-    fleet, store = resources.fleet, resources.feature_store
-    history = History(fleet, (), *_expectation(resources, past, expect_until, reporter))
-    schema = stored_schema(history.schema)
-    store.describe(schema, history.expectation)
-    source, windows, events = past.open(), 0, 0
-    with reporter.step(f"landing {past.path.name}") as advance:
-        for number, part in enumerate(past.slices(source)):
-            windows += _land(store, schema, history, part, Origin(past.name, number, number))
-            events += len(part.events)
-            advance(_share(source, part.end_ms), utc(part.end_ms))
-    if source.inventory.machines:
-        store.keep_inventory(source.inventory)
-    if isinstance(source, Simulation):
-        keep_truth(store, past.name, source.shutdowns)
-    too_late = history.tally.too_late
-    if too_late:
-        reporter.alarm(_TOO_LATE.format(too_late, past.path, fleet.sampling.lateness_s))
-    return {
-        "fleet": fleet.name,
-        "fingerprint": schema.fingerprint,
-        "samples": history.tally.samples,
-        "too_late": too_late,
-        "windows": windows,
-        "events": events,
-        "assets": len(history.assets),
-    }
-
-
-def _share(source: Simulation | Playable, end_ms: int) -> float:
-    first_ms, last_ms = source.scenario.range_ms if isinstance(source, Simulation) else source.range_ms
-    return (end_ms - first_ms) / (last_ms - first_ms)
-
-
-def _land(
-    store: FeatureStore, schema: StoredSchema, history: History, part: TimeSlice, origin: Origin
-) -> int:
-    """Land a slice and the windows that it closes; return how many these are."""
-    found = list(history.see(part))
-    if found:
-        store.land(schema, found, origin)
-    store.land_events(part.events, origin)
-    return sum(map(len, found))
-
-
-def _expectation(
-    resources: Resources, past: HistorySource, expect_until: str | None, reporter: Reporter
-) -> tuple[Expectation | None, Sequence[Fold]]:
-    """Learn what is normal from the past's beginning, else take what the champion expects."""
-    if not past.fleet.expectation:
-        return None, ()
-    if expect_until is None:
-        try:
-            return load_expectation(champion(resources.promotions.folder)[1]), ()
-        except ModelError as error:
-            expected = f"a date up to which what is normal is learnt ({error})"
-            raise ConfigError("command line", "--expect-until", None, expected) from error
-    until_ms = parse_date(expect_until, "--expect-until")
-    found = expect(past.fleet, past.slices(past.open()), until_ms, reporter)
-    return found.parts if found else (None, ())
 
 
 def contents(store: FeatureStore) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from chillcast.models.modelling import Models
 from chillcast.resources import Resources
 from chillcast.settings import Settings
 from chillcast.terminal.reporter import Reporter
-from chillcast.training.datasets import backfill, past_of
+from chillcast.training.backfill import backfill, past_of
 from chillcast.training.enrolment import train_and_register
 from chillcast.training.training import LOCK, TrainingRun, dependency_digest, train
 from chillcast.training.training_config import Data, Split, TrainingConfig
