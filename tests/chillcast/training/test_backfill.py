@@ -82,7 +82,7 @@ def _sent() -> list[Outgoing]:
     for minute in range(60, 2160, 3):
         for i, asset in enumerate(MACHINES):
             time_ms = (minute - 2 * (minute % 7 == i)) * 60_000
-            values = {"s0": 20.0 + i + minute % 11}
+            values: dict[str, float | None] = {"s0": 20.0 + i + minute % 11}
             out.append(codec.sample("telemetry", Sample(asset=asset, time=time_ms, values=values)))
             if minute == 600 * (i % 3 + 1):
                 out.append(codec.event("telemetry", Event(minute * 60_000, asset, "shutdown")))
