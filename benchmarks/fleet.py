@@ -23,20 +23,24 @@ from streams.wire import codec
 ASSETS, PARTITIONS = 4000, 2
 LIMIT_BYTES = 1.5e9
 HOURS = 170
+WARM_H = 3  # for so long each hour of a machine takes memory anew
 NAMES, NAME_BYTES = 10_000, 40e3
 
 
 def cost(connection: Connection, folder: Path, kind: str) -> None:
-    """Measure readings a second by size of the fleet and number of workers."""
-    base = 0.0
-    for assets, hours in ((1000, 16), (4000, 4), (16000, 2)):
+    """Measure readings a second by size of the fleet and number of workers, of new machines and of known."""
+    base: dict[str, float] = {}
+    for assets, hours in ((1000, 32), (4000, 8), (16000, 2)):
         for workers in (1, 2):
-            site = Site(connection, folder, f"cost-{assets}-{workers}", PARTITIONS)
-            site.publish(blocks(assets, hours))
+            site, new = Site(connection, folder, f"cost-{assets}-{workers}", PARTITIONS), WARM_H * assets
+            site.publish(blocks(assets, WARM_H + hours))
             with site.running(workers) as started:
-                found = asyncio.run(site.rate(assets * hours, started)).per_s * 60 * SENSORS
-            base = base or found
-            record(f"blocks of 60: {assets} assets, {workers} workers, {kind}", found, base, "readings/s")
+                first = asyncio.run(site.rate(new, started))
+                known = asyncio.run(site.rate(new + assets * hours, started, new))
+            found = {"new": first.per_s, "known": known.per_s, "known, a core": known.per_core_s}
+            for of, per_s in found.items():
+                name = f"blocks of 60: {assets} machines, {of}, {workers} workers, {kind}"
+                record(name, 60 * SENSORS * per_s, 60 * SENSORS * base.setdefault(of, per_s), "readings/s")
 
 
 def week(connection: Connection, folder: Path, kind: str) -> None:

@@ -101,14 +101,16 @@ class Site:
             for process in started:
                 children.stop(process, 10.0)
 
-    async def rate(self, count: int, workers: Sequence[subprocess.Popen[bytes]]) -> Rate:
+    async def rate(self, count: int, workers: Sequence[subprocess.Popen[bytes]], known: int = 0) -> Rate:
         """Return messages a second from the first commit to the last but one before ``count`` are done.
+
+        Of ``known`` messages, which are done before, none counts.
 
         What is acknowledged is committed once a second without transactions: the last one may wait for long.
         """
         seen: list[tuple[int, float, float]] = []
         async for done in self._done(count):
-            if done != (seen[-1][0] if seen else 0):
+            if done >= known and done != (seen[-1][0] if seen else 0):
                 seen.append((done, time.perf_counter(), sum(_processor_s(w.pid) for w in workers)))
         (first, started, before_s), (last, ended, after_s) = seen[0], seen[-1]
         return Rate((last - first) / (ended - started), (last - first) / (after_s - before_s))

@@ -86,8 +86,8 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, le=3600),
         means(
-            "after which at the latest a worker saves what changed in its state; "
-            "a restart sees again what came since"
+            "after which a worker saves what changed in its state, one partition after the other; sooner if "
+            "that costs little; a restart sees again what came since"
         ),
     ] = 60
     state_loss: Annotated[

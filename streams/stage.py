@@ -99,7 +99,10 @@ class Remembering(Protocol):
     """Names the form of the state; what another identity remembered is of no use."""
 
     def delta(self) -> Iterable[tuple[bytes, bytes]]:
-        """Return, by key, what is remembered otherwise than at the last call."""
+        """Return, by key, what is remembered otherwise than at the last call, as it is now.
+
+        What is dear is made as it is taken. Whatever is processed before that changes nothing in it.
+        """
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Remember again what `delta` returned; raises StateError if it cannot be understood."""

@@ -56,11 +56,11 @@ class CaseDesk:
             else:
                 yield from self._said(self.book.hear(signal_of(move)))
 
-    def delta(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield each machine that is remembered otherwise than at the last call."""
-        for asset in sorted(self.book.changed):
-            yield _ASSET + asset.encode(), msgspec.msgpack.encode(self.book.remember(asset))
-        self.book.changed.clear()
+    def delta(self) -> list[tuple[bytes, bytes]]:
+        """Return each machine that is remembered otherwise than at the last call."""
+        changed, book = sorted(self.book.changed), self.book
+        book.changed.clear()
+        return [(_ASSET + one.encode(), msgspec.msgpack.encode(book.remember(one))) for one in changed]
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Remember one machine."""

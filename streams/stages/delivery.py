@@ -61,19 +61,9 @@ class DeliveryStage:
             for record in self._moved(move):
                 yield codec.delivery(self.topics.deliveries, record)
 
-    def delta(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield each machine, notice and silence that is remembered otherwise than at the last call."""
-        plan, outbox = self.plan, self.plan.outbox
-        for asset in sorted(plan.changed):
-            yield _ASSET + asset.encode(), msgspec.msgpack.encode(plan.remember(asset))
-        for channel, number in sorted(outbox.changed):
-            parcel = outbox.remember((channel, number))
-            yield _PLACE + f"{channel}/{number}".encode(), msgspec.msgpack.encode(parcel)
-        if plan.aside != self._aside:
-            self._aside = plan.aside
-            yield _ASIDE, msgspec.msgpack.encode(plan.aside)
-        plan.changed.clear()
-        outbox.changed.clear()
+    def delta(self) -> list[tuple[bytes, bytes]]:
+        """Return each machine, notice and silence that is remembered otherwise than at the last call."""
+        return list(self._changed())
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Remember a machine, a notice that waits, or silences."""
@@ -94,6 +84,19 @@ class DeliveryStage:
     def self_contained(self) -> bool:
         """Return False: what was told lies as far back as a case does."""
         return False
+
+    def _changed(self) -> Iterator[tuple[bytes, bytes]]:
+        plan, outbox = self.plan, self.plan.outbox
+        for asset in sorted(plan.changed):
+            yield _ASSET + asset.encode(), msgspec.msgpack.encode(plan.remember(asset))
+        for channel, number in sorted(outbox.changed):
+            parcel = outbox.remember((channel, number))
+            yield _PLACE + f"{channel}/{number}".encode(), msgspec.msgpack.encode(parcel)
+        if plan.aside != self._aside:
+            self._aside = plan.aside
+            yield _ASIDE, msgspec.msgpack.encode(plan.aside)
+        plan.changed.clear()
+        outbox.changed.clear()
 
     def _moved(self, move: News | Beat | Silence | Report) -> Iterable[Delivery]:
         if isinstance(move, News):

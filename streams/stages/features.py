@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import msgspec
@@ -74,9 +75,9 @@ class FeatureStage:
             yield from self._marked(found) if isinstance(found, Mark) else self._collect(found)
 
     def delta(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield what changed of the assets that were heard of since the last call, and what is common."""
-        yield from self._memory.delta()
-        yield _COMMON, msgspec.msgpack.encode(self._common())
+        """Return what changed of the assets that were heard of since the last call, and what is common."""
+        common = _COMMON, msgspec.msgpack.encode(self._common())
+        return itertools.chain(self._memory.delta(), [common])
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Remember a part of an asset, or what is common."""

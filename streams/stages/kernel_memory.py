@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 import msgspec
+import numpy as np
 
 from models.errors import StateError
 from models.features.memory import KernelState
 from models.features.snapshot import Head, Kept, Loader, Panes, head_of, kept_of, panes_of
 from models.features.state import NEVER
 from models.telemetry.samples import Int64
+from streams.stages.frozen_rows import frozen_rows
 from streams.state.snapshots import parsed
 
 _HEAD, _KEPT, _PANES = b"h", b"k", b"p"
+_TOGETHER = 64
 
 
 class KernelMemory:
@@ -32,17 +36,13 @@ class KernelMemory:
             self._changed[asset] = min(since, self._changed.get(asset, since))
 
     def delta(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the heads of the assets that were heard of since the last call, and what panes changed."""
-        for asset, since in self._changed.items():
-            row, name = self.state.index[asset], asset.encode()
-            yield _HEAD + name, msgspec.msgpack.encode(head_of(self.state, row))
-            for kept in kept_of(self.state, row, since):
-                place = kept.pane % self.state.plan.kept
-                yield _KEPT + b"%d:" % place + name, msgspec.msgpack.encode(kept)
-            for panes in panes_of(self.state, row, since):
-                place = panes.number % self.state.plan.long_blocks
-                yield _PANES + b"%d:" % place + name, msgspec.msgpack.encode(panes)
-        self._changed.clear()
+        """Return the heads of the assets that were heard of since the last call, and what panes changed.
+
+        They are copied now, and encoded as they are taken: some assets at a time, so that the copies go, too.
+        """
+        changed, self._changed = list(self._changed.items()), {}
+        parts = (changed[i : i + _TOGETHER] for i in range(0, len(changed), _TOGETHER))
+        return _encoded(deque([_Frozen(self.state, part) for part in parts]))
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Remember one head, the samples of a pane, or a block of panes."""
@@ -61,3 +61,30 @@ class KernelMemory:
         if self._loader is not None:
             self._loader.finish()
         self._loader = None
+
+
+class _Frozen:
+    """What changed of some assets, from a pane each on, as of the moment at which this was made."""
+
+    def __init__(self, state: KernelState, changed: Sequence[tuple[str, int]]) -> None:
+        self.names = [name for name, _ in changed]
+        self.since = [since for _, since in changed]
+        self.rows = [state.index[name] for name in self.names]
+        self.state = frozen_rows(state, np.array(self.rows, np.int64), np.array(self.since, np.int64))
+
+    def records(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the parts of each asset under their keys."""
+        for i, asset in enumerate(self.names):
+            name, plan = asset.encode(), self.state.plan
+            head = msgspec.structs.replace(head_of(self.state, i), row=self.rows[i])
+            yield _HEAD + name, msgspec.msgpack.encode(head)
+            for kept in kept_of(self.state, i, self.since[i]):
+                yield _KEPT + b"%d:" % (kept.pane % plan.kept) + name, msgspec.msgpack.encode(kept)
+            for panes in panes_of(self.state, i, self.since[i]):
+                place = panes.number % plan.long_blocks
+                yield _PANES + b"%d:" % place + name, msgspec.msgpack.encode(panes)
+
+
+def _encoded(parts: deque[_Frozen]) -> Iterator[tuple[bytes, bytes]]:
+    while parts:
+        yield from parts.popleft().records()

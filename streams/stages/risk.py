@@ -134,16 +134,9 @@ class RiskStage:
             raise RecordError(f"values: {record.values.shape[1]} features a window: expected {features}")
         return record
 
-    def delta(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield what is common, and each asset that is remembered otherwise than at the last call."""
-        parts = (self.cases, self.adaptation, self.seen, self.drift)
-        changed = set().union(*(part.take_changed() for part in parts))
-        for asset in sorted(changed):
-            yield _ASSET + asset.encode(), msgspec.msgpack.encode(self._remembered(asset))
-        common = _RiskState(self.watermark_ms, self.adaptation.lessons(), self.scorer.assignment)
-        yield _COMMON, msgspec.msgpack.encode(common)
-        if self.drift.take_stirred():
-            yield _DRIFT, msgspec.msgpack.encode(self.drift.shared())
+    def delta(self) -> list[tuple[bytes, bytes]]:
+        """Return what is common, and each asset that is remembered otherwise than at the last call."""
+        return list(self._changed())
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Remember one asset, or what is common."""
@@ -175,6 +168,16 @@ class RiskStage:
         """Return how far the partition has come."""
         scored, unsaid = self.scorer.take_levels(), self.scorer.take_unsaid()
         return StageCounts(watermark_ms=self.watermark_ms, scored=scored, unsaid=unsaid)
+
+    def _changed(self) -> Iterator[tuple[bytes, bytes]]:
+        parts = (self.cases, self.adaptation, self.seen, self.drift)
+        changed = set().union(*(part.take_changed() for part in parts))
+        for asset in sorted(changed):
+            yield _ASSET + asset.encode(), msgspec.msgpack.encode(self._remembered(asset))
+        common = _RiskState(self.watermark_ms, self.adaptation.lessons(), self.scorer.assignment)
+        yield _COMMON, msgspec.msgpack.encode(common)
+        if self.drift.take_stirred():
+            yield _DRIFT, msgspec.msgpack.encode(self.drift.shared())
 
     def _remembered(self, asset: str) -> _AssetState:
         policy_, case, newest = self.cases.remember(asset)

@@ -20,10 +20,15 @@ from streams.stage import Incoming, Outgoing, Remembering
 
 STATE = "application/vnd.chillcast.state.v1+msgpack"
 POSITION = b"\x00position"
+SECOND = b"\x01"  # before a key in its second place; no key of a stage begins with it
 _MODULUS = 1 << 64
 _FORM = "v2"  # of what the digest covers
 
 T = TypeVar("T")
+
+
+class TwoPlacesError(Exception):
+    """The snapshots were written without transactions, and each key has two places."""
 
 
 class StateRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -79,18 +84,21 @@ class Snapshots:
     def read(self, message: Incoming, stage: Remembering) -> None:
         """Take in one record of the topic, in their order; the newest of each key counts.
 
-        What stood in a damaged batch is missed by the digest, unless it was written again since.
+        What stood in a damaged batch is missed by the digest, unless it was written again since. Raises
+        TwoPlacesError if there are second places.
         """
         if message.damage:
             return
         key = message.key or b""
+        if key.startswith(SECOND):
+            raise TwoPlacesError
         if not message.value:
             self._drop(key)
             return
         if key == POSITION:
-            self.position = _decoded(message, Position)
+            self.position = decoded(message, Position)
             return
-        record, stamp = _decoded(message, StateRecord), self._stamps.get(key)
+        record, stamp = decoded(message, StateRecord), self._stamps.get(key)
         if stamp is None or record.offset >= stamp.offset:
             self._stamp(key, record.offset, message.value)
             self._restore(stage, key, record.payload)
@@ -102,6 +110,9 @@ class Snapshots:
                 stage.restore(key, payload)
             except StateError as error:
                 self._not_understood = error
+
+    def complete(self, stage: Remembering) -> None:
+        """Learn that the whole topic was read: here, that all was taken in as it came."""
 
     def verify(self) -> Position | None:
         """Return the position of the snapshot that was read, None if there is none at all.
@@ -163,7 +174,8 @@ def parsed(value: bytes, kind: type[T]) -> T:
         raise StateError(f"not a {kind.__name__.lstrip('_')}: {error}") from error
 
 
-def _decoded(message: Incoming, kind: type[T]) -> T:
+def decoded(message: Incoming, kind: type[T]) -> T:
+    """Parse the value of a record; raises StateError, with its place, if it is none of ``kind``."""
     try:
         return parsed(message.value or b"", kind)
     except StateError as error:

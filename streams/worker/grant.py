@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     IncompatibleBrokerVersion,
+    InvalidTransactionTimeout,
     KafkaError,
     TransactionalIdAuthorizationFailed,
     UnknownError,
@@ -25,13 +26,15 @@ from streams.kafka.connection import Connection
 
 log = logging.getLogger(__name__)
 
+SNAPSHOT_S = 600  # it yields to processing; brokers allow a transaction 900 s if they are not told otherwise
 _PROBE_S, _RETRY_S = 10.0, 2.0
 _WRITE_TXN_MARKERS = 27  # a request by which brokers end each other's transactions
 
 
 async def _ask(connection: Connection, name: str) -> bool:
     """Return whether a transactional id is granted; raises KafkaError if that was not said."""
-    producer = AIOKafkaProducer(**connection.aiokafka(), transactional_id=name)
+    options = {"transactional_id": name, "transaction_timeout_ms": 1000 * SNAPSHOT_S}
+    producer = AIOKafkaProducer(**connection.aiokafka(), **options)
     try:
         await producer.start()
     except KafkaError as error:
@@ -71,7 +74,7 @@ def grants_transactions(
     """Return whether the broker grants transactions; wait, with an alarm, until it says so or no.
 
     A broker that is starting, away or slow has not said no: a worker would do without for all its life.
-    Raises ConfigError if it forbids the ids of the group.
+    Raises ConfigError if it forbids the ids of the group, or transactions as long as a snapshot may take.
     """
     while True:
         try:
@@ -80,6 +83,10 @@ def grants_transactions(
             expected = f"WRITE and DESCRIBE on transactional ids that begin with {group!r} (docs/security.md)"
             where = f"Kafka broker {connection} forbids"
             raise ConfigError(where, "transactional id", f"{group}-probe", expected) from error
+        except InvalidTransactionTimeout as error:
+            expected = f"at least {1000 * SNAPSHOT_S} (docs/operations.md)"
+            setting = "transaction.max.timeout.ms"
+            raise ConfigError(f"Kafka broker {connection}", setting, "less", expected) from error
         except (KafkaError, TimeoutError, OSError) as error:
             reason = f"{type(error).__name__}: {error}".removesuffix(": ")
             alarm(

@@ -16,12 +16,12 @@ from streams.kafka.connection import Connection
 from streams.kafka.log_reader import KafkaLog, incoming
 from streams.records import DeadLetter
 from streams.stage import Incoming, Outgoing, Stage
-from streams.state.snapshot_schedule import SaveSchedule
 from streams.wire.codec import DEAD_LETTER, DELIVERY, decode_json
 from streams.wire.validation import MAX_BYTES
 from streams.worker.commit import CommitBatch, Committer, LostPartitionError
 from streams.worker.metrics import Metrics
 from streams.worker.runner import Logs, Runner, catch_up, contiguous, open_runner, portions
+from streams.worker.write_behind import WriteBehind
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,8 @@ class Lane:
         self.metrics = context.metrics.of_topic(source)
         self.runners: dict[int, Runner] = {}
         self.generation = -1
-        self._saves = SaveSchedule(context.options.state_interval_s)
+        interval_s = context.options.state_interval_s
+        self._behind = WriteBehind(source, context.committer, interval_s, context.clock)
         self._logs: Logs | None = None
         self._turn = asyncio.Lock()
         self._handled = context.clock()
@@ -102,6 +103,7 @@ class Lane:
     async def handle(self, events: Sequence[Any]) -> None:
         """Process a batch; what was committed is acknowledged, what belongs to others now is dropped."""
         async with self._turn:
+            self._settle()
             await self._handle(events)
             self._handled = self.context.clock()
 
@@ -111,6 +113,7 @@ class Lane:
         What is passed over in the middle of a partition is seen by the next message: this is for its end.
         """
         async with self._turn:
+            self._settle()
             if self.context.clock() - self._handled < _QUIET_S:
                 return
             await self._follow(self.context.group.generation())
@@ -166,7 +169,8 @@ class Lane:
         return self._handled if is_behind or self.waiting() else None
 
     async def close(self) -> None:
-        """Disconnect from the logs."""
+        """Give a snapshot up that is under way, and disconnect from the logs."""
+        await self._behind.close()
         if self._logs is not None:
             for one in (self._logs.source, self._logs.state, self._logs.assignments):
                 if isinstance(one, KafkaLog):
@@ -177,6 +181,7 @@ class Lane:
         if generation == self.generation:
             return
         self.generation = generation
+        await self._behind.give_up()
         for partition in self.runners:
             self.metrics.closed(partition)
         self.runners.clear()
@@ -226,20 +231,29 @@ class Lane:
             metrics.set_watermark(partition, counts.watermark_ms)
 
     async def _commit(self, runner: Runner, outputs: Sequence[Outgoing]) -> bool:
-        started, partition, generation = self.context.clock(), runner.partition, self.generation
-        saves = self._saves.is_due(partition, started)
-        state = runner.snapshot() if saves else ()
-        batch = CommitBatch(self.source, partition, runner.position, outputs, state)
+        started, partition = self.context.clock(), runner.partition
+        is_ours = partial(self._is_ours, partition, self.generation)
+        batch = CommitBatch(self.source, partition, runner.position, outputs)
         try:
-            await self.context.committer.commit(batch, lambda: self._is_ours(partition, generation))
+            await self.context.committer.commit(batch, is_ours)
         except LostPartitionError:
             log.warning("partition %d of %s was lost before its batch was committed", partition, self.source)
-            del self.runners[partition]
+            await self._behind.give_up(partition)
+            self.runners.pop(partition, None)
             return False
-        if saves:
-            self._saves.saved(partition, started, self.context.clock())
         self._count(runner, batch, self.context.clock() - started)
-        return True
+        self._settle()
+        # Not sooner: a snapshot ahead of what was said would have a successor keep silent of it.
+        if self.runners.get(partition) is runner:
+            self._behind.begin(runner, is_ours)
+        return self.runners.get(partition) is runner
+
+    def _settle(self) -> None:
+        """Take note of a snapshot that has ended."""
+        lost = self._behind.settle()
+        if lost is not None:
+            log.warning("partition %d of %s was lost before its snapshot was committed", lost, self.source)
+            self.runners.pop(lost, None)
 
     def _count(self, runner: Runner, batch: CommitBatch, commit_s: float) -> None:
         partition, metrics = runner.partition, self.metrics
@@ -249,10 +263,12 @@ class Lane:
         metrics.set_lag(partition, max((end or 0) - batch.next_offset, 0))
         if runner.snapshots is not None:
             metrics.set_state_bytes(partition, runner.snapshots.nbytes)
+            metrics.set_state_unsaved(partition, runner.position - runner.whole)
 
     async def _opened(self, partition: int, first: int) -> Runner:
         # First of all: from here on a former owner can commit nothing more, so that what is read stays true.
-        await self.context.committer.open(self.source, partition)
+        remembers = self.context.options.state_topic is not None
+        await self.context.committer.open(self.source, partition, remembers=remembers)
         log = self._connected().assignments
         assignments = await log.all(partition) if log else []
         make_stage = partial(self.context.open_stage, self.source, partition, assignments)
@@ -272,6 +288,12 @@ class Lane:
                 KafkaLog(options.connection, options.assignments_topic) if options.assignments_topic else None
             )
             self._logs = Logs(
-                source, state, options.accept_loss, assignments, options.dead_letters, self.context.clock
+                source=source,
+                state=state,
+                accept_loss=options.accept_loss,
+                assignments=assignments,
+                dead_letters=options.dead_letters,
+                clock=self.context.clock,
+                is_atomic=self.context.committer.exactly_once,
             )
         return self._logs

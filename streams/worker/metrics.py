@@ -27,6 +27,7 @@ class Families:
         self.lag = self._gauge("lag_messages", "Messages written to the source but not processed.")
         self.watermark_age = self._gauge("watermark_age_seconds", "Wall clock minus the last watermark.")
         self.state_bytes = self._gauge("state_bytes", "Size of the state of a partition.")
+        self.state_unsaved = self._gauge("state_unsaved_messages", "Messages since the last whole snapshot.")
         self.exactly_once = Gauge(
             "chillcast_exactly_once",
             "1: commits in transactions; 0: outputs may come twice.",
@@ -95,7 +96,8 @@ class Metrics:
 
     def closed(self, partition: int) -> None:
         """Forget the gauges of a partition that another worker has now; what was counted stays."""
-        for gauge in (self.families.lag, self.families.watermark_age, self.families.state_bytes):
+        families = self.families
+        for gauge in (families.lag, families.watermark_age, families.state_bytes, families.state_unsaved):
             with contextlib.suppress(KeyError):  # older clients mind a gauge that was never set
                 gauge.remove(*self._place(partition))
 
@@ -115,6 +117,10 @@ class Metrics:
     def set_state_bytes(self, partition: int, size: int) -> None:
         """Say how large the state of a partition is."""
         self.families.state_bytes.labels(*self._place(partition)).set(size)
+
+    def set_state_unsaved(self, partition: int, messages: int) -> None:
+        """Say how many messages a successor would have to see again."""
+        self.families.state_unsaved.labels(*self._place(partition)).set(messages)
 
     def observe_step(self, partition: int, seconds: float, messages: int, readings: int = 0) -> None:
         """Count a batch that was processed, and how long it took."""

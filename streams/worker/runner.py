@@ -22,7 +22,8 @@ from streams.stage import (
     StageCounts,
     check_capabilities,
 )
-from streams.state.snapshots import Position, Snapshots
+from streams.state.alternating import AlternatingSnapshots
+from streams.state.snapshots import Position, Snapshots, TwoPlacesError
 from streams.wire.codec import dead_letter, letter
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Logs:
 
     ``accept_loss``: begin with what the log still holds if the state is lost, instead of refusing.
     ``dead_letters`` is the topic for what cannot be read. ``clock`` is monotonic, in seconds.
+    ``is_atomic``: a snapshot is written as one act, so that what is read is whole.
     """
 
     source: PartitionedLog
@@ -65,6 +67,7 @@ class Logs:
     assignments: PartitionedLog | None = None
     dead_letters: str = ""
     clock: Callable[[], float] = time.monotonic
+    is_atomic: bool = True
 
 
 class Runner:
@@ -86,7 +89,7 @@ class Runner:
         self.snapshots, self.dead_letters = snapshots, dead_letters
         check_capabilities(stage)
         self.remembering = stage if isinstance(stage, Remembering) else None
-        self.saved = position
+        self.saved = self.whole = position
         self.reread = self.unseen = 0
 
     def take(self, messages: Sequence[Incoming]) -> list[Outgoing]:
@@ -135,13 +138,15 @@ class Runner:
         out, self.reread = self.reread, 0
         return out
 
-    def snapshot(self) -> Iterable[Outgoing]:
-        """Return the records of what has changed since the last snapshot, nothing if nothing has.
+    def freeze(self) -> Iterator[Outgoing] | None:
+        """Return the records of what has changed since the last snapshot, None if nothing has.
 
-        They are made as they are taken, and have to be taken before anything else is processed.
+        They are made as they are taken, of what is remembered now, whatever is processed meanwhile; the last
+        makes the others count. If one is not written, this must not be asked again: what was taken from what
+        has changed is not given back, and the partition has to be opened anew.
         """
         if self.snapshots is None or self.remembering is None or self.saved == self.position:
-            return ()
+            return None
         self.saved = self.position
         return self.snapshots.write(self.remembering.delta(), self.position)
 
@@ -216,8 +221,12 @@ async def _restored(
     stage, (begin, was_cut) = make_stage(), reach
     if logs.state is None or not isinstance(stage, Remembering):
         return Runner(stage, partition, begin, None, logs.dead_letters), ""
-    snapshots = Snapshots(logs.state.topic, stage.identity)
-    position, loss = await _loaded(logs, snapshots, stage, partition)
+    snapshots = (Snapshots if logs.is_atomic else AlternatingSnapshots)(logs.state.topic, stage.identity)
+    try:
+        position, loss = await _loaded(logs, snapshots, stage, partition)
+    except TwoPlacesError:  # of a time without transactions: it goes on as it was begun
+        stage, snapshots = make_stage(), AlternatingSnapshots(logs.state.topic, stage.identity)
+        position, loss = await _loaded(logs, snapshots, stage, partition)
     loss = loss or _gap(position, begin, was_cut=was_cut)
     if position is not None and not loss:
         return Runner(stage, partition, position.offset, snapshots, logs.dead_letters), ""
@@ -254,6 +263,7 @@ async def _load(logs: Logs, snapshots: Snapshots, stage: Remembering, partition:
             reported = logs.clock()
             share = (messages[-1].offset - begin) / max(end - begin, 1)
             log.warning("partition %d: state %.0f %% loaded", partition, 100 * share)
+    snapshots.complete(stage)
 
 
 def _gap(position: Position | None, begin: int, *, was_cut: bool) -> str:

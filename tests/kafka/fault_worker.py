@@ -5,8 +5,10 @@ second instead of ten, and is as alone in its process as any.
 
 The file ``fault-STAGE`` in the folder CHILLCAST_TEST_FAULT says at which step, and how: ``STEP pause`` stands
 still there, and says its process id in ``fault-STAGE.hit``; ``STEP raise`` raises once. The steps are begin,
-store (what the stage writes elsewhere is durable, and nothing committed), send, state, offsets and
-commit; and attempt and posted, before and after a notice is delivered.
+store (what the stage writes elsewhere is durable, and nothing committed), send, offsets, commit and
+committed; those of a snapshot, which is written behind, state begin, state (its first record), more (any
+other), seal (its last), state commit and state committed; and attempt and posted, before and after a notice
+is delivered.
 ``withhold`` leaves out the first message of every process. CHILLCAST_TEST_PATIENCE_S is how long a partition
 may stand still.
 """
@@ -37,6 +39,7 @@ from streams.delivery.channels import Channel
 from streams.processes.die_with_parent import tether
 from streams.processes.supervisor import Child, Supervisor
 from streams.stage import Flushing, Incoming, Outgoing, Stage
+from streams.state.snapshots import POSITION
 from streams.worker.lane import Lane, OpenStage
 from streams.worker.worker import Worker
 
@@ -47,21 +50,33 @@ _FORKS.set_forkserver_preload(["tests.kafka.fault_worker_imports"])
 class Disturbed(AIOKafkaProducer):  # type: ignore[misc]
     """A producer that looks at the file before each step."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.kind = "state " if str(options.get("transactional_id")).endswith("-state") else ""
+        self.sent = 0
+        super().__init__(*args, **options)
+
     async def begin_transaction(self) -> None:
-        await disturb("begin")
+        await disturb(f"{self.kind}begin")
         await super().begin_transaction()
 
-    async def send(self, topic: str, *args: Any, **options: Any) -> Any:
-        await disturb("state" if "state-" in topic else "send")
-        return await super().send(topic, *args, **options)
+    async def send(self, topic: str, value: Any, key: Any, *args: Any, **options: Any) -> Any:
+        await disturb(self._sending(topic, key))
+        return await super().send(topic, value, key, *args, **options)
 
     async def send_offsets_to_transaction(self, offsets: Any, group_id: str) -> None:
         await disturb("offsets")
         await super().send_offsets_to_transaction(offsets, group_id)
 
     async def commit_transaction(self) -> None:
-        await disturb("commit")
+        await disturb(f"{self.kind}commit")
         await super().commit_transaction()
+        await disturb(f"{self.kind}committed")
+
+    def _sending(self, topic: str, key: bytes | None) -> str:
+        if "state-" not in topic:
+            return "send"
+        self.sent = 0 if key == POSITION else self.sent + 1
+        return {0: "seal", 1: "state"}.get(self.sent, "more")
 
 
 class Withholding(Lane):

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from itertools import zip_longest
@@ -30,31 +30,52 @@ from tests.kafka.toy import PARTITIONS, SECOND
 from tests.support.kafkad import KafkaCluster, KafkaServer, NotHereError, Servers
 
 ROOT = Path(__file__).parents[2]
-_WRITING = ("send", "state", "commit", "begin", "offsets", "send", "state", "commit")
+_WRITING = ("send", "state", "commit", "begin", "offsets", "send", "seal", "committed")
+_SAVING = ("state begin", "more", "seal", "state commit", "state committed", "more", "seal", "state")
 _STORING = ("store", "commit", "begin", "offsets", "store", "commit", "store", "commit")
 STEPS = {
     "features": _WRITING,
     "risk": _WRITING,
     "cases": _WRITING,
-    "delivery": ("attempt", "send", "posted", "state", "commit", "begin", "offsets", "posted"),
+    "delivery": ("attempt", "send", "posted", "seal", "commit", "begin", "offsets", "posted"),
     "sink": _STORING,
     "landing": _STORING,
 }
+SNAPSHOT_STEPS = {
+    "features": _SAVING,
+    "risk": _SAVING,
+    "cases": ("state begin", "state", "seal", "state commit", "state committed", "state", "seal", "state"),
+    "delivery": ("state begin", "seal", "state commit", "state committed")
+    * 2,  # of which little ever changes
+    "sink": (),
+    "landing": (),
+}
+Steps = Mapping[str, Sequence[str]]
 Supervisors = Sequence[Supervisor]
 Broker = Servers | EmbeddedBroker
 
 
-def steps_of(run: Run, stage: str) -> tuple[str, ...]:
+def steps_of(run: Run, stage: str, steps: Steps) -> tuple[str, ...]:
     """Return the steps at which a stage is disturbed: without transactions there are few."""
-    always = ("send", "state", "store", "attempt", "posted")
-    there = STEPS[stage] if run.exactly_once else [s for s in STEPS[stage] if s in always]
+    always = ("send", "state", "more", "seal", "store", "attempt", "posted")
+    there = steps[stage] if run.exactly_once else [s for s in steps[stage] if s in always]
     return tuple(there)
 
 
 def killed(run: Run, supervisors: Supervisors) -> None:
     """Kill a worker of each stage up to eight times, within the steps of a commit in turn."""
+    kill_within(STEPS, run, supervisors)
+
+
+def killed_saving(run: Run, supervisors: Supervisors) -> None:
+    """Kill a worker of each stage with a memory as often, while it writes a snapshot behind."""
+    kill_within(SNAPSHOT_STEPS, run, supervisors)
+
+
+def kill_within(all_steps: Steps, run: Run, supervisors: Supervisors) -> None:
+    """Kill a worker of each stage within each of its steps, one after the other."""
     most = int(os.environ.get("CHILLCAST_TEST_KILLS", "8"))
-    for steps in zip_longest(*(steps_of(run, stage)[:most] for stage in run.stages)):
+    for steps in zip_longest(*(steps_of(run, stage, all_steps)[:most] for stage in run.stages)):
         waiting = {stage: step for stage, step in zip(run.stages, steps, strict=True) if step}
         for stage, step in waiting.items():
             run.plant(stage, f"{step} pause")
@@ -73,8 +94,9 @@ def killed(run: Run, supervisors: Supervisors) -> None:
 
 
 def raised(run: Run, supervisors: Supervisors) -> None:
-    """Raise an exception in each stage at each step of a commit."""
-    for steps in zip_longest(*(dict.fromkeys(steps_of(run, stage)) for stage in run.stages)):
+    """Raise an exception in each stage at each step of a commit and of a snapshot."""
+    both = {stage: (*STEPS[stage], *SNAPSHOT_STEPS[stage]) for stage in run.stages}
+    for steps in zip_longest(*(dict.fromkeys(steps_of(run, stage, both)) for stage in run.stages)):
         for stage, step in zip(run.stages, steps, strict=True):
             if step:
                 run.plant(stage, f"{step} raise")
@@ -202,6 +224,7 @@ def wait(what: Callable[[], bool], run: Run, supervisors: Supervisors, seconds: 
 Fault = Callable[[Run, Supervisors], None]
 FAULTS: dict[str, Fault] = {
     "kill -9 x 8 within commits": killed,
+    "kill -9 x 8 within snapshots": killed_saving,
     "exception at each step": raised,
     "SIGTERM mid-batch": terminated,
     "SIGSTOP 3 sessions, CONT": stopped,

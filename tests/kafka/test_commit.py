@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from streams.worker.commit import (
     Committer,
     Idempotent,
     LostPartitionError,
+    SnapshotParts,
     Transactions,
 )
 
@@ -46,10 +47,13 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 
 def batch(topics: Topics, text: str, offset: int = 1) -> CommitBatch:
-    state = [Outgoing(topics.compacted[0], b"k", text.encode(), "x")]
-    return CommitBatch(
-        topics.telemetry, 0, offset, [Outgoing(topics.features, b"a", text.encode(), "x")], state
-    )
+    return CommitBatch(topics.telemetry, 0, offset, [Outgoing(topics.features, b"a", text.encode(), "x")])
+
+
+def snapshot(topics: Topics, *texts: str) -> SnapshotParts:
+    """Return a snapshot of a part for each text."""
+    parts = [[Outgoing(topics.compacted[0], text.encode(), text.encode(), "x")] for text in texts]
+    return SnapshotParts(topics.telemetry, 0, parts)
 
 
 def prepared(connection: Connection, tmp_path: Path) -> Topics:
@@ -65,33 +69,58 @@ async def values(connection: Connection, topic: str) -> list[bytes | None]:
     return found
 
 
-def test_a_batch_is_there_with_its_state_when_the_commit_returns(way: Way, tmp_path: Path) -> None:
+def test_batches_and_snapshots_are_there_when_their_commit_returns(way: Way, tmp_path: Path) -> None:
     connection, create = way
     topics = prepared(connection, tmp_path)
 
     async def go() -> None:
         committer = create(connection, topics.prefix)
-        await committer.open(topics.telemetry, 0)
+        await committer.open(topics.telemetry, 0, remembers=True)
         await committer.commit(batch(topics, "one"), lambda: True)
-        await committer.close()
         assert await values(connection, topics.features) == [b"one"]
-        assert await values(connection, topics.compacted[0]) == [b"one"]
+        await committer.save(snapshot(topics, "first", "last"), lambda: True)
+        assert await values(connection, topics.compacted[0]) == [b"first", b"last"]
+        await committer.close()
 
     asyncio.run(go())
 
 
-def test_what_was_computed_for_a_lost_partition_leaves_no_state(way: Way, tmp_path: Path) -> None:
+def test_batches_are_committed_while_a_snapshot_is_written(way: Way, tmp_path: Path) -> None:
     connection, create = way
     topics = prepared(connection, tmp_path)
 
     async def go() -> None:
         committer = create(connection, topics.prefix)
-        await committer.open(topics.telemetry, 0)
+        await committer.open(topics.telemetry, 0, remembers=True)
+        many = snapshot(topics, *(f"{i:03}" for i in range(200)))
+        saving = asyncio.create_task(committer.save(many, lambda: True))
+        await committer.commit(batch(topics, "one"), lambda: True)
+        assert not saving.done()
+        assert await values(connection, topics.features) == [b"one"]
+        await saving
+        await committer.close()
+        assert len(await values(connection, topics.compacted[0])) == 200
+
+    asyncio.run(go())
+
+
+def test_of_a_lost_partition_no_offset_and_no_last_part_is_written(way: Way, tmp_path: Path) -> None:
+    connection, create = way
+    topics = prepared(connection, tmp_path)
+
+    async def go() -> None:
+        committer = create(connection, topics.prefix)
+        await committer.open(topics.telemetry, 0, remembers=True)
         with pytest.raises(LostPartitionError):
             await committer.commit(batch(topics, "lost"), lambda: False)
+        answers = iter([True, False, False])
+        with pytest.raises(LostPartitionError):
+            await committer.save(snapshot(topics, "torn", "sealed"), lambda: next(answers))
         await committer.commit(batch(topics, "kept"), lambda: True)
+        await committer.save(snapshot(topics, "kept"), lambda: True)
         await committer.close()
-        assert await values(connection, topics.compacted[0]) == [b"kept"]
+        found = await values(connection, topics.compacted[0])
+        assert found == [b"kept"] if committer.exactly_once else [b"torn", b"kept"]
         if committer.exactly_once:
             assert await values(connection, topics.features) == [b"kept"]
 
@@ -106,16 +135,49 @@ def test_a_former_owner_is_fenced_once_another_has_opened_the_partition(
 
     async def go() -> None:
         zombie, owner = Transactions(kafka, topics.prefix), Transactions(kafka, topics.prefix)
-        await zombie.open(topics.telemetry, 0)
+        await zombie.open(topics.telemetry, 0, remembers=True)
         await zombie.commit(batch(topics, "one", 1), lambda: True)
-        await owner.open(topics.telemetry, 0)
+        await owner.open(topics.telemetry, 0, remembers=True)
         with pytest.raises(ProducerFenced):
             await zombie.commit(batch(topics, "two", 2), lambda: True)
+        with pytest.raises(ProducerFenced):
+            await zombie.save(snapshot(topics, "late"), lambda: True)
         await owner.commit(batch(topics, "two", 2), lambda: True)
         await owner.close()
         assert await values(kafka, topics.features) == [b"one", b"two"]
+        assert await values(kafka, topics.compacted[0]) == []
         log = KafkaLog(kafka, topics.telemetry, topics.prefix)
         assert await log.committed(0) == 2
         await log.stop()
+
+    asyncio.run(go())
+
+
+@pytest.mark.kafka
+def test_who_takes_over_in_the_midst_of_a_snapshot_reads_the_one_before_and_its_last_part_is_refused(
+    kafka: Connection, tmp_path: Path
+) -> None:
+    topics = prepared(kafka, tmp_path)
+
+    async def go() -> None:
+        zombie, owner = Transactions(kafka, topics.prefix), Transactions(kafka, topics.prefix)
+        await zombie.open(topics.telemetry, 0, remembers=True)
+        await zombie.save(snapshot(topics, "before"), lambda: True)
+        half = asyncio.Event()
+
+        def parts() -> Iterator[Sequence[Outgoing]]:
+            yield from snapshot(topics, "torn", "torn too").parts
+            half.set()
+            yield from snapshot(topics, *["late"] * 1000).parts
+
+        saving = asyncio.create_task(zombie.save(SnapshotParts(topics.telemetry, 0, parts()), lambda: True))
+        await half.wait()
+        await owner.open(topics.telemetry, 0, remembers=True)
+        assert await values(kafka, topics.compacted[0]) == [b"before"]
+        with pytest.raises(ProducerFenced):
+            await saving
+        await owner.save(snapshot(topics, "after"), lambda: True)
+        await owner.close()
+        assert await values(kafka, topics.compacted[0]) == [b"before", b"after"]
 
     asyncio.run(go())

@@ -1,4 +1,7 @@
-"""The topic of the state is really compacted, and what is left is still believed, and enough."""
+"""The topic of the state is really compacted, and what is left is still believed, and enough.
+
+Snapshots that were broken off leave nothing in it that counts, or hides what does.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from kafka import KafkaAdminClient
 from streams.kafka.connection import Connection
 from streams.kafka.log_reader import KafkaLog
 from streams.stage import Incoming, Outgoing
-from streams.state.snapshots import Snapshots
-from streams.worker.commit import CommitBatch, Transactions
+from streams.state.snapshots import STATE, Snapshots
+from streams.worker.commit import LostPartitionError, SnapshotParts, Transactions
 
 pytestmark = pytest.mark.kafka
 TOPIC, SMALL = "compacted-state", 64 * 1024
@@ -62,16 +65,25 @@ async def written(connection: Connection, rounds: int) -> int:
     """Write snapshots of forty keys in transactions, each with some of them changed; return the records."""
     records = 0
     committer, snapshots = Transactions(connection, "compacting"), Snapshots(TOPIC, "kept")
-    await committer.open("compacted-input", 0)
+    await committer.open("compacted-input", 0, remembers=True)
     for i in range(rounds):
         changes = [
             (b"key%d" % k, b"%d" % i + bytes(SMALL // 8)) for k in range(40) if (i + k) % 3 == 0 or not i
         ]
         state = list(snapshots.write(changes, i + 1))
         records += len(state)
-        await committer.commit(CommitBatch("compacted-input", 0, i + 1, [], state), lambda: True)
+        await committer.save(SnapshotParts("compacted-input", 0, [state]), lambda: True)
+        await broken_off(committer, i)
     await committer.close()
     return records
+
+
+async def broken_off(committer: Transactions, i: int) -> None:
+    """Write half a snapshot, of keys that are there and of others, and abort it."""
+    torn = [Outgoing(TOPIC, b"key%d" % k, b"torn" + bytes(SMALL // 8), STATE) for k in range(i % 7, 80, 7)]
+    answers = iter([True, False])
+    with pytest.raises(LostPartitionError):
+        await committer.save(SnapshotParts("compacted-input", 0, [torn]), lambda: next(answers))
 
 
 async def read(connection: Connection) -> tuple[int, Kept, Snapshots]:

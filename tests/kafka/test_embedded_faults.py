@@ -20,7 +20,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
         yield Connection(broker.bootstrap)
 
 
-@pytest.mark.parametrize("fault", ["first message withheld"])
+@pytest.mark.parametrize("fault", ["first message withheld", "kill -9 x 8 within snapshots"])
 def test_a_fault_loses_and_changes_nothing(fault: str, embedded: Connection, tmp_path: Path) -> None:
     outcomes = inject(fault, embedded, tmp_path / "home", None, exactly_once=False)
     assert all(outcome.is_right for outcome in outcomes), outcomes

@@ -10,13 +10,15 @@ from streams.kafka.connection import Connection
 from tests.kafka.faults import inject
 
 pytestmark = pytest.mark.kafka
-HERE = "kill -9 x 8 within commits"  # three of the eight; `make faults` runs all, and the other faults
+HERE = ("kill -9 x 8 within commits", "kill -9 x 8 within snapshots")
+"""Three of the eight; `make faults` runs all, and the other faults."""
 
 
+@pytest.mark.parametrize("fault", HERE)
 def test_a_fault_loses_doubles_and_changes_nothing(
-    kafka: Connection, home: Path, monkeypatch: pytest.MonkeyPatch
+    fault: str, kafka: Connection, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHILLCAST_TEST_KILLS", "3")
-    outcomes = inject(HERE, kafka, home, None, exactly_once=True)
+    outcomes = inject(fault, kafka, home, None, exactly_once=True)
     wrong = [outcome for outcome in outcomes if not outcome.is_right]
     assert not wrong, wrong

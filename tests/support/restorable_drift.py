@@ -58,8 +58,11 @@ class Observer:
             return list(self.watch.advance(about[0] * DAY_MS))
         return None
 
-    def delta(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the assets that have changed, and what is common."""
+    def delta(self) -> list[tuple[bytes, bytes]]:
+        """Return the assets that have changed, and what is common."""
+        return list(self._changed())
+
+    def _changed(self) -> Iterator[tuple[bytes, bytes]]:
         for asset in sorted(self.watch.changed):
             yield b"a" + asset.encode(), msgspec.msgpack.encode(self.watch.remember(asset))
         self.watch.changed.clear()

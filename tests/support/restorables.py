@@ -6,7 +6,7 @@ Each looks like a stage here, so that it is saved and given back the way a stage
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -88,8 +88,8 @@ class One(Protocol):
     def act(self, step: Any) -> object:
         """Take a step; return all that comes of it, to be compared by its repr."""
 
-    def delta(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield what is remembered otherwise than at the last call."""
+    def delta(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return what is remembered otherwise than at the last call, as it is now."""
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Take in what was remembered under a key."""
@@ -140,11 +140,11 @@ class ByAsset:
         for asset in "abc":
             yield asset, msgspec.msgpack.encode(self.part.remember(asset))
 
-    def delta(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the assets that the part says have changed."""
-        for asset in sorted(self.part.changed):
-            yield asset.encode(), msgspec.msgpack.encode(self.part.remember(asset))
+    def delta(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return the assets that the part says have changed."""
+        changed = sorted(self.part.changed)
         self.part.changed.clear()
+        return [(asset.encode(), msgspec.msgpack.encode(self.part.remember(asset))) for asset in changed]
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Keep the newest version of each."""
@@ -169,9 +169,9 @@ class Learner:
         switches = list(self.part.learn(matured, day * DAY_MS, (day - 7) * DAY_MS))
         return switches, [(self.part.adapted(asset), self.part.deciding(asset)) for asset in "abc"]
 
-    def delta(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield all it has learnt."""
-        yield b"c", msgspec.msgpack.encode(self.part.remember())
+    def delta(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return all it has learnt."""
+        return [(b"c", msgspec.msgpack.encode(self.part.remember()))]
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Of several versions the last counts."""
@@ -195,9 +195,9 @@ class Marks:
         self.newest[asset] = max(pane, self.newest.get(asset, pane))
         return self.part.observe(asset, pane), self.part.reached
 
-    def delta(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield all of it."""
-        yield b"c", msgspec.msgpack.encode((self.newest, self.part.reached))
+    def delta(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return all of it."""
+        return [(b"c", msgspec.msgpack.encode((self.newest, self.part.reached)))]
 
     def restore(self, key: bytes, value: bytes) -> None:
         """Keep the newest version."""
@@ -219,8 +219,8 @@ class Staged:
         said = list(self.stage.process([step]))
         return said, self.stage.counts().watermark_ms if isinstance(self.stage, Counting) else 0
 
-    def delta(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield what the stage yields."""
+    def delta(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return what the stage returns."""
         return self.stage.delta()
 
     def restore(self, key: bytes, value: bytes) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiokafka.errors import (
     CoordinatorLoadInProgressError,
+    InvalidTransactionTimeout,
     KafkaConnectionError,
     TransactionalIdAuthorizationFailed,
     UnknownError,
@@ -67,6 +68,11 @@ def test_a_broker_that_forbids_the_id_is_refused_with_what_to_grant() -> None:
     wanted = "expected WRITE and DESCRIBE on transactional ids that begin with 'plant-chillcast-features'"
     with pytest.raises(ConfigError, match=wanted):
         asked(TransactionalIdAuthorizationFailed("id"))
+
+
+def test_a_broker_whose_transactions_are_too_short_for_a_snapshot_is_refused_with_its_setting() -> None:
+    with pytest.raises(ConfigError, match=r"transaction\.max\.timeout\.ms.*at least 600000"):
+        asked(InvalidTransactionTimeout())
 
 
 def test_the_embedded_broker_says_no_at_once(bootstrap: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from models.errors import StateError
 from streams.stage import Incoming, Outgoing
+from streams.state.alternating import AlternatingSnapshots
 from streams.state.snapshots import POSITION, Position, Snapshots, StateRecord
 from streams.worker.runner import Logs, Runner, catch_up, contiguous, open_runner, portions
 
@@ -111,10 +112,11 @@ def opened(
     state: Sequence[Outgoing] = (),
     whole: bool = False,
     accept_loss: bool = False,
+    is_atomic: bool = True,
 ) -> tuple[Runner, Sums, list[int]]:
     """Open the partition; return how many messages had been seen at each output."""
     kept = FakeLog(topic="state", written=stored(state))
-    logs = Logs(log, kept, accept_loss=accept_loss)
+    logs = Logs(log, kept, accept_loss=accept_loss, is_atomic=is_atomic)
     runner = asyncio.run(open_runner(logs, lambda: Sums(identity, whole), 0, first))
     outputs = asyncio.run(catch_up(log, runner, first))
     assert isinstance(runner.stage, Sums)
@@ -192,6 +194,19 @@ def test_a_snapshot_is_taken_up_and_only_what_came_after_it_is_seen_again() -> N
     assert log.reads == [(6, 9)]
 
 
+def test_a_snapshot_of_a_time_without_transactions_is_taken_up_with_them_and_goes_on() -> None:
+    snapshots, stage, records = AlternatingSnapshots("state", "sums"), Sums(), list[Outgoing]()
+    for offset in (4, 6):
+        stage.seen = list(range(offset))
+        records += snapshots.write(stage.delta(), offset)
+    for before, offset in ((6, 7), (7, 8)):
+        log = FakeLog(committed_at=offset)
+        runner, found, outputs = opened(log, first=offset, state=records)
+        assert (found.seen, outputs, log.reads) == (list(range(offset)), [], [(before, offset)])
+        records += runner.freeze() or ()
+    assert any(record.key.startswith(b"\x01") for record in records)
+
+
 def test_a_snapshot_ahead_of_the_committed_offset_is_not_fed_twice() -> None:
     runner, stage, _ = opened(FakeLog(committed_at=4), first=4, state=snapshot_at(6))
     runner.take([message(i) for i in range(4, 8)])
@@ -261,7 +276,7 @@ def test_the_state_of_another_form_is_built_anew_and_its_keys_are_deleted() -> N
     runner, stage, _ = opened(FakeLog(committed_at=9), first=9, state=old)
     assert stage.seen == list(range(9))
     runner.take([message(9)])
-    written = {r.key: r.value for r in runner.snapshot()}
+    written = {r.key: r.value for r in runner.freeze() or ()}
     assert written[b"old"] == b""
     later = [*old, *(Outgoing("state", k, v, "") for k, v in written.items())]
     assert opened(FakeLog(committed_at=10), first=10, state=later)[1].seen == list(range(10))
@@ -269,10 +284,35 @@ def test_the_state_of_another_form_is_built_anew_and_its_keys_are_deleted() -> N
 
 def test_a_snapshot_is_written_only_where_something_was_seen_since_the_last() -> None:
     runner, _, _ = opened(FakeLog(), first=0)
-    assert list(runner.snapshot()) == []
+    assert runner.freeze() is None
     runner.take([message(0)])
-    assert [r.key for r in runner.snapshot()] == [b"seen", POSITION]
-    assert list(runner.snapshot()) == []
+    assert [r.key for r in runner.freeze() or ()] == [b"seen", POSITION]
+    assert runner.freeze() is None
+
+
+def test_what_is_frozen_is_as_of_its_offset_whatever_is_processed_before_it_is_written() -> None:
+    runner, _, _ = opened(FakeLog(), first=0)
+    runner.take([message(0)])
+    frozen = runner.freeze()
+    runner.take([message(1)])
+    records = list(frozen or ())
+    assert opened(FakeLog(committed_at=1), first=1, state=records)[1].seen == [0]
+    assert opened(FakeLog(committed_at=9), first=9, state=records)[1].seen == list(range(9))
+
+
+def test_without_transactions_a_snapshot_that_broke_off_leaves_the_one_before() -> None:
+    runner, _, _ = opened(FakeLog(), first=0, is_atomic=False)
+    runner.take([message(i) for i in range(4)])
+    records = list(runner.freeze() or ())
+    runner.take([message(i) for i in range(4, 8)])
+    torn = [*records, *list(runner.freeze() or ())[:-1]]
+    log = FakeLog(committed_at=9)
+    successor, stage, outputs = opened(log, first=9, state=torn, is_atomic=False)
+    assert (stage.seen, outputs, log.reads) == (list(range(9)), [], [(4, 9)])
+    whole = [*torn, *(successor.freeze() or ())]
+    log = FakeLog(committed_at=9)
+    assert opened(log, first=9, state=whole, is_atomic=False)[1].seen == list(range(9))
+    assert log.reads == [(9, 9)]
 
 
 def test_a_whole_history_warns_of_nothing(caplog: pytest.LogCaptureFixture) -> None:
