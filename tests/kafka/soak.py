@@ -2,7 +2,7 @@
 
 ``python -m tests.kafka.soak SECONDS`` (`make soak`) prints a row per stage, and writes
 ``.chillcast/soak.json``.
-Its telemetry is that of the toy fleet, twelve times over, from 2000 on, before which no clock is believed:
+Its telemetry is that of the toy fleet, twenty times over, from 2000 on, before which no clock is believed:
 event time passes some hundred thousand times as fast as the clock, so that whatever grows with time, and not
 with the number of machines, is seen. It ends sooner if today is reached.
 """
@@ -37,7 +37,7 @@ BEGIN_MS, DAYS = 10_958 * DAY_MS, 26 * 365
 _EVERY_S = 5.0
 _LEAST_S, _START_S = 60.0, 240.0
 FLAT = 0.05
-FLEETS = 12
+FLEETS = 20
 
 
 @dataclass(frozen=True)
