@@ -14,6 +14,7 @@ INTERNAL = {
     "LostPartitionError",
     "NotThereError",
     "StaleError",
+    "TwoPlacesError",
     "_StopError",
     "_SeekError",
     "_AbandonedError",
