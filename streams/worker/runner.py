@@ -6,7 +6,7 @@ import itertools
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from models.errors import StateError
@@ -225,8 +225,7 @@ async def _restored(
     try:
         position, loss = await _loaded(logs, snapshots, stage, partition)
     except TwoPlacesError:  # of a time without transactions: it goes on as it was begun
-        stage, snapshots = make_stage(), AlternatingSnapshots(logs.state.topic, stage.identity)
-        position, loss = await _loaded(logs, snapshots, stage, partition)
+        return await _restored(replace(logs, is_atomic=False), make_stage, partition, reach)
     loss = loss or _gap(position, begin, was_cut=was_cut)
     if position is not None and not loss:
         return Runner(stage, partition, position.offset, snapshots, logs.dead_letters), ""
