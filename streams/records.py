@@ -201,7 +201,8 @@ class Recorded(Record, frozen=True):
 class Assignment(Record, frozen=True):
     """From message ``offset`` of a partition of ``features`` on, ``version`` has the ``role``.
 
-    ``number`` is that of the promotion which led to it.
+    ``number`` is that of the promotion which led to it, ``fingerprint`` that of its features; empty if they
+    were not told.
     """
 
     role: Role
@@ -209,6 +210,30 @@ class Assignment(Record, frozen=True):
     sha256: str
     offset: int
     number: int = 0
+    fingerprint: str = ""
+
+
+class Computed(Record, frozen=True):
+    """Features as a ``version`` has them; no version: as the fleet file of the workers alone says.
+
+    They are computed from message ``since`` of telemetry on, when the partition had come to ``since_ms``.
+    """
+
+    version: str
+    sha256: str
+    fingerprint: str
+    since: int = 0
+    since_ms: int = 0
+
+
+class FeatureMark(Record, frozen=True):
+    """From message ``offset`` of a partition of ``telemetry`` on, these ``features`` are computed.
+
+    Windows of the first are scored; those of a second, if there is one, are computed beside them.
+    """
+
+    offset: int
+    features: tuple[Computed, ...]
 
 
 @dataclass(frozen=True, slots=True)

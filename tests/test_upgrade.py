@@ -27,15 +27,17 @@ from streams.access.last_seen import LastSeen
 from streams.access.roles import ROLES
 from streams.access.sessions import Sessions
 from streams.access.users import Users
+from streams.champions.feature_pool import Features
 from streams.stage import Remembering, Stage
 from streams.stages.case_desk import CaseDesk
-from streams.stages.features import FeatureStage
+from streams.stages.feature_versions import FeatureVersions
 from streams.stages.sink import SinkStage
 from streams.stores.case_reader import history_of, present_cases
 from streams.stores.sqlite import SqliteStore
 from streams.stores.sqlite_reader import SqliteReader
 from streams.wire import codec
 from tests.support.case_life import CONTINUES_D
+from tests.support.changing_features import HeldFeatures
 from tests.support.earlier import RECORDED, Left, from_the_start, taken_up
 from tests.support.feature_telemetry import TOPICS as FEATURE_TOPICS
 from tests.support.people import BY, QUICK, Hand, password_of
@@ -52,8 +54,12 @@ def risk() -> Stage:
     return cast(Scoring, Succession(HYSTERESIS).born()).stage
 
 
+def features() -> Stage:
+    return FeatureVersions(HeldFeatures({"1": Features(crowded(), version="1")}), FEATURE_TOPICS, 1, 0)
+
+
 STAGES: dict[str, Callable[[], Stage]] = {
-    "features": lambda: FeatureStage(crowded(), FEATURE_TOPICS, 1),
+    "features": features,
     "risk": risk,
     "cases": lambda: CaseDesk(TOPICS, 1, CONTINUES_D),
     "delivery": lambda: Delivering().stage,
@@ -98,7 +104,7 @@ def test_if_the_log_is_cut_it_goes_on_from_state_of_its_form_and_refuses_any_oth
 
 def test_the_forms_of_state_that_docs_name_are_those_of_today() -> None:
     for name, make_stage in STAGES.items():
-        number = re.match(rf"{name} (\d+)", identity_of(make_stage))
+        number = re.match(rf"{name} ([\d.]+)", identity_of(make_stage))
         assert number
         assert f"| {name} | {number[1]} |" in DOCS.read_text(encoding="utf-8")
 

@@ -89,7 +89,11 @@ def promote(
         bool, typer.Option("--shadow", help="Make it the challenger, which scores beside the champion.")
     ] = False,
     new_features: Annotated[
-        bool, typer.Option("--new-features", help="Promote it even if workers must be restarted for it.")
+        bool,
+        typer.Option(
+            "--new-features",
+            help="Promote it though it has other features, and was not in the shadow with them.",
+        ),
     ] = False,
     fleet: FleetName = None,
     home: Home = None,

@@ -19,11 +19,9 @@ from chillcast.pipeline.telling import channels_of
 from chillcast.resources import Resources, open_store
 from chillcast.settings import Settings
 from models.delivery.routes import Route
-from models.errors import ChillcastError, UnavailableError
-from models.features.expectation import identity_of
-from models.features.schema import FeatureSchema
+from models.errors import ChillcastError, ModelError, UnavailableError
 from models.fleet.fleet import Fleet, load_fleet
-from models.registry.manifest import champion, load_expectation, read_manifest
+from models.registry.manifest import champion, load_features, read_manifest
 from streams.stores.sqlite import SqliteStore
 
 _ANSWER_S = 5.0
@@ -102,12 +100,14 @@ def _stands_on(settings: Settings, fleet: Fleet | None) -> list[Finding]:
 
 def _model(settings: Settings, fleet: Fleet) -> Finding:
     version, folder = champion(Resources(settings, fleet).promotions.folder)
-    trained = read_manifest(folder).fingerprint
-    wanted = FeatureSchema(fleet, identity_of(load_expectation(folder))).fingerprint
-    if trained == wanted:
-        return Finding("ok", "model", f"version {version} of {fleet.name}, features {wanted}")
-    detail = f"version {version} was trained on features {trained}; this fleet file has {wanted}"
-    return Finding("FAIL", "model", detail, "train again, or use the fleet file that it was trained with")
+    try:
+        owner, _ = load_features(folder, fleet)
+    except ModelError as error:
+        remedy = "train again, or use the fleet file that it was trained with"
+        return Finding("FAIL", "model", f"version {version}: {error}", remedy)
+    whose = "" if owner is fleet else ", of the fleet file that it brings along"
+    features = read_manifest(folder).fingerprint
+    return Finding("ok", "model", f"version {version} of {fleet.name}, features {features}{whose}")
 
 
 def _delivery(settings: Settings, fleet: Fleet) -> Finding:

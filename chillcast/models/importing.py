@@ -40,7 +40,7 @@ def register(
     lineage = {"source": source, "who": whoever(), "kind": "adopted"}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
-        write_bundle(folder, adopted, expectation, fleet=fleet.name, metrics=metrics, lineage=lineage)
+        write_bundle(folder, adopted, expectation, fleet=fleet, metrics=metrics, lineage=lineage)
         load_bundle(folder, schema.fingerprint)
         return registry.register(fleet.name, folder)
 

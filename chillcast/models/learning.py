@@ -125,7 +125,7 @@ def write(
         folder,
         fitted.models,
         fitted.expectation,
-        fleet=resources.fleet.name,
+        fleet=resources.fleet,
         metrics=fitted.metrics if metrics is None else metrics,
         lineage=lineage,
     )

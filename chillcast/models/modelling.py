@@ -84,9 +84,10 @@ class Models(Registered):
     ) -> dict[str, Any]:
         """Make a version the champion, or with ``shadow`` the challenger; return what was recorded.
 
-        Raises ModelError if the gate refuses it and there is no ``override``, if its features are not those
-        that running workers compute (unless ``new_features``), or if somebody promotes at the same time. It
-        is on record that it was asked ``by`` somebody, who uses this terminal if nobody is named.
+        Raises ModelError if the gate refuses it and there is no ``override``, if no worker can compute its
+        features, if it has others than the champion and was not in the shadow with them (unless
+        ``new_features``), or if somebody promotes at the same time. It is on record that it was asked ``by``
+        somebody, who uses this terminal if nobody is named.
         """
         who = by or by_terminal()
         wish = Wish(version, reason, who, override=override, shadow=shadow, new_features=new_features)

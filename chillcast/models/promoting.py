@@ -10,7 +10,8 @@ import msgspec
 from chillcast.models.gating import gate
 from chillcast.models.registered import Registered
 from models.errors import ModelError, UnavailableError
-from models.registry.manifest import read_manifest
+from models.registry.gate import SLICE
+from models.registry.manifest import load_features, read_manifest
 from models.registry.promotion import CHALLENGER, CHAMPION, Promotion
 from streams.access.audit import Deed
 from streams.access.roles import Person
@@ -24,7 +25,8 @@ _ANSWER_S = 10.0
 class Wish:
     """That a version becomes champion, or with ``shadow`` challenger: why, ``by`` whom, and what it may cost.
 
-    ``override``: also if the gate refuses it; ``new_features``: also if workers must be restarted for it.
+    ``override``: also if the gate refuses it; ``new_features``: also if it has other features than the
+    champion, and was not in the shadow with them.
     """
 
     version: str
@@ -44,16 +46,18 @@ class Wish:
 def promote(registered: Registered, wish: Wish) -> dict[str, Any]:
     """Make a version the champion, or with ``shadow`` the challenger; return what was recorded.
 
-    A champion has to pass the gate, or ``override`` is recorded with what speaks against it. Raises
-    ModelError if the gate refuses it, if its features are not those that running workers compute (unless
-    ``new_features``), or if somebody else promotes at the same time.
+    A champion has to pass the gate, or ``override`` is recorded with what speaks against it. One with other
+    features takes over once its longest window is full. Raises ModelError if the gate refuses it, if no
+    worker can compute its features, if it was not in the shadow with them (unless ``new_features``), or if
+    somebody else promotes at the same time.
     """
     about, audit = _about(registered, wish.version), registered.resources.audit
     with audit.recording(wish.by, "promote model", about, wish.words):
         _check(wish.reason)
         number = registered.promotions.next_number
-        if not wish.new_features:
-            _check_features(registered, wish.version)
+        is_apart = has_other_features(registered, wish.version)
+        if is_apart:
+            _check_features(registered, wish)
         promotion = Promotion(
             fleet=registered.fleet.name,
             version=wish.version,
@@ -61,7 +65,7 @@ def promote(registered: Registered, wish: Wish) -> dict[str, Any]:
             reason=wish.reason,
             who=wish.by.name,
             number=number,
-            overridden="" if wish.shadow else _objections(registered, wish),
+            overridden="" if wish.shadow else _objections(registered, wish, is_apart=is_apart),
             promoted_ms=registered.resources.clock.now_ms(),
         )
         return _announced(registered, registered.registry.promote(promotion))
@@ -128,10 +132,14 @@ def _check(reason: str) -> None:
         raise ModelError(f"reason {reason!r}: give a reason; it is recorded")
 
 
-def _objections(registered: Registered, wish: Wish) -> str:
-    """Return what speaks against a version; each verdict stays with it as a tag of its own, and on record."""
+def _objections(registered: Registered, wish: Wish, *, is_apart: bool) -> str:
+    """Return what speaks against a version; each verdict stays with it as a tag of its own, and on record.
+
+    Two that have other features (``is_apart``) cannot be judged on one slice: the shadow has compared them.
+    """
     version, resources = wish.version, registered.resources
     verdict = gate(registered, version)
+    verdict = verdict.without(SLICE) if is_apart else verdict
     tag = f"gate.{resources.clock.now_ms()}"
     registered.registry.tag(registered.fleet.name, version, tag, msgspec.json.encode(verdict).decode())
     said = "passed" if verdict.passed else "refused"
@@ -144,19 +152,31 @@ def _objections(registered: Registered, wish: Wish) -> str:
     )
 
 
-def _check_features(registered: Registered, version: str) -> None:
-    """Refuse a version whose features are not those of the champion."""
+def has_other_features(registered: Registered, version: str) -> bool:
+    """Return whether a version has other features than the champion.
+
+    Raises ModelError, with the reason, if no worker could compute them.
+    """
     champion = registered.promotions.newest()
     if champion is None:
-        return
-    with registered.bundle(version) as folder:
-        wanted = read_manifest(folder).fingerprint
+        return False
     present = read_manifest(registered.promoted_folder(champion)).fingerprint
-    if wanted != present:
+    with registered.bundle(version) as folder:
+        if read_manifest(folder).fingerprint == present:
+            return False
+        load_features(folder, registered.fleet)
+    return True
+
+
+def _check_features(registered: Registered, wish: Wish) -> None:
+    """Refuse a version with other features that nobody computes yet, unless it is asked for by name."""
+    challenger = registered.promotions.newest(CHALLENGER)
+    is_shadowed = challenger is not None and challenger.version == wish.version
+    if not (wish.shadow or wish.new_features or is_shadowed):
         raise ModelError(
-            f"version {version} has features {wanted}, champion {champion.version} and running workers "
-            f"have {present}: no worker would take it. Train with the champion's expectation; or stop "
-            "the workers, promote with --new-features, and start them: they build the windows again"
+            f"version {wish.version} has other features than the champion: shadow it first, so that "
+            "workers compute both and the two are compared; or promote it with --new-features: it takes over "
+            "once its longest window is full, and the champion scores until then"
         )
 
 

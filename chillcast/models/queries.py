@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,10 +14,9 @@ from chillcast.models.gating import gate
 from chillcast.models.registered import Registered
 from chillcast.models.shadowing import judge_shadow
 from models.errors import ModelError
-from models.features.expectation import identity_of
 from models.features.schema import FeatureSchema
 from models.registry.bundle import load_bundle, read_index
-from models.registry.manifest import read_manifest
+from models.registry.manifest import load_features, read_manifest
 from models.registry.mlflow_registry import Version
 from models.registry.promotion import Promotion
 from models.risk.model_set import summary
@@ -101,21 +101,37 @@ def _first_offsets(registered: Registered) -> dict[int, dict[int, int]]:
 
 def verify(registered: Registered, version: str | None = None) -> list[dict[str, Any]]:
     """Check a version, or all: hashes, indices, a score by another process, and whose features it has."""
-    schema = FeatureSchema(registered.fleet, identity_of(registered.expectation()))
     chosen = [version] if version else [v.version for v in versions(registered)]
-    return [_verified(registered, v, schema) for v in chosen]
+    return [_verified(registered, v, features_of_champion(registered)) for v in chosen]
 
 
-def _verified(registered: Registered, version: str, schema: FeatureSchema) -> dict[str, Any]:
+def features_of_champion(registered: Registered) -> str:
+    """Return the fingerprint of the champion's features; without a champion that of the fleet file's."""
+    champion = registered.promotions.newest()
+    if champion is None:
+        return FeatureSchema(registered.fleet).fingerprint
+    return read_manifest(registered.promoted_folder(champion)).fingerprint
+
+
+def _verified(registered: Registered, version: str, present: str) -> dict[str, Any]:
     try:
         with registered.bundle(version) as folder:
-            manifest = read_manifest(folder)
-            load_bundle(folder, manifest.fingerprint)
+            features = read_manifest(folder).fingerprint
+            load_bundle(folder, features)
+            text = "scores" if features == present else _scores_apart(registered, folder, present)
     except ModelError as error:
         return {"version": version, "ok": False, "text": str(error)}
-    fits = manifest.fingerprint == schema.fingerprint
-    text = "scores" if fits else f"scores, on features {manifest.fingerprint}, not {schema.fingerprint}"
     return {"version": version, "ok": True, "text": text}
+
+
+def _scores_apart(registered: Registered, folder: Path, present: str) -> str:
+    """Say of a version that it has other features than the champion, and whether a worker computes them."""
+    said = f"scores, on features {read_manifest(folder).fingerprint}, not {present}"
+    try:
+        owner, _ = load_features(folder, registered.fleet)
+    except ModelError as error:
+        return f"{said}; no worker computes these: {error}"
+    return said if owner is registered.fleet else f"{said}; its fleet file comes along"
 
 
 def _online(registered: Registered, version: str) -> dict[str, Any] | None:

@@ -18,13 +18,16 @@ from chillcast.resources import Resources
 from chillcast.settings import Settings
 from models.errors import ConfigError, ModelError
 from models.features.schema import FeatureSchema
-from models.registry.manifest import last_good, load_expectation, read_manifest
+from models.registry.manifest import load_features, read_manifest
 from streams.alarms import alarm
 from streams.champions.assignments import recorded
+from streams.champions.feature_pool import PromotedFeatures
+from streams.champions.feature_schedule import recorded_marks
+from streams.champions.promotion_watch import Watch
 from streams.kafka.cluster import connected
 from streams.kafka.topics import Topics
 from streams.stage import Incoming, Stage
-from streams.stages.features import FeatureStage
+from streams.stages.feature_versions import FeatureVersions
 from streams.worker.commit import Producers, create_committer
 from streams.worker.endpoint import serve
 from streams.worker.health import Health
@@ -94,13 +97,16 @@ class _StageSpec:
 
 
 def _features(resources: Resources, topics: Topics) -> _StageSpec:
-    fleet, partitions = resources.fleet, resources.settings.partitions
-    expectation = last_good(resources.promotions, alarm) if fleet.expectation else None
+    settings, partitions = resources.settings, resources.settings.partitions
+    pool = PromotedFeatures(resources.promotions, resources.fleet, clock=resources.clock.monotonic_s)
+    marked = topics.promotions if _has_promotions(settings, topics) else None
+    Watch(pool, settings.connection, marked, pool.assigned, partitions).start()
 
     def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
-        return FeatureStage(fleet, topics, partitions, expectation)
+        marks, records = recorded_marks(assignments), bool(marked)
+        return FeatureVersions(pool, topics, partitions, partition, marks, records=records)
 
-    return _StageSpec((topics.telemetry,), open_stage, batch=_SAMPLES)
+    return _StageSpec((topics.telemetry,), open_stage, marked, batch=_SAMPLES)
 
 
 def _rekey(resources: Resources, topics: Topics) -> _StageSpec:
@@ -124,7 +130,6 @@ def _rekey(resources: Resources, topics: Topics) -> _StageSpec:
 
 def _risk(resources: Resources, topics: Topics) -> _StageSpec:
     from streams.champions.model_pool import PromotedModels  # noqa: PLC0415
-    from streams.champions.promotion_watch import Watch  # noqa: PLC0415
     from streams.stages.outcome_relay import OutcomeRelay  # noqa: PLC0415
     from streams.stages.risk import RiskStage  # noqa: PLC0415
 
@@ -148,6 +153,7 @@ def _risk(resources: Resources, topics: Topics) -> _StageSpec:
             pool.schema,
             pool,
             recorded(assignments),
+            recorded_marks(assignments),
             records=bool(assignments_topic),
             segments_of=inventory.segments,
         )
@@ -246,13 +252,13 @@ def _schema_of(fingerprint: str, resources: Resources) -> tuple[StoredSchema, Ex
     for path in resources.promotions.folder.glob("*/manifest.json"):
         folder = path.parent
         try:
-            manifest = read_manifest(folder)
+            if read_manifest(folder).fingerprint != fingerprint:
+                continue
+            owner, expectation = load_features(folder, fleet)
         except ModelError as error:
             log.warning("%s", error)
             continue
-        if manifest.fingerprint == fingerprint:
-            expectation = load_expectation(folder)
-            return stored_schema(FeatureSchema(fleet, identity_of(expectation))), expectation
+        return stored_schema(FeatureSchema(owner, identity_of(expectation))), expectation
     return None
 
 

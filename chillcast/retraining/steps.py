@@ -10,7 +10,7 @@ import msgspec
 
 from chillcast.models.gating import gate
 from chillcast.models.modelling import Models
-from chillcast.models.promoting import finish
+from chillcast.models.promoting import finish, has_other_features
 from chillcast.models.shadowing import judge_shadow
 from chillcast.retraining.memory import MemoryFile, Result, Run, Step
 from chillcast.retraining.retraining_config import RetrainingConfig
@@ -21,6 +21,7 @@ from models.evaluation.comparison import Pairing
 from models.event_time import DAY_MS
 from models.features.expectation import identity_of
 from models.features.schema import FeatureSchema
+from models.registry.gate import SLICE
 from models.registry.manifest import bundle_sha256
 from models.registry.promotion import CHALLENGER, CHAMPION, Role
 from models.store.dataset import Catalogue, Dataset, select
@@ -99,6 +100,8 @@ class Steps:
 
     def _gate(self, run: Run) -> Run:
         against, verdict = self.models.champion().version, gate(self.models, run.version)
+        if has_other_features(self.models, run.version):
+            verdict = verdict.without(SLICE)  # which the shadow is for
         if run.version == against:
             return self.over(run, "promoted", f"version {run.version} is champion already")
         self.say(run, "gate", "passed" if verdict.passed else "refused", verdict.words)

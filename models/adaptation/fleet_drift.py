@@ -118,6 +118,11 @@ class FleetDrift:
         if self._machines.pop(asset, None) is not None:
             self.changed.add(asset)
 
+    @property
+    def known(self) -> set[str]:
+        """The machines of which anything is remembered."""
+        return set(self._machines).union(*self._waiting.values())
+
     def remember(self, asset: str) -> Remembered:
         """Return what is remembered of one asset."""
         waiting = [(end_ms, rows[asset].tobytes()) for end_ms, rows in self._waiting.items() if asset in rows]

@@ -15,10 +15,13 @@ import numpy as np
 
 from models.errors import ModelError
 from models.features.expectation import Expectation, to_json
+from models.fleet.config import table_json
+from models.fleet.fleet import Fleet
 from models.registry.manifest import (
     BOOSTER,
     CAUSES,
     EXPECTATION,
+    FLEET,
     FORMAT,
     MANIFEST,
     PACK,
@@ -28,6 +31,7 @@ from models.registry.manifest import (
     Parameters,
     bundle_sha256,
     file_sha256,
+    foreign,
     read_bytes,
     read_manifest,
 )
@@ -46,18 +50,21 @@ def write_bundle(
     given: RiskModel | ModelSet,
     expectation: Expectation | None,
     *,
-    fleet: str,
+    fleet: str | Fleet,
     metrics: Mapping[str, float],
     lineage: Mapping[str, str],
 ) -> str:
     """Write a model set as a bundle and return the bundle's SHA-256; the folder appears whole or not at all.
 
-    A model alone is a set without segments.
+    A model alone is a set without segments. With the whole ``fleet`` that it learnt by, and not its name
+    alone, a bundle brings its features along, to workers that have another fleet file.
     """
     models = given if isinstance(given, ModelSet) else ModelSet(given)
-    files = _texts(models, expectation)
+    files, name = _texts(models, expectation), fleet if isinstance(fleet, str) else fleet.name
+    if isinstance(fleet, Fleet):
+        files[FLEET] = table_json(fleet) + b"\n"
     packs = {} if models.pack is None else {PACK: models.pack.path}
-    about = {"fleet": fleet, "metrics": dict(metrics), "lineage": dict(lineage)}
+    about = {"fleet": name, "metrics": dict(metrics), "lineage": dict(lineage)}
     manifest = _manifest(models.fleet, _sums(files, packs), about)
     text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
     _write_whole(folder, {**files, MANIFEST: text}, packs)
@@ -129,11 +136,7 @@ def load_bundle(
     """
     manifest, digest = read_manifest(folder), bundle_sha256(folder)
     if manifest.fingerprint != fingerprint:
-        raise ModelError(
-            f"{folder}: fingerprint {manifest.fingerprint}: this fleet has {fingerprint}; it was trained on "
-            "other features: give the fleet file the sensors, limits, sampling, running, rules and "
-            "expectation of then, or backfill and train again"
-        )
+        raise ModelError(foreign(folder, manifest.fingerprint, fingerprint))
     text = _text(folder / BOOSTER)
     parameters = manifest.parameters
     check_booster(text, len(parameters.columns) + (parameters.spread_d is None))

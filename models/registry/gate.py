@@ -43,6 +43,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 DEFAULT = Limits()
+SLICE = "slice"
+"""The question whether two were measured on the same windows."""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -69,6 +71,11 @@ class Verdict(msgspec.Struct, frozen=True):
     def objections(self) -> str:
         """What speaks against it, in words; empty if nothing does."""
         return "; ".join(check.text for check in self.checks if not check.passed)
+
+    def without(self, name: str) -> Verdict:
+        """Return what it says if one of its questions is not asked."""
+        checks = tuple(check for check in self.checks if check.name != name)
+        return msgspec.structs.replace(self, checks=checks)
 
     @property
     def words(self) -> str:
@@ -125,7 +132,7 @@ def _beats(model: Mapping[str, float], rules: Mapping[str, float]) -> Check:
 def _against(candidate: Evidence, champion: Evidence, limits: Limits, apart: str) -> Iterator[Check]:
     if not candidate.slice or candidate.slice != champion.slice:
         yield Check(
-            "slice",
+            SLICE,
             False,
             f"not measured on the champion's slice (it: {candidate.slice or 'nowhere'}, champion: "
             f"{champion.slice or 'nowhere'}), and not judged again: {apart or 'nobody tried'}; "

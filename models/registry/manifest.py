@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from models.errors import ModelError
-from models.features.expectation import Expectation, parse_expectation
+from models.errors import ConfigError, ModelError
+from models.features.expectation import Expectation, identity_of, parse_expectation
+from models.features.schema import FeatureSchema
+from models.fleet.fleet import Fleet, load_fleet
 from models.registry.promotion import Promotions
 from models.risk.remaining import Span
 
 FORMAT = 1
 MANIFEST, BOOSTER, CAUSES, EXPECTATION = "manifest.json", "booster.txt", "causes.txt", "expectation.json"
 SEGMENTS, PACK = "segments.json", "segments.pack"
+FLEET = "fleet.json"
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,6 +94,54 @@ def load_expectation(folder: Path) -> Expectation | None:
     return parse_expectation(read_bytes(folder / EXPECTATION), str(folder / EXPECTATION))
 
 
+def load_features(folder: Path, own: Fleet) -> tuple[Fleet, Expectation | None]:
+    """Return the fleet and the expectation with which a bundle's features are computed.
+
+    That is our ``own`` fleet file if it gives these features, else the one that the bundle was trained by,
+    but for who may send: that is ours to say. Raises ModelError if neither does, or if the bundle's tells
+    other horizons.
+    """
+    manifest, expectation = read_manifest(folder), load_expectation(folder)
+    identity, path = identity_of(expectation), folder / FLEET
+    present = FeatureSchema(own, identity).fingerprint
+    if present == manifest.fingerprint:
+        return own, expectation
+    if FLEET not in manifest.files:
+        raise ModelError(foreign(folder, manifest.fingerprint, present))
+    try:
+        fleet = load_fleet(path)
+    except ConfigError as error:
+        raise ModelError(str(error)) from error
+    found = FeatureSchema(fleet, identity).fingerprint
+    if found != manifest.fingerprint:
+        raise ModelError(f"{path}: its features are {found}: the manifest says {manifest.fingerprint}")
+    if (fleet.name, fleet.horizons_d) != (own.name, own.horizons_d):
+        said, expected = (f"{one.name}, horizons {list(one.horizons_d)}" for one in (fleet, own))
+        raise ModelError(f"{path}: fleet {said}: expected {expected}")
+    return _let_in_by(own, fleet), expectation
+
+
+def _let_in_by(own: Fleet, fleet: Fleet) -> Fleet:
+    """Return a fleet file with what our own says of who may send, and of which times."""
+    return replace(
+        fleet,
+        asset_pattern=own.asset_pattern,
+        inventory=own.inventory,
+        max_assets=own.max_assets,
+        max_new_assets_per_hour=own.max_new_assets_per_hour,
+        sampling=replace(fleet.sampling, max_future_s=own.sampling.max_future_s),
+    )
+
+
+def foreign(folder: Path, found: str, present: str) -> str:
+    """Say that a bundle has other features, and what to do."""
+    return (
+        f"{folder}: fingerprint {found}: this fleet has {present}; it was trained on "
+        "other features: give the fleet file the sensors, limits, sampling, running, rules and "
+        "expectation of then, or backfill and train again"
+    )
+
+
 def promoted_bundle(folder: Path, version: str, sha256: str) -> Path:
     """Return the folder of a version's bundle; raises ModelError if it is not the one with this hash."""
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", version):
@@ -113,28 +164,14 @@ def champion(folder: Path) -> tuple[str, Path]:
     return promotion.version, promoted_bundle(folder, promotion.version, promotion.sha256)
 
 
-def last_good(promotions: Promotions, raise_alarm: Callable[[str], None]) -> Expectation | None:
-    """Return the expectation of the newest champion whose bundle is whole; each that is not is an alarm.
-
-    Raises ModelError if there is none.
-    """
-    for promotion in promotions.candidates():
-        try:
-            folder = promoted_bundle(promotions.folder, promotion.version, promotion.sha256)
-            return load_expectation(folder)
-        except ModelError as error:
-            raise_alarm(f"champion {promotion.version} is of no use: {error}; an earlier one stays")
-    raise ModelError(f"{promotions.folder}: no champion that can be used: train and promote a model")
-
-
 def _check_files(manifest: Manifest, path: Path) -> None:
     """Refuse a bundle without the fleet's model, with a part of what belongs together, or with more."""
     needed = {BOOSTER} if manifest.causes is None else {BOOSTER, CAUSES}
     segments = {SEGMENTS, PACK}
     if segments & set(manifest.files):
         needed |= segments
-    if not needed <= set(manifest.files) <= needed | {EXPECTATION}:
-        expected = ", ".join(sorted(needed | {EXPECTATION}))
+    if not needed <= set(manifest.files) <= needed | {EXPECTATION, FLEET}:
+        expected = ", ".join(sorted(needed | {EXPECTATION, FLEET}))
         raise ModelError(f"{path}: files {sorted(manifest.files)}: expected {expected}")
 
 

@@ -14,7 +14,7 @@ from models.registry.promotion import CHAMPION, Role
 from streams.alarms import alarm
 from streams.kafka.connection import Connection
 from streams.kafka.log_reader import KafkaLog
-from streams.records import Assignment
+from streams.records import Assignment, FeatureMark
 from streams.stage import Incoming
 from streams.wire import codec
 
@@ -28,8 +28,9 @@ class Schedule:
     ['1', '1', '2']
     """
 
-    def __init__(self, assignments: Iterable[Assignment] = ()) -> None:
+    def __init__(self, assignments: Iterable[Assignment] = (), begun: Assignment | None = None) -> None:
         self._assignments: dict[Role, list[Assignment]] = {}
+        self._begun = begun
         for assignment in assignments:
             self.add(assignment)
 
@@ -40,13 +41,40 @@ class Schedule:
         same = at < len(known) and known[at].offset == assignment.offset
         known[at : at + same] = [assignment]
 
-    def at(self, offset: int, role: Role) -> Assignment | None:
-        """Return who has the role at an offset, None if nobody has; the first champion always was one."""
+    def at(self, offset: int, role: Role, fingerprint: str = "") -> Assignment | None:
+        """Return who has the role at an offset, None if nobody has; the first champion always was one.
+
+        With a ``fingerprint``: of those who have these features, or never told which; before all of them
+        that is whoever's features the partition has ``begun`` with.
+        """
         known = self._assignments.get(role, [])
+        if fingerprint:
+            known = [one for one in known if one.fingerprint in ("", fingerprint)]
         number = bisect.bisect_right(known, offset, key=_offset)
+        begun = self._begun
+        if number == 0 and role == CHAMPION and begun is not None and begun.fingerprint == fingerprint:
+            return begun
         if not known or (number == 0 and role != CHAMPION):
             return None
         return known[max(number - 1, 0)]
+
+
+def begun_with(marks: Iterable[FeatureMark]) -> Assignment | None:
+    """Return who is champion of the features that the first of a partition's marks names, None if nobody is.
+
+    It stands there before any window, whatever was promoted before one was scored.
+    """
+    first = min(marks, key=lambda mark: mark.offset, default=None)
+    computed = first.features[0] if first else None
+    if computed is None or not computed.version:
+        return None
+    return Assignment(
+        role=CHAMPION,
+        version=computed.version,
+        sha256=computed.sha256,
+        offset=-1,
+        fingerprint=computed.fingerprint,
+    )
 
 
 def recorded(received: Iterable[Incoming]) -> Iterator[Assignment]:

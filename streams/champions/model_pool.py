@@ -14,7 +14,7 @@ from models.features.expectation import Expectation, identity_of
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.registry.bundle import load_bundle
-from models.registry.manifest import last_good, load_expectation, promoted_bundle
+from models.registry.manifest import load_features, promoted_bundle
 from models.registry.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, Role
 from models.risk.model_set import MEMORY_BYTES, ModelSet
 from models.risk.pack import Recent
@@ -29,13 +29,17 @@ _AGAIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A version that has passed every check; ``number`` is that of the promotion which brought it here."""
+    """A version that has passed every check; ``number`` is that of the promotion which brought it here.
+
+    ``schema`` is that of its features, None if they are those that a worker began with.
+    """
 
     version: str
     sha256: str
     models: ModelSet
     expectation: Expectation | None = None
     number: int = 0
+    schema: FeatureSchema | None = None
 
     def is_of(self, assignment: Assignment | Promotion) -> bool:
         """Return whether an assignment, or a promotion, is this very bundle's."""
@@ -44,7 +48,12 @@ class Candidate:
     def begins(self, role: Role, offset: int) -> Assignment:
         """Return the record of a role that it has from ``offset`` on."""
         return Assignment(
-            role=role, version=self.version, sha256=self.sha256, offset=offset, number=self.number
+            role=role,
+            version=self.version,
+            sha256=self.sha256,
+            offset=offset,
+            number=self.number,
+            fingerprint=self.schema.fingerprint if self.schema else "",
         )
 
 
@@ -61,9 +70,9 @@ class ModelPool(Protocol):
 class PromotedModels:
     """The models of one worker, shared by its partitions.
 
-    The newest champion that passes gives the feature schema; one that was promoted after it and does not pass
-    is an alarm, and leaves the last good one in place. Models of segments, whichever version's, share
-    ``memory_bytes``. Raises ModelError if no champion passes.
+    Each is of the features that its bundle says; ``schema`` is that of the newest champion that passes. One
+    that was promoted after it and does not pass is an alarm, and leaves the last good one in place. Models of
+    segments, whichever version's, share ``memory_bytes``. Raises ModelError if no champion passes.
     """
 
     def __init__(
@@ -81,11 +90,11 @@ class PromotedModels:
         self._ready: dict[Role, Candidate] = {}
         self._refused: dict[Role, tuple[Promotion, float]] = {}
         self._loading = threading.Lock()
-        expectation = last_good(promotions, raise_alarm)
-        self.schema = FeatureSchema(fleet, identity_of(expectation))
         for promotion in promotions.candidates():
             self.consider(promotion)
-            if CHAMPION in self._ready:
+            champion = self._ready.get(CHAMPION)
+            if champion is not None and champion.schema is not None:
+                self.schema = champion.schema
                 return
         raise ModelError(f"{promotions.folder}: none of the versions that were promoted can score")
 
@@ -133,8 +142,10 @@ class PromotedModels:
 
     def _verified(self, version: str, sha256: str) -> Candidate:
         folder = promoted_bundle(self.promotions.folder, version, sha256)
-        models = load_bundle(folder, self.schema.fingerprint, recent=self.recent)
+        fleet, expectation = load_features(folder, self.fleet)
+        schema = FeatureSchema(fleet, identity_of(expectation))
+        models = load_bundle(folder, schema.fingerprint, recent=self.recent)
         if models.fleet.horizons_d != self.fleet.horizons_d:
             found, expected = list(models.fleet.horizons_d), list(self.fleet.horizons_d)
             raise ModelError(f"{folder}: horizons {found}: expected {expected}")
-        return Candidate(version, sha256, models, load_expectation(folder))
+        return Candidate(version, sha256, models, expectation, schema=schema)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol, get_args
 
 from models.errors import ModelError, RecordError, UnavailableError
-from models.registry.promotion import Promotion, Role
-from streams.champions.model_pool import ROLES, PromotedModels
+from models.fleet.fleet import Fleet
+from models.registry.promotion import Promotion, Promotions, Role
 from streams.kafka.connection import Connection
 from streams.kafka.live_reader import Feed
+from streams.records import Assignment
 from streams.wire import codec
 
 log = logging.getLogger(__name__)
@@ -19,13 +21,33 @@ log = logging.getLogger(__name__)
 _LOOK_S = 2.0
 
 
+class Considering(Protocol):
+    """A pool of what is promoted."""
+
+    promotions: Promotions
+    fleet: Fleet
+    raise_alarm: Callable[[str], None]
+
+    def consider(self, promotion: Promotion) -> None:
+        """Make what was promoted ready, once it has passed."""
+
+
 class Watch:
-    """Has a bench consider what is promoted, from a thread, so that verifying holds up no stream."""
+    """Has a pool consider what is promoted, from a thread, so that verifying holds up no stream.
+
+    ``assigned`` hears who scores from which message on, of so many ``partitions``.
+    """
 
     def __init__(
-        self, pool: PromotedModels, connection: Connection | None = None, topic: str | None = None
+        self,
+        pool: Considering,
+        connection: Connection | None = None,
+        topic: str | None = None,
+        assigned: Callable[[int, Assignment], None] | None = None,
+        partitions: int = 1,
     ) -> None:
         self.pool, self.connection, self.topic = pool, connection, topic
+        self.assigned, self.partitions = assigned, partitions
         self._heard: dict[Role, Promotion] = {}
         self._thread = threading.Thread(target=self._run, name="promotions", daemon=True)
 
@@ -37,7 +59,7 @@ class Watch:
         """Consider the newest promotion of each role, of those heard of and of what the pointers say."""
         for promotion in heard:
             self._hear(promotion)
-        for role in ROLES:
+        for role in get_args(Role):
             try:
                 self._hear(self.pool.promotions.newest(role))
             except ModelError as error:
@@ -68,7 +90,7 @@ class Watch:
             self.look()
             time.sleep(_LOOK_S)
             return
-        with Feed(self.connection, (self.topic,), 1, from_start=True) as feed:
+        with Feed(self.connection, (self.topic,), self.partitions, from_start=True) as feed:
             while True:
                 self.look(self._decoded(feed))
 
@@ -76,11 +98,13 @@ class Watch:
         """Return the promotions that came; what is none is an alarm."""
         found = []
         for message in feed.poll(_LOOK_S):
-            if message.content_type == codec.PROMOTION:
-                try:
+            try:
+                if message.content_type == codec.PROMOTION:
                     found.append(codec.decode_json(message.value, Promotion))
-                except RecordError as error:
-                    self.pool.raise_alarm(f"{message.topic} offset {message.offset}: {error}")
+                elif message.content_type == codec.ASSIGNMENT and self.assigned is not None:
+                    self.assigned(message.partition, codec.decode_json(message.value, Assignment))
+            except RecordError as error:
+                self.pool.raise_alarm(f"{message.topic} offset {message.offset}: {error}")
         return found
 
 

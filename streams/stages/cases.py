@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -68,9 +68,15 @@ class Cases:
         self._changed: set[str] = set()
         self._champion: tuple[Candidate, Explainer] | None = None
 
-    def hold_to(self, champion: Candidate) -> None:
-        """Decide by the threshold of this version from now on, and explain with it."""
-        explainer = Explainer(self.fleet, champion.models.fleet, self.schema, champion.expectation)
+    def hold_to(self, champion: Candidate, schema: FeatureSchema | None = None) -> None:
+        """Decide by the threshold of this version from now on, and explain with it.
+
+        If its features are of another ``schema``, what is known of each machine is told in those.
+        """
+        if schema is not None and schema.names != self.schema.names:
+            self._tell_in(schema)
+        self.schema = schema or self.schema
+        explainer = Explainer(self.schema.fleet, champion.models.fleet, self.schema, champion.expectation)
         self._champion = champion, explainer
         self.policy.hold_to(champion.models.fleet.threshold)
 
@@ -119,6 +125,15 @@ class Cases:
         self._changed.clear()
         self.policy.changed.clear()
         return out
+
+    def _tell_in(self, schema: FeatureSchema) -> None:
+        """Tell the newest window of each machine in other features; what it does not have is NaN."""
+        place = {name: i for i, name in enumerate(self.schema.names)}
+        known = np.array([place.get(name, -1) for name in schema.names])
+        for asset, latest in self._latest.items():
+            vector = np.where(known >= 0, latest.vector[known], np.float32(np.nan))
+            self._latest[asset] = replace(latest, vector=vector.astype(np.float32))
+        self._changed |= self._latest.keys()
 
     def _decided(self, decisions: Iterable[Decision]) -> Iterator[Alert]:
         for decision in decisions:

@@ -24,7 +24,6 @@ from models.event_time import DAY_MS
 from models.features.channels import residual_points
 from models.features.expectation import Expectation
 from models.features.schema import FeatureSchema, window_name
-from models.fleet.fleet import Fleet
 from models.telemetry.event_log import FINDING, OUTCOME
 from models.telemetry.samples import Event, Float32
 from streams.records import Drift
@@ -53,14 +52,10 @@ class DriftReports:
     """
 
     def __init__(
-        self,
-        fleet: Fleet,
-        schema: FeatureSchema,
-        segments_of: SegmentsOf,
-        horizon_ms: int,
-        censor: tuple[str, ...],
+        self, schema: FeatureSchema, segments_of: SegmentsOf, horizon_ms: int, censor: tuple[str, ...]
     ) -> None:
-        self.fleet, self.points, self.censor = fleet, residual_points(fleet), censor
+        fleet = schema.fleet
+        self.points, self.censor, self._segments_of = residual_points(fleet), censor, segments_of
         names = {name: i for i, name in enumerate(schema.names)}
         recent = window_name(fleet.sampling.recent_s)
         self._recent = np.array([names[f"{key}_residual.{recent}.mean"] for key in self.points], np.int64)
@@ -71,6 +66,14 @@ class DriftReports:
         self._units = [about[key].unit for key in self.points]
         self.watch = FleetDrift(in_common(fleet), segments_of)
         self.delay, self.performance = LabelDelay(horizon_ms), Performance()
+
+    def anew(self, schema: FeatureSchema) -> DriftReports:
+        """Return what watches the residuals of other features from now on, and knows people as before."""
+        out = DriftReports(schema, self._segments_of, self.delay.horizon_ms, self.censor)
+        out.delay, out.performance = self.delay, self.performance
+        out.watch.changed |= self.watch.changed | self.watch.known
+        out.watch.stirred = True
+        return out
 
     def observe_day(self, asset: str, end_ms: int, vector: Float32) -> None:
         """See the window of a machine that ends a day."""

@@ -31,22 +31,29 @@ from streams.wire.telemetry import Mark, TelemetryDecoder
 from streams.wire.validation import CUT_BYTES
 
 _COMMON = b"c"
-_FORM = 5  # of what is remembered
+FORM = 6  # of what is remembered
 
 
 class _FeaturesState(Reported, frozen=True):
-    """What is remembered of the partition as a whole."""
+    """What is remembered of the partition as a whole.
+
+    ``first_ms`` is the time of the first sample that was seen. ``known_ms`` are the newest of machines that
+    were known to whoever came before, and were not heard so far since.
+    """
 
     watermark_ms: int
     reached: int | None
     newcomers: Newcomers = Newcomers()
     refused: tuple[Tally, ...] = ()
+    first_ms: int | None = None
+    known_ms: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class FeatureStage:
     """Turns one partition of telemetry into windows, and passes events and watermarks on in order.
 
-    The watermark comes from the source, or, if that sends none, from how far the fleet has come.
+    The watermark comes from the source, or, if that sends none, from how far the fleet has come. ``beside``:
+    its windows are marked as those of a second version.
     """
 
     def __init__(
@@ -54,7 +61,7 @@ class FeatureStage:
     ) -> None:
         self.fleet, self.topics = fleet, topics
         self.decoder, self.kernel = TelemetryDecoder(fleet), Kernel(fleet, expectation)
-        self.identity = f"features {_FORM} {self.kernel.schema.fingerprint}"
+        self.identity = f"features {FORM} {self.kernel.schema.fingerprint}"
         self.state = self.kernel.start()
         self.fleet_watermark = FleetWatermark()
         self.reports = DataReports(fleet, self.kernel.plan)
@@ -68,6 +75,30 @@ class FeatureStage:
         self._newcomers = Newcomers()
         self._refused = Refused()
         self._open = OpenStep(self.state)
+        self._known_ms: dict[str, int] = {}
+        self.beside = False
+
+    def begin_beside(self, other: FeatureStage) -> None:
+        """Know the machines that another stage of the partition knows, and how far they have come."""
+        self._known_ms, self._newcomers = other.newest_ms(), other.admission.rate
+        self.watermark_ms, reached = other.watermark_ms, other.fleet_watermark.reached
+        if reached is not None:
+            self._reached = reached * other.kernel.plan.hop_ms // self.kernel.plan.hop_ms
+        self._know()
+
+    def newest_ms(self) -> dict[str, int]:
+        """Return the newest event time of each machine that is known."""
+        own = self.state.memory.max_ms[: len(self.state.assets)].tolist()
+        heard = dict(zip(self.state.assets, own, strict=True))
+        before = {name: ms for name, ms in self._known_ms.items() if ms > heard.get(name, NEVER)}
+        return {**heard, **before}
+
+    def is_full(self, since_ms: int) -> bool:
+        """Return whether the longest window is full, of what came when the partition was at ``since_ms``."""
+        first_ms = max(since_ms, self._first_ms or 0)
+        plan = self.kernel.plan
+        reach_ms = plan.reach * plan.hop_ms + plan.lateness_ms
+        return self._first_ms is not None and self.watermark_ms - first_ms >= reach_ms
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Yield the windows that messages close, and the dead letters of those that make no sense."""
@@ -89,16 +120,11 @@ class FeatureStage:
     def restored(self) -> None:
         """Put the memory of every asset together, and find out how far the fleet has come."""
         self._memory.restored()
-        self.admission.restore(self.state.assets, self._newcomers)
-        newest = self.state.memory.max_ms[: len(self.state.assets)] // self.kernel.plan.hop_ms
-        self.fleet_watermark.restore(zip(self.state.assets, newest.tolist(), strict=True), self._reached)
+        self._know()
 
     def self_contained(self) -> bool:
         """Return whether the log reaches back as far as the longest window, the lateness and a hop."""
-        plan = self.kernel.plan
-        if self._first_ms is None:
-            return False
-        return self.watermark_ms - self._first_ms >= plan.reach * plan.hop_ms + plan.lateness_ms
+        return self.is_full(0)
 
     def counts(self) -> StageCounts:
         """Return what the kernel has seen since the last call."""
@@ -173,7 +199,7 @@ class FeatureStage:
         """Yield what messages with samples lead to; return why some of these do not count."""
         samples = batch.part(start, end)
         if self._first_ms is None:
-            self._first_ms = int(samples.time_ms.min())
+            self._first_ms = int(samples.time_ms[0])
         self.reports.heard(samples.assets)
         self._memory.mark(samples.assets, _oldest(samples) // self.kernel.plan.hop_ms)
         windows, counts = self.kernel.step(self.state, samples)
@@ -211,7 +237,8 @@ class FeatureStage:
         rows = max(1, CUT_BYTES // (4 * len(self.kernel.schema)))
         for start in range(0, len(windows), rows):
             part = slice(start, start + rows)
-            yield codec.windows(self.topics.features, windows, part, self.kernel.schema.fingerprint)
+            fingerprint = self.kernel.schema.fingerprint
+            yield codec.windows(self.topics.features, windows, part, fingerprint, beside=self.beside)
 
     def _drifts(self, found: Iterable[Drift]) -> Iterator[Outgoing]:
         return (codec.drift(self.topics.drift, drift) for drift in found)
@@ -229,6 +256,8 @@ class FeatureStage:
             reached=self.fleet_watermark.reached,
             newcomers=self.admission.rate,
             refused=tuple(self._refused.tallies()),
+            first_ms=self._first_ms,
+            known_ms=self._still_known_ms(),
         )
 
     def _restore_common(self, common: _FeaturesState) -> None:
@@ -236,6 +265,18 @@ class FeatureStage:
         self.watermark_ms = common.watermark_ms
         self._reached, self._newcomers = common.reached, common.newcomers
         self._refused.restore(common.refused)
+        self._first_ms, self._known_ms = common.first_ms, dict(common.known_ms)
+
+    def _still_known_ms(self) -> dict[str, int]:
+        """Return the newest of machines that were known before and were not heard so far since."""
+        newest_ms = self.newest_ms() if self._known_ms else {}
+        return {name: ms for name, ms in self._known_ms.items() if newest_ms[name] == ms}
+
+    def _know(self) -> None:
+        """Let in the machines that are known, and see how far they have come."""
+        known, hop_ms = self.newest_ms(), self.kernel.plan.hop_ms
+        self.admission.restore(known, self._newcomers)
+        self.fleet_watermark.restore(((name, ms // hop_ms) for name, ms in known.items()), self._reached)
 
 
 def _newest(samples: Samples) -> Int64:

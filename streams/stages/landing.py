@@ -34,6 +34,7 @@ class LandingStage:
     """Lands one partition of the features topic, or of outcomes.
 
     Nothing is acknowledged before it is on the disk; while that takes nothing, the stage waits and says so.
+    What was computed beside does not land: it may stand on less than its windows reach back.
     ``lookup`` finds what the windows of a fingerprint are; those of an unknown one become dead letters.
     """
 
@@ -79,10 +80,10 @@ class LandingStage:
         if message.topic == self.topics.outcomes:
             self._events += told_by(codec.decode_outcomes(message.value, message.content_type))
             return
-        fingerprint, record = codec.decode_any_features(message.value, message.content_type)
+        fingerprint, record, is_beside = codec.decode_any_features(message.value, message.content_type)
         if isinstance(record, Event):
             self._events.append(record)
-        elif isinstance(record, Windows):
+        elif isinstance(record, Windows) and not is_beside:
             expected = len(self._schema(fingerprint).feature_names)
             if record.values.shape[1] != expected:
                 raise RecordError(f"values: {record.values.shape[1]} features a window: expected {expected}")

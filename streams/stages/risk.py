@@ -27,9 +27,10 @@ from models.fleet.fleet import Fleet
 from models.risk.calibration import log_odds
 from models.telemetry.event_log import OUTCOME
 from models.telemetry.samples import Event, Float64
-from streams.champions.model_pool import ModelPool
+from streams.champions.assignments import Schedule, begun_with
+from streams.champions.model_pool import Candidate, ModelPool
 from streams.kafka.topics import Topics
-from streams.records import Alert, Assignment, Drift, Readings, Watermark
+from streams.records import Alert, Assignment, Drift, FeatureMark, Readings, Watermark
 from streams.stage import Incoming, Outgoing, StageCounts
 from streams.stages import seen
 from streams.stages.cases import Cases, Latest, OpenCase, Remembered
@@ -37,9 +38,10 @@ from streams.stages.drift_reports import DriftReports, SharedDrift, of_scores, o
 from streams.stages.scorer import Scorer
 from streams.state.snapshots import parsed
 from streams.wire import codec
+from streams.wire.validation import clip
 
 _ASSET, _COMMON, _DRIFT = b"a", b"c", b"d"
-_FORM = 5  # of what is remembered
+_FORM = 6  # of what is remembered
 _HIDES = ("maintenance",)  # what would have come without it nobody knows
 
 
@@ -59,19 +61,24 @@ class _AssetState(msgspec.Struct, frozen=True):
 
 
 class _RiskState(msgspec.Struct, frozen=True):
-    """What is remembered of the partition as a whole; ``assignment`` is the champion's, if recorded."""
+    """What is remembered of the partition as a whole; ``assignment`` is the champion's, if recorded.
+
+    ``fingerprint`` is that of the features in which the newest window of each asset is told.
+    """
 
     watermark_ms: int
     lessons: Lessons
     assignment: Assignment | None = None
+    fingerprint: str = ""
 
 
 class RiskStage:
     """Scores one partition of windows, adapts the risk, and follows its cases.
 
-    ``assignments`` are those recorded of this partition. Without a topic to record them on (``records``)
-    nobody is shadowed, and what is seen again after a crash may be scored by a champion that was promoted
-    since. ``segments_of`` names the segments of a machine that are learnt of by themselves.
+    ``assignments``, and ``marks`` of features, are those recorded of this partition. Without a topic to
+    record them on (``records``) nobody is shadowed, and what is seen again after a crash may be scored by a
+    champion that was promoted since. ``segments_of`` names the segments of a machine that are learnt of by
+    themselves.
     """
 
     def __init__(
@@ -81,21 +88,24 @@ class RiskStage:
         schema: FeatureSchema,
         pool: ModelPool,
         assignments: Iterable[Assignment] = (),
+        marks: Iterable[FeatureMark] = (),
         *,
         records: bool = True,
         segments_of: SegmentsOf = no_segments,
     ) -> None:
         self.topics, self.schema, self.records, self.horizon = topics, schema, records, fleet.horizon
-        self.identity = f"risk {_FORM} {schema.fingerprint} {fleet.alerting.horizon_d:g} d"
-        self.scorer = Scorer(fleet, schema, pool, assignments)
+        self.identity = f"risk {_FORM} {fleet.name} {fleet.alerting.horizon_d:g} d"
+        self.scorer = Scorer(fleet, schema, pool, Schedule(assignments, begun_with(marks)))
         self.cases = Cases(fleet, schema)
         horizon_ms, censor = int(fleet.alerting.horizon_d * DAY_MS), fleet.training.censor or _HIDES
         self.adaptation = ScoreAdaptation(horizon_ms, segments_of, censor)
-        self.drift = DriftReports(fleet, schema, segments_of, horizon_ms, censor)
+        self.drift = DriftReports(schema, segments_of, horizon_ms, censor)
+        self._shared_drift: SharedDrift | None = None
         self.seen = seen.Seen((fleet.sampling.lateness_s + 2 * fleet.sampling.hop_s) * 1000)
         self.watermark_ms = 0
         self._restoring: dict[str, _AssetState] = {}
         self._assignment: Assignment | None = None
+        self._told_in = schema.fingerprint
 
     def before_batch(self, offset: int, *, seen: bool) -> list[Outgoing]:
         """Let who is ready for a role begin at ``offset``, and return the record of that."""
@@ -105,8 +115,6 @@ class RiskStage:
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Yield the scores of each message's windows, and what they lead to."""
         for message in received:
-            if self.scorer.take_over(message.offset):
-                self._install()
             yield from self._process(message)
 
     def _install(self) -> None:
@@ -115,24 +123,46 @@ class RiskStage:
         if named is not None:
             self.adaptation.follow(named.version, named.sha256)
         if champion is not None:
-            self.cases.hold_to(champion)
+            self._hold_to(champion)
+
+    def _hold_to(self, champion: Candidate) -> None:
+        """Let a champion decide; what was watched of other features than its own begins anew."""
+        schema = self.scorer.schema_of(champion)
+        if schema.fingerprint != self.cases.schema.fingerprint:
+            self.drift = self.drift.anew(schema)
+        self.cases.hold_to(champion, schema)
 
     def _process(self, message: Incoming) -> Iterable[Outgoing]:
         try:
-            record = self._decoded(message)
+            found = codec.decode_any_features(message.value, message.content_type)
+            if self.scorer.take_over(message.offset, "" if found.beside else found.fingerprint):
+                self._install()
+            record = found.record
+            if isinstance(record, Windows):
+                return self._windows(record, found)
         except RecordError as error:
             return [codec.dead_letter(self.topics.dead_letters, codec.letter(message, str(error)))]
-        if isinstance(record, Windows):
-            fresh = self.seen.new_windows(record)
-            return self._score(record if fresh.all() else record.take(fresh)) if fresh.any() else ()
         return self._happened(record) if isinstance(record, Event) else self._pass(record, message.offset)
 
-    def _decoded(self, message: Incoming) -> Windows | Event | Watermark:
-        record = codec.decode_features(message.value, message.content_type, self.schema.fingerprint)
-        features = len(self.schema)
-        if isinstance(record, Windows) and record.values.shape[1] != features:
-            raise RecordError(f"values: {record.values.shape[1]} features a window: expected {features}")
-        return record
+    def _windows(self, windows: Windows, found: codec.FeaturesFound) -> Iterable[Outgoing]:
+        """Return what comes of windows; of those computed beside nobody is alerted, and few look at them."""
+        if found.beside:
+            shadowed = self.records and self.scorer.shadows(found.fingerprint)
+            return self._shadow(windows) if shadowed else ()
+        champion = self.scorer.champion
+        schema = self.scorer.schema_of(champion) if champion else self.schema
+        if found.fingerprint != schema.fingerprint:
+            named = clip(found.fingerprint)
+            raise RecordError(f"fingerprint {named!r}: the model expects {schema.fingerprint!r}")
+        if windows.values.shape[1] != len(schema):
+            raise RecordError(f"values: {windows.values.shape[1]} features a window: expected {len(schema)}")
+        fresh = self.seen.new_windows(windows)
+        return self._score(windows if fresh.all() else windows.take(fresh)) if fresh.any() else ()
+
+    def _shadow(self, windows: Windows) -> Iterator[Outgoing]:
+        scores = self.scorer.shadow(windows)
+        if scores is not None:
+            yield codec.scores(self.topics.shadow, scores)
 
     def delta(self) -> list[tuple[bytes, bytes]]:
         """Return what is common, and each asset that is remembered otherwise than at the last call."""
@@ -145,19 +175,28 @@ class RiskStage:
         elif key == _COMMON:
             common = parsed(value, _RiskState)
             self.watermark_ms, self._assignment = common.watermark_ms, common.assignment
+            self._told_in = common.fingerprint
             self.adaptation.give_back(common.lessons)
         elif key == _DRIFT:
-            self.drift.give_back(parsed(value, SharedDrift))
+            self._shared_drift = parsed(value, SharedDrift)
         else:
             raise StateError(f"key {key!r}: not one of this stage")
 
     def restored(self) -> None:
         """Give every asset, of which several versions may have come, what was remembered of it last."""
+        if self._assignment is not None:
+            self.scorer.resume(self._assignment)
+        champion = self.scorer.champion
+        if champion is not None:
+            self._hold_to(champion)
+        if self._told_in != self.cases.schema.fingerprint:
+            raise StateError(f"its windows have features {self._told_in}, which nobody scores any more")
+        if self._shared_drift is not None:
+            self.drift.give_back(self._shared_drift)
         for asset, known in self._restoring.items():
             self._give_back(asset, known)
         self._restoring.clear()
-        if self._assignment is not None:
-            self.scorer.resume(self._assignment)
+        if champion is not None:
             self._install()
 
     def self_contained(self) -> bool:
@@ -174,7 +213,8 @@ class RiskStage:
         changed = set().union(*(part.take_changed() for part in parts))
         for asset in sorted(changed):
             yield _ASSET + asset.encode(), msgspec.msgpack.encode(self._remembered(asset))
-        common = _RiskState(self.watermark_ms, self.adaptation.lessons(), self.scorer.assignment)
+        lessons, assignment = self.adaptation.lessons(), self.scorer.assignment
+        common = _RiskState(self.watermark_ms, lessons, assignment, self.cases.schema.fingerprint)
         yield _COMMON, msgspec.msgpack.encode(common)
         if self.drift.take_stirred():
             yield _DRIFT, msgspec.msgpack.encode(self.drift.shared())
@@ -213,9 +253,8 @@ class RiskStage:
         adapted: Float64 = expit(self.adaptation.adapted(windows.assets, windows.asset, logits))
         said = replace(scores, adapted=adapted, readings=self._readings(windows))
         yield codec.scores(self.topics.scores, said)
-        shadow = self.scorer.shadow(windows) if self.records else None
-        if shadow is not None:
-            yield codec.scores(self.topics.shadow, shadow)
+        if self.records and self.scorer.shadows(self.scorer.fingerprint):
+            yield from self._shadow(windows)
         deciding = self._deciding(windows, scores.risk, logits)
         for i in np.flatnonzero(windows.revision == 0).tolist():
             asset = windows.assets[windows.asset[i]]

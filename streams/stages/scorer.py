@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -23,18 +22,18 @@ from streams.records import Assignment, Scores
 class Scorer:
     """Scores windows with the champion of their offset, and beside it with the challenger.
 
-    ``assignments`` are those recorded of the partition. What is promoted later begins between batches.
+    ``schedule`` is what was recorded of the partition. What is promoted later begins between batches.
     ``assignment`` is the champion's, None for one that was never recorded; there is a ``champion`` once a
-    message was processed. Of a window that stands on too little no risk is said.
+    message was processed. Of a window that stands on too little no risk is said. Windows tell of which
+    features they are: the champion is the last that was assigned before them among those who have these.
     """
 
-    def __init__(
-        self, fleet: Fleet, schema: FeatureSchema, pool: ModelPool, assignments: Iterable[Assignment]
-    ) -> None:
-        self.fleet, self.schema, self.pool, self.schedule = fleet, schema, pool, Schedule(assignments)
+    def __init__(self, fleet: Fleet, schema: FeatureSchema, pool: ModelPool, schedule: Schedule) -> None:
+        self.fleet, self.schema, self.pool, self.schedule = fleet, schema, pool, schedule
         self.assignment: Assignment | None = None
         self.champion: Candidate | None = None
         self._rival: Assignment | None = None
+        self._lacking: Assignment | None = None
         self._challenger: Candidate | None = None
         self._levels: Counter[str] = Counter()
         self._unsaid = 0
@@ -56,12 +55,16 @@ class Scorer:
                 self.schedule.add(begun[-1])
         return begun
 
-    def take_over(self, offset: int) -> bool:
-        """Let whoever is to score the message at ``offset`` do so; return whether a champion took over."""
-        assignment = self.schedule.at(offset, CHAMPION)
-        installs = self.champion is None or assignment != self.assignment
+    def take_over(self, offset: int, fingerprint: str = "") -> bool:
+        """Let whoever is to score the message at ``offset`` do so; return whether a champion took over.
+
+        ``fingerprint`` is that of the windows in the message; without any the features stay what they are.
+        """
+        of = fingerprint or self.fingerprint
+        assignment = self.schedule.at(offset, CHAMPION, of)
+        installs = self.champion is None or assignment not in (self.assignment, self._lacking)
         if installs:
-            self._install(assignment)
+            installs = self._install(assignment, of)
         rival = self.schedule.at(offset, CHALLENGER)
         if rival != self._rival:
             self._rival, self._challenger = rival, self.pool.candidate(rival) if rival else None
@@ -71,6 +74,20 @@ class Scorer:
         """Make the version of an assignment the champion again."""
         self.schedule.add(assignment)
         self._install(assignment)
+
+    def schema_of(self, who: Candidate) -> FeatureSchema:
+        """Return the schema of somebody's features."""
+        return who.schema or self.schema
+
+    @property
+    def fingerprint(self) -> str:
+        """The features that the champion scores; empty without one."""
+        return self.schema_of(self.champion).fingerprint if self.champion else ""
+
+    def shadows(self, fingerprint: str) -> bool:
+        """Return whether the challenger scores windows of these features."""
+        rival = self._challenger
+        return rival is not None and self.schema_of(rival).fingerprint == fingerprint
 
     def score(self, windows: Windows) -> Scores:
         """Return what the champion says of windows."""
@@ -98,10 +115,14 @@ class Scorer:
         out, self._unsaid = self._unsaid, 0
         return out
 
-    def _install(self, assignment: Assignment | None) -> None:
-        self.assignment = assignment
+    def _install(self, assignment: Assignment | None, fingerprint: str = "") -> bool:
+        """Return whether somebody scores from now on who has these features; if not, all stays as it is."""
         found = self.pool.candidate(assignment) if assignment else self.pool.ready(CHAMPION)
-        self.champion = found or self.champion
+        if found and fingerprint and self.champion and self.schema_of(found).fingerprint != fingerprint:
+            self._lacking = assignment
+            return False
+        self.assignment, self.champion = assignment, found or self.champion
+        return True
 
     def _scores(self, who: Candidate, windows: Windows) -> Scores:
         evidence = self._evidence_of(who).of(windows.values)
@@ -113,5 +134,6 @@ class Scorer:
 
     def _evidence_of(self, who: Candidate) -> Evidence:
         if who.sha256 not in self._evidence:
-            self._evidence[who.sha256] = Evidence.from_gains(self.schema, who.models.fleet.gains())
+            gains = who.models.fleet.gains()
+            self._evidence[who.sha256] = Evidence.from_gains(self.schema_of(who), gains)
         return self._evidence[who.sha256]

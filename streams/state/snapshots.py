@@ -69,9 +69,13 @@ class Snapshots:
     def write(self, delta: Iterable[tuple[bytes, bytes]], offset: int) -> Iterator[Outgoing]:
         """Yield the records of what changed up to ``offset``, exclusive; the position comes last.
 
-        One by one, since together they may be as large as all that is remembered.
+        One by one, since together they may be as large as all that is remembered. An empty payload says that
+        nothing is remembered any more under the keys that begin with its own.
         """
         for key, payload in delta:
+            if not payload:
+                yield from self._forget(key)
+                continue
             value = msgspec.msgpack.encode(StateRecord(offset, payload))
             self._stamp(key, offset, value)
             yield Outgoing(self.topic, key, value, STATE)
@@ -133,6 +137,11 @@ class Snapshots:
                 f"{self.topic}: the {len(self._stamps)} records found are not the {found.keys} written"
             )
         return found
+
+    def _forget(self, prefix: bytes) -> Iterator[Outgoing]:
+        for key in sorted(known for known in self._stamps if known.startswith(prefix)):
+            self._drop(key)
+            yield Outgoing(self.topic, key, b"", STATE)
 
     def _position(self, offset: int) -> Position:
         """Return the position that belongs to the records so far."""

@@ -5,6 +5,8 @@ A block of 60 rows is decoded in the time that one named sample in JSON takes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
@@ -49,15 +51,20 @@ def to_block(samples: Samples, schema: str, arrived_ms: int | None = None) -> Bl
     )
 
 
-def to_samples(block: Block, fleet: Fleet) -> tuple[Samples, tuple[str, ...]]:
+def to_samples(block: Block, fleet: Fleet, kin: Sequence[Fleet] = ()) -> tuple[Samples, tuple[str, ...]]:
     """Return the rows of a block, infinite values missing, and what of it could not be used.
+
+    A block may be in the schema of one of ``kin``; sensors that it does not have are missing then.
 
     Assets that no row is of are left out: nothing was heard of them.
     Raises RecordError if nothing can be used: another schema, a stranger among the assets, lengths that
     do not agree, an implausible time, no finite value.
     """
-    _check_head(block, fleet)
-    values = _values(block, fleet)
+    sender = next((one for one in kin if one.schema == block.schema), fleet)
+    _check_head(block, fleet, sender)
+    values = _values(block, sender)
+    if sender.schema != fleet.schema:
+        values = _projected(values, sender, fleet)
     (assets, asset), time_ms = _assets(block), _times(block)
     problems = clear_infinite(values)
     if not np.isfinite(values).any():
@@ -74,6 +81,16 @@ def _values(block: Block, fleet: Fleet) -> Values:
         return values.astype(value_type(fleet.sensors)).reshape(block.rows, len(fleet.sensors))
 
 
+def _projected(values: Values, sender: Fleet, fleet: Fleet) -> Values:
+    """Return the values of the fleet's sensors; of one that the sender has not, or in another unit, NaN."""
+    place = {(sensor.key, sensor.unit): i for i, sensor in enumerate(sender.sensors)}
+    out = np.full((len(values), len(fleet.sensors)), np.nan, value_type(fleet.sensors))
+    for i, sensor in enumerate(fleet.sensors):
+        if (at := place.get((sensor.key, sensor.unit))) is not None:
+            out[:, i] = values[:, at]
+    return out
+
+
 def clear_infinite(values: Values) -> tuple[str, ...]:
     """Make infinite values missing, in place, and say how many there were."""
     infinite = np.isinf(values)
@@ -83,8 +100,8 @@ def clear_infinite(values: Values) -> tuple[str, ...]:
     return (f"values: {int(infinite.sum())} infinite, taken as missing",)
 
 
-def _check_head(block: Block, fleet: Fleet) -> None:
-    if block.schema != fleet.schema:
+def _check_head(block: Block, fleet: Fleet, sender: Fleet) -> None:
+    if block.schema != sender.schema:
         raise RecordError(f"schema {checks.clip(block.schema)!r}: fleet {fleet.name} has {fleet.schema!r}")
     if not 0 < block.rows <= checks.MAX_BYTES:
         raise RecordError(f"rows {block.rows}: expected 1 to {checks.MAX_BYTES}")

@@ -7,7 +7,7 @@ Things that people read are JSON; blocks of numbers are a MessagePack header wit
 from __future__ import annotations
 
 import base64
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -29,6 +29,7 @@ from streams.records import (
     Control,
     DeadLetter,
     Drift,
+    FeatureMark,
     Heard,
     Recorded,
     Redriven,
@@ -61,6 +62,7 @@ DEAD_LETTER = "application/vnd.chillcast.dead-letter.v1+json"
 REDRIVEN = "application/vnd.chillcast.redriven.v1+json"
 PROMOTION = "application/vnd.chillcast.promotion.v1+json"
 ASSIGNMENT = "application/vnd.chillcast.tenure.v1+json"
+FEATURE_MARK = "application/vnd.chillcast.feature-mark.v1+json"
 CONTROL = "application/vnd.chillcast.control.v1+json"
 HEARD = "application/vnd.chillcast.heard.v1+json"
 CASE_COMMAND = "application/vnd.chillcast.case-command.v1+json"
@@ -94,12 +96,20 @@ def decode_features(value: bytes | None, content_type: str, fingerprint: str) ->
     raise unexpected(content_type, WINDOWS, EVENT, WATERMARK)
 
 
-def decode_any_features(value: bytes | None, content_type: str) -> tuple[str, Windows | Event | Watermark]:
+class FeaturesFound(NamedTuple):
+    """What a message of the features topic holds; windows have a fingerprint, and may be computed beside."""
+
+    fingerprint: str
+    record: Windows | Event | Watermark
+    beside: bool = False
+
+
+def decode_any_features(value: bytes | None, content_type: str) -> FeaturesFound:
     """Decode a message of the features topic, whatever its feature schema; return its fingerprint, too."""
     if content_type != WINDOWS:
-        return "", decode_features(value, content_type, "")
+        return FeaturesFound("", decode_features(value, content_type, ""))
     head = checks.from_msgpack(checks.sized(value), WindowBlock)
-    return head.fingerprint, to_windows(head, head.fingerprint)
+    return FeaturesFound(head.fingerprint, to_windows(head, head.fingerprint), head.beside)
 
 
 def decode_scores(value: bytes | None, content_type: str) -> Scores | Watermark:
@@ -138,9 +148,10 @@ def watermark(topic: str, record: Watermark) -> Outgoing:
     return Outgoing(topic, b"", msgspec.json.encode(record), WATERMARK)
 
 
-def windows(topic: str, record: Windows, rows: slice, fingerprint: str) -> Outgoing:
+def windows(topic: str, record: Windows, rows: slice, fingerprint: str, *, beside: bool = False) -> Outgoing:
     """Encode the given rows of windows."""
-    return Outgoing(topic, record.assets[0].encode(), pack_windows(record, rows, fingerprint), WINDOWS)
+    packed = pack_windows(record, rows, fingerprint, beside=beside)
+    return Outgoing(topic, record.assets[0].encode(), packed, WINDOWS)
 
 
 def scores(topic: str, record: Scores) -> Outgoing:
@@ -200,6 +211,11 @@ def promotion(topic: str, record: Promotion) -> Outgoing:
 def assignment(topic: str, record: Assignment) -> Outgoing:
     """Encode an assignment, under a key of its own."""
     return Outgoing(topic, f"{record.role}/{record.offset}".encode(), msgspec.json.encode(record), ASSIGNMENT)
+
+
+def feature_mark(topic: str, record: FeatureMark) -> Outgoing:
+    """Encode which features are computed from an offset on, under a key of its own."""
+    return Outgoing(topic, f"features/{record.offset}".encode(), msgspec.json.encode(record), FEATURE_MARK)
 
 
 def case_command(topic: str, record: Command) -> Outgoing:

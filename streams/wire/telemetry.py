@@ -6,7 +6,7 @@ The samples of a batch become one array, which is cut at events and watermarks o
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,11 +47,13 @@ class Decoded:
 class TelemetryDecoder:
     """Reads messages of telemetry; those of samples in the form that the fleet file declares.
 
-    The ``content-type`` tells the kind; none means samples, as does ``application/json``.
+    The ``content-type`` tells the kind; none means samples, as does ``application/json``. What ``kin`` know,
+    fleet files of the same machines with other sensors, is understood too, as far as the fleet has it.
     """
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
+        self.kin: tuple[Fleet, ...] = ()
         self._none = np.empty((0, len(fleet.sensors)), value_type(fleet.sensors))
         self._declared = _declared(fleet)
 
@@ -93,7 +95,7 @@ class TelemetryDecoder:
     def _one(self, data: bytes, message: Incoming) -> Found | Event | Watermark:
         kind = message.content_type
         if kind == BLOCK:
-            return Rows(*blocks.to_samples(checks.from_msgpack(data, Block), self.fleet))
+            return Rows(*blocks.to_samples(checks.from_msgpack(data, Block), self.fleet, self.kin))
         if kind == EVENT:
             record = codec.parsed_event(data)
             checks.known_asset(record.asset, self.fleet)
@@ -103,7 +105,7 @@ class TelemetryDecoder:
         if self._declared:
             return self._declared(message)
         if kind in ("", SAMPLE):
-            return _sample(data, self.fleet)
+            return _sample(data, self.fleet, self.kin)
         raise codec.unexpected(kind, SAMPLE, BLOCK, EVENT, WATERMARK)
 
 
@@ -116,7 +118,7 @@ def _declared(fleet: Fleet) -> Callable[[Incoming], Found] | None:
     return Form(fleet, fleet.telemetry).read
 
 
-def _sample(data: bytes, fleet: Fleet) -> Row:
+def _sample(data: bytes, fleet: Fleet, kin: Sequence[Fleet]) -> Row:
     plain = _plain_row(data, fleet)
     if plain:
         return plain
@@ -124,7 +126,7 @@ def _sample(data: bytes, fleet: Fleet) -> Row:
         record = checks.from_json(data, Sample)
     except RecordError as error:
         return spoilt_row(data, fleet, error)
-    return _row(record, fleet)
+    return _row(record, fleet, kin)
 
 
 def _plain_row(data: bytes, fleet: Fleet) -> Row | None:
@@ -146,8 +148,9 @@ def _plain_decoder(keys: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(msgspec.defstruct("PlainSample", sample, frozen=True))
 
 
-def _row(record: Sample, fleet: Fleet) -> Row:
+def _row(record: Sample, fleet: Fleet, kin: Sequence[Fleet]) -> Row:
     checks.known_asset(record.asset, fleet)
     ordered = [record.values.get(key) for key in fleet.keys]
-    problems = unknown_points(record.values.keys() - set(fleet.keys), fleet)
+    known = {key for one in (fleet, *kin) for key in one.keys}
+    problems = unknown_points(record.values.keys() - known, fleet)
     return Row(record.asset, checks.parse_time(record.time), ordered, tuple(problems))

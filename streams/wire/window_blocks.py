@@ -12,8 +12,11 @@ from streams.records import Readings, Scores
 from streams.wire import validation as checks
 
 
-class WindowBlock(msgspec.Struct, frozen=True, kw_only=True):
-    """Windows: ``asset`` int32, ``end_ms`` int64, ``revision`` int32, ``values`` float32 of (n, features)."""
+class WindowBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Windows: ``asset`` int32, ``end_ms`` int64, ``revision`` int32, ``values`` float32 of (n, features).
+
+    ``beside``: they are of a second kind of features, computed beside those that are scored.
+    """
 
     fingerprint: str
     assets: list[str]
@@ -21,6 +24,7 @@ class WindowBlock(msgspec.Struct, frozen=True, kw_only=True):
     end_ms: bytes
     revision: bytes
     values: bytes
+    beside: bool = False
 
 
 class ReadingBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +57,7 @@ class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
     readings: ReadingBlock | None = None
 
 
-def pack_windows(record: Windows, rows: slice, fingerprint: str) -> bytes:
+def pack_windows(record: Windows, rows: slice, fingerprint: str, *, beside: bool = False) -> bytes:
     """Return the given rows of windows as one message."""
     head = WindowBlock(
         fingerprint=fingerprint,
@@ -62,6 +66,7 @@ def pack_windows(record: Windows, rows: slice, fingerprint: str) -> bytes:
         end_ms=record.end_ms[rows].astype("<i8").tobytes(),
         revision=record.revision[rows].astype("<i4").tobytes(),
         values=record.values[rows].astype("<f4").tobytes(),
+        beside=beside,
     )
     return msgspec.msgpack.encode(head)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.features.schema import FeatureSchema
 from models.registry.promotion import CHAMPION, Role
 from models.risk.hazard import RiskModel
 from models.risk.model_set import Index, ModelSet
@@ -27,9 +28,15 @@ class Held:
     known: dict[str, Candidate] = field(default_factory=dict)
     promoted: dict[Role, Candidate] = field(default_factory=dict)
 
-    def promote(self, version: str, model: RiskModel | ModelSet, role: Role = CHAMPION) -> Candidate:
+    def promote(
+        self,
+        version: str,
+        model: RiskModel | ModelSet,
+        role: Role = CHAMPION,
+        schema: FeatureSchema | None = None,
+    ) -> Candidate:
         models = model if isinstance(model, ModelSet) else ModelSet(model)
-        found = self.known.setdefault(version, Candidate(version, version * 64, models))
+        found = self.known.setdefault(version, Candidate(version, version * 64, models, schema=schema))
         self.promoted[role] = found
         return found
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from models.fleet.fleet import Fleet
 from models.registry.bundle import write_bundle
 from models.registry.manifest import bundle_sha256
-from models.registry.promotion import CHAMPION, Promotion, Promotions
+from models.registry.promotion import CHAMPION, Promotion, Promotions, Role
 from models.risk.hazard import RiskModel
 from models.risk.model_set import ModelSet
+from streams.champions.feature_pool import PromotedFeatures
 from streams.champions.model_pool import PromotedModels
 from tests.support.toy_model import Trained
 
@@ -33,23 +35,29 @@ class Home:
             self.promotions, self.toy.fleet, raise_alarm=self.alarms.append, clock=lambda: self.now_s
         )
 
-    def write(self, version: str, model: RiskModel | ModelSet) -> Path:
+    def write(self, version: str, model: RiskModel | ModelSet, fleet: str | Fleet = "toy") -> Path:
         write_bundle(
-            self.folder / version, model, None, fleet="toy", metrics={}, lineage={"version": version}
+            self.folder / version, model, None, fleet=fleet, metrics={}, lineage={"version": version}
         )
         return self.folder / version
 
-    def promote(self, version: str) -> Promotion:
+    def features(self) -> PromotedFeatures:
+        return PromotedFeatures(
+            self.promotions, self.toy.fleet, raise_alarm=self.alarms.append, clock=lambda: self.now_s
+        )
+
+    def promote(self, version: str, role: Role = CHAMPION) -> Promotion:
         promotion = Promotion(
             fleet=self.toy.fleet.name,
             version=version,
+            role=role,
             sha256=bundle_sha256(self.folder / version),
             reason="r",
             promoted_ms=1,
             number=self.promotions.next_number,
         )
         self.promotions.claim(promotion)
-        self.promotions.enforce(CHAMPION)
+        self.promotions.enforce(role)
         return promotion
 
 

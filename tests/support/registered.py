@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chillcast.models.modelling import Models
+from models.fleet.fleet import Fleet
 from models.registry.bundle import write_bundle
 from models.risk.hazard import RiskModel
 
@@ -14,9 +15,9 @@ FIGURES = {
 }
 
 
-def registered(models: Models, model: RiskModel, **figures: float) -> str:
-    """Register a model; return its version."""
+def registered(models: Models, model: RiskModel, fleet: Fleet | None = None, **figures: float) -> str:
+    """Register a model, with the fleet file that it was trained by if one is given; return its version."""
     folder = models.settings.home_path / "written"
     metrics = {**FIGURES, **figures}
-    write_bundle(folder, model, None, fleet="toy", metrics=metrics, lineage={"slice": "s"})
+    write_bundle(folder, model, None, fleet=fleet or "toy", metrics=metrics, lineage={"slice": "s"})
     return models.register(folder)

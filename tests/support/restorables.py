@@ -47,6 +47,7 @@ from streams.stages.cases import Cases
 from streams.stages.data_reports import DataReports
 from streams.stages.delivery import DeliveryStage
 from streams.stages.drift_reports import DriftReports
+from streams.stages.feature_versions import FeatureVersions
 from streams.stages.features import FeatureStage
 from streams.stages.kernel_memory import KernelMemory
 from streams.stages.refused import Refused
@@ -55,6 +56,7 @@ from streams.stages.seen import Seen
 from streams.wire import codec
 from tests.support.case_life import CONTINUES_D, lives
 from tests.support.case_life import Step as LifeStep
+from tests.support.changing_features import Changing, turning
 from tests.support.feature_telemetry import TOPICS as FEATURE_TOPICS
 from tests.support.feature_telemetry import named, telemetry
 from tests.support.model_pools import Held
@@ -375,6 +377,12 @@ RESTORABLES = (
         st.builds(
             lambda source, *told: source(*told), st.sampled_from([telemetry, named, crowd]), SEEDS, HOURS
         ),
+    ),
+    Restorable(
+        "features that change",
+        (FeatureVersions, FeatureStage),
+        Changing,
+        st.builds(turning, SEEDS, st.sampled_from([8, 45])),
     ),
     *(
         Restorable(

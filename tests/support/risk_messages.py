@@ -24,7 +24,9 @@ def arrive(out: Outgoing) -> Incoming:
     return Incoming("t.features", 0, 7, out.key, out.value, out.content_type)
 
 
-def window(toy: Trained, hour: int, vectors: dict[str, Float32], revision: int = 0) -> Incoming:
+def window(
+    toy: Trained, hour: int, vectors: dict[str, Float32], revision: int = 0, *, beside: bool = False
+) -> Incoming:
     n = len(vectors)
     record = Windows(
         tuple(vectors),
@@ -33,7 +35,8 @@ def window(toy: Trained, hour: int, vectors: dict[str, Float32], revision: int =
         np.full(n, revision, np.int32),
         np.stack(list(vectors.values())),
     )
-    return arrive(codec.windows("t.features", record, slice(None), toy.schema.fingerprint))
+    fingerprint = toy.schema.fingerprint
+    return arrive(codec.windows("t.features", record, slice(None), fingerprint, beside=beside))
 
 
 def watermark(hour: int, end: bool = False) -> Incoming:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,11 @@ from chillcast.doctor.doctor import examine, healthy
 from chillcast.doctor.findings import Finding
 from chillcast.resources import Resources
 from chillcast.settings import Settings, read_settings
-from models.fleet.fleet import load_fleet
+from models.features.schema import FeatureSchema
+from models.fleet.config import table_json
+from models.fleet.fleet import Fleet, load_fleet
 from models.fleet.inventory import Inventory
+from models.registry.bundle import write_bundle
 from models.registry.promotion import Promotion
 from streams.kafka.cluster import Cluster
 from streams.kafka.connection import Connection
@@ -29,6 +33,8 @@ from streams.stores.sqlite import SqliteStore
 from streams.stores.store import Point
 from streams.wire import codec
 from tests.support.damage import damaged_store
+from tests.support.hazard_model import fitted
+from tests.support.toy_model import fleet
 
 
 def found(settings: Settings) -> dict[str, Finding]:
@@ -66,6 +72,27 @@ def test_a_new_home_lacks_a_model_and_says_how_to_get_one(tmp_path: Path) -> Non
     assert findings["registry"].status == "warn"
     assert findings["store"].status == "ok"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_champion_whose_features_no_worker_computes_fails_and_one_that_brings_its_fleet_file_is_well(
+    tmp_path: Path,
+) -> None:
+    grown = replace(fleet(), sensors=(*fleet().sensors, replace(fleet().sensors[0], key="extra")))
+    model = replace(fitted(), fingerprint=FeatureSchema(grown).fingerprint)
+    (tmp_path / "fleet.json").write_bytes(table_json(fleet()))
+    settings = Settings(home=str(tmp_path), fleet=str(tmp_path / "fleet.json"))
+    promotions = Resources(settings, fleet()).promotions
+    named: tuple[str | Fleet, ...] = (fleet().name, grown)
+    for number, brought in enumerate(named, 1):
+        folder = promotions.folder / str(number)
+        sha256 = write_bundle(folder, model, None, fleet=brought, metrics={}, lineage={})
+        one = Promotion(version=str(number), reason="r", promoted_ms=number, sha256=sha256, number=number)
+        promotions.claim(one)
+        promotions.enforce("champion")
+        finding = found(settings)["model"]
+        assert finding.status == ("FAIL" if number == 1 else "ok")
+        assert model.fingerprint in finding.detail
+    assert "the fleet file that it brings along" in finding.detail
 
 
 def test_a_store_is_looked_at_for_damage(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from chillcast.resources import Resources
 from chillcast.settings import Settings
 from models.errors import ModelError
 from models.event_time import DAY_MS
+from models.features.schema import FeatureSchema
 from models.fleet.config import table_json
 from models.registry.promotion import CHALLENGER, CHAMPION, Promotion
 from models.telemetry.samples import Event
@@ -105,13 +106,32 @@ def test_who_promotes_on_the_strength_of_what_is_no_longer_so_is_told(models: Mo
     assert champion(models) == first
 
 
-def test_a_version_with_other_features_is_refused_with_what_to_do(models: Models, toy: Trained) -> None:
+def test_features_that_nobody_can_compute_are_refused_with_what_to_do(models: Models, toy: Trained) -> None:
     models.promote(registered(models, toy.model), reason="the first")
     other = registered(models, replace(toy.model, fingerprint="0" * 16))
-    with pytest.raises(ModelError, match=r"no worker would take it.*--new-features"):
-        models.promote(other, reason="new", override=True)
-    models.promote(other, reason="new", override=True, new_features=True)
-    assert champion(models) == other
+    with pytest.raises(
+        ModelError, match=r"fingerprint 0+: this fleet has .* give the fleet file the sensors"
+    ):
+        models.promote(other, reason="new", override=True, new_features=True, shadow=True)
+
+
+def test_a_version_with_other_features_goes_through_the_shadow_or_is_asked_for_by_name(
+    models: Models, toy: Trained
+) -> None:
+    models.promote(registered(models, toy.model), reason="the first")
+    sensors = (*toy.fleet.sensors, replace(toy.fleet.sensors[0], key="extra"))
+    grown = replace(toy.fleet, sensors=sensors)
+    schema = FeatureSchema(grown)
+    other = replace(toy.model, fingerprint=schema.fingerprint, feature_names=schema.names)
+    first, second = (registered(models, replace(other, offset=at), grown) for at in (0.1, 0.2))
+    with pytest.raises(ModelError, match=r"shadow it first, .* or promote it with --new-features"):
+        models.promote(first, reason="new")
+    models.promote(first, reason="to compare", shadow=True)
+    assert models.promote(first, reason="it has won")["overridden"] == ""
+    assert champion(models) == first
+    models.promote(registered(models, toy.model), reason="back", new_features=True)
+    models.promote(second, reason="at once", new_features=True)
+    assert champion(models) == second
 
 
 def test_rolling_back_needs_no_registry(
@@ -154,6 +174,24 @@ def test_verify_finds_the_bundle_that_was_changed(models: Models, toy: Trained) 
     assert rows[good]["ok"]
     assert not rows[bad]["ok"]
     assert "not the bundle that was registered" in rows[bad]["text"]
+
+
+def test_verify_knows_the_features_of_a_champion_that_brings_its_fleet_file(
+    models: Models, toy: Trained
+) -> None:
+    grown = replace(toy.fleet, sensors=(*toy.fleet.sensors, replace(toy.fleet.sensors[0], key="extra")))
+    there, present = (FeatureSchema(one).fingerprint for one in (grown, toy.fleet))
+    plain = registered(models, toy.model)
+    own = registered(models, replace(toy.model, fingerprint=there), grown)
+    lone = registered(models, replace(toy.model, fingerprint=there, offset=0.1))
+    models.promote(own, reason="the first")
+    rows = {row["version"]: row["text"] for row in models.verify()}
+    assert (rows[own], rows[plain]) == ("scores", f"scores, on features {present}, not {there}")
+    models.promote(plain, reason="back", override=True, new_features=True)
+    rows = {row["version"]: row["text"] for row in models.verify()}
+    said = f"scores, on features {there}, not {present}; "
+    assert (rows[own], rows[plain]) == (f"{said}its fleet file comes along", "scores")
+    assert rows[lone].startswith(f"{said}no worker computes these: ")
 
 
 def test_a_promotion_is_heard_on_its_topic_and_history_knows_the_offsets(

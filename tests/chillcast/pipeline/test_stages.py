@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from chillcast.pipeline.stages import create_worker
 from chillcast.resources import Resources
 from chillcast.settings import Settings
 from models.errors import UnavailableError
+from models.features.expectation import identity_of
 from models.features.expectation_fit import fit_expectation
+from models.features.schema import FeatureSchema
 from models.fleet.config import table_json
 from models.fleet.fleet import load_fleet
 from models.registry.bundle import write_bundle
@@ -28,7 +31,7 @@ from chillcast.resources import Resources
 from chillcast.cli import app as cli
 from chillcast.pipeline import stages
 worker = stages.create_worker("features", Resources.open())
-assert worker.lanes[0].context.open_stage("telemetry", 0, ()).kernel.expectation is not None
+assert worker.lanes[0].context.open_stage("telemetry", 0, ()).pool.first().expectation is not None
 """
 
 
@@ -50,9 +53,10 @@ def settings(tmp_path: Path, bootstrap: str) -> Settings:
     found = Settings(home=str(tmp_path), fleet=str(tmp_path / "fleet.json"), broker=bootstrap)
     promotions, expectation = Resources(found, owner).promotions, fit_expectation(owner, slices(rows(2000)))
     assert expectation is not None
+    schema = FeatureSchema(owner, identity_of(expectation.expectation))
     sha256 = write_bundle(
         promotions.folder / "1",
-        trained(fleet()).model,
+        replace(trained(fleet()).model, fingerprint=schema.fingerprint),
         expectation.expectation,
         fleet=owner.name,
         metrics={},

@@ -90,9 +90,18 @@ def drop(name: str) -> Callable[[Path], None]:
     [
         (flip, r"segments\.pack: sha256"),
         (lambda f: (f / "segments.pack").unlink(), r"segments\.pack: No such file"),
-        (drop("booster.txt"), r"expected booster\.txt, expectation\.json, segments\.json, segments\.pack"),
-        (drop("segments.pack"), r"expected booster\.txt, expectation\.json, segments\.json, segments\.pack"),
-        (drop("segments.json"), r"expected booster\.txt, expectation\.json, segments\.json, segments\.pack"),
+        (
+            drop("booster.txt"),
+            r"expected booster\.txt, expectation\.json, fleet\.json, segments\.json, segments\.pack",
+        ),
+        (
+            drop("segments.pack"),
+            r"expected booster\.txt, expectation\.json, fleet\.json, segments\.json, segments\.pack",
+        ),
+        (
+            drop("segments.json"),
+            r"expected booster\.txt, expectation\.json, fleet\.json, segments\.json, segments\.pack",
+        ),
     ],
 )
 def test_a_set_that_is_not_whole_is_refused(folder: Path, spoil: Callable[[Path], None], reason: str) -> None:

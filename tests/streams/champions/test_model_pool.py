@@ -97,12 +97,12 @@ def test_a_worker_that_starts_on_a_bad_champion_takes_the_one_before_it(home: Ho
     unvouched(home.folder / "2")
     pool = home.pool()
     assert ready(pool) == "1"
-    assert "champion 2 is of no use" in home.alarms[0]
+    assert "champion 2 was promoted and is refused" in home.alarms[0]
 
 
 def test_where_no_champion_passes_the_worker_does_not_start(home: Home) -> None:
     unvouched(home.folder / "1")
-    with pytest.raises(ModelError, match="no champion that can be used: train and promote a model"):
+    with pytest.raises(ModelError, match="none of the versions that were promoted can score"):
         home.pool()
 
 

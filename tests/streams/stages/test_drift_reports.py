@@ -24,7 +24,7 @@ def site(asset: str) -> tuple[str, ...]:
 
 @pytest.fixture
 def reports() -> DriftReports:
-    return DriftReports(watched(), SCHEMA, site, 7 * DAY_MS, ("maintenance",))
+    return DriftReports(SCHEMA, site, 7 * DAY_MS, ("maintenance",))
 
 
 def vector(rng: np.random.Generator, **moved: float) -> Float32:
@@ -122,7 +122,7 @@ def test_findings_that_come_later_than_labels_are_said_to(reports: DriftReports)
 
 def test_a_fleet_without_expectations_says_nothing() -> None:
     bare = replace(watched(), expectation=(), rules=())
-    reports = DriftReports(bare, FeatureSchema(bare), site, 7 * DAY_MS, ())
+    reports = DriftReports(FeatureSchema(bare), site, 7 * DAY_MS, ())
     reports.observe_day("a1", DAY_MS, np.zeros(len(FeatureSchema(bare)), np.float32))
     assert list(reports.advance(DAY_MS, None)) == []
     assert reports.remember("a1") == ([], 0, b"")

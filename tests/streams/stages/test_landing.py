@@ -99,6 +99,17 @@ def test_windows_and_events_lie_in_the_store_before_the_messages_are_acknowledge
     assert store.schema(SCHEMA.fingerprint) == SCHEMA
 
 
+def test_windows_that_are_computed_beside_and_are_not_scored_do_not_land(store: FeatureStore) -> None:
+    stage, out = LandingStage(store, TOPICS, lookup), list[Incoming]()
+    for offset, fingerprint in enumerate((SCHEMA.fingerprint, "0" * 16)):
+        beside = codec.windows(TOPICS.features, windows([1]), slice(None), fingerprint, beside=True)
+        out.append(arrive(offset, beside))
+    assert land(stage, *out) == []
+    assert store.window_files(SCHEMA.fingerprint) == []
+    assert land(stage, *out, of_windows(2, windows([1]))) == []
+    assert len(store.window_files(SCHEMA.fingerprint)) == 1
+
+
 def test_the_offsets_of_a_file_are_those_of_its_batch(store: FeatureStore) -> None:
     stage = LandingStage(store, TOPICS, lookup)
     land(stage, of_windows(4, windows([1])))

@@ -98,6 +98,36 @@ def test_what_was_written_without_alternating_is_taken_up_and_continued() -> Non
     assert stage.values == read(topic)[1].values == {b"a": b"1", b"b": b"1"}
 
 
+@pytest.mark.parametrize("lost", range(7))
+def test_keys_that_are_gone_stay_gone_wherever_a_later_snapshot_breaks_off(lost: int) -> None:
+    snapshots = AlternatingSnapshots("state", "kept")
+    deltas = [[(b"1:a", b"1"), (b"2:a", b"1")], [(b"1:a", b"2")], [(b"1:", b"")], [(b"2:a", b"2")]]
+    topic = [r for i, delta in enumerate(deltas) for r in snapshots.write(delta, i + 1)]
+    again = list(snapshots.write([(b"1:a", b"again"), (b"2:a", b"3")], 5))
+    left = compacted([*topic, *again[: len(again) - lost]])
+    found, stage = read(left)
+    whole = {b"1:a": b"again", b"2:a": b"3"} if not lost else {b"2:a": b"2"}
+    assert found.verify() is not None
+    assert stage.values == whole
+    successor = compacted([*left, *found.write([(b"2:a", b"4")], 6), *found.write([(b"2:a", b"5")], 7)])
+    assert read(successor)[1].values == {**whole, b"2:a": b"5"}
+
+
+@pytest.mark.parametrize("lost", range(3))
+def test_a_snapshot_that_breaks_off_before_a_key_is_gone_leaves_it(lost: int) -> None:
+    topic = written({b"1:a": b"1"}, {b"1:a": b"2"}, {b"1:": b""})
+    found, stage = read(compacted(topic[: len(topic) - lost]))
+    assert found.verify() is not None
+    assert stage.values == ({b"1:a": b"2"} if lost else {})
+
+
+def test_nothing_is_left_of_keys_that_are_gone() -> None:
+    snapshots = AlternatingSnapshots("state", "kept")
+    deltas = [[(b"1:a", b"1")], [(b"1:a", b"2")], [(b"1:", b"")], [(b"2:a", b"1")], [(b"2:a", b"2")], []]
+    topic = [r for i, delta in enumerate(deltas) for r in snapshots.write(delta, i + 1)]
+    assert {record.key for record in compacted(topic)} == {b"2:a", b"\x012:a", POSITION}
+
+
 def test_a_record_that_was_changed_is_noticed() -> None:
     topic = written({b"a": b"1"}, {b"a": b"2"})
     topic[-2] = next(iter(AlternatingSnapshots("state", "kept").write([(b"a", b"3")], 2)))
