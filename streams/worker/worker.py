@@ -18,7 +18,7 @@ from aiokafka.errors import ProducerFenced
 
 from models.errors import ChillcastError
 from streams.alarms import alarm
-from streams.processes.allocator import give_back, share_arenas
+from streams.processes.allocator import give_back
 from streams.wire.validation import MAX_BYTES
 from streams.worker.commit import Committer, client_id
 from streams.worker.faust_consumer import QuietMonitor, SteadyConsumer, UncommittingConsumer
@@ -79,7 +79,6 @@ class Worker:
 
     def run(self) -> None:
         """Start the app and block; logging stays as it was configured."""
-        share_arenas()
         worker = faust.Worker(self.app, quiet=True, redirect_stdouts=False, override_logging=False)
         worker.execute_from_commandline()
 
