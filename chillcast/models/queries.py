@@ -102,7 +102,8 @@ def _first_offsets(registered: Registered) -> dict[int, dict[int, int]]:
 def verify(registered: Registered, version: str | None = None) -> list[dict[str, Any]]:
     """Check a version, or all: hashes, indices, a score by another process, and whose features it has."""
     chosen = [version] if version else [v.version for v in versions(registered)]
-    return [_verified(registered, v, features_of_champion(registered)) for v in chosen]
+    present = features_of_champion(registered)
+    return [_verified(registered, v, present) for v in chosen]
 
 
 def features_of_champion(registered: Registered) -> str:

@@ -21,6 +21,7 @@ from chillcast.training.truth import keep_truth
 from models.errors import ConfigError, ModelError
 from models.features.expectation import Expectation, Fold
 from models.fleet.fleet import Fleet
+from models.fleet.inventory import Inventory
 from models.learning.history import History
 from models.learning.task_pool import HERE, TaskPool
 from models.registry.manifest import champion, load_expectation
@@ -99,13 +100,14 @@ class MachineGroup:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """What a group of machines had; ``shutdowns``, of all machines, if it was simulated."""
+    """What a group of machines had; the ``inventory``, and ``shutdowns`` if simulated, are of all machines."""
 
     samples: int
     too_late: int
     windows: int
     events: int
     assets: int
+    inventory: Inventory
     shutdowns: Sequence[ShutdownRecord]
 
 
@@ -134,12 +136,11 @@ def backfill(
     expectation, folds = _expectation(resources, past, expect_until, reporter)
     schema = stored_schema(History(resources.fleet, (), expectation, folds).schema)
     store.describe(schema, expectation)
-    inventory = past.open().inventory
-    if inventory.machines:
-        store.keep_inventory(inventory)
     with reporter.step(f"landing {past.path.name}") as advance:
         group = MachineGroup(past, store.folder, expectation, folds)
         found = [land(group, advance)] if pool == HERE else list(_side_by_side(group, pool, advance))
+    if found[0].inventory.machines:
+        store.keep_inventory(found[0].inventory)
     if past.is_simulated:
         keep_truth(store, past.name, found[0].shutdowns)
     too_late = sum(one.too_late for one in found)
@@ -170,7 +171,7 @@ def land(group: MachineGroup, advance: Advance = lambda *_: None) -> Landed:
         advance(_share(source, part.end_ms), utc(part.end_ms))
     tally, assets = history.tally, len(history.assets)
     shutdowns = source.shutdowns if isinstance(source, Simulation) else ()
-    return Landed(tally.samples, tally.too_late, windows, events, assets, shutdowns)
+    return Landed(tally.samples, tally.too_late, windows, events, assets, source.inventory, shutdowns)
 
 
 def _side_by_side(whole: MachineGroup, pool: TaskPool, advance: Advance) -> Iterator[Landed]:
