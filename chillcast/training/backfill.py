@@ -100,7 +100,7 @@ class MachineGroup:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """What a group of machines had; the ``inventory``, and ``shutdowns`` if simulated, are of all machines."""
+    """What a group of machines had; ``inventory``, and ``shutdowns`` if simulated, are of all machines."""
 
     samples: int
     too_late: int

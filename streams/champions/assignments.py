@@ -6,12 +6,10 @@ processed; so whoever sees a message again scores it with the version that score
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Iterable, Iterator
 
-from models.errors import RecordError
 from models.registry.promotion import CHAMPION, Role
-from streams.alarms import alarm
+from streams.champions.decisions import keep, number_until, recorded_as
 from streams.kafka.connection import Connection
 from streams.kafka.log_reader import KafkaLog
 from streams.records import Assignment, FeatureMark
@@ -36,10 +34,7 @@ class Schedule:
 
     def add(self, assignment: Assignment) -> None:
         """Take in one assignment; of two that begin at the same offset the later one counts."""
-        known = self._assignments.setdefault(assignment.role, [])
-        at = bisect.bisect_left(known, assignment.offset, key=_offset)
-        same = at < len(known) and known[at].offset == assignment.offset
-        known[at : at + same] = [assignment]
+        keep(self._assignments.setdefault(assignment.role, []), assignment)
 
     def at(self, offset: int, role: Role, fingerprint: str = "") -> Assignment | None:
         """Return who has the role at an offset, None if nobody has; the first champion always was one.
@@ -50,7 +45,7 @@ class Schedule:
         known = self._assignments.get(role, [])
         if fingerprint:
             known = [one for one in known if one.fingerprint in ("", fingerprint)]
-        number = bisect.bisect_right(known, offset, key=_offset)
+        number = number_until(known, offset)
         begun = self._begun
         if number == 0 and role == CHAMPION and begun is not None and begun.fingerprint == fingerprint:
             return begun
@@ -79,12 +74,7 @@ def begun_with(marks: Iterable[FeatureMark]) -> Assignment | None:
 
 def recorded(received: Iterable[Incoming]) -> Iterator[Assignment]:
     """Yield the assignments among messages; what should be one and cannot be read is an alarm."""
-    for message in received:
-        if message.content_type == codec.ASSIGNMENT:
-            try:
-                yield codec.decode_json(message.value, Assignment)
-            except RecordError as error:
-                alarm(f"{message.topic}/{message.partition} offset {message.offset}: {error}")
+    return recorded_as(received, codec.ASSIGNMENT, Assignment)
 
 
 async def read_assignments(
@@ -96,7 +86,3 @@ async def read_assignments(
         return {partition: list(recorded(await log.all(partition))) for partition in range(partitions)}
     finally:
         await log.stop()
-
-
-def _offset(assignment: Assignment) -> int:
-    return assignment.offset

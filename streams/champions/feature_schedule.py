@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
-from models.errors import RecordError
-from streams.alarms import alarm
+from streams.champions.decisions import keep, number_until, recorded_as
 from streams.records import Computed, FeatureMark
 from streams.stage import Incoming
 from streams.wire import codec
@@ -34,14 +33,20 @@ class FeatureSchedule:
 
     def add(self, mark: FeatureMark) -> None:
         """Take in a mark; of two that begin at the same offset the later one counts."""
-        at = bisect.bisect_left(self._marks, mark.offset, key=_offset)
-        same = at < len(self._marks) and self._marks[at].offset == mark.offset
-        self._marks[at : at + same] = [mark]
+        keep(self._marks, mark)
 
     def at(self, offset: int) -> Together:
         """Return what is computed of the message at an offset; what was recorded first always was."""
-        number = bisect.bisect_right(self._marks, offset, key=_offset)
+        number = number_until(self._marks, offset)
         return self._marks[max(number - 1, 0)].features if self._marks else ()
+
+    def cut(self, messages: Sequence[Incoming]) -> Iterator[Sequence[Incoming]]:
+        """Cut messages, in order of offset, where a mark begins."""
+        if messages and self._number(messages[0]) == self._number(messages[-1]):
+            yield messages
+            return
+        for _, run in itertools.groupby(messages, self._number):
+            yield list(run)
 
     def until(self, offset: int) -> Iterator[Computed]:
         """Yield all that was ever computed, up to the message at an offset, the oldest first."""
@@ -54,16 +59,10 @@ class FeatureSchedule:
         """All that was ever computed."""
         return [one for mark in self._marks for one in mark.features]
 
+    def _number(self, message: Incoming) -> int:
+        return number_until(self._marks, message.offset)
+
 
 def recorded_marks(received: Iterable[Incoming]) -> Iterator[FeatureMark]:
     """Yield the marks among messages; what should be one and cannot be read is an alarm."""
-    for message in received:
-        if message.content_type == codec.FEATURE_MARK:
-            try:
-                yield codec.decode_json(message.value, FeatureMark)
-            except RecordError as error:
-                alarm(f"{message.topic}/{message.partition} offset {message.offset}: {error}")
-
-
-def _offset(mark: FeatureMark) -> int:
-    return mark.offset
+    return recorded_as(received, codec.FEATURE_MARK, FeatureMark)

@@ -80,16 +80,14 @@ class FeatureVersions:
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Yield what the first version says of messages, and the windows of the second beside."""
-        start = 0
         if self._first_seen is None and received:
             self._first_seen = received[0].offset
-        for i, message in enumerate(received):
-            wanted = self._left(self.schedule.at(message.offset))
+        for part in self.schedule.cut(received):
+            offset = part[0].offset
+            wanted = self._left(self.schedule.at(offset))
             if wanted != self._together:
-                yield from self._said(received[start:i])
-                start = i
-                self._compute(wanted, message.offset)
-        yield from self._said(received[start:])
+                self._compute(wanted, offset)
+            yield from self._said(part)
 
     def delta(self) -> Iterator[tuple[bytes, bytes]]:
         """Return what each version remembers otherwise than at the last call, and which is gone."""
@@ -145,8 +143,6 @@ class FeatureVersions:
         return counted[0] if counted else StageCounts()
 
     def _said(self, messages: Sequence[Incoming]) -> Iterator[Outgoing]:
-        if not messages:
-            return
         first, *beside = self._stages.values()
         yield from first.process(messages)
         for stage in beside:
