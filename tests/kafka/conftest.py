@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from streams.kafka.connection import Connection
+from streams.kafka.embedded_broker import EmbeddedBroker
 from tests.support.kafkad import KafkaServer, NotHereError
 
 
@@ -34,3 +35,13 @@ def kafka(request: pytest.FixtureRequest) -> Connection:
 def home(tmp_path: Path) -> Path:
     """Where a test's workers write."""
     return tmp_path / "home"
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connection]:
+    """Each of both brokers."""
+    if request.param == "embedded":
+        with EmbeddedBroker(tmp_path / "broker.log") as embedded:
+            yield Connection(embedded.bootstrap)
+    else:
+        yield request.getfixturevalue("kafka")

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,20 +12,10 @@ from aiokafka.protocol.commit import OffsetFetchRequest, OffsetFetchResponse_v3
 
 from streams.kafka.committed import aiokafka_consumer
 from streams.kafka.connection import Connection
-from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.topics import Topics, create_topics
 
 LOADING, NOT_AVAILABLE, NOT_COORDINATOR, FORBIDDEN = 14, 15, 16, 30
-
-
-@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connection]:
-    if request.param == "embedded":
-        with EmbeddedBroker(tmp_path / "broker.log") as embedded:
-            yield Connection(embedded.bootstrap)
-    else:
-        yield request.getfixturevalue("kafka")
 
 
 @pytest.fixture

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from streams.kafka.connection import Connection
-from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics, create_topics
 from streams.stage import Incoming, Outgoing
 
 FETCH_BYTES, SMALL, LARGE = 64 * 1024, 20_000, 500_000
-
-
-@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connection]:
-    if request.param == "embedded":
-        with EmbeddedBroker(tmp_path / "broker.log") as embedded:
-            yield Connection(embedded.bootstrap)
-    else:
-        yield request.getfixturevalue("kafka")
 
 
 @pytest.fixture
