@@ -43,6 +43,7 @@ from models.fleet.sites import Sites
 
 _MOST_LINES = 200  # of a notice, each of about a kilobyte: a log takes a megabyte
 _KEPT_MS = 8 * DAY_MS  # after its end a case is still in the digest of a week
+_MOST_ENDED = 5  # of a machine: a replay ends those of years within a week of the clock
 
 
 class Aside(msgspec.Struct, frozen=True, array_like=True):
@@ -258,12 +259,19 @@ class Plan:
     def _forget(self, now_ms: int) -> None:
         """Forget what ended long ago, and silences that are over."""
         for asset, watched in list(self._machines.items()):
-            self._know(asset, tuple(w for w in watched if not w.over_ms or now_ms - w.over_ms < _KEPT_MS))
+            self._know(asset, _kept(watched, now_ms))
             if not self._machines[asset] and asset not in self.changed:
                 del self._machines[asset]
         kept = tuple(s for s in self.aside.silences if now_ms < s.until_ms)
         if kept != self.aside.silences:
             self.aside = replace(self.aside, silences=kept)
+
+
+def _kept(watched: Sequence[Watched], now_ms: int) -> tuple[Watched, ...]:
+    """Return the cases of a machine that are not forgotten: of those that ended, the last few of a week."""
+    young = [w for w in watched if not w.over_ms or now_ms - w.over_ms < _KEPT_MS]
+    ended = [w.case.case for w in young if w.over_ms and not w.wants]
+    return tuple(w for w in young if w.case.case not in ended[:-_MOST_ENDED])
 
 
 def _looked_at(watched: Watched, now_ms: int) -> Watched:

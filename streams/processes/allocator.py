@@ -5,16 +5,19 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 
+_ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
+_ARENAS = 2
 
-def _trim() -> Callable[[int], int] | None:
+
+def _found(name: str) -> Callable[..., int] | None:
     try:
-        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+        found: Callable[..., int] = getattr(ctypes.CDLL(None), name)
     except (AttributeError, OSError):  # not the C library of GNU
         return None
     return found
 
 
-_MALLOC_TRIM = _trim()
+_MALLOC_TRIM, _MALLOPT = _found("malloc_trim"), _found("mallopt")
 
 
 def give_back() -> None:
@@ -24,3 +27,12 @@ def give_back() -> None:
     """
     if _MALLOC_TRIM is not None:
         _MALLOC_TRIM(0)
+
+
+def share_arenas() -> None:
+    """Let all threads that start from now on take memory from two places; nothing if the C library cannot.
+
+    Else each thread of a pool has one of its own, with holes of its own.
+    """
+    if _MALLOPT is not None:
+        _MALLOPT(_ARENA_MAX, _ARENAS)

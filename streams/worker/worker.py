@@ -18,8 +18,7 @@ from aiokafka.errors import ProducerFenced
 
 from models.errors import ChillcastError
 from streams.alarms import alarm
-from streams.processes.allocator import give_back
-from streams.wire.validation import MAX_BYTES
+from streams.processes.allocator import give_back, share_arenas
 from streams.worker.commit import Committer, client_id
 from streams.worker.faust_consumer import QuietMonitor, SteadyConsumer, UncommittingConsumer
 from streams.worker.health import Health
@@ -40,7 +39,7 @@ _FAUST: Mapping[str, Any] = {
     # Without it all that a fetch brought becomes objects at once: of a backlog of small messages, 100 MB.
     "broker_max_poll_records": 1_000,
     "consumer_auto_offset_reset": "earliest",
-    "consumer_max_fetch_size": MAX_BYTES,
+    "consumer_max_fetch_size": 1024 * 1024,  # of a partition; a larger batch comes whole
     "key_serializer": "raw",
     "value_serializer": "raw",
     "table_standby_replicas": 0,
@@ -79,6 +78,7 @@ class Worker:
 
     def run(self) -> None:
         """Start the app and block; logging stays as it was configured."""
+        share_arenas()
         worker = faust.Worker(self.app, quiet=True, redirect_stdouts=False, override_logging=False)
         worker.execute_from_commandline()
 

@@ -357,6 +357,26 @@ def test_what_ended_is_forgotten_after_a_while() -> None:
     assert post.plan.remember("a") == ()
 
 
+def test_of_many_cases_that_ended_within_a_week_the_last_of_a_machine_are_known() -> None:
+    post = Post(routes({"says_end": True}))
+    for day in range(1, 9):
+        post.does(signal("open", 100 * day), signal("closed", 100 * day, 100 * day + 5))
+        post.passes(2)
+    assert [w.case.opened_ms // DAY_MS for w in post.plan.remember("a")] == [400, 500, 600, 700, 800]
+
+
+def test_a_case_that_ended_is_known_until_its_end_was_told() -> None:
+    post = Post(routes({"quiet": "14:30-20:00"}))  # from 12:30 in UTC
+    post.does(signal("open", 100))
+    post.passes(60)
+    for day in range(100, 1000, 100):
+        post.does(signal("closed", day, day + 5), signal("open", day + 100))
+        post.passes()
+    assert next(w.case.opened_ms // DAY_MS for w in post.plan.remember("a")) == 100
+    assert "cleared" in kinds(post.passes(9 * 60))
+    assert 100 not in [w.case.opened_ms // DAY_MS for w in post.plan.remember("a")]
+
+
 @settings(deadline=None)
 @given(lives(), st.lists(st.integers(0, 200), min_size=30, max_size=30))
 def test_a_plan_that_is_restored_goes_on_as_if_it_had_never_stopped(
