@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
-from collections.abc import Iterator
-from concurrent.futures import Executor
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from threading import Thread
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 from models.errors import ConfigError, UnavailableError
-from models.learning.task_pool import LocalPool, TaskPool
+from models.learning.task_pool import LocalPool, Place, TaskPool
 
 _CONNECT_S = 10.0
 
@@ -31,10 +35,33 @@ class ClusterPool:
 
         Raises UnavailableError if the cluster goes away, or a task has ended several workers.
         """
+        with self._reached():
+            yield self.client.get_executor(pure=False)
+
+    @contextmanager
+    def apart(self) -> Iterator[Sequence[Place]]:
+        """Yield the workers; raises UnavailableError if the cluster goes away."""
+        with self._reached():
+            yield [self._place(worker) for worker in sorted(self.client.nthreads())]
+
+    def _place(self, worker: str) -> Place:
+        return Place(
+            str(urlsplit(worker).hostname),
+            self.client.get_executor(pure=False, workers=[worker]),
+            lambda: worker in self.client.nthreads(),
+            lambda: self._stop(worker),
+        )
+
+    def _stop(self, worker: str) -> None:
+        if worker in self.client.nthreads():
+            self.client.restart_workers([worker], raise_for_error=False)
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
         distributed = _distributed()
         try:
-            yield self.client.get_executor(pure=False)
-        except (distributed.KilledWorker, distributed.CommClosedError, OSError) as error:
+            yield
+        except (distributed.KilledWorker, OSError) as error:  # a connection that closed is one of the latter
             raise UnavailableError(f"Dask cluster {self.address}: {error}") from error
 
 
@@ -55,14 +82,49 @@ def pool_of(processes: int | None, address: str | None) -> Iterator[TaskPool]:
 
 
 @contextmanager
+def running_loop() -> Iterator[Any]:
+    """Yield an event loop that runs in a thread of its own, for a Dask client or cluster.
+
+    Theirs fails if the thread has not begun within ten seconds, which a busy machine overruns.
+    """
+    from tornado import ioloop  # noqa: PLC0415  (comes with Dask)
+
+    started: Future[tuple[Any, asyncio.Event]] = Future()
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        started.set_result((ioloop.IOLoop.current(), stop))
+        await stop.wait()
+
+    def begin() -> None:
+        try:
+            asyncio.run(run())
+        except OSError as error:  # no more files may be opened
+            started.set_exception(error)
+
+    thread = Thread(target=begin, name="Dask", daemon=True)
+    thread.start()
+    loop, stop = started.result()
+    try:
+        yield loop
+    finally:
+        gc.collect()
+        loop.add_callback(stop.set)
+        thread.join()
+
+
+@contextmanager
 def _connected(address: str) -> Iterator[Any]:
     distributed = _distributed()
-    try:
-        client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UnavailableError(f"Dask cluster {address}: {error}") from error
-    with client:
-        yield client
+    with ExitStack() as stack:
+        try:
+            loop = stack.enter_context(running_loop())
+            client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False, loop=loop)
+        except (OSError, ValueError, RuntimeError) as error:
+            # Its frames hold a client, which closes itself as long as the loop runs.
+            raise UnavailableError(f"Dask cluster {address}: {error}") from error.with_traceback(None)
+        with client:
+            yield client
 
 
 def _width(client: Any, address: str) -> int:

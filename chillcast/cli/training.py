@@ -56,6 +56,9 @@ def pretrain(
         int | None, typer.Option(help="Fleets at a time; without it one per core.", min=1)
     ] = None,
     dask: Dask = None,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="Learn in all processes, each from fleets of its own.")
+    ] = False,
     home: Home = None,
     json: AsJson = False,
 ) -> None:
@@ -66,7 +69,8 @@ def pretrain(
     settings, path = read_settings(home=home), find_file(config, "pre-training file")
     work = settings.home_path / "pretraining" / path.stem
     with at_work(settings.home_path, "training"), pool_of(processes, dask) as pool:
-        made = run(load_pretraining(path), str(path), work, out or work / "bundle", Reporter(), pool)
+        wanted, folder = load_pretraining(path), out or work / "bundle"
+        made = run(wanted, str(path), work, folder, Reporter(), pool, distributed=distributed)
     show(msgspec.to_builtins(made), json=json)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from chillcast.pretraining.distributed import grow_together
 from chillcast.pretraining.part import About, PartRequest, make_part, read_part
 from chillcast.pretraining.pretraining_config import PretrainingConfig
 from chillcast.shipped import find_file
@@ -18,7 +19,7 @@ from models.fleet.fleet import Fleet, load_fleet
 from models.learning.task_pool import TaskPool
 from models.registry.bundle import write_bundle
 from models.risk.hazard import RiskModel
-from models.risk.pool import train_pools
+from models.risk.pool import check_outcomes, grow, offset_of
 
 
 class Pretrained(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,27 +35,41 @@ class Pretrained(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pretrain(
-    config: PretrainingConfig, source: str, work: Path, out: Path, reporter: Reporter, pool: TaskPool
+    config: PretrainingConfig,
+    source: str,
+    work: Path,
+    out: Path,
+    reporter: Reporter,
+    pool: TaskPool,
+    *,
+    distributed: bool = False,
 ) -> Pretrained:
     """Simulate every fleet of ``config``, learn from all, and write the model as a bundle to ``out``.
 
     What was simulated lies below ``work``, and is taken from there the next time. ``source`` names the file
     in errors. The same file and code give the same bundle, byte for byte, however often it was interrupted.
+    ``distributed``: the trees are grown by all processes of the pool, each of which holds the rows of some
+    fleets; then the bundle depends on how many they are, which its lineage says.
     """
     fleet = config.applied_to(load_fleet(find_file(config.fleet, "fleet")), source)
     requests = [PartRequest(one, fleet, config.stride_s, config.seed, work) for one in config.fleets]
     made = _parts(requests, reporter, pool)
     _check_seen(requests)
-    pools = [read_part(r.path, about) for r, about in zip(requests, made, strict=True)]
-    rows = sum(len(pool.outcome) for pool in pools)
+    parts = [(request.path, about) for request, about in zip(requests, made, strict=True)]
+    pools = [read_part(*part) for part in parts]
+    rows = sum(len(one.outcome) for one in pools)
+    check_outcomes(pools)
     with reporter.step(f"learning from {rows} rows of {len(pools)} fleets"):
-        booster, offset = train_pools(pools, fleet.training, config.seed)
+        if distributed:
+            booster, processes = grow_together(parts, fleet.training, config.seed, pool)
+        else:
+            booster, processes = grow(pools, fleet.training, config.seed), 1
     schema = FeatureSchema(fleet)
     columns = schema.matching(fleet.training.features)
-    model = RiskModel(booster, schema.names, schema.fingerprint, fleet.horizons_d, columns, offset)
-    figures = _figures(made)
+    model = RiskModel(booster, schema.names, schema.fingerprint, fleet.horizons_d, columns, offset_of(pools))
+    figures, grown = _figures(made), {"grown_by": f"{processes} processes"} if processes > 1 else {}
     sha256 = write_bundle(
-        out, model, None, fleet=fleet.name, metrics=figures, lineage=_lineage(config, fleet, made)
+        out, model, None, fleet=fleet.name, metrics=figures, lineage=_lineage(config, fleet, made) | grown
     )
     return Pretrained(
         folder=str(out),

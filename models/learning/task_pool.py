@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
+
+_SPAWN = multiprocessing.get_context("spawn")  # not forked: LightGBM's threads would not come along
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A process that does tasks: the name of its machine for others, and what takes tasks for it alone.
+
+    ``is_there`` tells whether it still runs, if tasks that wait for it for ever would not; ``stop`` ends it
+    whatever it does.
+    """
+
+    host: str
+    executor: Executor
+    is_there: Callable[[], bool]
+    stop: Callable[[], None]
 
 
 class TaskPool(Protocol):
@@ -23,6 +42,9 @@ class TaskPool(Protocol):
         A ``fresh`` one does each in a process of its own, which gives its memory back, if it can.
         """
 
+    def apart(self) -> AbstractContextManager[Sequence[Place]]:
+        """Return the processes one by one, until they are closed: for tasks that have to run together."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalPool:
@@ -36,13 +58,28 @@ class LocalPool:
         if self.width == 1 and not fresh:
             yield _Here()
             return
-        # Not forked: LightGBM's threads would not come along.
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(self.width, spawn, max_tasks_per_child=1 if fresh else None) as executor:
+        with ProcessPoolExecutor(self.width, _SPAWN, max_tasks_per_child=1 if fresh else None) as executor:
             yield executor
+
+    @contextmanager
+    def apart(self) -> Iterator[Sequence[Place]]:
+        """Yield so many processes."""
+        with ExitStack() as stack:
+            made = [stack.enter_context(ProcessPoolExecutor(1, _SPAWN)) for _ in range(self.width)]
+            yield [_place(executor) for executor in made]
 
 
 HERE = LocalPool()
+
+
+def _place(executor: Executor) -> Place:
+    process = executor.submit(os.getpid).result()
+    return Place("127.0.0.1", executor, lambda: True, partial(_kill, process))
+
+
+def _kill(process: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
 
 
 class _Here(Executor):

@@ -12,6 +12,7 @@ import numpy as np
 from models.errors import ModelError
 from models.fleet.training import Training
 from models.risk.booster import FIXED
+from models.risk.peers import Peers
 from models.telemetry.labels import Bools, HazardRows
 from models.telemetry.samples import Float32, Float64, Int64
 
@@ -56,26 +57,41 @@ def names_of(features: int) -> list[str]:
     return [f"f{i}" for i in range(features)] + ["interval"]
 
 
-def train_pools(pools: Sequence[Pool], training: Training, seed: int) -> tuple[lgb.Booster, float]:
-    """Return trees over the rows of all pools, and what has to be added to their log-odds.
+def check_outcomes(pools: Sequence[Pool]) -> None:
+    """Raise ModelError if there are too few outcomes to learn from."""
+    outcomes = sum(int(pool.outcome.sum()) for pool in pools)
+    if outcomes < FEWEST_OUTCOMES:
+        found = f"{outcomes} rows of {len(pools)} fleets end in an outcome"
+        raise ModelError(f"{found}: expected {FEWEST_OUTCOMES} or more")
+
+
+def offset_of(pools: Sequence[Pool]) -> float:
+    """Return what has to be added to the log-odds of trees over the rows of all pools.
+
+    Fleets that were thinned otherwise share one offset: who uses the model calibrates it.
+    """
+    return float(np.mean([pool.offset for pool in pools]))
+
+
+def grow(pools: Sequence[Pool], training: Training, seed: int, peers: Peers | None = None) -> lgb.Booster:
+    """Return trees over the rows of all pools, and of those of the ``peers``, who grow the same ones.
 
     Rows are read batch by batch, so that inputs may be mapped from disk: memory holds their bins, a byte a
-    value. Fleets that were thinned otherwise share one offset: who uses the model calibrates it. Raises
-    ModelError if there are too few outcomes to learn from.
+    value.
     """
-    outcome = np.concatenate([pool.outcome for pool in pools])
-    if outcome.sum() < FEWEST_OUTCOMES:
-        found = f"{outcome.sum()} rows of {len(pools)} fleets end in an outcome"
-        raise ModelError(f"{found}: expected {FEWEST_OUTCOMES} or more")
     parameters: dict[str, Any] = {**FIXED, "objective": "binary", **training.parameters, "seed": seed}
+    if peers is not None:
+        parameters |= peers.parameters
     data = lgb.Dataset(
         [_Batches(pool.inputs) for pool in pools],
-        outcome.astype(np.float32),
+        np.concatenate([pool.outcome for pool in pools]).astype(np.float32),
         feature_name=names_of(pools[0].inputs.shape[1] - 1),
         params=parameters,
     )
-    offset = float(np.mean([pool.offset for pool in pools]))
-    return lgb.train(parameters, data, num_boost_round=training.rounds), offset
+    booster = lgb.train(parameters, data, num_boost_round=training.rounds)
+    if peers is not None:
+        booster.free_network()
+    return booster
 
 
 class _Batches(lgb.Sequence):

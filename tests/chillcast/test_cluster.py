@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import LocalCluster
 
 from chillcast import cluster
-from chillcast.cluster import pool_of
+from chillcast.cluster import pool_of, running_loop
 from models.errors import ConfigError, UnavailableError
 from models.learning.task_pool import LocalPool
+from tests.support.dask_clusters import cluster_of
 from tests.support.divided_fleet import divided
 from tests.support.rising_fleet import written
 
 
-def _cluster(workers: int) -> Any:
-    start: Any = LocalCluster
-    return start(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-
-
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with _cluster(2) as found:
-        yield found.scheduler_address
+    with cluster_of(2) as found:
+        yield found
 
 
 def test_a_set_trained_on_a_cluster_is_byte_for_byte_that_of_this_machine(
@@ -58,6 +55,7 @@ def test_a_number_of_processes_beside_a_cluster_is_refused(address: str) -> None
         pass
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("wrong", ["tcp://127.0.0.1:1", "nowhere"])
 def test_a_cluster_that_does_not_answer_is_refused_with_its_address(
     wrong: str, monkeypatch: pytest.MonkeyPatch
@@ -69,11 +67,24 @@ def test_a_cluster_that_does_not_answer_is_refused_with_its_address(
 
 def test_a_cluster_without_workers_is_refused() -> None:
     with (
-        _cluster(0) as empty,
+        cluster_of(0) as empty,
         pytest.raises(UnavailableError, match="has no workers"),
-        pool_of(None, empty.scheduler_address),
+        pool_of(None, empty),
     ):
         pass
+
+
+def test_a_loop_that_takes_long_to_start_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = asyncio.run
+
+    def late(main: Coroutine[Any, Any, None]) -> None:
+        time.sleep(0.5)
+        begin(main)
+
+    monkeypatch.setattr(asyncio, "run", late)
+    with running_loop() as loop:
+        assert loop.asyncio_loop.is_running()
+    assert loop.asyncio_loop.is_closed()
 
 
 def test_workers_of_another_version_are_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

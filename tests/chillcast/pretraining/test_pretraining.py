@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from chillcast.pretraining import part
+from chillcast.cluster import pool_of
+from chillcast.pretraining import distributed, part
 from chillcast.pretraining.part import PartRequest, make_part, read_part
 from chillcast.pretraining.pretraining import pretrain
 from chillcast.pretraining.pretraining_config import PretrainingConfig, load_pretraining
 from chillcast.skill.skill_config import SkillFleet, load_skill_config
 from chillcast.terminal.reporter import Reporter
-from models.errors import ConfigError
-from models.fleet.fleet import load_fleet
+from models.errors import ConfigError, UnavailableError
+from models.evaluation.metrics import log_loss
+from models.fleet.fleet import Fleet, load_fleet
 from models.learning.pretrained import load_pretrained
-from models.learning.task_pool import HERE
+from models.learning.task_pool import HERE, LocalPool, TaskPool
+from models.registry.manifest import read_manifest
+from tests.support.dask_clusters import cluster_of
 
 SHIPPED = Path("fleets/pretraining/chiller.toml")
 SMALL = PretrainingConfig(
@@ -46,6 +54,78 @@ def test_an_interrupted_run_goes_on_and_ends_in_the_same_bytes(
     monkeypatch.setattr(part, "survey", None)
     assert make_part(requests[0]).windows > 0  # nothing is simulated twice
     assert load_pretrained(tmp_path / "whole", fleet).model.booster.num_trees() == 3
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What was simulated, once for all that learn from it."""
+    folder = tmp_path_factory.mktemp("parts")
+    fleet = SMALL.applied_to(load_fleet(Path("fleets/chiller.toml")), "small")
+    for one in SMALL.fleets:
+        make_part(PartRequest(one, fleet, SMALL.stride_s, SMALL.seed, folder))
+    return folder
+
+
+def test_trees_that_two_processes_grow_are_the_same_again_and_as_good_as_those_of_one(
+    tmp_path: Path, parts: Path
+) -> None:
+    config = replace(SMALL, training={**SMALL.training, "rounds": 20})
+
+    def made(name: str, pool: TaskPool, *, distributed: bool) -> Path:
+        pretrain(config, "small", parts, tmp_path / name, Reporter(), pool, distributed=distributed)
+        return tmp_path / name
+
+    one = made("one", HERE, distributed=False)
+    two, again = (made(name, LocalPool(2), distributed=True) for name in ("two", "again"))
+    assert files(two) == files(again)
+    assert read_manifest(two).lineage["grown_by"] == "2 processes"
+    assert "127.0.0.1" not in "".join(path.read_text() for path in two.iterdir())
+    fleet = config.applied_to(load_fleet(Path("fleets/chiller.toml")), "small")
+    loss = [_loss(folder, parts, fleet) for folder in (one, two)]
+    assert loss[1] == pytest.approx(loss[0], rel=0.05)
+    assert loss[1] < 0.9 * _loss(None, parts, fleet)
+
+
+def test_trees_that_a_cluster_grows_are_those_of_as_many_processes(tmp_path: Path, parts: Path) -> None:
+    def made(name: str, pool: TaskPool) -> dict[str, bytes]:
+        pretrain(SMALL, "small", parts, tmp_path / name, Reporter(), pool, distributed=True)
+        return files(tmp_path / name)
+
+    with cluster_of(2) as address, pool_of(None, address) as pool:
+        assert made("there", pool) == made("here", LocalPool(2))
+
+
+@pytest.mark.parametrize("on_a_cluster", [False, True])
+def test_a_process_that_goes_away_while_trees_are_grown_ends_it_and_the_others(
+    tmp_path: Path, parts: Path, monkeypatch: pytest.MonkeyPatch, on_a_cluster: bool
+) -> None:
+    monkeypatch.setattr(distributed, "_grow", _gone_if_first)
+    with ExitStack() as stack:
+        pool: TaskPool = LocalPool(2)
+        if on_a_cluster:
+            pool = stack.enter_context(pool_of(None, stack.enter_context(cluster_of(2))))
+        with pytest.raises(UnavailableError, match=r"learning in processes on 127\.0\.0\.1, 127\.0\.0\.1: "):
+            pretrain(SMALL, "small", parts, tmp_path / "x", Reporter(), pool, distributed=True)
+
+
+def _gone_if_first(share: distributed.Share) -> None:
+    if share.peers.machines[0].endswith(f":{share.peers.port}"):
+        os._exit(1)
+    time.sleep(1000)  # as LightGBM does, which waits for the other
+
+
+def _loss(folder: Path | None, parts: Path, fleet: Fleet) -> float:
+    """Return the log-loss of a bundle on what it learnt from, that of the base rate without one."""
+    requests = [PartRequest(one, fleet, SMALL.stride_s, SMALL.seed, parts) for one in SMALL.fleets]
+    pools = [read_part(request.path, make_part(request)) for request in requests]
+    inputs, outcome = np.concatenate([p.inputs for p in pools]), np.concatenate([p.outcome for p in pools])
+    if folder is None:
+        found = log_loss(np.full(len(outcome), outcome.mean()), outcome)
+    else:
+        booster = load_pretrained(folder, fleet).model.booster
+        found = log_loss(np.asarray(booster.predict(inputs)), outcome)
+    assert found is not None
+    return found
 
 
 def test_a_part_of_another_scenario_is_made_anew(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import LocalCluster
 from rich.console import Console
 
 from chillcast.cluster import pool_of
@@ -24,6 +23,7 @@ from simulators.recordings.recorder import Recorder
 from streams.records import Sample
 from streams.stage import Incoming, Outgoing
 from streams.wire import codec
+from tests.support.dask_clusters import cluster_of
 from tests.support.toy_fleet import fleet_of
 
 FLEET = fleet_of(lateness_s=240)
@@ -118,9 +118,5 @@ def test_groups_of_machines_give_the_windows_and_events_of_the_whole(tmp_path: P
 def test_a_cluster_gives_the_same(tmp_path: Path) -> None:
     past = of_several(tmp_path / "past")
     whole = in_groups(past, tmp_path / "whole", HERE)
-    start: Any = LocalCluster
-    with (
-        start(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        pool_of(None, cluster.scheduler_address) as pool,
-    ):
+    with cluster_of(2) as address, pool_of(None, address) as pool:
         assert in_groups(past, tmp_path / "there", pool) == whole

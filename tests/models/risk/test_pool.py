@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import ModelError
 from models.fleet.training import Training
-from models.risk.pool import Pool, inputs_of, pooled, thin, train_pools
+from models.risk.pool import Pool, check_outcomes, grow, inputs_of, offset_of, pooled, thin
 from models.telemetry.labels import HazardRows
 from models.telemetry.samples import Float32
 
@@ -32,9 +32,9 @@ def test_rows_mapped_from_disk_grow_the_same_trees(tmp_path: Path) -> None:
     for i, pool in enumerate(pools):
         np.save(tmp_path / f"{i}.npy", pool.inputs)
         mapped.append(Pool(np.load(tmp_path / f"{i}.npy", mmap_mode="r"), pool.outcome, pool.offset))
-    (one, offset), (other, same) = train_pools(pools, TRAINING, 7), train_pools(mapped, TRAINING, 7)
+    one, other = grow(pools, TRAINING, 7), grow(mapped, TRAINING, 7)
     assert one.model_to_string() == other.model_to_string()
-    assert offset == same < 0.0
+    assert offset_of(pools) == offset_of(mapped) < 0.0
 
 
 def test_positives_are_all_kept_and_the_offset_says_how_many_negatives() -> None:
@@ -49,7 +49,7 @@ def test_positives_are_all_kept_and_the_offset_says_how_many_negatives() -> None
 def test_fleets_that_hardly_failed_teach_nothing() -> None:
     quiet = Pool(np.zeros((50, 4), np.float32), np.arange(50) < 4, -1.0)
     with pytest.raises(ModelError, match="4 rows of 1 fleets end in an outcome: expected 5 or more"):
-        train_pools([quiet], TRAINING, 1)
+        check_outcomes([quiet])
 
 
 def test_the_interval_stands_behind_the_features() -> None:
