@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -152,16 +153,19 @@ def _learnt(
 ) -> str:
     """Learn from the history that ``slices`` begin with; return the version that is champion now."""
     fleet = resources.fleet
-    normal = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
-    history = History(fleet, slices, *(normal.parts if normal else ()))
-    training = TrainingPlan(
-        fleet=fleet,
-        start_ms=plan.start_ms,
-        until_ms=plan.until_ms,
-        seed=scenario.seed,
-        pretrained=pretrained_for(fleet),
-    )
-    fitted = learn(training, history, reporter)
+    with ThreadPoolExecutor(1, "registry") as beside:
+        opened = beside.submit(lambda: resources.registry)  # which takes seconds
+        normal = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
+        history = History(fleet, slices, *(normal.parts if normal else ()))
+        training = TrainingPlan(
+            fleet=fleet,
+            start_ms=plan.start_ms,
+            until_ms=plan.until_ms,
+            seed=scenario.seed,
+            pretrained=pretrained_for(fleet),
+        )
+        fitted = learn(training, history, reporter)
+        opened.result()
     return enrol(fitted, resources, source=scenario.name, seed=scenario.seed, reporter=reporter)
 
 
