@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -60,12 +59,6 @@ def blocks(assets: int, hours_: int, together: int = 1) -> Iterator[Outgoing]:
     """Yield blocks of an hour of 60 samples of ``together`` assets, hour by hour; the last of fewer."""
     for samples in hours(assets, hours_):
         yield from _cut(samples, 60, together)
-
-
-def sparse(assets: int, hours_: int, together: int = 64) -> Iterator[Outgoing]:
-    """Yield four samples of every second hour of every asset: half the panes, all blocks."""
-    for samples in itertools.islice(hours(assets, hours_, period_s=900), 1, None, 2):
-        yield from _cut(samples, 4, together)
 
 
 def _cut(samples: Samples, rows: int, together: int) -> Iterator[Outgoing]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -80,11 +82,24 @@ def test_all_stages_in_it_say_what_an_undisturbed_run_says(
     command = running(container, run.settings.environment(), "up", lent=home)
     with run.stack:
         run.thread.start()
-        with up(run, command):
+        with up(run, command, lambda _: end_inside(home)):
             run.hurried.set()
             run.thread.join(timeout=240)
             outcomes = judge(run, "image", ())
     assert all(outcome.is_right for outcome in outcomes), outcomes
+
+
+def end_inside(home: Path) -> None:
+    """Send SIGTERM to what was begun in the container: buildah, if that is sent it, kills it at once."""
+    ended = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            is_ours = str(home).encode() in (folder / "environ").read_bytes()
+            if is_ours and b"python" in words[0] and b"up" in words:
+                os.kill(int(folder.name), signal.SIGTERM)
+                ended += 1
+    assert ended == 1
 
 
 def running(container: str, settings: Mapping[str, str], *words: str, lent: Path | None = None) -> list[str]:

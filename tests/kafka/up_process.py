@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tests.kafka.fault_run import Run
@@ -16,7 +16,9 @@ _END_S = 40.0
 
 @contextmanager
 def up(
-    run: Run, command: Sequence[str] = (sys.executable, "-m", "chillcast", "up")
+    run: Run,
+    command: Sequence[str] = (sys.executable, "-m", "chillcast", "up"),
+    end: Callable[[subprocess.Popen[bytes]], None] = subprocess.Popen.terminate,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run the command until the block ends; SIGTERM ends it in time, and it leaves no process behind."""
     environment = {**os.environ, **run.settings.environment()}
@@ -25,7 +27,7 @@ def up(
     try:
         yield process
         assert process.poll() is None, (run.home / "up.log").read_text()
-        process.terminate()
+        end(process)
         assert process.wait(_END_S) == 0, (run.home / "up.log").read_text()
         assert left_behind(run.home) == []
     finally:
