@@ -108,7 +108,7 @@ def running_loop() -> Iterator[Any]:
     try:
         yield loop
     finally:
-        gc.collect()
+        gc.collect()  # a client that nobody holds closes itself, which needs the loop
         loop.add_callback(stop.set)
         thread.join()
 
@@ -121,7 +121,7 @@ def _connected(address: str) -> Iterator[Any]:
             loop = stack.enter_context(running_loop())
             client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False, loop=loop)
         except (OSError, ValueError, RuntimeError) as error:
-            # Its frames hold a client, which closes itself as long as the loop runs.
+            # Its frames would hold the client beyond the end of the loop.
             raise UnavailableError(f"Dask cluster {address}: {error}") from error.with_traceback(None)
         with client:
             yield client

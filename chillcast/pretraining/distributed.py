@@ -52,15 +52,16 @@ def grow_together(
 
 
 def _grown(parts: Sequence[Part], training: Training, seed: int, places: Sequence[Place]) -> str:
-    machines: list[str] = []
+    ports: list[int] = []
     for place in places:
-        taken = [port_of(machine) for machine in machines]
-        machines.append(f"{place.host}:{place.executor.submit(free_port, taken).result()}")
-    shares = [
-        Share(tuple(parts[n :: len(places)]), training, seed, Peers(tuple(machines), port_of(machine)))
-        for n, machine in enumerate(machines)
+        ports.append(place.executor.submit(free_port, tuple(ports)).result())
+    machines = tuple(f"{place.host}:{port}" for place, port in zip(places, ports, strict=True))
+    tasks = [
+        place.executor.submit(
+            _grow, Share(tuple(parts[n :: len(places)]), training, seed, Peers(machines, port))
+        )
+        for n, (place, port) in enumerate(zip(places, ports, strict=True))
     ]
-    tasks = [place.executor.submit(_grow, share) for place, share in zip(places, shares, strict=True)]
     try:
         return _first(tasks, places)
     except BaseException:
@@ -74,24 +75,14 @@ def _first(tasks: Sequence[Future[str]], places: Sequence[Place]) -> str:
 
     If a process goes away, the others are not waited for: LightGBM would wait for it for ever.
     """
-    while wait(tasks, _LOOK_S, FIRST_EXCEPTION).not_done:
-        for task in tasks:
-            if task.done():
-                task.result()
+    while True:
+        done, waiting = wait(tasks, _LOOK_S, FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+        if not waiting:
+            return tasks[0].result()
         if not all(place.is_there() for place in places):
             raise OSError("one of them went away")
-    for task in tasks:
-        task.result()
-    return tasks[0].result()
-
-
-def port_of(machine: str) -> int:
-    """Return the port of an address.
-
-    >>> port_of("10.0.0.5:4711")
-    4711
-    """
-    return int(machine.rpartition(":")[2])
 
 
 def free_port(taken: Sequence[int]) -> int:

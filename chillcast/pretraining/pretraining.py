@@ -67,10 +67,10 @@ def pretrain(
     schema = FeatureSchema(fleet)
     columns = schema.matching(fleet.training.features)
     model = RiskModel(booster, schema.names, schema.fingerprint, fleet.horizons_d, columns, offset_of(pools))
-    figures, grown = _figures(made), {"grown_by": f"{processes} processes"} if processes > 1 else {}
-    sha256 = write_bundle(
-        out, model, None, fleet=fleet.name, metrics=figures, lineage=_lineage(config, fleet, made) | grown
-    )
+    figures, lineage = _figures(made), _lineage(config, fleet, made)
+    if processes > 1:
+        lineage["grown_by"] = f"{processes} processes"
+    sha256 = write_bundle(out, model, None, fleet=fleet.name, metrics=figures, lineage=lineage)
     return Pretrained(
         folder=str(out),
         sha256=sha256,

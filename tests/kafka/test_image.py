@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from streams.kafka.embedded_broker import free_port
 from streams.worker.endpoint import READY
 from tests.kafka.fault_run import Run, judge
 from tests.kafka.up_process import up
+from tests.support.commands import processes_for
 from tests.support.probes import ready_and_said
 
 pytestmark = pytest.mark.image
@@ -91,15 +91,8 @@ def test_all_stages_in_it_say_what_an_undisturbed_run_says(
 
 def end_inside(home: Path) -> None:
     """Send SIGTERM to what was begun in the container: buildah, if that is sent it, kills it at once."""
-    ended = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            is_ours = str(home).encode() in (folder / "environ").read_bytes()
-            if is_ours and b"python" in words[0] and b"up" in words:
-                os.kill(int(folder.name), signal.SIGTERM)
-                ended += 1
-    assert ended == 1
+    (begun,) = [n for n, words in processes_for(home).items() if "python" in words[0] and "up" in words]
+    os.kill(begun, signal.SIGTERM)
 
 
 def running(container: str, settings: Mapping[str, str], *words: str, lent: Path | None = None) -> list[str]:

@@ -23,7 +23,12 @@ def chillcast(*words: str, home: Path | None, timeout: int = 180) -> subprocess.
 
 def left_behind(home: Path) -> list[str]:
     """Return the command lines of processes that work under ``home`` or were started for it."""
-    found = []
+    return [" ".join(words) for words in processes_for(home).values()]
+
+
+def processes_for(home: Path) -> dict[int, list[str]]:
+    """Return the words of each process but this one that works under ``home`` or was started for it."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             environment = (folder / "environ").read_bytes()
@@ -31,7 +36,7 @@ def left_behind(home: Path) -> list[str]:
         except OSError:
             continue
         if int(folder.name) != os.getpid() and str(home).encode() in environment + line:
-            found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+            found[int(folder.name)] = line.decode(errors="replace").split("\0")
     return found
 
 
