@@ -12,6 +12,7 @@ import numpy as np
 
 from chillcast.demo.case_quality import CaseQuality, case_quality
 from chillcast.demo.sites import shown_after, with_sites
+from chillcast.demo.spool import Spool
 from chillcast.models.learning import RecentSlices, enrol, expect, learn, pretrained_for
 from chillcast.pipeline.home import at_work
 from chillcast.pipeline.live import Gathered
@@ -124,8 +125,9 @@ def run_demo(resources: Resources, scenario: Scenario, *, replay_days: int, repo
 def _run(resources: Resources, scenario: Scenario, replay_days: int, reporter: Reporter) -> DemoResult:
     fleet, started = resources.fleet, reporter.clock()
     plan, simulation = DemoSpan.of_scenario(scenario, replay_days), Simulation(scenario, fleet)
-    slices = RecentSlices(simulation.delivered(), fleet.sampling.reach_s * 1000)
-    version = _learnt(resources, scenario, plan, slices, reporter)
+    spool = Spool(simulation.delivered(), resources.settings.home_path)
+    slices = RecentSlices(spool, fleet.sampling.reach_s * 1000)
+    version = _learnt(resources, scenario, plan, spool.ahead(), slices, reporter)
     events: list[Event] = []
     rest = _noting(chain(list(slices.kept), slices.slices), events)
     playing = Playing(scenario.name, lambda _: rest, plan.until_ms, plan.end_ms)
@@ -149,13 +151,21 @@ def _run(resources: Resources, scenario: Scenario, replay_days: int, reporter: R
 
 
 def _learnt(
-    resources: Resources, scenario: Scenario, plan: DemoSpan, slices: Iterable[TimeSlice], reporter: Reporter
+    resources: Resources,
+    scenario: Scenario,
+    plan: DemoSpan,
+    ahead: Iterable[TimeSlice],
+    slices: Iterable[TimeSlice],
+    reporter: Reporter,
 ) -> str:
-    """Learn from the history that ``slices`` begin with; return the version that is champion now."""
+    """Learn what is normal from ``ahead``, and the risk from the history that ``slices`` begin with.
+
+    Returns the version that is champion now.
+    """
     fleet = resources.fleet
     with ThreadPoolExecutor(1, "registry") as beside:
         opened = beside.submit(lambda: resources.registry)  # which takes seconds
-        normal = expect(fleet, Simulation(scenario, fleet).delivered(), plan.until_ms, reporter)
+        normal = expect(fleet, ahead, plan.until_ms, reporter)
         history = History(fleet, slices, *(normal.parts if normal else ()))
         training = TrainingPlan(
             fleet=fleet,

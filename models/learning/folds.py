@@ -14,6 +14,7 @@ from models.evaluation.metrics import log_loss
 from models.fleet.training import Training
 from models.learning.plan import TrainingPlan
 from models.learning.training_set import Examples
+from models.risk.booster import FIXED
 from models.risk.calibration import fit_platt_scaling
 from models.risk.hazard import RiskModel, with_interval
 from models.telemetry.samples import Float32, Float64, Int64
@@ -101,7 +102,11 @@ def _raw(model: RiskModel, picked: Float32, interval: int, begin: int, end: int)
         return np.zeros(len(picked))
     inputs = with_interval(picked, interval)
     found = model.booster.predict(
-        inputs, raw_score=True, num_threads=1, start_iteration=begin, num_iteration=end - begin
+        inputs,
+        raw_score=True,
+        num_threads=FIXED["num_threads"],
+        start_iteration=begin,
+        num_iteration=end - begin,
     )
     return np.asarray(found, np.float64)
 
