@@ -12,8 +12,9 @@ from models.errors import StateError
 from models.features.memory import KernelState
 from models.features.snapshot import Head, Kept, Loader, Panes, head_of, kept_of, panes_of
 from models.features.state import NEVER
-from models.telemetry.samples import Int64
+from models.telemetry.samples import Int32, Int64
 from streams.stages.frozen_rows import frozen_rows
+from streams.stages.packed_times import packed
 from streams.state.snapshots import parsed
 
 _HEAD, _KEPT, _PANES = b"h", b"k", b"p"
@@ -71,9 +72,17 @@ class _Frozen:
         self.since = [since for _, since in changed]
         self.rows = [state.index[name] for name in self.names]
         self.state = frozen_rows(state, np.array(self.rows, np.int64), np.array(self.since, np.int64))
+        self._times = packed(self.state.memory.slot_ms)
+        if self._times is not None:
+            self._take(np.empty((0, self._times.sensors), np.int32))
+
+    def _take(self, slot_ms: Int32) -> None:
+        self.state.memory = self.state.memory._replace(slot_ms=slot_ms)
 
     def records(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield the parts of each asset under their keys."""
+        if self._times is not None:
+            self._take(self._times.whole())
         for i, asset in enumerate(self.names):
             name, plan = asset.encode(), self.state.plan
             head = msgspec.structs.replace(head_of(self.state, i), row=self.rows[i])
