@@ -35,7 +35,10 @@ def finite(value: float | None) -> float | None:
 
 
 Home = Annotated[str | None, typer.Option(help="Folder for all that is written.", show_default=".chillcast")]
-Broker = Annotated[str | None, typer.Option(help="host:port of Kafka; without it an embedded broker.")]
+Broker = Annotated[
+    str | None,
+    typer.Option(help="host:port of Kafka, else CHILLCAST_BROKER; demo, up and replay can do without."),
+]
 FleetName = Annotated[str | None, typer.Option("--fleet", help=f"Fleet {SHIPPED}")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
 Horizon = Annotated[
@@ -58,7 +61,10 @@ DirtFile = Annotated[Path | None, typer.Option(help="TOML file whose [dirt] tabl
 Picture = Annotated[
     Path | None, typer.Option(help="File for a picture of one machine's life (.png, .svg, .pdf).")
 ]
-Pictured = Annotated[str | None, typer.Option(help="Machine to plot; without it the first that trips.")]
+Pictured = Annotated[
+    str | None,
+    typer.Option(help="Machine to plot; without it the one whose shutdown took longest to develop."),
+]
 Out = Annotated[Path | None, typer.Option(help="New or empty folder for a recording.")]
 TrainUntil = Annotated[str | None, typer.Option(help="Learn from the days before this date (UTC).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]

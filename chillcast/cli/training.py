@@ -82,7 +82,9 @@ def skill(
     config: Annotated[
         Path | None, typer.Option(help="File of fleets to learn from and to judge on; else the shipped one.")
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="All fleets of the file: hours, not minutes.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="All fleets of the file: half an hour, not ten minutes.")
+    ] = False,
     home: Home = None,
     json: AsJson = False,
 ) -> None:

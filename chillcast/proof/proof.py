@@ -120,7 +120,7 @@ def _swept(
     wanted = [("as assumed", dict[str, End](), usual)]
     wanted += [(f"budget of {budget:g} alarms", {}, budget) for budget in config.other_budgets]
     for name, one in given.each.items():
-        wanted += [(f"{_words(name)} {one.at(end):g}", {name: end}, usual) for end in ENDS]
+        wanted += [(f"{name} = {one.at(end):g}", {name: end}, usual) for end in ENDS]
     cut = len(wanted)
     wanted += [(one.name, _adverse(config, one.assumptions), usual) for one in config.adversities]
     wanted.append(("everything adverse at once", given.adverse, usual))
@@ -194,7 +194,3 @@ def _changed(row: SweepRow) -> dict[str, object]:
         "oracle": share(row.oracle_less_unplanned),
         "crew_h_per_h": number(row.crew_h_per_avoided_h),
     }
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

@@ -85,7 +85,7 @@ def rendered(report: ProofReport, template: str, **more: str) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters.update(share=share, number=number, between=between)
+    templates.filters.update(share=share, number=number, between=between, longer=longer)
     return templates.get_template(template).render(
         report=report,
         without=report.row(NONE),
@@ -107,6 +107,19 @@ def _reduction(row: SweepRow) -> float:
 def share(found: Estimate) -> str:
     """Return a share in words."""
     return "–" if found.value is None else f"{found.value:.0%}".replace("%", " %")
+
+
+def longer(less: Estimate) -> str:
+    """Return by how much less, or more, time something takes, with the interval.
+
+    >>> longer(Estimate(value=-0.05, low=-0.08, high=-0.02)), longer(Estimate(value=0.4, low=0.3, high=0.5))
+    ('5 % longer (2 to 8 %)', '40 % less time (30 to 50 %)')
+    """
+    if less.value is None or less.value >= 0:
+        return f"{share(less)} less time ({between(less)})"
+    low, high = (None if end is None else -end for end in (less.high, less.low))
+    more = Estimate(value=-less.value, low=low, high=high)
+    return f"{share(more)} longer ({between(more)})"
 
 
 def number(found: Estimate) -> str:
