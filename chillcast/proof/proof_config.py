@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from chillcast.proof.terms import Assumptions, check_assumptions
-from chillcast.skill.skill_config import SkillConfig, SkillFleet, check_fleets
+from chillcast.skill.skill_config import SkillConfig, SkillFleet, check_fleets, learnt_on
 from models.errors import ConfigError
 from models.fleet.config import means, read_table, read_toml, refuse, suggestion, table
 from models.fleet.fleet import Fleet
@@ -61,7 +61,7 @@ def load_proof_config(path: Path) -> ProofConfig:
     """Read and check a file; ConfigError names the file, the key, its value and what was expected."""
     config = read_table(read_toml(path, "proof"), ProofConfig, str(path))
     check_assumptions(config.assumptions, str(path))
-    refuse([*_unknown(config, str(path)), *_judged(config, str(path))])
+    refuse([*_unknown(config, str(path)), *learnt_on(config.develop, config.judge, str(path))])
     return config
 
 
@@ -70,15 +70,3 @@ def _unknown(config: ProofConfig, source: str) -> Iterator[ConfigError]:
     for number, one in enumerate(config.adversities):
         for name in (name for name in one.assumptions if name not in known):
             yield ConfigError(source, f"adversities[{number}].assumptions", name, suggestion(name, known))
-
-
-def _judged(config: ProofConfig, source: str) -> Iterator[ConfigError]:
-    """Yield the fleets that thresholds would be learnt on, and that would be proved on as well."""
-    learnt = {(one.scenario, one.seed) for one in config.develop}
-    for number, one in enumerate(_of_seeds(config.judge)):
-        if one in learnt:
-            yield ConfigError(source, f"judge[{number}].seed", one[1], "a seed that is not in develop")
-
-
-def _of_seeds(fleets: Sequence[SkillFleet]) -> list[tuple[str, int | None]]:
-    return [(one.scenario, one.seed) for one in fleets]

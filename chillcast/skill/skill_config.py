@@ -50,6 +50,11 @@ class SkillFleet:
         changes = {key: getattr(self, key) for key in ("seed", "assets", "days", "start", "noise")}
         return replace(found, **{key: value for key, value in changes.items() if value is not None})
 
+    def shares_machines(self, other: SkillFleet) -> bool:
+        """Return whether both simulate the same machines, however many, and on whatever days."""
+        one, two = self.load(), other.load()
+        return one == replace(two, assets=one.assets, days=one.days, start=one.start, noise=one.noise)
+
 
 @table
 class SkillConfig:
@@ -86,7 +91,17 @@ def _some(kind: str, fleets: Sequence[SkillFleet], full: bool) -> tuple[SkillFle
 
 def check_fleets(config: SkillConfig, fleet: Fleet) -> None:
     """Refuse fleets that no judgement can be made on: ConfigError says what was expected instead."""
-    refuse([*_off_stride(config, fleet), *_doubled(config), *_apart(config), *_too_short(config, fleet)])
+    faults = [*_off_stride(config, fleet), *_doubled(config), *_apart(config), *_too_short(config, fleet)]
+    refuse([*faults, *learnt_on(config.develop, config.judge, "fleets to look at")])
+
+
+def learnt_on(
+    develop: Sequence[SkillFleet], judge: Sequence[SkillFleet], source: str
+) -> Iterator[ConfigError]:
+    """Yield the fleets that thresholds would be learnt on, and that would be judged on as well."""
+    for number, one in enumerate(judge):
+        if any(one.shares_machines(other) for other in develop):
+            yield ConfigError(source, f"judge[{number}].seed", one.seed, "a seed that is not in develop")
 
 
 def _off_stride(config: SkillConfig, fleet: Fleet) -> Iterator[ConfigError]:

@@ -32,7 +32,10 @@ class Training:
     ] = None
     censor: Annotated[
         tuple[str, ...],
-        means("kinds of events, as `maintenance`, after which a machine's future is not known"),
+        means(
+            "kinds of events, as `maintenance`, after which a machine's future is not known; one while it "
+            "stands after a shutdown is its repair, and hides nothing"
+        ),
     ] = ()
     downtime_s: Annotated[
         NotNegative | None,

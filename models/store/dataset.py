@@ -138,7 +138,7 @@ class StoredHistory:
     def __init__(
         self, store: FeatureStore, dataset: Dataset, fleet: Fleet, extra: Sequence[str] = ()
     ) -> None:
-        """Read the features that ``fleet.training`` allows, those of the evidence, and the ``extra`` ones."""
+        """Read what training, evidence and the rule for running look at, and the ``extra`` features."""
         self.store, self.dataset, self.fleet = store, dataset, fleet
         self.expectation = store.expectation(dataset.fingerprint)
         self.schema = FeatureSchema(fleet, identity_of(self.expectation))
@@ -151,14 +151,14 @@ class StoredHistory:
         self.assets: list[str] = []
         self.events: list[Event] = []
         named = self.schema.matching((*fleet.training.features, *extra))
-        self.wanted = np.union1d(named, seen_columns(self.schema))
+        self.wanted = np.unique([*named, *seen_columns(self.schema), *_running(fleet, self.schema)])
         self._index: dict[str, int] = {}
         self._known = sorted({e for f in _files(dataset.events) for e in store.read_events(f)})
         self._days = itertools.groupby(_files(dataset.windows), key=lambda f: f.day_ms)
         self._ahead: tuple[int, list[StoredFile]] | None = None
 
     def until(self, end_ms: int, emit_s: int | None = None) -> Iterator[Windows]:
-        """Yield the windows of every day that ends at or before ``end_ms``, or holds it; call again to go on.
+        """Yield the windows of every day that ends at or before ``end_ms``; call again to go on.
 
         ``emit_s``: only those whose end is a multiple of it.
         """
@@ -233,3 +233,9 @@ def _spans(found: dict[str, list[StoredFile]]) -> str:
         f"{name} from {utc(files[0].day_ms)[:10]} to {utc(files[-1].day_ms)[:10]}"
         for name, files in found.items()
     )
+
+
+def _running(fleet: Fleet, schema: FeatureSchema) -> list[int]:
+    """Return the column by which `WithRestarts` tells that a machine runs."""
+    rule = fleet.running
+    return [] if rule is None else [schema.index(rule.sensor, schema.windows[0], "mean")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,10 +53,11 @@ def label(keys: WindowKeys, log: EventLog, until_ms: int, censor: Sequence[str] 
 
     What would have happened without a planned stop, or without whoever acted on an alert, nobody knows: a
     window's future is censored there, or prevention would be learnt as health. Planned stops always censor,
-    and of a window that ends within one nothing is known.
+    and of a window that ends within one nothing is known. Work that repairs what an outcome left does not.
     """
     observed_ms = np.minimum(
-        _observed_until(keys, log.only(*censor), until_ms), log.planned_stops.left_alone_until(keys, until_ms)
+        _observed_until(keys, without_repairs(log, censor), until_ms),
+        log.planned_stops.left_alone_until(keys, until_ms),
     )
     return Labels(keys.end_ms, time_to_next(keys, log), observed_ms)
 
@@ -83,20 +85,56 @@ def _observed_until(keys: WindowKeys, log: EventLog, until_ms: int) -> Int64:
     return out
 
 
+def without_repairs(log: EventLog, kinds: Sequence[str]) -> EventLog:
+    """Return the events of some kinds, but those of a machine that stands after an outcome: they mend it.
+
+    It stands until its restart; if it logs none, up to and with the first of these events.
+
+    >>> from models.telemetry.samples import Event
+    >>> told = [Event(3, "a", "shutdown"), Event(4, "a", "maintenance"), Event(9, "a", "maintenance")]
+    >>> [event.time_ms for event in without_repairs(EventLog(told), ["maintenance"])]
+    [9]
+    """
+    restarting, stands = assets_with_restarts(log), set[str]()
+    kept = []
+    for event in log:
+        if event.kind == OUTCOME:
+            stands.add(event.asset)
+        elif event.kind == RESTART:
+            stands.discard(event.asset)
+        elif event.kind in kinds and event.asset not in stands:
+            kept.append(event)
+        elif event.kind in kinds and event.asset not in restarting:
+            stands.discard(event.asset)
+    return EventLog(kept)
+
+
+def assets_with_restarts(log: EventLog) -> frozenset[str]:
+    """Return the machines of which the log has a restart."""
+    return frozenset(event.asset for event in log.only(RESTART))
+
+
 def is_down(keys: WindowKeys, log: EventLog, downtime_s: int | None = None) -> Bools:
     """Return (n,) whether a window ends while its machine is down: after an outcome, until it runs.
 
     A machine that stands still cannot trip; its windows teach nothing about risk. It runs again with a
-    restart event, or after ``downtime_s``, whichever comes first; without that, and if nothing in the log is
-    a restart, right after the outcome.
+    restart event, or after ``downtime_s``, whichever comes first. Without that a machine that logs no
+    restarts (nothing in the log is one, or it had several outcomes and none) runs right after the outcome.
     """
     changes = log.only(OUTCOME, RESTART)
     last = changes.last_until(keys)
     stopped: Bools = np.array([*(e.kind == OUTCOME for e in changes), False])[last]
-    if downtime_s is not None or not any(e.kind == RESTART for e in changes):
-        since_ms = keys.end_ms - np.append(changes.time_ms, 0)[last]
-        stopped &= since_ms <= (downtime_s or 0) * 1000
-    return stopped
+    silent = _without_restarts(log)
+    ends = np.array([downtime_s is not None or silent(name) for name in keys.assets], bool)[keys.asset]
+    since_ms = keys.end_ms - np.append(changes.time_ms, 0)[last]
+    return stopped & (~ends | (since_ms <= (downtime_s or 0) * 1000))
+
+
+def _without_restarts(log: EventLog) -> Callable[[str], bool]:
+    """Return what says whether a machine's restarts are not logged."""
+    restarting = assets_with_restarts(log)
+    outcomes = Counter(event.asset for event in log.only(OUTCOME))
+    return lambda asset: not restarting or (asset not in restarting and outcomes[asset] > 1)
 
 
 def within(wait_ms: Int64, horizon_d: float) -> Bools:

@@ -161,3 +161,12 @@ def test_the_same_fleet_twice_is_refused() -> None:
     twice = SkillFleet(scenario="demo"), SkillFleet(scenario="demo", noise=2.0)
     with pytest.raises(ConfigError, match="demo"):
         check_fleets(checked(*twice), load_fleet(Path("fleets/chiller.toml")))
+
+
+def test_a_fleet_that_thresholds_are_learnt_on_is_not_judged_on_whatever_it_is_called(tmp_path: Path) -> None:
+    """A copy of its file, its seed by default or not, fewer machines, other days: all the same fleet."""
+    develop, copied = checked(SkillFleet(scenario="demo")).develop[0], tmp_path / "other.toml"
+    copied.write_bytes(Path(f"fleets/scenarios/{develop.scenario}.toml").read_bytes())
+    same = SkillFleet(scenario=str(copied), seed=develop.load().seed, assets=9, days=420)
+    with pytest.raises(ConfigError, match=r"judge\[0\]\.seed.*a seed that is not in develop"):
+        check_fleets(checked(same), load_fleet(Path("fleets/chiller.toml")))

@@ -12,6 +12,7 @@ from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import Inventory
+from models.fleet.knowledge import Running
 from models.learning.fitting import fit
 from models.learning.history import History
 from models.store.dataset import Catalogue, Dataset, StoredHistory, inventory_of, select, verify
@@ -193,3 +194,13 @@ def test_a_dataset_names_the_state_of_the_inventory_it_was_drawn_with(tmp_path: 
     (store.folder / drawn.inventory).write_bytes(b"{}")
     with pytest.raises(ModelError, match="damaged"):
         verify(store, drawn)
+
+
+def test_training_sees_by_what_a_machine_is_told_to_run(store: FeatureStore) -> None:
+    """Its feature is read though the model may not use it: else a machine would stand for ever."""
+    running = Running(sensor="s1", above=0.0)
+    toy = replace(fleet(), running=running, training=replace(fleet().training, features=("s0.*",)))
+    history = StoredHistory(store, whole(store), toy)
+    first = next(iter(history.until(END_MS)))
+    level = first.values[:, history.schema.index("s1", history.schema.windows[0], "mean")]
+    assert not np.isnan(level).all()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,6 +96,21 @@ def test_planned_work_censors_what_would_have_followed() -> None:
     ]
 
 
+@pytest.mark.parametrize("restart", [[], [Event(3 * DAY_MS, "a", "restart")]], ids=["none", "logged"])
+def test_the_repair_after_a_shutdown_does_not_hide_it(restart: list[Event]) -> None:
+    repair, service = (Event(int(day * DAY_MS), "a", "maintenance") for day in (2.25, 20))
+    windows = keys(days(1, 2.5, 10))
+    found = label(windows, EventLog([trip("a", 2), repair, service, *restart]), 30 * DAY_MS, ("maintenance",))
+    assert (found.observed_ms / DAY_MS).tolist() == [20, 20, 20]
+    assert (found.follows(14) & found.known(14)).tolist() == [True, False, False]
+
+
+def test_work_before_a_shutdown_hides_it_and_a_second_visit_after_the_repair_does() -> None:
+    work = [Event(int(day * DAY_MS), "a", "maintenance") for day in (1.5, 2.25, 4)]
+    found = label(keys(days(1, 1.75, 3)), EventLog([trip("a", 2), *work]), 30 * DAY_MS, ("maintenance",))
+    assert (found.observed_ms / DAY_MS).tolist() == [1.5, 4, 4]
+
+
 def test_the_order_in_which_events_are_given_does_not_matter() -> None:
     windows = keys(days(1, 4, 7))
     events = [
@@ -106,7 +122,7 @@ def test_the_order_in_which_events_are_given_does_not_matter() -> None:
     found = label(windows, EventLog(events), 9 * DAY_MS, ("maintenance",))
     assert (found.wait_ms[:2] / DAY_MS).tolist() == [1, 2]
     assert is_down(windows, EventLog(events)).tolist() == [False, False, True]
-    assert (found.observed_ms / DAY_MS).tolist() == [3.5, 8.5, 8.5]
+    assert (found.observed_ms / DAY_MS).tolist() == [3.5, 9, 9]
 
 
 def test_an_event_that_censors_at_the_end_of_the_observation_or_after_it_changes_nothing() -> None:
@@ -120,6 +136,13 @@ def test_a_machine_without_restarts_runs_again_after_its_downtime_or_at_once() -
     windows, log = keys(days(1, 2, 2.5, 4)), EventLog([trip("a", 2)])
     assert is_down(windows, log).tolist() == [False, True, False, False]
     assert is_down(windows, log, downtime_s=86_400).tolist() == [False, True, True, False]
+
+
+def test_a_machine_that_trips_twice_without_a_restart_logs_none_whatever_others_do() -> None:
+    other = [trip("b", 1), Event(2 * DAY_MS, "b", "restart")]
+    windows = keys(days(2, 3, 6))
+    assert is_down(windows, EventLog([trip("a", 2), *other])).tolist() == [True, True, True]
+    assert is_down(windows, EventLog([trip("a", 2), trip("a", 5), *other])).tolist() == [True, False, False]
 
 
 def test_of_a_restart_and_a_downtime_the_earlier_counts() -> None:
