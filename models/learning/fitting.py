@@ -238,9 +238,9 @@ class KnownHistory:
         return scorer
 
     def unlabelled(self, models: ModelSet, gathered: Gathered) -> RawRisks:
-        """Score the windows whose labels the purge left out: the model has not seen them."""
+        """Score the windows of which no label was known, at any horizon: the model has not seen them."""
         keys, values = gathered
-        fresh = np.flatnonzero(keys.end_ms > self.plan.until_ms - self.plan.fleet.horizons_d[-1] * DAY_MS)
+        fresh = np.flatnonzero(keys.end_ms > self.plan.until_ms - self.plan.fleet.horizons_d[0] * DAY_MS)
         if not len(fresh):
             raise ModelError(NO_WINDOWS)
         keys, schema = keys.take(fresh), self.history.schema

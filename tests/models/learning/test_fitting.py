@@ -13,7 +13,7 @@ from models.errors import ModelError
 from models.evaluation.metrics import roc_auc
 from models.event_time import DAY_MS
 from models.fleet.fleet import Fleet
-from models.learning.fitting import Fitted, fit
+from models.learning.fitting import Fitted, KnownHistory, fit
 from models.learning.history import History, KeptWindows
 from models.registry.bundle import load_bundle
 from models.telemetry.event_log import EventLog
@@ -152,6 +152,18 @@ def test_without_a_later_slice_the_model_keeps_its_own_probabilities() -> None:
     found = fitted(slices(EVENTS), fleet(share=0.0))
     assert found.model.lines == ()
     assert 0 < found.model.threshold < 1
+
+
+def test_the_windows_of_that_threshold_were_not_learnt_from_at_any_horizon() -> None:
+    toy = fleet(share=0.0)
+    past = KnownHistory(plan(toy), History(toy, slices(EVENTS)), ignore)
+    gathered = past.gather()
+    examples = past.examples(gathered)
+    learnt = examples.keys.take(np.unique(examples.at_risk(0, UNTIL * DAY_MS).row))
+    asked = past.unlabelled(past.train(examples, toy.training), gathered).keys
+    known = set(zip(learnt.asset.tolist(), learnt.end_ms.tolist(), strict=True))
+    assert len(asked)
+    assert known.isdisjoint(zip(asked.asset.tolist(), asked.end_ms.tolist(), strict=True))
 
 
 def test_progress_rises_to_the_end_of_the_range() -> None:
