@@ -27,6 +27,7 @@ from tests.support.rising_fleet import (
     UNTIL,
     fitted,
     fleet,
+    ignore,
     plan,
     slices,
     written,
