@@ -105,6 +105,11 @@ def test_a_set_is_trained_packed_as_one_version_promoted_shown_and_verified(home
     reason = refused("train", config, "--home", str(home))
     assert "segments.group = 'site': expected one of asset, model" in reason
     (home / "sites.csv").write_text("asset,site\nDRIVE00001,north\n")
+    folded = written(
+        home, CONFIG + SEGMENTS.replace('"site"', '"asset"') + "[training]\ncalibration_folds = 2\n"
+    )
+    assert "training.calibration_folds = 2: expected 0" in refused("train", folded, "--home", str(home))
+    config = written(home, CONFIG + SEGMENTS)
     named = ["--fleet", "backblaze", "--json"]
     there = [*named, "--home", str(home)]
     assert json.loads(printed("data", "inventory", str(home / "sites.csv"), *there)) == {

@@ -21,6 +21,7 @@ from models.evaluation.backtest import Backtest, BacktestResult, figures
 from models.evaluation.cause_accuracy import Naming, naming_figures
 from models.fleet.fleet import Fleet
 from models.fleet.inventory import Inventory
+from models.fleet.training import Training
 from models.learning.division import Division
 from models.learning.fitting import Fitted
 from models.learning.plan import Search, TrainingPlan
@@ -110,7 +111,7 @@ def train(
         held_out=config.held_out,
         search=_search(trials, config.seed, reporter),
         pretrained=pretrained_for(fleet),
-        division=_division(store, dataset, config, packing),
+        division=_division(store, dataset, config, packing, fleet.training),
     )
     fitted = learn(plan, StoredHistory(store, dataset, fleet), reporter)
     _say_what_is_missing(fitted, fleet, reporter)
@@ -173,13 +174,19 @@ def _dataset(store: FeatureStore, fleet: Fleet, config: TrainingConfig) -> Datas
 
 
 def _division(
-    store: FeatureStore, dataset: Dataset, config: TrainingConfig, packing: Packing | None
+    store: FeatureStore, dataset: Dataset, config: TrainingConfig, packing: Packing | None, training: Training
 ) -> Division | None:
-    """Return how the fleet is divided, None if it is not; ConfigError for an attribute nobody knows."""
+    """Return how the fleet is divided, None if it is not.
+
+    Raises ConfigError for an attribute nobody knows, and for folds: they calibrate no segments.
+    """
     if config.segments is None or packing is None:
         return None
-    inventory = inventory_of(store, dataset)
-    config.segments.check(inventory, "training configuration")
+    inventory, source = inventory_of(store, dataset), "training configuration"
+    config.segments.check(inventory, source)
+    if training.calibration_folds > 1:
+        expected = "0, and a calibration_share, beside [segments]: folds calibrate the fleet's model alone"
+        raise ConfigError(source, "training.calibration_folds", training.calibration_folds, expected)
     return Division(config.segments, inventory, packing.path, packing.pool)
 
 
