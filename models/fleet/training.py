@@ -56,8 +56,8 @@ class Training:
         NotNegative,
         means(
             "instead: calibration and threshold are learnt on all of the history, each machine seen by what "
-            "was learnt on those of the other folds; `alerting.every_s` is then a multiple of `stride_s`, and "
-            "there are no `[segments]`"
+            "was learnt on those of the other folds; `alerting.every_s` is then a multiple of "
+            "`stride_s`, and there are no `[segments]`"
         ),
     ] = 0
     pretrained: Annotated[
