@@ -70,8 +70,11 @@ def test_what_must_outlive_a_container_lies_in_a_volume(resolved: dict[str, Any]
     assert volumes("worker") == {resolved["services"]["worker"]["environment"]["CHILLCAST_HOME"]: "home"}
 
 
-def test_workers_find_the_champion_that_was_promoted_on_the_host(resolved: dict[str, Any]) -> None:
-    (bundles,) = [m for m in resolved["services"]["worker"]["volumes"] if m["type"] == "bind"]
+@pytest.mark.parametrize("service", ["worker", "page"])
+def test_containers_find_the_champion_that_was_promoted_on_the_host(
+    resolved: dict[str, Any], service: str
+) -> None:
+    (bundles,) = [m for m in resolved["services"][service]["volumes"] if m["type"] == "bind"]
     assert bundles["source"] == str(ROOT / ".chillcast" / "bundles")
     assert bundles["target"] == "/data/bundles"
     assert bundles["read_only"]

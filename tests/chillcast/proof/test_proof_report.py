@@ -93,7 +93,7 @@ def test_who_warns_two_weeks_ahead_averts_more_than_who_warns_a_day_ahead(report
 def test_every_assumption_is_swept_to_both_ends_and_all_together(report: ProofReport) -> None:
     names = [name for name in load_proof_config(SHIPPED).assumptions.each for _ in range(2)]
     assert [next(iter(row.changed)) for row in report.sweeps if row.changed] == names
-    first = ["as assumed", "budget of 0.5 alarms", "budget of 2 alarms", "machines per crew 20"]
+    first = ["as assumed", "budget of 0.5 alarms", "budget of 2 alarms", "machines_per_crew = 20"]
     assert [row.name for row in report.sweeps[:4]] == first
     assert [row.name for row in report.adversities][-2:] == [
         "everything adverse at once",

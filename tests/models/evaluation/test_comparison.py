@@ -39,13 +39,13 @@ def test_equal_models_are_undecided_in_nearly_every_fleet() -> None:
 
 
 def test_looking_every_few_days_does_not_decide_between_equal_models() -> None:
-    """Whoever looks seventeen times, and stops at the first verdict, is wrong about as seldom as who looks once."""
+    """To look seventeen times, and stop at the first verdict, is wrong about as seldom as to look once."""
     decided = sum(any(word != "undecided" for word in looks_at_equal_models(seed)) for seed in range(60))
     assert decided <= 7  # 5 % of 60, and two and a half standard deviations
 
 
 def looks_at_equal_models(seed: int, assets: int = 100, days: int = 90) -> Iterator[str]:
-    """Yield the verdicts of days 10, 15, … 90 on models of which each is off by a noise of the day and machine."""
+    """Yield the verdicts of days 10, 15, … 90 on models that are both off by a noise of day and machine."""
     rng = np.random.default_rng(seed)
     rate = rng.beta(1, 60, assets)[:, None]
     trips = rng.random((assets, days + 14)) < rate
