@@ -127,7 +127,8 @@ def is_down(keys: WindowKeys, log: EventLog, downtime_s: int | None = None) -> B
     silent = _without_restarts(log)
     ends = np.array([downtime_s is not None or silent(name) for name in keys.assets], bool)[keys.asset]
     since_ms = keys.end_ms - np.append(changes.time_ms, 0)[last]
-    return stopped & (~ends | (since_ms <= (downtime_s or 0) * 1000))
+    runs: Bools = ends & (since_ms > (downtime_s or 0) * 1000)
+    return stopped & ~runs
 
 
 def _without_restarts(log: EventLog) -> Callable[[str], bool]:
