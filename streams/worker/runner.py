@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from models.errors import StateError
 from streams.alarms import alarm
@@ -157,15 +157,18 @@ async def open_runner(logs: Logs, make_stage: Callable[[], Stage], partition: in
     The stage gets its last snapshot, and sees silently what was processed after it. If the committed offset
     lies before ``first``, messages were passed over in a rebalance (a known hole of the client library): the
     runner stands before them, for `catch_up`. If it lies behind, a former owner went on after this worker had
-    asked: what it has done is not done again. A group that committed nothing begins with the log. Raises
-    StateError if the state is lost for good.
+    asked: what it has done is not done again. A group that committed nothing begins with the log. A snapshot
+    or an offset beyond the end is of a topic that was deleted and made anew.
+
+    Raises StateError if the state is lost for good.
     """
     begin, committed = await logs.source.begin(partition), await logs.source.committed(partition)
     if committed is not None and first < committed and committed > await logs.source.end(partition):
-        committed = first  # of a topic that was deleted, and made anew
+        committed = first
     done = begin if committed is None else committed
     was_cut = begin > 0 and committed is not None
-    runner, loss = await _restored(logs, make_stage, partition, (begin, was_cut))
+    end = max(first, await logs.source.end(partition))  # the embedded broker names one before its end
+    runner, loss = await _restored(logs, make_stage, partition, _Reach(begin, end, was_cut))
     if runner.remembering is None:
         runner.reach(done)
     if runner.position < done:
@@ -211,27 +214,32 @@ def portions(messages: Sequence[Incoming], most_bytes: int) -> Iterator[Sequence
     yield messages[start:]
 
 
-async def _restored(
-    logs: Logs, make_stage: Callable[[], Stage], partition: int, reach: tuple[int, bool]
-) -> tuple[Runner, str]:
-    """Return a runner with the last snapshot, else one at the start of the log; and what was lost with it.
+class _Reach(NamedTuple):
+    """The offsets [begin, end) of a log; ``was_cut``: messages that the group has seen may lie before it."""
 
-    ``reach`` is where the log begins, and whether messages that the group has seen may lie before that.
-    """
-    stage, (begin, was_cut) = make_stage(), reach
+    begin: int
+    end: int
+    was_cut: bool
+
+
+async def _restored(
+    logs: Logs, make_stage: Callable[[], Stage], partition: int, reach: _Reach
+) -> tuple[Runner, str]:
+    """Return a runner with the last snapshot, else one at the start of the log; and what was lost with it."""
+    stage = make_stage()
     if logs.state is None or not isinstance(stage, Remembering):
-        return Runner(stage, partition, begin, None, logs.dead_letters), ""
+        return Runner(stage, partition, reach.begin, None, logs.dead_letters), ""
     snapshots = (Snapshots if logs.is_atomic else AlternatingSnapshots)(logs.state.topic, stage.identity)
     try:
         position, loss = await _loaded(logs, snapshots, stage, partition)
     except TwoPlacesError:  # of a time without transactions: it goes on as it was begun
         return await _restored(replace(logs, is_atomic=False), make_stage, partition, reach)
-    loss = loss or _gap(position, begin, was_cut=was_cut)
+    loss = loss or _gap(position, reach)
     if position is not None and not loss:
         return Runner(stage, partition, position.offset, snapshots, logs.dead_letters), ""
     if loss:
         alarm(f"partition {partition}: {loss}; building it from the log again")
-    return Runner(make_stage(), partition, begin, snapshots.anew(), logs.dead_letters), loss
+    return Runner(make_stage(), partition, reach.begin, snapshots.anew(), logs.dead_letters), loss
 
 
 async def _loaded(
@@ -265,12 +273,15 @@ async def _load(logs: Logs, snapshots: Snapshots, stage: Remembering, partition:
     snapshots.complete(stage)
 
 
-def _gap(position: Position | None, begin: int, *, was_cut: bool) -> str:
+def _gap(position: Position | None, reach: _Reach) -> str:
     """Say what is missing between a snapshot and the log it continues; empty if nothing is."""
+    begin, end, was_cut = reach
     if position is None:
         return f"there is no state, and the log begins at offset {begin} only" if was_cut else ""
     if position.offset < begin:
         return f"the state ends at offset {position.offset}, the log begins at {begin}"
+    if position.offset > end:
+        return f"the state ends at offset {position.offset}, the log at {end}: its topic was made anew"
     return ""
 
 

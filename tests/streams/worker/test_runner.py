@@ -76,6 +76,7 @@ class FakeLog:
 
     first: int = 0
     committed_at: int | None = None
+    ends_at: int = 20
     holes: frozenset[int] = frozenset()
     batch: int = 3
     reads: list[tuple[int, int]] = field(default_factory=list)
@@ -83,7 +84,7 @@ class FakeLog:
     written: list[Incoming] = field(default_factory=list)
 
     async def end(self, partition: int) -> int:
-        return len(self.written) if self.topic == "state" else 20
+        return len(self.written) if self.topic == "state" else self.ends_at
 
     async def begin(self, partition: int) -> int:
         return self.first
@@ -163,6 +164,25 @@ def test_what_a_former_owner_committed_is_not_said_again_when_older_messages_are
 def test_an_offset_beyond_the_end_is_of_a_topic_that_was_made_anew() -> None:
     runner, stage, outputs = opened(FakeLog(committed_at=99), first=5)
     assert (stage.seen, outputs, runner.position) == (list(range(5)), [], 5)
+
+
+@pytest.mark.parametrize(("committed", "first"), [(None, 0), (99, 0), (99, 5)])
+def test_a_state_beyond_the_end_is_of_a_topic_that_was_made_anew_and_is_built_again(
+    committed: int | None, first: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    runner, stage, _ = opened(FakeLog(committed_at=committed), first=first, state=snapshot_at(50))
+    runner.take([message(i) for i in range(first, 8)])
+    assert (stage.seen, runner.position) == (list(range(8)), 8)
+    assert "the state ends at offset 50, the log at 20: its topic was made anew; building" in caplog.text
+    successor = opened(FakeLog(committed_at=8), first=8, state=list(runner.freeze() or ()))[0]
+    assert successor.position == 8
+
+
+def test_a_state_that_reaches_to_the_end_is_of_this_topic() -> None:
+    for end in (20, 17):  # the embedded broker names one of its last batch
+        log = FakeLog(committed_at=20, ends_at=end)
+        _runner, stage, _ = opened(log, first=20, state=snapshot_at(20))
+        assert (stage.seen, log.reads) == (list(range(20)), [(20, 20)])
 
 
 def test_a_new_group_starts_with_the_log_whatever_it_is_given_first() -> None:
