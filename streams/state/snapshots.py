@@ -58,12 +58,12 @@ class Snapshots:
         self._stamps: dict[bytes, _Stamp] = {}
         self._digest = 0
         self._stale: frozenset[bytes] = frozenset()
-        self._not_understood: StateError | None = None
+        self._strange: dict[bytes, StateError] = {}  # keys whose newest record is not understood
 
     def anew(self) -> Snapshots:
         """Return empty snapshots that take the place of these: the first to be written deletes their keys."""
         out = Snapshots(self.topic, self.identity)
-        out._stale = frozenset(self._stamps) | self._stale
+        out._stale = frozenset({*self._stamps, *self._strange} - {POSITION}) | self._stale
         return out
 
     def write(self, delta: Iterable[tuple[bytes, bytes]], offset: int) -> Iterator[Outgoing]:
@@ -88,32 +88,32 @@ class Snapshots:
     def read(self, message: Incoming, stage: Remembering) -> None:
         """Take in one record of the topic, in their order; the newest of each key counts.
 
-        What stood in a damaged batch is missed by the digest, unless it was written again since. Raises
-        TwoPlacesError if there are second places.
+        What stood in a damaged batch is missed by the digest, unless it was written again since. What is not
+        understood is judged by `verify`, unless it was written again or deleted since.
+
+        Raises TwoPlacesError if there are second places.
         """
         if message.damage:
             return
         key = message.key or b""
         if key.startswith(SECOND):
             raise TwoPlacesError
+        self._strange.pop(key, None)
+        try:
+            self._take(key, message, stage)
+        except StateError as error:  # all keys have to be known, so that they can be deleted
+            self._strange[key] = error
+
+    def _take(self, key: bytes, message: Incoming, stage: Remembering) -> None:
         if not message.value:
             self._drop(key)
-            return
-        if key == POSITION:
+        elif key == POSITION:
             self.position = decoded(message, Position)
-            return
-        record, stamp = decoded(message, StateRecord), self._stamps.get(key)
-        if stamp is None or record.offset >= stamp.offset:
-            self._stamp(key, record.offset, message.value)
-            self._restore(stage, key, record.payload)
-
-    def _restore(self, stage: Remembering, key: bytes, payload: bytes) -> None:
-        """Give it to the stage; why it does not understand is judged once it is known who wrote it."""
-        if self._not_understood is None:
-            try:
-                stage.restore(key, payload)
-            except StateError as error:
-                self._not_understood = error
+        else:
+            record, stamp = decoded(message, StateRecord), self._stamps.get(key)
+            if stamp is None or record.offset >= stamp.offset:
+                self._stamp(key, record.offset, message.value)
+                stage.restore(key, record.payload)
 
     def complete(self, stage: Remembering) -> None:
         """Learn that the whole topic was read: here, that all was taken in as it came."""
@@ -123,15 +123,15 @@ class Snapshots:
 
         Raises StateError if it was written by a stage of another identity, is not understood, or not whole.
         """
-        found = self.position
+        found, strange = self.position, next(iter(self._strange.values()), None)
+        if found is not None and found.identity != self._form:
+            raise StateError(f"{self.topic}: written as {found.identity!r}, this worker is {self._form!r}")
+        if strange is not None:
+            raise strange
         if found is None and not self._stamps:
             return None
         if found is None:
             raise StateError(f"{self.topic}: {len(self._stamps)} keys, but no position")
-        if found.identity != self._form:
-            raise StateError(f"{self.topic}: written as {found.identity!r}, this worker is {self._form!r}")
-        if self._not_understood is not None:
-            raise self._not_understood
         if found != self._position(found.offset):
             raise StateError(
                 f"{self.topic}: the {len(self._stamps)} records found are not the {found.keys} written"

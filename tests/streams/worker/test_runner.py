@@ -41,7 +41,10 @@ class Sums:
         return [(b"seen", ",".join(map(str, self.seen)).encode())]
 
     def restore(self, key: bytes, value: bytes) -> None:
-        self.seen = numbers(value)
+        try:
+            self.seen = numbers(value)
+        except ValueError as error:
+            raise StateError(str(error)) from error
 
     def restored(self) -> None:
         pass
@@ -300,6 +303,42 @@ def test_the_state_of_another_form_is_built_anew_and_its_keys_are_deleted() -> N
     assert written[b"old"] == b""
     later = [*old, *(Outgoing("state", k, v, "") for k, v in written.items())]
     assert opened(FakeLog(committed_at=10), first=10, state=later)[1].seen == list(range(10))
+
+
+@pytest.mark.parametrize("key", [b"stray", b"seen", POSITION])
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("is_atomic", [True, False])
+def test_a_stray_record_spoils_one_start_and_no_other_though_nothing_is_compacted(
+    key: bytes, place: int, *, is_atomic: bool
+) -> None:
+    records = snapshot_at(6)
+    records.insert(place, Outgoing("state", key, b"\xc1 is not MessagePack", ""))
+    runner, stage, _ = opened(FakeLog(committed_at=9), first=9, state=records, is_atomic=is_atomic)
+    assert stage.seen == list(range(9))
+    runner.take([message(9)])
+    records += runner.freeze() or ()
+    log = FakeLog(committed_at=10)
+    assert opened(log, first=10, state=records, is_atomic=is_atomic)[1].seen == list(range(10))
+    assert log.reads == [(10, 10)]
+
+
+def test_a_stray_record_is_named_by_its_place_also_if_there_is_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for state in ([], snapshot_at(6)):
+        caplog.clear()
+        opened(FakeLog(), first=0, state=[*state, Outgoing("state", b"stray", b"\xc1", "")])
+        assert f"state/0 offset {len(state)}: not a StateRecord" in caplog.text
+
+
+def test_a_record_that_the_stage_did_not_understand_is_forgiven_once_it_was_written_anew() -> None:
+    old = list(Snapshots("state", "sums").write([(b"seen", b"none")], 6))
+    runner, stage, _ = opened(FakeLog(committed_at=9), first=9, state=old)
+    assert stage.seen == list(range(9))
+    runner.take([message(9)])
+    log = FakeLog(committed_at=10)
+    opened(log, first=10, state=[*old, *(runner.freeze() or ())])
+    assert log.reads == [(10, 10)]
 
 
 def test_a_snapshot_is_written_only_where_something_was_seen_since_the_last() -> None:
