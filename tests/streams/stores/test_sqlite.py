@@ -37,6 +37,17 @@ def test_what_was_flushed_is_there_after_reopening(tmp_path: Path) -> None:
     assert len(SqliteStore(tmp_path / "deep" / "s.db").latest("scores")) == 1
 
 
+def test_a_flush_returns_when_the_disk_has_it_also_in_a_file_that_took_the_place_of_another(
+    tmp_path: Path,
+) -> None:
+    store = written(tmp_path / "s.db", score("a"))
+    for _ in range(2):
+        with store._connected() as database:
+            asked = [database.execute(f"PRAGMA {name}") for name in ("journal_mode", "synchronous")]
+            assert [answer.fetchone() for answer in asked] == [("wal",), (2,)]  # FULL
+        (tmp_path / "s.db").rename(tmp_path / "away.db")
+
+
 def test_what_a_worker_wrote_late_does_not_take_the_place_of_a_correction(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "store.db")
     for revision, risk in ((0.0, 0.1), (1.0, 0.2), (0.0, 0.1), (2.0, 0.3), (2.0, 0.4), (1.0, 0.2)):
