@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Generator, Iterator
 from inspect import iscoroutine
-from typing import Any
+from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import IllegalStateError
@@ -53,7 +53,7 @@ class CommittedThread(AIOKafkaConsumerThread):
         if there has been nothing to do since. ``now`` is monotonic.
         """
         progress = self.consumer.app.monitor.stream_inbound_time
-        if not self._is_behind(tp):
+        if not self.is_behind(tp):
             progress[tp] = now
         idle_s = now - progress.setdefault(tp, now)
         if idle_s >= self.tp_stream_timeout_secs:
@@ -62,7 +62,7 @@ class CommittedThread(AIOKafkaConsumerThread):
                 f"{tp.topic}/{tp.partition}: nothing was processed for {idle_s:.0f} s, though messages wait"
             )
 
-    def _is_behind(self, tp: Any) -> bool:
+    def is_behind(self, tp: Any) -> bool:
         """Return whether messages of a partition lie at the broker, or here."""
         if any(message.tp == tp for message in self.consumer.unacked):
             return True
@@ -109,6 +109,10 @@ class SteadyConsumer(Consumer):
 
     def _new_consumer_thread(self) -> CommittedThread:
         return CommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+    def is_behind(self, tp: Any) -> bool:
+        """Return whether messages of a partition lie at the broker, or here."""
+        return cast(CommittedThread, self._thread).is_behind(tp)
 
     def on_buffer_full(self, tp: Any) -> None:
         """Do nothing: whoever delivers waits until there is room.

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from models.delivery.notice import Delivery
 from streams.kafka.connection import Connection
@@ -19,6 +19,7 @@ from streams.stage import Incoming, Outgoing, Stage
 from streams.wire.codec import DEAD_LETTER, DELIVERY, decode_json
 from streams.wire.validation import MAX_BYTES
 from streams.worker.commit import CommitBatch, Committer, LostPartitionError
+from streams.worker.membership import Membership
 from streams.worker.metrics import Metrics
 from streams.worker.runner import Logs, Runner, catch_up, contiguous, open_runner, portions
 from streams.worker.write_behind import WriteBehind
@@ -54,25 +55,6 @@ class WorkerOptions:
     dead_letters: str = ""
 
 
-class Membership(Protocol):
-    """What a lane asks of the group that its worker is a member of."""
-
-    def generation(self) -> int:
-        """Return which assignment of partitions is the newest."""
-
-    def is_ours(self, topic: str, partition: int, generation: int) -> bool:
-        """Return whether a partition that was given in a generation of the group is still this worker's."""
-
-    def partitions(self, topic: str) -> Sequence[int]:
-        """Return the partitions of a topic that this worker has."""
-
-    def on_batch(self, topic: str, partition: int, next_offset: int) -> None:
-        """Learn that a partition is done up to an offset, exclusive."""
-
-    def end(self, topic: str, partition: int) -> int | None:
-        """Return the offset up to which messages may be read, None if that is not known."""
-
-
 @dataclass(frozen=True, slots=True)
 class LaneContext:
     """What the lanes of a worker share; ``clock`` is monotonic, in seconds."""
@@ -97,7 +79,8 @@ class Lane:
         self._behind = WriteBehind(source, context.committer, interval_s, context.clock)
         self._logs: Logs | None = None
         self._turn = asyncio.Lock()
-        self._handled = context.clock()
+        self._handled = self._followed = context.clock()
+        self._last: dict[int, float] = {}  # when a partition was handled in this generation
         self._searched: dict[int, int] = {}
 
     async def handle(self, events: Sequence[Any]) -> None:
@@ -106,21 +89,32 @@ class Lane:
             self._settle()
             await self._handle(events)
             self._handled = self.context.clock()
+            self._last.update(dict.fromkeys({e.message.partition for e in events}, self._handled))
 
     async def search(self) -> None:
-        """Process what was never delivered, though it may be read, if nothing was for a while.
+        """Process what was never delivered, though it may be read, of partitions that are quiet for a while.
 
         What is passed over in the middle of a partition is seen by the next message: this is for its end.
         """
         async with self._turn:
             self._settle()
-            if self.context.clock() - self._handled < _QUIET_S:
-                return
             await self._follow(self.context.group.generation())
-            for partition in self.context.group.partitions(self.source):
+            for partition in self._quiet():
                 end = self.context.group.end(self.source, partition)
                 if end and self._searched.get(partition) != end:
                     await self._search(partition, end)
+
+    def _quiet(self) -> Sequence[int]:
+        """Return the partitions of which nothing was delivered for a while.
+
+        If others are busy, one whose messages wait behind theirs is not quiet.
+        """
+        group, since = self.context.group, self.context.clock() - _QUIET_S
+        own = group.partitions(self.source)
+        if self._handled <= since:
+            return own
+        idle = [p for p in own if self._last.get(p, self._followed) <= since]
+        return [p for p in idle if not group.is_coming(self.source, p)]
 
     async def _search(self, partition: int, end: int) -> None:
         """Process a partition up to its end, a batch at a time."""
@@ -180,7 +174,8 @@ class Lane:
         """Forget everything at a new generation of the group: others may have had the partitions since."""
         if generation == self.generation:
             return
-        self.generation = generation
+        self.generation, self._followed = generation, self.context.clock()
+        self._last.clear()
         await self._behind.give_up()
         for partition in self.runners:
             self.metrics.closed(partition)

@@ -167,6 +167,11 @@ class FaustGroup:
         end: int | None = self.app.consumer.highwater(faust.types.TP(topic, partition))
         return end
 
+    def is_coming(self, topic: str, partition: int) -> bool:
+        """Return whether messages of a partition are still to be delivered, or were and are not done."""
+        consumer: Any = self.app.consumer
+        return bool(consumer.is_behind(faust.types.TP(topic, partition)))
+
 
 def create_app(options: WorkerOptions, *, commits: bool = True) -> faust.App:
     """Return a Faust app with the settings under which no message was lost (see docs/decisions).

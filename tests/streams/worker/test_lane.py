@@ -30,6 +30,16 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
         yield Connection(broker.bootstrap)
 
 
+@dataclass
+class Clock:
+    """A monotonic clock that is set by hand."""
+
+    now_s: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 class Counter:
     """A stage that counts its messages, and says how many there were."""
 
@@ -65,6 +75,9 @@ class Group:
     now: int = 1
     ours: bool = True
     done: list[int] = field(default_factory=list)
+    own: Sequence[int] = (0,)
+    ends: dict[int, int] = field(default_factory=dict)
+    coming: set[int] = field(default_factory=set)
 
     def generation(self) -> int:
         return self.now
@@ -73,13 +86,16 @@ class Group:
         return self.ours and generation == self.now
 
     def partitions(self, topic: str) -> Sequence[int]:
-        return [0]
+        return self.own
 
     def on_batch(self, topic: str, partition: int, next_offset: int) -> None:
         self.done.append(next_offset)
 
     def end(self, topic: str, partition: int) -> int | None:
-        return None
+        return self.ends.get(partition)
+
+    def is_coming(self, topic: str, partition: int) -> bool:
+        return partition in self.coming
 
 
 class Gated(Idempotent):
@@ -117,6 +133,7 @@ class Bench:
     group: Group
     committer: Gated
     lane: Lane
+    clock: Clock
     sent: int = 0
 
     async def give(self, count: int) -> None:
@@ -145,10 +162,14 @@ class Bench:
             while self.committer.saved < count:
                 await asyncio.sleep(0.01)
 
-    def _send(self, count: int) -> None:
+    async def lay(self, count: int, partition: int) -> None:
+        """Send messages of a partition that are not delivered."""
+        await asyncio.to_thread(self._send, count, partition)
+
+    def _send(self, count: int, partition: int = 0) -> None:
         with Publisher(self.connection) as publisher:
             for _ in range(count):
-                publisher.send(0, Outgoing(self.topics.telemetry, b"k", b"v", "x"))
+                publisher.send(partition, Outgoing(self.topics.telemetry, b"k", b"v", "x"))
 
     def _event(self, offset: int) -> Any:
         message = SimpleNamespace(
@@ -168,7 +189,7 @@ def bench(
     connection: Connection, name: str, body: Callable[[Bench], Awaitable[None]], state_interval_s: float = 0.0
 ) -> None:
     topics = Topics(f"{name}-")
-    create_topics(connection, topics, 1)
+    create_topics(connection, topics, 2)
     options = WorkerOptions(
         connection,
         topics.group("features"),
@@ -181,9 +202,10 @@ def bench(
         return Counter()
 
     async def go() -> None:
-        group, committer = Group(), Gated(connection, options.group)
-        context = LaneContext(options, open_stage, committer, Metrics("features", clock=lambda: 0.0), group)
-        one = Bench(connection, topics, group, committer, Lane(context, topics.telemetry))
+        group, committer, clock = Group(), Gated(connection, options.group), Clock()
+        metrics = Metrics("features", clock=lambda: 0.0)
+        context = LaneContext(options, open_stage, committer, metrics, group, clock)
+        one = Bench(connection, topics, group, committer, Lane(context, topics.telemetry), clock)
         try:
             await body(one)
         finally:
@@ -269,5 +291,40 @@ def test_a_partition_that_is_lost_with_its_snapshot_while_a_batch_is_committed_i
         await one.give(2)
         assert not one.lane.runners
         assert one.committer.opened == 1
+
+    bench(embedded, tmp_path.name, body)
+
+
+def test_what_was_passed_over_in_a_quiet_partition_is_found_though_others_are_busy(
+    embedded: Connection, tmp_path: Path
+) -> None:
+    async def body(one: Bench) -> None:
+        one.group.own, one.group.ends = (0, 1), {0: 1, 1: 3}
+        await one.lay(3, 1)
+        for _ in range(3):
+            await one.give(1)
+            assert one.lane.waiting() == [1]
+            one.clock.now_s += 2.0
+            await one.lane.search()
+        assert one.lane.runners[1].position == 3
+        assert one.lane.waiting() == []
+
+    bench(embedded, tmp_path.name, body)
+
+
+def test_what_waits_behind_the_messages_of_others_is_not_read_beside_them(
+    embedded: Connection, tmp_path: Path
+) -> None:
+    async def body(one: Bench) -> None:
+        one.group.own, one.group.ends, one.group.coming = (0, 1), {1: 3}, {1}
+        await one.lay(3, 1)
+        await one.give(1)
+        one.clock.now_s += 6.0
+        await one.give(1)
+        await one.lane.search()
+        assert one.lane.waiting() == [1]
+        one.clock.now_s += 6.0
+        await one.lane.search()
+        assert one.lane.runners[1].position == 3
 
     bench(embedded, tmp_path.name, body)
