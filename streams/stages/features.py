@@ -28,7 +28,7 @@ from streams.state.snapshots import parsed
 from streams.wire import codec
 from streams.wire.sample_batch import SampleBatch
 from streams.wire.telemetry import Mark, TelemetryDecoder
-from streams.wire.validation import CUT_BYTES
+from streams.wire.window_blocks import cut_rows
 
 _COMMON = b"c"
 FORM = 6  # of what is remembered
@@ -234,7 +234,7 @@ class FeatureStage:
 
     def _windows(self, windows: Windows) -> Iterator[Outgoing]:
         """Cut windows into messages that a broker takes by default."""
-        rows = max(1, CUT_BYTES // (4 * len(self.kernel.schema)))
+        rows = cut_rows(windows) if len(windows) else 1
         for start in range(0, len(windows), rows):
             part = slice(start, start + rows)
             fingerprint = self.kernel.schema.fingerprint

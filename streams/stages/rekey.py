@@ -18,7 +18,7 @@ from streams.stage import Incoming, Outgoing
 from streams.wire import codec
 from streams.wire.sample_batch import SampleBatch
 from streams.wire.telemetry import Mark, TelemetryDecoder
-from streams.wire.validation import CUT_BYTES
+from streams.wire.validation import rows_within
 
 _WATERMARK = "a watermark of this topic says nothing of partitions that others share: send it to telemetry"
 
@@ -33,7 +33,7 @@ class RekeyStage:
     def __init__(self, fleet: Fleet, topics: Topics, partitions: int) -> None:
         self.fleet, self.topics, self.partitions = fleet, topics, partitions
         self.decoder = TelemetryDecoder(fleet)
-        self._rows = max(1, CUT_BYTES // (value_type(fleet.sensors).itemsize * len(fleet.sensors) + 12))
+        self._row_bytes = value_type(fleet.sensors).itemsize * len(fleet.sensors) + 12  # asset and time
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Yield the blocks and events of consecutive messages, and the dead letters of what is of no use."""
@@ -55,10 +55,11 @@ class RekeyStage:
                 yield self._dead(batch.messages[i], "; ".join(problems))
         samples = _joined([batch.samples for batch in batches])
         home = np.array([partition_of(name, self.partitions) for name in samples.assets], np.int64)
+        most = rows_within(self._row_bytes, samples.assets) if samples.assets else 1
         for partition in np.unique(home).tolist():
             rows = np.flatnonzero(home[samples.asset] == partition)
-            for start in range(0, len(rows), self._rows):
-                part = samples.narrowed(rows[start : start + self._rows])
+            for start in range(0, len(rows), most):
+                part = samples.narrowed(rows[start : start + most])
                 out = codec.block(self.topics.telemetry, part, self.fleet.schema)
                 yield self._home(out, part.assets[0])
 

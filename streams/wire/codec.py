@@ -151,7 +151,7 @@ def watermark(topic: str, record: Watermark) -> Outgoing:
 def windows(topic: str, record: Windows, rows: slice, fingerprint: str, *, beside: bool = False) -> Outgoing:
     """Encode the given rows of windows."""
     packed = pack_windows(record, rows, fingerprint, beside=beside)
-    return Outgoing(topic, record.assets[0].encode(), packed, WINDOWS)
+    return Outgoing(topic, record.assets[record.asset[rows].min()].encode(), packed, WINDOWS)
 
 
 def scores(topic: str, record: Scores) -> Outgoing:

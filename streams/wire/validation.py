@@ -7,7 +7,7 @@ length is known to be right.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -23,11 +23,22 @@ from models.telemetry.samples import Int32, Int64
 MAX_BYTES = 4 * 1024 * 1024
 CUT_BYTES = 768 * 1024  # what senders of ours cut to: a broker takes a megabyte by default
 MAX_NAME = 128
+_NAME_HEAD = 3  # bytes that MessagePack puts before a name, at most
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 T = TypeVar("T")
+
+
+def rows_within(row_bytes: int, names: Iterable[str]) -> int:
+    """Return how many rows, of ``row_bytes`` and one of ``names`` each, a message of ours may have.
+
+    >>> rows_within(1000, ["CH-0001"])
+    778
+    """
+    longest = max(len(name.encode()) for name in names)
+    return max(1, CUT_BYTES // (row_bytes + _NAME_HEAD + longest))
 
 
 def sized(value: bytes | None) -> bytes:

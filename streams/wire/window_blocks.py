@@ -11,6 +11,8 @@ from models.telemetry.samples import Float32, Float64, Int32, Int64
 from streams.records import Readings, Scores
 from streams.wire import validation as checks
 
+_KEYS_BYTES = 4 + 8 + 4  # of a row: its asset, end and revision
+
 
 class WindowBlock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Windows: ``asset`` int32, ``end_ms`` int64, ``revision`` int32, ``values`` float32 of (n, features).
@@ -57,12 +59,18 @@ class ScoreBlock(msgspec.Struct, frozen=True, kw_only=True):
     readings: ReadingBlock | None = None
 
 
+def cut_rows(record: Windows) -> int:
+    """Return how many rows of windows, of which there is at least one, a message of ours may have."""
+    return checks.rows_within(_KEYS_BYTES + 4 * record.values.shape[1], record.assets)
+
+
 def pack_windows(record: Windows, rows: slice, fingerprint: str, *, beside: bool = False) -> bytes:
-    """Return the given rows of windows as one message."""
+    """Return the given rows of windows as one message, which names their machines alone."""
+    used, asset = np.unique(record.asset[rows], return_inverse=True)
     head = WindowBlock(
         fingerprint=fingerprint,
-        assets=list(record.assets),
-        asset=record.asset[rows].astype("<i4").tobytes(),
+        assets=[record.assets[i] for i in used.tolist()],
+        asset=asset.astype("<i4").tobytes(),
         end_ms=record.end_ms[rows].astype("<i8").tobytes(),
         revision=record.revision[rows].astype("<i4").tobytes(),
         values=record.values[rows].astype("<f4").tobytes(),

@@ -243,6 +243,23 @@ def test_many_windows_are_cut_into_messages_a_broker_takes() -> None:
     assert sorted(w.assets[i] for w in found for i in w.asset.tolist()) == sorted(samples.assets)
 
 
+def test_windows_of_many_machines_with_long_names_are_cut_so_that_each_message_names_its_own() -> None:
+    names = [f"a{i:032d}" for i in range(8192)]
+    stage = FeatureStage(toy(), TOPICS, partitions=1)
+    for some in (names[:4096], names[4096:]):
+        samples = Samples(
+            tuple(some), np.arange(4096, dtype=np.int32), np.full(4096, START_MS), np.ones((4096, 2), "f4")
+        )
+        feed(stage, arrive(codec.block("t.telemetry", samples, stage.fleet.schema)))
+    outputs = feed(stage, watermark(START_MS + HOP))
+    found = windows(stage, outputs)
+    assert max(len(o.value) for o in outputs) < 800_000
+    assert [w.assets[i] for w in found for i in w.asset.tolist()] == names
+    assert [o.key.decode() for o in outputs if o.content_type == codec.WINDOWS] == [
+        w.assets[0] for w in found
+    ]
+
+
 def test_two_stages_that_see_the_same_log_say_the_same_bytes() -> None:
     log = [watermark(START_MS), *(sample(m, float(m)) for m in (0, 1, 4, 3, 9)), watermark(START_MS + DAY_MS)]
     one, two = (FeatureStage(toy(600), TOPICS, partitions=2) for _ in range(2))

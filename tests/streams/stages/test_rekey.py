@@ -67,6 +67,22 @@ def test_however_messages_are_cut_into_batches_the_same_readings_come_out() -> N
     assert readings(rekeyed(*sent)) == readings([out for one in sent for out in rekeyed(one)])
 
 
+def test_blocks_of_many_machines_with_long_names_are_cut_to_what_a_broker_takes() -> None:
+    names = [f"P{i:060d}" for i in range(20_000)]
+    stage, times = RekeyStage(fleet(), TOPICS, 1), np.full(10_000, AT)
+    values = np.ones((10_000, len(fleet().sensors)), np.float32)
+    sent = [
+        Samples(tuple(some), np.arange(10_000, dtype=np.int32), times, values)
+        for some in (names[:10_000], names[10_000:])
+    ]
+    blocks = [codec.block("gateway", one, fleet().schema) for one in sent]
+    found = list(stage.process([raw(one.value, one.content_type) for one in blocks]))
+    assert max(len(one.value) for one in found) < 800_000
+    decoder = TelemetryDecoder(fleet())
+    told = [decoder.one(Incoming("t", 0, 0, o.key, o.value, o.content_type)).record for o in found]
+    assert [name for one in told if isinstance(one, Samples) for name in one.assets] == names
+
+
 def test_an_event_goes_home_after_the_samples_before_it() -> None:
     trip = Event(AT, "P1", "shutdown", "oil")
     event = codec.event("gateway", trip)

@@ -176,8 +176,11 @@ def test_windows_survive_the_wire_also_in_parts(rows: int, features: int, start:
     message = codec.windows("features", sent, slice(start, rows), FINGERPRINT)
     found = codec.decode_features(message.value, message.content_type, FINGERPRINT)
     assert isinstance(found, Windows)
-    assert found.assets == sent.assets
-    for name in ("asset", "end_ms", "revision", "values"):
+    assert [found.assets[i] for i in found.asset] == [sent.assets[i] for i in sent.asset[start:]]
+    assert message.key.decode() == found.assets[0]
+    assert len(found.assets) == min(rows - start, 2)
+    assert found.asset.dtype == sent.asset.dtype
+    for name in ("end_ms", "revision", "values"):
         np.testing.assert_array_equal(getattr(found, name), getattr(sent, name)[start:])
         assert getattr(found, name).dtype == getattr(sent, name).dtype
 
