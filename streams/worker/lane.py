@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import defaultdict
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 OpenStage = Callable[[str, int, Sequence[Incoming]], Stage]
 """Opens the stage of a topic's partition, given what was decided of it at earlier turns."""
 _QUIET_S = 5.0
+_FINISH_S = 5.0  # for the batch at hand, of the time that whoever ends a worker has patience
 _FETCH_BYTES = 256 * 1024  # for a batch of messages at most; all that a fetch brings becomes objects
 _BATCH_BYTES = MAX_BYTES  # what comes of it, and waits for the broker, may be ten times as much
 
@@ -79,6 +81,7 @@ class Lane:
         self._behind = WriteBehind(source, context.committer, interval_s, context.clock)
         self._logs: Logs | None = None
         self._turn = asyncio.Lock()
+        self._is_closed = False
         self._handled = self._followed = context.clock()
         self._last: dict[int, float] = {}  # when a partition was handled in this generation
         self._searched: dict[int, int] = {}
@@ -101,7 +104,7 @@ class Lane:
             await self._follow(self.context.group.generation())
             for partition in self._quiet():
                 end = self.context.group.end(self.source, partition)
-                if end and self._searched.get(partition) != end:
+                if end and self._searched.get(partition) != end and not self._is_closed:
                     await self._search(partition, end)
 
     def _quiet(self) -> Sequence[int]:
@@ -163,7 +166,14 @@ class Lane:
         return self._handled if is_behind or self.waiting() else None
 
     async def close(self) -> None:
-        """Give a snapshot up that is under way, and disconnect from the logs."""
+        """Take nothing up any more, and disconnect from the logs once what is at hand is done, or takes long.
+
+        A snapshot that is under way is given up.
+        """
+        self._is_closed = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FINISH_S), self._turn:
+                log.debug("%s: nothing is at hand any more", self.source)
         await self._behind.close()
         if self._logs is not None:
             for one in (self._logs.source, self._logs.state, self._logs.assignments):
@@ -190,6 +200,8 @@ class Lane:
 
     async def _process(self, partition: int, messages: Sequence[Incoming], until: int) -> bool:
         """Return whether all up to ``until`` is processed and committed; ``messages`` are the last of it."""
+        if self._is_closed:
+            return False
         started = self.context.clock()
         first = messages[0].offset if messages else until
         runner = self.runners.get(partition) or await self._opened(partition, first)

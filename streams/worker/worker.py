@@ -7,6 +7,7 @@ another.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
@@ -122,8 +123,7 @@ class Worker:
         self.health.beat(self.lanes, is_assigned=any(own))
 
     async def _disconnect(self, *_: Any, **__: Any) -> None:
-        for lane in self.lanes:
-            await lane.close()
+        await asyncio.gather(*(lane.close() for lane in self.lanes))
         await self.committer.close()
 
 

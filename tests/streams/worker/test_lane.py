@@ -105,7 +105,7 @@ class Gated(Idempotent):
         super().__init__(connection, group)
         self.may_save, self.saved, self.refuses = asyncio.Event(), 0, False
         self.opened = 0
-        self.after_commit: Callable[[], Awaitable[None]] = partial(asyncio.sleep, 0)
+        self.after_commit: Callable[[], Awaitable[object]] = partial(asyncio.sleep, 0)
 
     async def open(self, source: str, partition: int, *, remembers: bool) -> None:
         self.opened += 1
@@ -135,6 +135,7 @@ class Bench:
     lane: Lane
     clock: Clock
     sent: int = 0
+    acked: list[int] = field(default_factory=list)
 
     async def give(self, count: int) -> None:
         """Send messages, and deliver them."""
@@ -142,6 +143,11 @@ class Bench:
         events = [self._event(self.sent + i) for i in range(count)]
         self.sent += count
         await self.lane.handle(events)
+
+    async def close(self) -> None:
+        """Disconnect, as a worker does that is told to stop."""
+        await self.lane.close()
+        await self.committer.close()
 
     async def values(self, topic: str) -> list[bytes | None]:
         log = KafkaLog(self.connection, topic)
@@ -182,7 +188,7 @@ class Bench:
             timestamp=None,
             generation_id=self.group.now,
         )
-        return SimpleNamespace(message=message, ack=lambda: None)
+        return SimpleNamespace(message=message, ack=lambda: self.acked.append(offset))
 
 
 def bench(
@@ -209,8 +215,7 @@ def bench(
         try:
             await body(one)
         finally:
-            await one.lane.close()
-            await committer.close()
+            await one.close()
 
     asyncio.run(go())
 
@@ -326,5 +331,47 @@ def test_what_waits_behind_the_messages_of_others_is_not_read_beside_them(
         one.clock.now_s += 6.0
         await one.lane.search()
         assert one.lane.runners[1].position == 3
+
+    bench(embedded, tmp_path.name, body)
+
+
+def test_who_is_told_to_stop_finishes_the_batch_at_hand_and_takes_no_other(
+    embedded: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.worker.lane._BATCH_BYTES", 1)  # each message is a batch
+
+    async def body(one: Bench) -> None:
+        closing: list[asyncio.Task[None]] = []
+
+        async def told_to_stop() -> None:
+            closing.append(asyncio.create_task(one.close()))
+            await asyncio.sleep(0.2)
+
+        await one.give(1)
+        one.committer.after_commit = told_to_stop
+        await one.give(3)
+        await closing[0]
+        assert (one.group.done, one.acked) == ([1, 2], [0, 1])
+        assert await one.values(one.topics.features) == [b"1", b"2"]
+        await one.give(1)
+        one.group.ends[0], one.clock.now_s = 5, one.clock.now_s + 6.0
+        await one.lane.search()
+        assert one.group.done == [1, 2]
+
+    bench(embedded, tmp_path.name, body)
+
+
+def test_a_batch_that_waits_for_something_does_not_keep_a_worker_from_stopping(
+    embedded: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.worker.lane._FINISH_S", 0.1)
+
+    async def body(one: Bench) -> None:
+        one.committer.after_commit = asyncio.Event().wait
+        batch = asyncio.create_task(one.give(1))
+        await asyncio.sleep(0.5)
+        async with asyncio.timeout(10):
+            await one.close()
+        batch.cancel()
 
     bench(embedded, tmp_path.name, body)
