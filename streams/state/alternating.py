@@ -84,6 +84,7 @@ class AlternatingSnapshots(Snapshots):
                 self._forgotten({key})
             else:
                 super().read(replace(counts.message, key=key), stage)
+        super().complete(stage)
 
     def _counting(self, places: list[_Placed]) -> _Placed | None:
         whole = [place for place in places if not self._is_beyond(place)]

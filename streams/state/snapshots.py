@@ -9,6 +9,7 @@ not match its digest, and is not used.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeVar
@@ -17,10 +18,12 @@ import msgspec
 
 from models.errors import StateError
 from streams.stage import Incoming, Outgoing, Remembering
+from streams.wire.validation import CUT_BYTES
 
 STATE = "application/vnd.chillcast.state.v1+msgpack"
 POSITION = b"\x00position"
-SECOND = b"\x01"  # before a key in its second place; no key of a stage begins with it
+SECOND = b"\x01"  # before a key in its second place; no key of a stage begins with it,
+_PART = b"\x02"  # nor with this, which stands before the number of a part and the key
 _MODULUS = 1 << 64
 _FORM = "v2"  # of what the digest covers
 
@@ -58,6 +61,7 @@ class Snapshots:
         self._stamps: dict[bytes, _Stamp] = {}
         self._digest = 0
         self._stale: frozenset[bytes] = frozenset()
+        self._cut: dict[bytes, bytes] = {}  # parts, until all is read
         self._strange: dict[bytes, StateError] = {}  # keys whose newest record is not understood
 
     def anew(self) -> Snapshots:
@@ -69,21 +73,29 @@ class Snapshots:
     def write(self, delta: Iterable[tuple[bytes, bytes]], offset: int) -> Iterator[Outgoing]:
         """Yield the records of what changed up to ``offset``, exclusive; the position comes last.
 
-        One by one, since together they may be as large as all that is remembered. An empty payload says that
-        nothing is remembered any more under the keys that begin with its own.
+        One by one, since together they may be as large as all that is remembered; what no broker takes by
+        default is cut. An empty payload says that nothing is remembered any more under the keys that begin
+        with its own.
         """
         for key, payload in delta:
-            if not payload:
-                yield from self._forget(key)
-                continue
-            value = msgspec.msgpack.encode(StateRecord(offset, payload))
-            self._stamp(key, offset, value)
-            yield Outgoing(self.topic, key, value, STATE)
+            yield from self._remember(key, payload, offset) if payload else self._forget(key)
         for key in sorted(self._stale - self._stamps.keys()):
             yield Outgoing(self.topic, key, b"", STATE)
         self._stale = frozenset()
         self.position = self._position(offset)
         yield Outgoing(self.topic, POSITION, msgspec.msgpack.encode(self.position), STATE)
+
+    def _remember(self, key: bytes, payload: bytes, offset: int) -> Iterator[Outgoing]:
+        """Yield the record of a key, or those of its parts, and the deletion of what stood in their place."""
+        parts = dict(_parts(key, payload))
+        cut = itertools.takewhile(self._stamps.__contains__, (_part(key, i) for i in itertools.count()))
+        for known in [one for one in (key, *cut) if one in self._stamps and one not in parts]:
+            self._drop(known)
+            yield Outgoing(self.topic, known, b"", STATE)
+        for one, content in parts.items():
+            value = msgspec.msgpack.encode(StateRecord(offset, content))
+            self._stamp(one, offset, value)
+            yield Outgoing(self.topic, one, value, STATE)
 
     def read(self, message: Incoming, stage: Remembering) -> None:
         """Take in one record of the topic, in their order; the newest of each key counts.
@@ -113,10 +125,23 @@ class Snapshots:
             record, stamp = decoded(message, StateRecord), self._stamps.get(key)
             if stamp is None or record.offset >= stamp.offset:
                 self._stamp(key, record.offset, message.value)
-                stage.restore(key, record.payload)
+                self._restore(key, record.payload, stage)
+
+    def _restore(self, key: bytes, payload: bytes, stage: Remembering) -> None:
+        if key.startswith(_PART):
+            self._cut[key] = payload
+        else:
+            stage.restore(key, payload)
 
     def complete(self, stage: Remembering) -> None:
-        """Learn that the whole topic was read: here, that all was taken in as it came."""
+        """Learn that the whole topic was read, and put together what was cut."""
+        cut, self._cut = self._cut, {}
+        in_order = sorted(cut, key=lambda part: (_whole(part), len(part), part))  # as the numbers are
+        for key, parts in itertools.groupby(in_order, _whole):
+            try:
+                stage.restore(key, b"".join(map(cut.__getitem__, parts)))
+            except StateError as error:
+                self._strange[key] = error
 
     def verify(self) -> Position | None:
         """Return the position of the snapshot that was read, None if there is none at all.
@@ -139,7 +164,7 @@ class Snapshots:
         return found
 
     def _forget(self, prefix: bytes) -> Iterator[Outgoing]:
-        for key in sorted(known for known in self._stamps if known.startswith(prefix)):
+        for key in sorted(known for known in self._stamps if _whole(known).startswith(prefix)):
             self._drop(key)
             yield Outgoing(self.topic, key, b"", STATE)
 
@@ -159,6 +184,7 @@ class Snapshots:
         if stamp is not None:
             self._digest = (self._digest - stamp.digest) % _MODULUS
             self.nbytes -= stamp.size
+        self._cut.pop(key, None)
 
 
 class _Stamp(NamedTuple):
@@ -173,6 +199,24 @@ def _hash(key: bytes, offset: int, content: bytes) -> int:
     """Return 64 bits; of the content only a check sum, at 1.2 GB/s, since nobody forges a record."""
     text = key + offset.to_bytes(8, "little") + zlib.crc32(content).to_bytes(4, "little")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+
+
+def _parts(key: bytes, payload: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield a payload under its key, or cut into what a broker takes, under a key each."""
+    if len(payload) <= CUT_BYTES:
+        yield key, payload
+        return
+    for i, start in enumerate(range(0, len(payload), CUT_BYTES)):
+        yield _part(key, i), payload[start : start + CUT_BYTES]
+
+
+def _part(key: bytes, number: int) -> bytes:
+    return b"%s%d:%s" % (_PART, number, key)
+
+
+def _whole(key: bytes) -> bytes:
+    """Return the key of which this is a part, or itself."""
+    return key.partition(b":")[2] if key.startswith(_PART) else key
 
 
 def parsed(value: bytes, kind: type[T]) -> T:

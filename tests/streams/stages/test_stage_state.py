@@ -7,16 +7,21 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import StateError
+from models.event_time import DAY_MS
 from models.features.kernel import Windows
+from models.telemetry.samples import Samples
 from streams.stage import Incoming, Outgoing, Stage
 from streams.stages.features import FeatureStage
+from streams.state.snapshots import Snapshots
 from streams.wire import codec
 from tests.support.feature_telemetry import TOPICS, fleet, named, telemetry
+from tests.support.toy_fleet import fleet_of
 
 
 def said(stage: Stage, inputs: Sequence[Incoming]) -> list[Outgoing]:
@@ -70,6 +75,25 @@ def test_only_what_changed_is_written_again() -> None:
     said(stage, inputs[:-1])
     assert {key[:1] for key, _ in stage.delta()} == {b"h", b"k", b"p", b"c"}
     assert [key for key, _ in stage.delta()] == [b"c"]
+
+
+def test_what_is_wrong_with_many_machines_is_saved_in_records_that_a_broker_takes() -> None:
+    crowd, n = fleet_of(sensors=18), 4000
+    stage, names = FeatureStage(crowd, TOPICS, 1), tuple(f"machine-{i:06d}" for i in range(n))
+    times, values = np.full(n, 20_000 * DAY_MS), np.full((n, 18), 9999.0, np.float32)
+    block = codec.block(
+        "telemetry", Samples(names, np.arange(n, dtype=np.int32), times, values), crowd.schema
+    )
+    said(stage, [Incoming("telemetry", 0, 0, block.key, block.value, block.content_type)])
+    saved = list(Snapshots("state", stage.identity).write(stage.delta(), 1))
+    assert max(len(record.value) for record in saved) < 1_000_000
+    found, successor = Snapshots("state", stage.identity), FeatureStage(crowd, TOPICS, 1)
+    for record in saved:
+        found.read(Incoming("state", 0, 0, record.key, record.value, ""), successor)
+    found.complete(successor)
+    assert found.verify() is not None
+    assert len(successor.reports.quality.wrong) == 18 * n
+    assert successor.reports.saved() == stage.reports.saved()
 
 
 def test_a_head_of_another_form_is_refused_by_what_was_expected() -> None:

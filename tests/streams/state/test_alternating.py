@@ -10,27 +10,7 @@ from models.errors import StateError
 from streams.stage import Incoming, Outgoing
 from streams.state.alternating import AlternatingSnapshots
 from streams.state.snapshots import POSITION, Snapshots
-
-
-class Kept:
-    """A stage that keeps what it is given back."""
-
-    identity = "kept"
-
-    def __init__(self) -> None:
-        self.values: dict[bytes, bytes] = {}
-
-    def delta(self) -> Iterable[tuple[bytes, bytes]]:
-        return ()
-
-    def restore(self, key: bytes, value: bytes) -> None:
-        self.values[key] = value
-
-    def restored(self) -> None:
-        pass
-
-    def self_contained(self) -> bool:
-        return True
+from tests.support.kept import Kept, compacted
 
 
 def read(topic: Iterable[Outgoing], identity: str = "kept") -> tuple[AlternatingSnapshots, Kept]:
@@ -39,11 +19,6 @@ def read(topic: Iterable[Outgoing], identity: str = "kept") -> tuple[Alternating
         snapshots.read(Incoming("state", 0, i, record.key, record.value, ""), stage)
     snapshots.complete(stage)
     return snapshots, stage
-
-
-def compacted(topic: Iterable[Outgoing]) -> list[Outgoing]:
-    """Return the last record of each key, and none that was deleted."""
-    return [record for record in {record.key: record for record in topic}.values() if record.value]
 
 
 def written(*states: dict[bytes, bytes]) -> list[Outgoing]:
