@@ -62,7 +62,7 @@ class Snapshots:
         self._digest = 0
         self._stale: frozenset[bytes] = frozenset()
         self._cut: dict[bytes, bytes] = {}  # parts, until all is read
-        self._strange: dict[bytes, StateError] = {}  # keys whose newest record is not understood
+        self._strange: dict[bytes, str] = {}  # why the newest record of a key is not understood
 
     def anew(self) -> Snapshots:
         """Return empty snapshots that take the place of these: the first to be written deletes their keys."""
@@ -114,7 +114,7 @@ class Snapshots:
         try:
             self._take(key, message, stage)
         except StateError as error:  # all keys have to be known, so that they can be deleted
-            self._strange[key] = error
+            self._strange[key] = str(error)
 
     def _take(self, key: bytes, message: Incoming, stage: Remembering) -> None:
         if not message.value:
@@ -141,7 +141,7 @@ class Snapshots:
             try:
                 stage.restore(key, b"".join(map(cut.__getitem__, parts)))
             except StateError as error:
-                self._strange[key] = error
+                self._strange[key] = str(error)
 
     def verify(self) -> Position | None:
         """Return the position of the snapshot that was read, None if there is none at all.
@@ -152,7 +152,7 @@ class Snapshots:
         if found is not None and found.identity != self._form:
             raise StateError(f"{self.topic}: written as {found.identity!r}, this worker is {self._form!r}")
         if strange is not None:
-            raise strange
+            raise StateError(strange)
         if found is None and not self._stamps:
             return None
         if found is None:
