@@ -9,7 +9,7 @@ import msgspec
 
 from chillcast.models.gating import gate
 from chillcast.models.registered import Registered
-from models.errors import ModelError, UnavailableError
+from models.errors import ChillcastError, ModelError
 from models.registry.gate import SLICE
 from models.registry.manifest import load_features, read_manifest
 from models.registry.promotion import CHALLENGER, CHAMPION, Promotion
@@ -84,7 +84,7 @@ def finish(registered: Registered, promotion: Promotion, by: Person) -> None:
 
 
 def roll_back(registered: Registered, *, reason: str, by: Person) -> dict[str, Any]:
-    """Make the version before the champion the champion again; needs no registry.
+    """Make what was champion before the champion was promoted the champion again; needs no registry.
 
     It was judged when it was promoted, and is not judged again. If the registry is away it learns nothing
     of it, and the result says so.
@@ -100,6 +100,7 @@ def roll_back(registered: Registered, *, reason: str, by: Person) -> dict[str, A
             who=by.name,
             promoted_ms=registered.resources.clock.now_ms(),
             overridden="",
+            restores=before.number,
         )
         registered.promotions.claim(promotion)
         registered.promotions.enforce(CHAMPION)
@@ -107,7 +108,7 @@ def roll_back(registered: Registered, *, reason: str, by: Person) -> dict[str, A
         announced = _announced(registered, promotion)
     try:
         registered.registry.mark(promotion)
-    except UnavailableError as error:
+    except (ChillcastError, OSError) as error:
         return {**announced, "registry": f"not told: {error}"}
     return announced
 
@@ -119,12 +120,12 @@ def _about(registered: Registered, version: str) -> str:
 def _champion_before(registered: Registered) -> Promotion:
     """Return the promotion to go back to, whose bundle is whole."""
     now = registered.champion()
-    before = [p for p in registered.promotions.candidates() if p.version != now.version]
+    before = [p for p in registered.promotions.standing() if p.version != now.version]
     if not before:
         name = registered.fleet.name
         raise ModelError(f"champion {now.version} of {name} is the first: there is none before it")
-    registered.promoted_folder(before[0])
-    return before[0]
+    registered.promoted_folder(before[-1])
+    return before[-1]
 
 
 def _check(reason: str) -> None:
@@ -188,6 +189,6 @@ def _announced(registered: Registered, promotion: Promotion) -> dict[str, Any]:
             with Publisher(registered.settings.connection, _ANSWER_S) as publisher:
                 publisher.send(0, codec.promotion(topic, promotion))
             heard = f"on topic {topic}"
-    except UnavailableError as error:
+    except (ChillcastError, OSError) as error:
         heard = f"by the pointer file; {error}"
     return {**msgspec.to_builtins(promotion), "heard": heard}

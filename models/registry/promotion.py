@@ -36,7 +36,8 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     """One decision: from now on ``version``, the bundle with this ``sha256``, has the ``role``.
 
     ``number`` counts the promotions of a fleet; the highest of a role counts. ``overridden`` is what the gate
-    had against it, if somebody promoted it all the same.
+    had against it, if somebody promoted it all the same. ``restores`` is the number of the promotion that a
+    rollback goes back to, 0 of any other.
     """
 
     version: str
@@ -48,6 +49,7 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     who: str = ""
     number: int = 0
     overridden: str = ""
+    restores: int = 0
 
 
 class Promotions:
@@ -107,18 +109,36 @@ class Promotions:
     def candidates(self, role: Role = CHAMPION) -> Iterator[Promotion]:
         """Yield the promotion that the workers are pointed at, then those of other versions, newest first.
 
-        A claim after that never came into force. One that is damaged is passed over: the others are whole.
+        Versions that were rolled back from come last. One that is damaged is passed over: the others are
+        whole.
         """
-        newest = self.newest(role)
-        last, seen = newest.number if newest else 0, set[str]()
-        for promotion in itertools.chain([newest] if newest else [], self._readable()):
-            in_force = not last or promotion.number <= last
-            if promotion.role == role and promotion.version not in seen and in_force:
+        newest, seen = self.newest(role), set[str]()
+        standing, others = reversed(self.standing(role)), reversed(self._in_force(role))
+        for promotion in itertools.chain([newest] if newest else [], standing, others):
+            if promotion.version not in seen:
                 seen.add(promotion.version)
                 yield promotion
 
+    def standing(self, role: Role = CHAMPION) -> list[Promotion]:
+        """Return the promotions of a role that no rollback has undone, oldest first: each followed the last.
+
+        A rollback stands for the promotion that it goes back to.
+        """
+        out: list[Promotion] = []
+        for promotion in self._in_force(role):
+            while promotion.restores and out and out[-1].number >= promotion.restores:
+                out.pop()
+            out.append(promotion)
+        return out
+
+    def _in_force(self, role: Role) -> list[Promotion]:
+        """Return what can be read of a role, oldest first; a claim after the newest never came into force."""
+        newest = self.newest(role)
+        last = newest.number if newest else 0
+        return [p for p in self._readable() if p.role == role and (not last or p.number <= last)]
+
     def _readable(self) -> Iterator[Promotion]:
-        for path in reversed(self._paths):
+        for path in self._paths:
             with contextlib.suppress(ModelError):
                 yield _read(path)
 

@@ -150,6 +150,46 @@ def test_rolling_back_needs_no_registry(
     assert champion(models) == first
 
 
+def test_a_rollback_is_in_force_even_if_there_is_no_registry_to_be_told(
+    models: Models, toy: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = registered(models, toy.model)
+    models.promote(first, reason="the first")
+    models.promote(registered(models, replace(toy.model, offset=0.1)), reason="the second", override=True)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "mlflow.tracking", None)
+        done = Models(Resources(models.settings, toy.fleet)).rollback(reason="at night")
+    assert done["registry"].startswith("not told: MLflow is not installed")
+    assert champion(models) == first
+
+
+def test_rollbacks_go_back_one_after_another_and_never_to_what_was_rolled_back(
+    models: Models, toy: Trained
+) -> None:
+    versions = [registered(models, replace(toy.model, offset=at / 10)) for at in range(3)]
+    for version in versions:
+        models.promote(version, reason="newer", override=True)
+    assert [models.rollback(reason="bad")["version"] for _ in range(2)] == versions[1::-1]
+    with pytest.raises(ModelError, match="is the first: there is none before it"):
+        models.rollback(reason="still bad")
+    models.promote(versions[2], reason="mended", override=True)
+    assert models.rollback(reason="or not")["version"] == versions[0]
+
+
+def test_a_rollback_is_in_force_even_if_the_folder_of_the_registry_cannot_be_made(
+    models: Models, toy: Trained
+) -> None:
+    first = registered(models, toy.model)
+    models.promote(first, reason="the first")
+    models.promote(registered(models, replace(toy.model, offset=0.1)), reason="the second", override=True)
+    folder = models.settings.home_path / "registry"
+    folder.rename(folder.with_name("away"))
+    folder.write_text("no folder")
+    done = Models(Resources(models.settings, toy.fleet)).rollback(reason="at night")
+    assert done["registry"].startswith("not told: ")
+    assert champion(models) == first
+
+
 def test_the_first_champion_cannot_be_rolled_back(models: Models, toy: Trained) -> None:
     models.promote(registered(models, toy.model), reason="the first")
     with pytest.raises(ModelError, match="is the first: there is none before it"):

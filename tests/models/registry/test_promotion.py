@@ -18,7 +18,7 @@ def promotions(tmp_path: Path) -> Promotions:
     return Promotions(tmp_path)
 
 
-def promotion(number: int, version: str, role: Role = CHAMPION) -> Promotion:
+def promotion(number: int, version: str, role: Role = CHAMPION, restores: int = 0) -> Promotion:
     return Promotion(
         fleet="toy",
         version=version,
@@ -28,11 +28,12 @@ def promotion(number: int, version: str, role: Role = CHAMPION) -> Promotion:
         promoted_ms=5,
         role=role,
         number=number,
+        restores=restores,
     )
 
 
-def promote(promotions: Promotions, version: str, role: Role = CHAMPION) -> None:
-    promotions.claim(promotion(promotions.next_number, version, role))
+def promote(promotions: Promotions, version: str, role: Role = CHAMPION, restores: int = 0) -> None:
+    promotions.claim(promotion(promotions.next_number, version, role, restores))
     promotions.enforce(role)
 
 
@@ -83,6 +84,27 @@ def test_candidates_are_the_newest_and_then_earlier_versions_each_once(promotion
     for version in ("1", "2", "1", "3", "2"):
         promote(promotions, version)
     assert [p.version for p in promotions.candidates()] == ["2", "3", "1"]
+
+
+def test_what_a_rollback_undid_stands_no_more_and_is_the_last_candidate(promotions: Promotions) -> None:
+    for version in ("1", "2", "3"):
+        promote(promotions, version)
+    promote(promotions, "2", restores=2)
+    assert [p.number for p in promotions.standing()] == [1, 4]
+    assert [p.version for p in promotions.candidates()] == ["2", "1", "3"]
+    promote(promotions, "4")
+    promote(promotions, "2", restores=4)
+    assert [p.number for p in promotions.standing()] == [1, 6]
+
+
+def test_a_rollback_to_a_promotion_that_is_damaged_stands_in_its_place(
+    promotions: Promotions, tmp_path: Path
+) -> None:
+    for version in ("1", "2", "3"):
+        promote(promotions, version)
+    promote(promotions, "2", restores=2)
+    (tmp_path / "promotions" / "00002.json").write_bytes(b"{")
+    assert [p.number for p in promotions.standing()] == [1, 4]
 
 
 def test_a_claim_that_never_came_into_force_is_no_candidate(promotions: Promotions) -> None:
