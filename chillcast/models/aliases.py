@@ -49,7 +49,7 @@ def notice(registered: Registered, by: Person) -> list[str]:
 
 
 def _recorded(registered: Registered) -> dict[Role, str]:
-    found = {role: registered.promotions.last(role) for role in get_args(Role)}
+    found = {role: registered.promotions.newest(role) for role in get_args(Role)}
     return {role: promotion.version for role, promotion in found.items() if promotion}
 
 

@@ -92,7 +92,8 @@ class Registry:
         promotions.claim(promotion)
         try:
             self.mark(promotion)
-        except UnavailableError:
+        except BaseException:
+            # Also an operator's Ctrl-C: a claim that stays would be shown as what it never became.
             promotions.withdraw(promotion)
             raise
         promotions.enforce(promotion.role)

@@ -14,7 +14,7 @@ from chillcast.models.modelling import Models
 from chillcast.resources import Resources
 from chillcast.settings import Settings
 from models.fleet.config import table_json
-from models.registry.promotion import CHAMPION
+from models.registry.promotion import CHAMPION, Promotion
 from streams.access.audit import Deed
 from streams.access.roles import Person
 from streams.champions.model_pool import PromotedModels
@@ -76,6 +76,13 @@ def test_an_alias_that_was_changed_in_mlflow_is_put_on_record_once_and_obeyed_by
     behind_our_back(models, "1")
     assert notice(models, BY) == []
     assert [result for result, _ in said(models)] == ["not obeyed", "not obeyed", "as recorded again"]
+
+
+def test_a_claim_that_never_came_into_force_has_no_role(models: Models) -> None:
+    claimed = Promotion(fleet="toy", version="2", reason="cut off", promoted_ms=5, number=2)
+    models.promotions.claim(claimed)
+    assert {v.version: v.aliases for v in models.versions()} == {"2": (), "1": (CHAMPION,)}
+    assert models.strayed() == []
 
 
 def test_doctor_and_the_list_of_models_report_it(models: Models) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -183,6 +184,22 @@ def test_a_registry_that_is_locked_while_it_is_written_loses_nothing(
     assert registry.promotions("locked").newest() is None
     assert promote(registry, "locked", registry.register("locked", bundle), "better", 6).version == "2"
     assert [v.version for v in registry.versions("locked")] == ["2", "1"]
+
+
+def test_a_promotion_that_is_interrupted_while_the_registry_is_told_leaves_no_claim(
+    registry: Registry, bundle: Path
+) -> None:
+    version = registry.register("stopped", bundle)
+
+    def press(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as pressed, pytest.raises(KeyboardInterrupt):
+        pressed.setattr(registry._client, "set_registered_model_alias", press)
+        promote(registry, "stopped", version, "better", 5)
+    promotions = registry.promotions("stopped")
+    assert (promotions.last("champion"), promotions.newest()) == (None, None)
+    assert promote(registry, "stopped", version, "better", 6).number == 1
 
 
 def test_a_damaged_registry_is_named(tmp_path: Path) -> None:
