@@ -47,17 +47,22 @@ def opened_by(decided: Iterable[Decision]) -> list[Case]:
 
 
 def decisions_of(policy: Policy, series: RiskSeries, log: EventLog) -> list[Decision]:
-    """Run a policy over risks and outcomes in order of time; return what it decides, in that order."""
-    happened = deque(log.outcomes)
+    """Run a policy over risks and outcomes in order of time; return what it decides, in that order.
+
+    As workers do, it decides on all windows of one end before it sees what happened at or after that.
+    """
+    happened, seen_ms = deque(log.outcomes), 0
     decided: list[Decision] = []
     for i in np.lexsort((series.asset, series.end_ms)).tolist():
         end_ms = int(series.end_ms[i])
+        if end_ms != seen_ms:
+            decided += policy.advance(seen_ms)
+            seen_ms = end_ms
         while happened and happened[0].time_ms < end_ms:
             event = happened.popleft()
-            policy.event(event.asset, event.time_ms)
+            decided += policy.event(event.asset, event.time_ms)
         decided += policy.observe(series.assets[series.asset[i]], end_ms, float(series.risk[i]))
-    decided += policy.advance(int(series.end_ms.max()) if len(series.end_ms) else 0)
-    return decided
+    return decided + policy.advance(seen_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.alerting.cases import Case, RiskSeries, cases_of, false_cases, uncensored, unexplained
+from models.alerting.cases import (
+    Case,
+    RiskSeries,
+    cases_of,
+    decisions_of,
+    false_cases,
+    uncensored,
+    unexplained,
+)
 from models.alerting.share import SharePolicy
 from models.event_time import DAY_MS
 from models.fleet.alerting import Alerting
@@ -56,6 +64,21 @@ def test_a_replay_decides_the_last_cohort_too() -> None:
     series = RiskSeries(["a", "b"], np.arange(2, dtype=np.int32), np.full(2, DAY_MS), np.array([0.1, 0.9]))
     (case,) = cases_of(SharePolicy(Alerting(horizon_d=7.0, daily_share=0.5)), series, EventLog())
     assert (case.asset, case.opened_ms) == ("b", DAY_MS)
+
+
+def test_a_replay_decides_each_cohort_before_what_happened_after_it() -> None:
+    """Flagged every day, a machine that trips gets a case of its own after each outcome, as in the stream."""
+    days, outcomes = np.arange(1, 15), (5.5, 12.5)
+    series = RiskSeries(["a"], np.zeros(14, np.int32), days * DAY_MS, np.full(14, 0.9))
+    log = EventLog(Event(int(day * DAY_MS), "a", "shutdown") for day in outcomes)
+    decided = decisions_of(SharePolicy(Alerting(horizon_d=7.0, daily_share=0.5)), series, log)
+    assert [(d.time_ms / DAY_MS, d.stage, d.reason) for d in decided] == [
+        (1, "open", ""),
+        (5.5, "closed", "event"),
+        (6, "open", ""),
+        (12.5, "closed", "event"),
+        (13, "open", ""),
+    ]
 
 
 def test_a_case_announces_what_comes_in_its_time_even_if_it_cleared_before() -> None:

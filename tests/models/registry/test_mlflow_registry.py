@@ -187,16 +187,17 @@ def test_a_registry_that_is_locked_while_it_is_written_loses_nothing(
 
 
 def test_a_promotion_that_is_interrupted_while_the_registry_is_told_leaves_no_claim(
-    registry: Registry, bundle: Path
+    registry: Registry, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = registry.register("stopped", bundle)
 
     def press(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    with pytest.MonkeyPatch.context() as pressed, pytest.raises(KeyboardInterrupt):
-        pressed.setattr(registry._client, "set_registered_model_alias", press)
+    monkeypatch.setattr(registry._client, "set_registered_model_alias", press)
+    with pytest.raises(KeyboardInterrupt):
         promote(registry, "stopped", version, "better", 5)
+    monkeypatch.undo()
     promotions = registry.promotions("stopped")
     assert (promotions.last("champion"), promotions.newest()) == (None, None)
     assert promote(registry, "stopped", version, "better", 6).number == 1
