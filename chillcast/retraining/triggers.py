@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -67,18 +67,18 @@ class Look:
         return Fired("new sensor", f"the champion has never seen {', '.join(new)}")
 
     def _drift(self, wanted: Triggers) -> Fired | None:
-        """Fire if so many machines have changed, and stay so, since so many days."""
+        """Fire if the fleet, or so many machines, have changed, and stay so, since so many days."""
         if wanted.drift_days is None:
             return None
-        changed = sorted(_changed(self._signals(wanted.drift_detectors)).items(), key=lambda one: one[1])
-        many = 1 if any(asset == "" for asset, _ in changed) else wanted.drift_machines
-        if len(changed) < many:
-            return None
-        days = (self.now_ms - changed[many - 1][1]) / DAY_MS
-        if days < wanted.drift_days:
-            return None
-        what = "the fleet" if many == 1 and changed[0][0] == "" else f"{len(changed)} machines"
-        return Fired("drift", f"{what} changed, and stayed so for {days:.0f} days")
+        changed = _changed(self._signals(wanted.drift_detectors))
+        when = {"the fleet": changed.pop("")} if "" in changed else {}
+        if len(changed) >= wanted.drift_machines:
+            when[f"{len(changed)} machines"] = sorted(changed.values())[wanted.drift_machines - 1]
+        for what, since_ms in when.items():
+            days = (self.now_ms - since_ms) / DAY_MS
+            if days >= wanted.drift_days:
+                return Fired("drift", f"{what} changed, and stayed so for {days:.0f} days")
+        return None
 
     def _signals(self, detectors: Sequence[str]) -> list[tuple[int, str, float]]:
         since = Condition(TIME, ">", float(max(self.since_ms, self.champion_ms)))
@@ -141,12 +141,15 @@ def _changed(signals: Sequence[tuple[int, str, float]]) -> dict[str, int]:
 
     >>> _changed([(1, "a", -2.0), (1, "b", 1.0), (9, "b", -1.1)])
     {'a': 1}
+    >>> _changed([(1, "a", 1.0), (2, "a", -1.0), (8, "a", 1.0)])
+    {'a': 8}
     """
-    moved: dict[str, list[tuple[int, float]]] = {}
+    since_ms: dict[str, int] = {}
+    total, most = defaultdict[str, float](float), defaultdict[str, float](float)
     for time_ms, asset, value in sorted(signals):
-        moved.setdefault(asset, []).append((time_ms, value))
-    return {
-        asset: steps[0][0]
-        for asset, steps in moved.items()
-        if 2 * abs(sum(value for _, value in steps)) >= max(abs(value) for _, value in steps)
-    }
+        total[asset] += value
+        most[asset] = max(most[asset], abs(value))
+        since_ms.setdefault(asset, time_ms)
+        if 2 * abs(total[asset]) < most[asset]:
+            del since_ms[asset], most[asset]
+    return since_ms

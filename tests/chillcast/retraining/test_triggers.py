@@ -91,6 +91,28 @@ def test_a_signal_that_names_no_machine_is_one_of_the_fleet(look: Look, store: S
     assert fired(look, wanted) == [("drift", "the fleet changed, and stayed so for 10 days")]
 
 
+def test_what_came_back_and_changed_again_has_changed_since_then(look: Look, store: SqliteStore) -> None:
+    for day, value in ((90, -2.0), (91, 2.0), (108, -2.0)):
+        signal(machines(12, day), store, value=value)
+    assert fired(look, DRIFT) == []
+    assert fired(replace(look, now_ms=STORY.ms(111)), DRIFT) == [
+        ("drift", "12 machines changed, and stayed so for 3 days")
+    ]
+
+
+def test_of_a_change_of_the_fleet_its_own_time_counts_and_machines_count_beside_it(
+    look: Look, store: SqliteStore
+) -> None:
+    tags = {"detector": "fleet", "partition": "0"}
+    store.add([Point("drift", tags, {"value": 0.5, "text": "firmware"}, STORY.ms(108))])
+    signal(machines(9, 90), store)
+    wanted = replace(DRIFT, drift_detectors=("fleet", *DRIFT.drift_detectors))
+    assert fired(look, wanted) == []
+    assert fired(look, replace(wanted, drift_machines=9)) == [
+        ("drift", "9 machines changed, and stayed so for 20 days")
+    ]
+
+
 def test_outcomes_and_findings_since_it_last_learnt_are_feedback(look: Look) -> None:
     kinds = [("shutdown", 61), ("shutdown", 60), ("finding", 70), ("restart", 70), ("shutdown", 111)]
     events = [Event(STORY.ms(day), "m00", kind, "confirmed") for kind, day in kinds]
