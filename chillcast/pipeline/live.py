@@ -78,7 +78,8 @@ class Gathered:
         elif message.topic == self.topics.drift:
             self.drift.append(codec.decode_json(message.value, Drift))
         elif message.topic == self.topics.dead_letters:
-            self._dead_letter(codec.decode_json(message.value, DeadLetter))
+            if message.content_type == codec.DEAD_LETTER:  # else a note that one was sent again
+                self._dead_letter(codec.decode_json(message.value, DeadLetter))
         else:
             self._progress(message)
 

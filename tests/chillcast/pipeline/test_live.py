@@ -11,7 +11,7 @@ import pytest
 from chillcast.pipeline.live import Gathered, await_sink, follow
 from streams.kafka.live_reader import Feed
 from streams.kafka.topics import Topics
-from streams.records import Alert, Drift, Scores, Watermark
+from streams.records import Alert, Drift, Redriven, Scores, Watermark
 from streams.stage import Incoming, Outgoing
 from streams.stores.selection import Selected, Selection
 from streams.stores.store import Row
@@ -119,6 +119,12 @@ def test_the_first_dead_letter_of_each_reason_is_told() -> None:
         gathered.take(arrive(codec.dead_letter(TOPICS.dead_letters, letter)))
     assert told == ["dead letter from t.telemetry/0: no good", "dead letter from t.telemetry/0: worse"]
     assert len(gathered.dead_letters) == 3
+
+
+def test_a_note_that_a_dead_letter_was_sent_again_is_none(gathered: Gathered) -> None:
+    note = Redriven((3,))
+    gathered.take(arrive(codec.redriven(TOPICS.dead_letters, note)))
+    assert gathered.dead_letters == []
 
 
 def test_columns_join_messages_whatever_order_their_machines_have(gathered: Gathered) -> None:
