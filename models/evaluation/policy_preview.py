@@ -11,12 +11,13 @@ import numpy as np
 from models.alerting.cases import Case, RiskSeries, decisions_of, false_cases, opened_by
 from models.alerting.decision import Decision
 from models.alerting.policy import create_policy
+from models.alerting.threshold import tried_thresholds
 from models.evaluation.events import EventReport, evaluate_cases
 from models.event_time import HOUR_MS, MINUTE_MS
 from models.fleet.alerting import Alerting
 from models.telemetry.event_log import EventLog
 
-_SHARES = np.geomspace(0.2, 0.0005, 16)  # of the risks lie above a threshold that is tried
+_TRIED = 16
 _TEN_MINUTES_MS = 10 * MINUTE_MS
 FLOOD = 10
 """So many alarms a person within ten minutes are a flood (EEMUA 191)."""
@@ -82,11 +83,13 @@ class PolicyTrials:
         return Trial(threshold, tuple(cases), report, tuple(self._held(cases, decided)))
 
     def curve(self) -> list[Trial]:
-        """Run it at thresholds from high to low; one trial if the riskiest share is alerted instead."""
+        """Run it at thresholds from high to low; one trial if the riskiest share is alerted instead.
+
+        Raises ModelError if no risk is said of any window.
+        """
         if self.alerting.daily_share is not None:
             return [self.at(0.0)]
-        said = self.series.risk[~np.isnan(self.series.risk)]
-        return [self.at(t) for t in np.unique(np.quantile(said, 1 - _SHARES))[::-1].tolist()]
+        return [self.at(t) for t in np.unique(tried_thresholds(self.series.risk, _TRIED))[::-1].tolist()]
 
     def _held(self, cases: Iterable[Case], decided: Iterable[Decision]) -> Iterator[Held]:
         """Yield the cases that opened in a planned stop; of one that outlasts the history nobody hears."""

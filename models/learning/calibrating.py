@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.alerting.cases import RiskSeries
-from models.alerting.threshold import learn_threshold
+from models.alerting.threshold import learn_threshold, thresholds_of
 from models.evaluation.metrics import brier, log_loss, roc_auc
 from models.learning.plan import TrainingPlan
 from models.learning.scoring import RawRisks
@@ -57,10 +57,13 @@ def temperature_scaled(
 
 
 def threshold_of(plan: TrainingPlan, risk: Float64, keys: WindowKeys, log: EventLog) -> float:
-    """Return the alert threshold under which risks (n,) of windows keep to the fleet's budget."""
+    """Return the alert threshold under which risks (n,) of windows keep to the fleet's budget.
+
+    Raises ModelError if no risk is said of any window.
+    """
     alerting = plan.fleet.alerting
     if alerting.daily_share is not None:
-        return float(np.quantile(risk[~np.isnan(risk)], 1 - alerting.daily_share))
+        return float(thresholds_of(risk, np.array([alerting.daily_share]))[0])
     return learn_threshold(alerting, RiskSeries(*keys.columns, risk), log)
 
 

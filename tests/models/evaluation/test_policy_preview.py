@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.alerting.cases import Case, RiskSeries
+from models.errors import ModelError
 from models.evaluation.policy_preview import Crew, PolicyTrials, reasons_of
 from models.event_time import DAY_MS
 from models.fleet.alerting import Alerting
@@ -61,6 +62,13 @@ def test_the_curve_goes_from_few_cases_to_many() -> None:
     thresholds = [trial.threshold for trial in curve]
     assert thresholds == sorted(thresholds, reverse=True)
     assert len(curve[-1].cases) >= len(curve[0].cases)
+
+
+def test_a_history_of_which_no_risk_is_said_has_no_curve() -> None:
+    tried = trials()
+    silent = RiskSeries(*tried.series.columns, np.full(len(tried.series), np.nan))
+    with pytest.raises(ModelError, match=r"no risk is said of any of 1440 windows"):
+        PolicyTrials(ALERTING, silent, tried.log).curve()
 
 
 def test_load_is_that_of_a_person_and_shift_and_counts_floods() -> None:
