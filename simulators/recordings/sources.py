@@ -5,8 +5,10 @@ from __future__ import annotations
 import glob
 import gzip
 import io
+import lzma
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +20,11 @@ from models.errors import RecordingError
 
 _TABLES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq")
 _PACKED = (".zip", ".tar", ".tar.gz", ".tgz")
-_BROKEN = (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, NotImplementedError)
+_BROKEN = (
+    *(OSError, EOFError, NotImplementedError, zlib.error, lzma.LZMAError),
+    *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile),
+)
+_ENCRYPTED = 0x1  # among the flags of a file in a zip
 
 
 @dataclass(frozen=True)
@@ -34,14 +40,14 @@ class Source:
         """Open it, unpacked; RecordingError names it if it is broken, also while it is read."""
         try:
             with self._open() as file:
-                yield cast(BinaryIO, gzip.GzipFile(fileobj=file)) if self.name.endswith(".gz") else file
+                yield cast(BinaryIO, gzip.GzipFile(fileobj=file)) if _ends(self.name, ".gz") else file
         except _BROKEN as error:
             raise RecordingError(f"{self.shown}: not a whole file: {error}") from error
 
     @property
     def is_parquet(self) -> bool:
         """Whether it is a Parquet table, by its name."""
-        return self.name.removesuffix(".gz").endswith((".parquet", ".pq"))
+        return _ends(self.name.lower().removesuffix(".gz"), ".parquet", ".pq")
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ def sources_at(path: Path) -> Sources:
             str(path), tuple(_plain(p, path) for p in sorted(path.rglob("*")) if p.is_file()), single=False
         )
     if path.is_file():
-        if path.name.endswith(_PACKED):
+        if _ends(path.name, *_PACKED):
             return Sources(str(path), tuple(_members(path)), single=False)
         return Sources(str(path), (_plain(path, path.parent),), single=True)
     files = [Path(name) for name in _globbed(path)]
@@ -90,7 +96,7 @@ def sources_at(path: Path) -> Sources:
 
 def beside(path: Path, pattern: str) -> list[Source]:
     """Return the files like ``pattern`` in a recording's folder or zip; RecordingError if there are none."""
-    folder = path if path.is_dir() or path.name.endswith(_PACKED) else path.parent
+    folder = path if path.is_dir() or _ends(path.name, *_PACKED) else path.parent
     found = [file for file in sources_at(folder).files if _any(file.name, (pattern,))]
     if not found and folder != path.parent:
         return beside(path.parent / "_", pattern)
@@ -110,7 +116,7 @@ def _plain(path: Path, root: Path) -> Source:
 
 def _members(path: Path) -> Iterator[Source]:
     try:
-        if path.name.endswith(".zip"):
+        if _ends(path.name, ".zip"):
             with zipfile.ZipFile(path) as packed:
                 names = sorted(i.filename for i in packed.infolist() if not i.is_dir())
         else:
@@ -120,12 +126,15 @@ def _members(path: Path) -> Iterator[Source]:
         raise RecordingError(f"{path}: not a whole archive: {error}") from error
     for name in names:
         if not _hidden(name):
-            opened = _of_zip if path.name.endswith(".zip") else _of_tar
+            opened = _of_zip if _ends(path.name, ".zip") else _of_tar
             yield Source(name, f"{path}: {name}", lambda name=name, opened=opened: opened(path, name))  # type: ignore[misc]
 
 
 def _of_zip(path: Path, name: str) -> BinaryIO:
-    return cast(BinaryIO, zipfile.ZipFile(path).open(name))
+    packed = zipfile.ZipFile(path)
+    if packed.getinfo(name).flag_bits & _ENCRYPTED:
+        raise RecordingError(f"{path}: {name}: it is encrypted: unpack it, and name the folder")
+    return cast(BinaryIO, packed.open(name))
 
 
 def _of_tar(path: Path, name: str) -> BinaryIO:
@@ -134,7 +143,12 @@ def _of_tar(path: Path, name: str) -> BinaryIO:
 
 
 def _is_table(name: str) -> bool:
-    return name.lower().removesuffix(".gz").endswith(_TABLES) and not _hidden(name)
+    return _ends(name.lower().removesuffix(".gz"), *_TABLES) and not _hidden(name)
+
+
+def _ends(name: str, *endings: str) -> bool:
+    """Return whether a name has one of the endings, in whichever case."""
+    return name.lower().endswith(endings)
 
 
 def _hidden(name: str) -> bool:
