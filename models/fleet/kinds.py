@@ -22,7 +22,6 @@ PositiveNumber = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Keys = Annotated[tuple[Key, ...], Field(min_length=1)]
-Parameters = dict[str, float | int | str]
 
 
 def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -44,6 +43,27 @@ def _formula(text: str) -> str:
     return text
 
 
+def _free(name: str) -> str:
+    if name in _SETTLED:
+        raise ValueError(name)
+    return name
+
+
+_SETTLED = {
+    *("objective", "app", "loss", "application", "objective_type", "num_class", "num_classes"),
+    *("metric", "metrics", "metric_types", "verbosity", "verbose"),
+    *("deterministic", "force_row_wise", "force_col_wise", "feature_pre_filter"),
+    *("seed", "random_seed", "random_state"),
+    *("num_iterations", "num_iteration", "n_iter", "nrounds", "max_iter", "num_tree", "num_trees"),
+    *("num_round", "num_rounds", "n_estimators", "num_boost_round"),
+    *("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change"),
+}
 Rising = AfterValidator(_rising)
+Parameter = Annotated[
+    str,
+    AfterValidator(_free),
+    expects("a parameter that chillcast does not settle itself, as it does objective, seed and trees"),
+]
+Parameters = dict[Parameter, float | int | str]
 Formula = Annotated[str, AfterValidator(_formula), expects(f"arithmetic of {ALLOWED}")]
 Pattern = Annotated[str, AfterValidator(_pattern), expects("a regular expression")]

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import softmax
 
 from models.risk.booster import FIXED
+from models.risk.pool import boosted
 from models.telemetry.samples import Float32, Float64, Int64
 
 OTHER = "other"
@@ -122,4 +123,4 @@ def train_causes(
     data = lgb.Dataset(
         features[named], number[named], feature_name=[f"f{i}" for i in range(features.shape[1])]
     )
-    return CauseModel(lgb.train(settled, data, num_boost_round=rounds), codes, columns)
+    return CauseModel(boosted(settled, data, rounds), codes, columns)

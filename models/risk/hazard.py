@@ -16,7 +16,7 @@ from models.fleet.training import Training
 from models.risk.booster import FIXED
 from models.risk.calibration import PlattScaling, fit_platt_scaling
 from models.risk.causes import CauseModel
-from models.risk.pool import FEWEST_OUTCOMES, inputs_of, names_of, thin
+from models.risk.pool import FEWEST_OUTCOMES, boosted, inputs_of, names_of, thin
 from models.risk.remaining import Span
 from models.telemetry.labels import HazardRows, Labels
 from models.telemetry.samples import Float32, Float64, Int64
@@ -158,7 +158,7 @@ def train(
     there are no class weights. With ``later`` rows, ``training.early_stopping`` watches the log-loss on them.
     With a ``start`` of (n, H) log-odds per interval only what these lack is learnt. A ``pretrained`` model of
     the same columns gets ``training.rounds`` more trees, and none if there are too few outcomes. Raises
-    ModelError if there are too few to learn from without one.
+    ModelError if there are too few to learn from without one, or if LightGBM refuses the parameters.
     """
     if pretrained is not None and (not training.rounds or rows.outcome.sum() < FEWEST_OUTCOMES):
         return replace(pretrained, fingerprint=fingerprint)
@@ -170,7 +170,7 @@ def train(
         watched = [_thinned(features, later, _wanted(later, training, pretrained), seed)[0]]
         parameters |= {"metric": "binary_logloss", "early_stopping_round": training.early_stopping or 0}
     begin = None if pretrained is None else pretrained.booster
-    booster = lgb.train(parameters, data, training.rounds, valid_sets=watched, init_model=begin)
+    booster = boosted(parameters, data, training.rounds, valid_sets=watched, init_model=begin)
     return RiskModel(booster, tuple(names), fingerprint, tuple(horizons_d), columns, offset)
 
 

@@ -88,10 +88,19 @@ def grow(pools: Sequence[Pool], training: Training, seed: int, peers: Peers | No
         feature_name=names_of(pools[0].inputs.shape[1] - 1),
         params=parameters,
     )
+    if peers is None:
+        return boosted(parameters, data, training.rounds)
     booster = lgb.train(parameters, data, num_boost_round=training.rounds)
-    if peers is not None:
-        booster.free_network()
+    booster.free_network()
     return booster
+
+
+def boosted(parameters: dict[str, Any], data: lgb.Dataset, rounds: int, **more: Any) -> lgb.Booster:
+    """Return so many trees over the data; ModelError says what LightGBM has against the parameters."""
+    try:
+        return lgb.train(parameters, data, rounds, **more)
+    except lgb.basic.LightGBMError as error:
+        raise ModelError(f"training.parameters, or those of segments: LightGBM says {error}") from error
 
 
 class _Batches(lgb.Sequence):

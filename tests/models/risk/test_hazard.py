@@ -6,7 +6,7 @@ import pytest
 from models.errors import ModelError
 from models.fleet.training import Training
 from models.risk.hazard import calibrate, restore, train
-from models.telemetry.labels import HazardRows
+from models.telemetry.labels import HazardRows, hazard_rows
 from tests.support.hazard_model import HORIZONS, NAMES, fitted, history
 
 
@@ -57,6 +57,21 @@ def test_contributions_name_the_feature_that_matters() -> None:
 def test_a_missing_feature_is_scored_not_refused() -> None:
     risks = fitted().score(np.array([[np.nan, np.nan]], np.float32))
     assert np.isfinite(risks).all()
+
+
+def test_parameters_that_lightgbm_refuses_are_named() -> None:
+    features, labels = history(1)
+    with pytest.raises(ModelError, match=r"training\.parameters.*num_leaves"):
+        train(
+            features,
+            hazard_rows(labels, HORIZONS),
+            names=NAMES,
+            columns=np.arange(2),
+            fingerprint="f",
+            horizons_d=HORIZONS,
+            training=Training(parameters={"num_leaves": 1}),
+            seed=1,
+        )
 
 
 def test_a_history_without_outcomes_is_refused_with_what_to_do() -> None:
