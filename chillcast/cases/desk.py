@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import uuid
 from collections.abc import Iterable
 from contextlib import closing
@@ -15,6 +14,7 @@ from models.cases.case import OUTCOMES, STATES, Case
 from models.cases.people import made
 from models.errors import ConfigError, RefusedError
 from models.fleet.site_times import instead
+from models.registry.promotion import whoever
 from streams.stores.case_reader import (
     await_stored,
     case_named,
@@ -63,7 +63,7 @@ class Desk:
 
         Raises RefusedError with the case as it is.
         """
-        case, who = self._named(name), who or getpass.getuser()
+        case, who = self._named(name), who or whoever()
         now_ms = self.resources.clock.now_ms()
         said = {"asset": case.asset, "case": case.case, "action": action, "who": who, "time_ms": now_ms}
         told = {"id": uuid.uuid4().hex, "version": case.version if version is None else version}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
@@ -15,6 +14,7 @@ from models.cases.planning import Outcome, Planning, Said, cancelling, plan_name
 from models.cases.stops import StopCommand
 from models.errors import ConfigError, RefusedError
 from models.fleet.site_times import SiteTimes
+from models.registry.promotion import whoever
 from streams.stores.case_reader import seen_ms
 from streams.stores.planned_stops import Planned, await_stops, by_plan, stops_of, stops_since
 
@@ -46,7 +46,7 @@ class PlanDesk:
         Raises RecordError for what makes no sense, and RefusedError.
         """
         now_ms = self.resources.clock.now_ms()
-        by = {"who": who or getpass.getuser(), "time_ms": now_ms, "as_of_ms": self._seen_ms()}
+        by = {"who": who or whoever(), "time_ms": now_ms, "as_of_ms": self._seen_ms()}
         asked = msgspec.convert({"plan": plan_name(), **said, **by}, Said)
         return self._ask(Planning(self.resources.fleet, self.times).commands(asked))
 
@@ -59,7 +59,7 @@ class PlanDesk:
             expected = "the name of a plan, as chillcast plans list --all has it"
             raise ConfigError("command line", "plan", plan, expected)
         clock_ms = self.resources.clock.now_ms()
-        return self._ask(cancelling(stops, who or getpass.getuser(), clock_ms, now_ms))
+        return self._ask(cancelling(stops, who or whoever(), clock_ms, now_ms))
 
     def _ask(self, commands: Sequence[StopCommand]) -> dict[str, Any]:
         wait_for_configured_broker(self.resources.settings, lambda _: None)

@@ -104,9 +104,8 @@ def chillcast(
 def main() -> None:
     """Run the command line; an error that the operator has to mend is a line for each fault, and exit code 1.
 
-    Such are those that chillcast raises on purpose, files that cannot be read or written, and text that is
-    no UTF-8. SIGTERM ends a
-    command as Ctrl-C does, so that it stops what it started.
+    Such are those that chillcast raises on purpose, what the operating system refuses, as to read or write a
+    file, and text that is no UTF-8. SIGTERM ends a command as Ctrl-C does, so that it stops what it started.
     """
     guard_output()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -115,9 +114,11 @@ def main() -> None:
     except ChillcastError as error:
         _give_up(str(error))
     except OSError as error:
-        if error.filename is None:
+        if error.strerror is None:
             raise
-        _give_up(f"{error.filename}: {error.strerror}")
+        # A write to a file that is open names none: a disk that is full, for one.
+        place = "" if error.filename is None else f"{error.filename}: "
+        _give_up(f"{place}{error.strerror}")
     except UnicodeEncodeError as error:
         if error.encoding != "utf-8":
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from chillcast.cli.options import AsJson, Broker, FleetName, Home, asking, finite, show, show_rows
 from chillcast.resources import Resources
+from models.registry.promotion import whoever
 
 if TYPE_CHECKING:
     from chillcast.cases.api_desk import ApiDesk
@@ -209,4 +209,4 @@ def _asking(home: str | None, fleet: str | None, broker: str | None) -> ApiDesk 
 
 def user(who: str | None) -> str:
     """Return who asks: as they say, or the user of this session."""
-    return who or getpass.getuser()
+    return who or whoever()

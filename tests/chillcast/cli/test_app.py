@@ -168,6 +168,19 @@ def test_a_file_that_cannot_be_written_is_one_line(
     assert last.endswith("Not a directory")
 
 
+def test_a_disk_that_is_full_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fill() -> None:
+        with Path("/dev/full").open("wb", buffering=0) as full:
+            full.write(b"more than there is room for")
+
+    monkeypatch.setattr("chillcast.cli.app.app", fill)
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    assert capsys.readouterr().err == "chillcast: No space left on device\n"
+
+
 def test_text_that_is_no_utf_8_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

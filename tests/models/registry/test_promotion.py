@@ -11,6 +11,7 @@ import pytest
 
 from models.errors import ModelError
 from models.registry.promotion import CHALLENGER, CHAMPION, Promotion, Promotions, Role, whoever
+from tests.support.commands import ROOT
 
 
 @pytest.fixture
@@ -148,6 +149,12 @@ def test_a_pointer_of_an_older_chillcast_is_understood(promotions: Promotions, t
     old = '{"version":"3","sha256":"s","reason":"r","promoted_ms":5}'
     (tmp_path / "champion.json").write_text(old)
     assert [p.version for p in promotions.candidates()] == ["3"]
+
+
+def test_who_runs_a_command_is_asked_in_one_place_alone() -> None:
+    houses = ("chillcast", "simulators", "streams", "models")
+    sources = [path for house in houses for path in (ROOT / house).rglob("*.py")]
+    assert [path.name for path in sources if "getpass" in path.read_text()] == ["promotion.py"]
 
 
 def test_a_user_without_a_name_is_recorded_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
