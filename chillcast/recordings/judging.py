@@ -25,7 +25,7 @@ _DEFAULT_SHARE = 0.01
 def judged(request: ReplayRequest, recorded: Playable, fitted: Fitted, series: RiskSeries) -> dict[str, Any]:
     """Judge the model's risk, and the rule, on the same days by the fleet's policy at the same budget."""
     fleet = request.fleet
-    rules, level = _by_rule(request, recorded)
+    rules, level = by_rule(request, recorded)
     model = _evaluated(request, recorded, series, fitted.model.threshold)
     rule = _evaluated(request, recorded, rules, level)
     share = fleet.alerting.daily_share or _DEFAULT_SHARE
@@ -50,13 +50,14 @@ def judged(request: ReplayRequest, recorded: Playable, fitted: Fitted, series: R
     }
 
 
-def _by_rule(request: ReplayRequest, recorded: Playable) -> tuple[RiskSeries, float]:
+def by_rule(request: ReplayRequest, recorded: Playable) -> tuple[RiskSeries, float]:
     """Return what the rule says of every window, and the level that it learns from the training days."""
     fleet, until_ms = request.fleet, request.until_ms or 0
     rules = risks_of(History(fleet, recorded.slices()), _rule_of(fleet))
     if fleet.alerting.daily_share is not None:
         return rules, 0.0
-    return rules, learn_threshold(fleet.alerting, rules.between(0, until_ms), EventLog(recorded.events))
+    known_by = EventLog(e for e in recorded.events if e.time_ms <= until_ms)
+    return rules, learn_threshold(fleet.alerting, rules.between(0, until_ms), known_by)
 
 
 def _rule_figures(fleet: Fleet, rule: BudgetReport) -> dict[str, Any]:
