@@ -12,6 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from chillcast.training.training import TrainingRun, without_causes
 from models.evaluation.backtest import BacktestResult
+from models.event_time import DAY_MS
+from models.fleet.alerting import Alerting
 from models.risk.model_set import summary
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -33,7 +35,7 @@ def write_report(run: TrainingRun, path: Path) -> None:
             run=run,
             model=run.judgements[0],
             budget=budget,
-            lead=_svg(draw_lead(run.judgements[0], alerting.horizon_d)),
+            lead=_svg(draw_lead(run.judgements[0], alerting)),
             calibration=_svg(draw_calibration(run.judgements[0])),
             without_causes=without_causes(run.fitted.causes, run.fitted.training.cause_outcomes),
             segments=summary(run.fitted.models.index),
@@ -73,12 +75,12 @@ def draw_calibration(model: BacktestResult) -> Figure:
     return figure
 
 
-def draw_lead(model: BacktestResult, horizon_d: float) -> Figure:
-    """Draw how many days ahead the announced outcomes were announced."""
+def draw_lead(model: BacktestResult, alerting: Alerting) -> Figure:
+    """Draw how many days ahead the announced outcomes were announced: no more than a case stands."""
     figure = Figure(figsize=(7.2, 2.6), layout="constrained")
-    axes = figure.subplots()
-    axes.hist(model.lead_days, bins=range(int(horizon_d) + 2), color=_BLUE, rwidth=0.9)
-    axes.set(xlabel="days ahead", ylabel="outcomes", xlim=(0, horizon_d + 1))
+    axes, case_d = figure.subplots(), alerting.case_ms / DAY_MS
+    axes.hist(model.lead_days, bins=range(int(case_d) + 2), color=_BLUE, rwidth=0.9)
+    axes.set(xlabel="days ahead", ylabel="outcomes", xlim=(0, case_d + 1))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.spines[["top", "right"]].set_visible(False)
     return figure
