@@ -215,17 +215,20 @@ class Plan:
 
     def _digest(self, route: Route, now_ms: int) -> list[Delivery]:
         """Send the list of open cases, and of those that ended since the last one, if it is time."""
-        groups: dict[str, list[Watched]] = defaultdict(list)
+        # A place without a case has its digest as well, which says nothing: the next one counts from there.
+        places = (place.partition("/") for place in self.aside.digests)
+        groups: dict[str, list[Watched]] = {name: [] for told, _, name in places if told == route.name}
         for watched in self._every():
             if self._takes(route, watched, now_ms):
-                groups[self._site(watched) if route.group_by == "site" else ""].append(watched)
+                name = self._site(watched) if route.group_by == "site" else ""
+                groups.setdefault(name, []).append(watched)
         out = []
         for name, group in sorted(groups.items()):
             out += self._digest_of(route, name, group, now_ms)
         return out
 
     def _digest_of(self, route: Route, name: str, group: Sequence[Watched], now_ms: int) -> list[Delivery]:
-        place, zone = f"{route.name}/{name}", self._zone(route, group)
+        place, zone = f"{route.name}/{name}", self._zone(route, name, group)
         due_ms = self._hours.last_digest(zone, now_ms, route.digest, route.digest_at, route.digest_day)
         last_ms = self.aside.digests.get(place)
         if last_ms is not None and due_ms <= last_ms:
@@ -253,8 +256,11 @@ class Plan:
             return replace(line, kind=STOPPED, until_ms=stop.until_ms)
         return replace(line, kind=SNOOZED) if is_quiet(case.snoozed, now_ms) else line
 
-    def _zone(self, route: Route, group: Sequence[Watched]) -> tzinfo:
-        return self.times.zone(group[0].case.asset) if route.group_by == "site" else self._hours.zone
+    def _zone(self, route: Route, site: str, group: Sequence[Watched]) -> tzinfo:
+        if route.group_by != "site":
+            return self._hours.zone
+        assets = [watched.case.asset for watched in group] or self._sites.machines(site)
+        return self.times.zone(next(iter(assets), ""))
 
     def _forget(self, now_ms: int) -> None:
         """Forget what ended long ago, and silences that are over."""

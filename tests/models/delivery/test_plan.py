@@ -227,6 +227,21 @@ def test_a_digest_lists_what_is_open_and_what_ended_since_in_the_zone_of_the_sit
     assert [[line.case.asset for line in n.lines] for n in again] == [["a"], ["c"]]
 
 
+@pytest.mark.parametrize(("group_by", "hour"), [("site", 5), ("route", 7)])
+def test_a_case_after_quiet_weeks_is_in_the_next_digest_and_in_none_of_the_past(
+    group_by: str, hour: int
+) -> None:
+    post = Post(routes({"digest": "day", "digest_at": "07:00", "group_by": group_by}))
+    post.does(OPEN)
+    assert kinds(post.passes(24 * 60, 10)) == ["digest"]
+    post.does(CLOSED)
+    assert kinds(post.passes(14 * 24 * 60, 10)) == ["digest"]
+    assert post.plan.remember("a") == ()
+    post.passes(14 * 60)
+    post.does(signal("open", 30, asset="b"))
+    assert [n.time_ms // HOUR_MS % 24 for n in post.passes(22 * 60)] == [hour]
+
+
 def test_a_digest_names_what_a_planned_stop_or_a_snooze_holds_and_until_when() -> None:
     post = Post(routes({"digest": "day", "digest_at": "07:00"}))
     post.does(OPEN, signal("open", 1, asset="b"), signal("open", 1, asset="c"))
