@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -77,15 +78,15 @@ class ShadowScores:
 async def judge_shadow(settings: Settings, fleet: Fleet, version: str) -> Fares:
     """Return how a challenger fares, as far back as the topics reach; what cannot be read is passed over."""
     topics, scores = Topics(settings.topic_prefix), ShadowScores(fleet.horizon)
-    async for message in _messages(settings, topics.shadow):
-        scores.take(message, scores.challenger, version)
-    async for message in _messages(settings, topics.scores):
-        scores.take(message, scores.champion, None)
-    async for message in _messages(settings, topics.events):
-        try:
-            scores.events.append(codec.decode_json(message.value, Event))
-        except RecordError:
-            continue
+    takes: dict[str, Callable[[Incoming], None]] = {
+        topics.shadow: lambda message: scores.take(message, scores.challenger, version),
+        topics.scores: lambda message: scores.take(message, scores.champion, None),
+        topics.events: lambda message: scores.events.append(codec.decode_json(message.value, Event)),
+    }
+    for topic, take in takes.items():
+        async for message in _messages(settings, topic):
+            with contextlib.suppress(RecordError):
+                take(message)
     return scores.judged(fleet.alerting.horizon_d, settings.partitions)
 
 
