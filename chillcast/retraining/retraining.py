@@ -49,6 +49,7 @@ class Retraining:
 
         Returns what is remembered then. Raises ConfigError if another process looks after the same fleet.
         A registry or broker that is away is an alarm, and the step is tried again when it is next looked.
+        What is asked for while another one is under way is an alarm as well, and begins nothing.
         """
         home, name = self.models.settings.home_path, self.models.fleet.name
         with at_work(home, f"retraining-{name}"), closing(self.models.resources.open_reader()) as reader:
@@ -64,7 +65,10 @@ class Retraining:
 
     def _begin(self, reader: Reader, now_ms: int, asked: str) -> None:
         memory = self.file.read()
-        if memory.present is not None:
+        if (run := memory.present) is not None:
+            if asked:
+                about = f"retraining {run.number} of {self.models.fleet.name}"
+                self.alarm(f"{about} is under way: nothing begins for {asked!r}")
             return
         fired = [Fired("asked", asked)] if asked else self._look_at(reader, memory, now_ms)
         if fired and not asked and (rests := self._rests(memory, now_ms)):

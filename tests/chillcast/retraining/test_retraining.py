@@ -176,11 +176,15 @@ def test_what_the_gate_refuses_goes_no_further(desk: Desk) -> None:
     assert desk.roles() == {CHAMPION: "1"}
 
 
-def test_another_training_in_the_same_home_is_waited_for(desk: Desk) -> None:
+def test_another_training_in_the_same_home_is_waited_for_and_what_is_asked_meanwhile_begins_nothing(
+    desk: Desk,
+) -> None:
     (desk.models.settings.home_path / "run").mkdir(exist_ok=True)
     with FileLock(desk.models.settings.home_path / "run" / "training.lock"):
         assert desk.present().step == "named"
-    assert "retraining of toy waits: training has to wait: " in desk.alarms[-1]
+        assert "retraining of toy waits: training has to wait: " in desk.alarms[-1]
+        assert desk.look("a new gateway").present == desk.present()
+    assert "retraining 1 of toy is under way: nothing begins for 'a new gateway'" in desk.alarms
     assert desk.present().step == "shadowed"
 
 
