@@ -251,7 +251,7 @@ def _write(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-    except OSError:  # of a full disk: what is there of the file takes up room
+    except BaseException:  # of a full disk, or Ctrl-C: what is there of the file takes up room
         partial.unlink(missing_ok=True)
         raise
     partial.replace(path)

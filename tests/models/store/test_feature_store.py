@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,15 @@ def test_a_corrupt_file_is_named_with_what_to_do(store: FeatureStore, damage: by
     (store.folder / file.path).write_bytes(damage)
     with pytest.raises(ModelError, match=r"features-0.*damaged: .*restore it, or move it away and backfill"):
         store.read_windows(file, [])
+
+
+def test_a_landing_that_is_interrupted_leaves_nothing_half_written(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        store.land(SCHEMA, [windows([1])], Origin("features-0", 0, 0))
+    assert list(store.folder.rglob("*.partial")) == []
 
 
 def test_a_file_that_was_left_half_written_is_not_part_of_the_store(store: FeatureStore) -> None:
