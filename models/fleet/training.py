@@ -70,7 +70,11 @@ class Training:
     negatives_per_positive: Annotated[Positive, means("how far negatives are thinned")] = 20
     cause_outcomes: Annotated[Positive, means("shutdowns that a reason needs to be learnt for itself")] = 5
     cause_rounds: Annotated[Positive, means("how many trees tell the reasons apart")] = 50
-    parameters: Annotated[Parameters, means("LightGBM's parameters as they are")] = field(
-        default_factory=dict
-    )
+    parameters: Annotated[
+        Parameters,
+        means(
+            "LightGBM's parameters as they are; those that chillcast settles are refused, as objective, "
+            "seed and the number of trees"
+        ),
+    ] = field(default_factory=dict)
     rule: Annotated[tuple[Key, ...], means("sensors whose sum is the rule to beat")] = ()
