@@ -92,7 +92,7 @@ class WorkOrderHook:
         case = case_named(self.reader, event.case)
         if case is None or case.case != event.case:
             raise RecordError(f"case = {event.case[:128]!r}: there is none of this name")
-        if event.assignee and case.assigned and case.assigned.name == event.assignee:
+        if event.status == "accepted" and case.is_open and _has(event.assignee, case):
             return Answer(id=event.id, asset=case.asset, accepted=True, version=case.version)
         person = Person(event.who, "lead", "work order", address)
         return self.work.do(self.reader, person, made(self._about(event, case)), case)
@@ -121,3 +121,8 @@ class WorkOrderHook:
             "time_ms": now_ms,
             "as_of_ms": seen_ms(self.reader, now_ms),
         }
+
+
+def _has(assignee: str, case: Case) -> bool:
+    """Return whether a case was given to somebody already, so that nothing is to be done."""
+    return case.assigned is not None and case.assigned.name == assignee

@@ -80,6 +80,31 @@ def test_an_order_that_is_complete_resolves_the_case_with_all_that_was_found(
     assert case.resolved.mode == "fouling"
 
 
+@pytest.mark.parametrize(
+    ("said", "action"),
+    [
+        ({"status": "complete", "outcome": "confirmed"}, "resolve"),
+        ({"status": "note", "text": "parts ordered"}, "comment"),
+    ],
+)
+def test_what_an_event_says_is_done_though_it_names_who_has_the_case(
+    client: TestClient, led: LedCases, said: dict[str, Any], action: str
+) -> None:
+    assert post(client, status="accepted", assignee="bob").status_code == 200
+    answer = post(client, id="e2", assignee="bob", **said)
+    assert (answer.status_code, answer.json()["version"]) == (200, 3)
+    assert [command.action for command in led.asked] == ["assign", action]
+
+
+def test_an_order_that_is_accepted_once_its_case_is_over_is_refused_whoever_has_it(
+    client: TestClient,
+) -> None:
+    assert post(client, status="accepted", assignee="bob").status_code == 200
+    assert post(client, id="e2", status="complete", outcome="confirmed").status_code == 200
+    answer = post(client, id="e3", status="accepted", assignee="bob")
+    assert (answer.status_code, "was resolved by ann" in answer.json()["detail"]) == (409, True)
+
+
 def test_a_body_that_is_no_utf_8_says_so(client: TestClient) -> None:
     body = b'{"id": "\xff"}'
     answer = client.post(PLACE, content=body, headers=signed(SECRET, body, NOW_S))
