@@ -19,6 +19,7 @@ from streams.wire import codec
 log = logging.getLogger(__name__)
 
 _LOOK_S = 2.0
+_AGAIN_S = 30.0
 
 
 class Considering(Protocol):
@@ -35,7 +36,8 @@ class Considering(Protocol):
 class Watch:
     """Has a pool consider what is promoted, from a thread, so that verifying holds up no stream.
 
-    ``assigned`` hears who scores from which message on, of so many ``partitions``.
+    ``assigned`` hears who scores from which message on, of so many ``partitions``. If a look fails, the next
+    one is ``again_s`` later.
     """
 
     def __init__(
@@ -45,9 +47,10 @@ class Watch:
         topic: str | None = None,
         assigned: Callable[[int, Assignment], None] | None = None,
         partitions: int = 1,
+        again_s: float = _AGAIN_S,
     ) -> None:
         self.pool, self.connection, self.topic = pool, connection, topic
-        self.assigned, self.partitions = assigned, partitions
+        self.assigned, self.partitions, self.again_s = assigned, partitions, again_s
         self._heard: dict[Role, Promotion] = {}
         self._thread = threading.Thread(target=self._run, name="promotions", daemon=True)
 
@@ -78,11 +81,20 @@ class Watch:
     def _run(self) -> None:
         while True:
             try:
-                self._follow()
-            except (UnavailableError, OSError) as error:
-                log.warning("promotions are taken from the pointer files only: %s", error)
-                self.look()
-                time.sleep(_LOOK_S)
+                self._turn()
+            except Exception as error:  # noqa: BLE001  (nobody would hear that this thread has ended)
+                why = f"{type(error).__name__}: {error}"
+                self.pool.raise_alarm(f"promotions are not looked at: {why}; next try in {self.again_s:g} s")
+                time.sleep(self.again_s)
+
+    def _turn(self) -> None:
+        """Follow the broker; while it is away, look once without it."""
+        try:
+            self._follow()
+        except (UnavailableError, OSError) as error:
+            log.warning("promotions are taken from the pointer files only: %s", error)
+            self.look()
+            time.sleep(_LOOK_S)
 
     def _follow(self) -> None:
         """Look for ever; raises UnavailableError if the broker is away."""

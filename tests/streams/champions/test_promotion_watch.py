@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
@@ -57,3 +60,22 @@ def test_a_pointer_that_is_none_is_an_alarm(home: Home) -> None:
     Watch(pool).look()
     assert ready(pool) == "1"
     assert "champion.json: not a promotion" in home.alarms[0]
+
+
+def waited(condition: Callable[[], bool]) -> bool:
+    until_s = time.monotonic() + 20
+    while not condition() and time.monotonic() < until_s:
+        time.sleep(0.01)
+    return condition()
+
+
+def test_a_watch_goes_on_after_looks_that_fail_and_says_so(home: Home) -> None:
+    pool, pointer = home.pool(), home.folder / "champion.json"
+    home.write("2", home.toy.model)
+    pointer.unlink()
+    pointer.symlink_to("x" * 300)  # a name that no file system takes: to look whether it is there fails
+    Watch(pool, again_s=0.01).start()
+    assert waited(lambda: len(home.alarms) > 2)
+    assert "promotions are not looked at: OSError: [Errno 36]" in home.alarms[0]
+    home.promote("2")
+    assert waited(lambda: ready(pool) == "2")
