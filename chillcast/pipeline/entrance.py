@@ -14,6 +14,7 @@ from streams.access.attempts import Attempts
 from streams.access.groups import read_groups
 from streams.access.oidc import Client, Oidc
 from streams.access.proxy import Proxy
+from streams.access.refusals import Refusals
 from streams.access.sessions import Sessions, Span
 from streams.access.users import Users
 from streams.page.door import Door
@@ -45,7 +46,8 @@ def door_of(resources: Resources) -> Door | None:
     is_https = settings.page_url.startswith("https:")
     attempts = Attempts(audit.database, audit.clock)
     sessions = Sessions(audit, users, span)
-    return Door(audit, users, sessions, attempts, ApiTokens(audit), is_local, is_https, oidc, proxy)
+    tokens, refusals = ApiTokens(audit), Refusals(audit, resources.clock.monotonic_s)
+    return Door(audit, users, sessions, attempts, tokens, refusals, is_local, is_https, oidc, proxy)
 
 
 def _oidc(resources: Resources) -> Oidc | None:

@@ -15,6 +15,7 @@ from streams.access.attempts import Attempts
 from streams.access.audit import Audit
 from streams.access.oidc import Oidc
 from streams.access.proxy import Proxy
+from streams.access.refusals import Refusals
 from streams.access.roles import Person
 from streams.access.sessions import Sessions
 from streams.access.users import LONGEST_NAME, Users
@@ -48,6 +49,7 @@ class Door:
     sessions: Sessions
     attempts: Attempts
     tokens: ApiTokens
+    refusals: Refusals
     may_be_open: bool = False
     is_https: bool = False
     oidc: Oidc | None = None

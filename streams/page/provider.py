@@ -82,7 +82,7 @@ class ProviderPages:
             arrival = self.oidc.finish(flow, dict(request.query_params), address)
             self._refuse_doubles(arrival.person)
         except ForbiddenError as error:
-            self.door.audit.write(nobody, Deed("sign in", "provider", "refused", str(error)))
+            self.door.refusals.write(nobody, Deed("sign in", "provider", "refused", str(error)))
             raise
         return arrival
 

@@ -16,6 +16,7 @@ from models.event_time import MINUTE_MS
 from streams.access.audit import Deed
 from streams.access.roles import MEANINGS, RIGHTS, Person
 from streams.access.sessions import PASSWORD
+from streams.access.users import LONGEST_NAME
 from streams.page.door import OPEN, Door, address_of, person_of
 from streams.page.entrance import going_on
 from streams.page.forms import Tokens, keep_cookie, read_form
@@ -93,12 +94,14 @@ class SignInPages:
         return self.door
 
     def _tried(self, door: Door, request: Request, name: str, password: str) -> Person | str:
-        """Return who it is, or why nobody is let in; a failure is on record."""
+        """Return who it is, or why nobody is let in; a failure of a name that can be is on record."""
+        if len(name) > LONGEST_NAME:
+            return _UNKNOWN
         address = address_of(request)
         somebody = Person(name, "viewer", PASSWORD, address)
         wait_ms = door.attempts.begin(name, address)
         if wait_ms:
-            door.audit.write(somebody, Deed("sign in", f"user {name}", "locked out"))
+            door.refusals.write(somebody, Deed("sign in", f"user {name}", "locked out"))
             return f"Too many attempts. Try again in {-(-wait_ms // MINUTE_MS)} min."
         role = door.users.check(name, password)
         if role is None:

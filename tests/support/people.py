@@ -12,6 +12,7 @@ from streams.access.attempts import Attempts
 from streams.access.audit import Audit
 from streams.access.database import Database
 from streams.access.passwords import Passwords
+from streams.access.refusals import Refusals
 from streams.access.roles import ROLES, Person
 from streams.access.sessions import Sessions
 from streams.access.users import Users
@@ -49,8 +50,8 @@ def door_with(folder: Path, clock: Hand, *names: str, is_https: bool = False) ->
     for role in names or ROLES:
         users.add(role, role, password_of(role), BY)
     sessions, attempts = Sessions(audit, users), Attempts(audit.database, clock)
-    tokens = ApiTokens(audit)
-    return Door(audit, users, sessions, attempts, tokens, may_be_open=True, is_https=is_https)
+    tokens, refusals = ApiTokens(audit), Refusals(audit, lambda: clock.now_ms / 1000)
+    return Door(audit, users, sessions, attempts, tokens, refusals, may_be_open=True, is_https=is_https)
 
 
 def bearer(door: Door, role: str, days: int = 90) -> dict[str, str]:

@@ -125,6 +125,17 @@ def test_a_way_back_that_nobody_went_is_refused(client: TestClient, query: str) 
     assert client.get("/").status_code == 303
 
 
+def test_ways_back_that_nobody_went_are_on_record_once_a_minute(
+    client: TestClient, door: Door, clock: Hand
+) -> None:
+    client.get("/sign-in/oidc")
+    for _ in range(2):
+        for _ in range(3):
+            assert client.get("/sign-in/oidc/back?state=x&code=y").status_code == 403
+        clock.pass_by(1)
+    assert len(door.audit.read(words="refused")) == 2
+
+
 def test_somebody_without_a_role_is_told_and_on_record(client: TestClient, door: Door) -> None:
     answer = client.get(way_back(client, "stranger"))
     assert (answer.status_code, "stranger has no role here" in answer.text) == (403, True)

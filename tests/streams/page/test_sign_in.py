@@ -125,6 +125,25 @@ def test_who_tries_too_often_waits_even_with_the_right_password(
     assert results == ["done", "locked out", *["refused"] * 5, "done"]
 
 
+def test_whoever_is_locked_out_is_on_record_once_a_minute(browse: Browse, clock: Hand, door: Door) -> None:
+    client = browse()
+    for i in range(30):
+        sign_in(client, f"name {i}", "wrong")
+    for minute in range(2):
+        for i in range(3):
+            assert sign_in(client, f"other {minute} {i}").status_code == 403
+        clock.pass_by(0.99)
+    found = [line.about for line in door.audit.read(words="locked out")]
+    assert found == ["user other 0 0"]
+
+
+def test_a_name_that_nobody_can_have_is_not_on_record(browse: Browse, door: Door) -> None:
+    for name in ("x" * 129, "x" * 60_000):
+        answer = sign_in(browse(), name, "wrong")
+        assert (answer.status_code, "do not belong together" in answer.text) == (403, True)
+    assert door.audit.read(words="sign in") == []
+
+
 def test_a_form_without_its_token_lets_nobody_in(browse: Browse) -> None:
     client = browse()
     form = {"name": "lead", "password": password_of("lead")}
