@@ -16,9 +16,7 @@ from aiokafka import AIOKafkaProducer
 
 from chillcast.resources import Resources
 from chillcast.settings import Settings
-from models.errors import ConfigError, ModelError
-from models.features.schema import FeatureSchema
-from models.registry.manifest import load_features, read_manifest
+from models.errors import ConfigError
 from streams.alarms import alarm
 from streams.champions.assignments import recorded
 from streams.champions.feature_pool import PromotedFeatures
@@ -226,40 +224,19 @@ def _refuse_damage(resources: Resources) -> None:
 def _landing(resources: Resources, topics: Topics) -> _StageSpec:
     import pyarrow as pa  # noqa: PLC0415
 
+    from chillcast.pipeline.promoted_schemas import schema_of  # noqa: PLC0415
     from streams.stages.landing import LandingStage  # noqa: PLC0415
 
     pa.set_memory_pool(pa.system_memory_pool())  # its own keeps what is freed, out of reach of the worker
-    store = resources.feature_store
+    store, fleet, bundles = resources.feature_store, resources.fleet, resources.promotions.folder
 
     def lookup(fingerprint: str) -> tuple[StoredSchema, Expectation | None] | None:
-        return _schema_of(fingerprint, resources)
+        return schema_of(fingerprint, fleet, bundles)
 
     def open_stage(source: str, partition: int, assignments: Sequence[Incoming]) -> Stage:  # noqa: ARG001
         return LandingStage(store, topics, lookup, alarm)
 
     return _StageSpec((topics.features, topics.outcomes), open_stage)
-
-
-def _schema_of(fingerprint: str, resources: Resources) -> tuple[StoredSchema, Expectation | None] | None:
-    """Find the features of a fingerprint: the fleet's own, or those of a bundle that was promoted here."""
-    from models.features.expectation import identity_of  # noqa: PLC0415
-    from models.store.feature_store import stored_schema  # noqa: PLC0415
-
-    fleet = resources.fleet
-    plain = FeatureSchema(fleet)
-    if fingerprint == plain.fingerprint:
-        return stored_schema(plain), None
-    for path in resources.promotions.folder.glob("*/manifest.json"):
-        folder = path.parent
-        try:
-            if read_manifest(folder).fingerprint != fingerprint:
-                continue
-            owner, expectation = load_features(folder, fleet)
-        except ModelError as error:
-            log.warning("%s", error)
-            continue
-        return stored_schema(FeatureSchema(owner, identity_of(expectation))), expectation
-    return None
 
 
 _STAGES: dict[str, Callable[[Resources, Topics], _StageSpec]] = {

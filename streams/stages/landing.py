@@ -6,11 +6,13 @@ They land in the feature store, from which models learn.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from models.errors import RecordError
+from models.errors import RecordError, UnavailableError
 from models.features.expectation import Expectation
 from models.features.kernel import Windows
 from models.store.feature_store import FeatureStore, Origin, StoredSchema
@@ -35,7 +37,8 @@ class LandingStage:
 
     Nothing is acknowledged before it is on the disk; while that takes nothing, the stage waits and says so.
     What was computed beside does not land: it may stand on less than its windows reach back.
-    ``lookup`` finds what the windows of a fingerprint are; those of an unknown one become dead letters.
+    ``lookup`` finds what the windows of a fingerprint are; those of an unknown one become dead letters. It
+    raises UnavailableError if that cannot be said now: so is what comes after them waited for.
     """
 
     def __init__(
@@ -46,30 +49,49 @@ class LandingStage:
         self._undescribed: list[tuple[StoredSchema, Expectation | None]] = []
         self._windows: dict[str, list[Windows]] = {}
         self._events: list[Event] = []
+        self._unread: deque[Incoming] = deque()
         self._origin: Origin | None = None
 
     def process(self, received: Sequence[Incoming]) -> Iterator[Outgoing]:
         """Keep the messages' windows and events until they are landed."""
         for message in received:
             self._reach(message)
-            try:
-                self._keep(message)
-            except RecordError as error:
-                yield codec.dead_letter(self.topics.dead_letters, codec.letter(message, str(error)))
+            self._unread.append(message)
+        with contextlib.suppress(UnavailableError):  # `flush` waits for what is away, and says so
+            yield from self._read()
 
     async def flush(self) -> Iterable[Outgoing]:
-        """Return when all that was kept is on the disk."""
-        pause_s = _FIRST_PAUSE_S
-        while self._windows or self._events:
+        """Return when all that was kept is on the disk, with the letters of what was waited for."""
+        pause_s, letters = _FIRST_PAUSE_S, list[Outgoing]()
+        while self._unread or self._windows or self._events:
             try:
-                await asyncio.get_running_loop().run_in_executor(_ASIDE, self._land)
-            except OSError as error:
-                self.alarm(
-                    f"feature store {self.store.folder}: {error}; nothing is lost, next try in {pause_s:g} s"
-                )
+                await asyncio.get_running_loop().run_in_executor(_ASIDE, self._settle, letters)
+            except (OSError, UnavailableError) as error:
+                why = f"feature store {self.store.folder}: {error}" if isinstance(error, OSError) else error
+                self.alarm(f"{why}; nothing is lost, next try in {pause_s:g} s")
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         self._origin = None
+        return letters
+
+    def _settle(self, letters: list[Outgoing]) -> None:
+        """Land all that came; what cannot be used is among the ``letters``, also if what follows fails."""
+        letters.extend(self._read())
+        self._land()
+
+    def _read(self) -> Iterator[Outgoing]:
+        """Keep what came, in its order, up to what cannot be told now; raises UnavailableError there."""
+        while self._unread:
+            letters = self._refused(self._unread[0])
+            self._unread.popleft()
+            yield from letters
+
+    def _refused(self, message: Incoming) -> Sequence[Outgoing]:
+        """Keep a message, or return the letter of one that cannot be used."""
+        try:
+            self._keep(message)
+        except RecordError as error:
+            return (codec.dead_letter(self.topics.dead_letters, codec.letter(message, str(error))),)
         return ()
 
     def _reach(self, message: Incoming) -> None:

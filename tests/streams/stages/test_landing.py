@@ -12,6 +12,7 @@ import pytest
 
 from models.cases.case import Mark
 from models.cases.stops import PlannedStop
+from models.errors import UnavailableError
 from models.features.expectation import Expectation
 from models.features.kernel import Windows
 from models.store.feature_store import FeatureStore, Origin, StoredSchema
@@ -186,6 +187,32 @@ def test_a_full_disk_is_waited_for_with_an_alarm(tmp_path: Path) -> None:
         a.endswith(f"nothing is lost, next try in {s} s") for a, s in zip(alarms, (1, 2), strict=True)
     ] == [True] * 2
     assert "No space left on device" in alarms[0]
+
+
+class Away:
+    """Bundles that cannot be read for some looks."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def __call__(self, fingerprint: str) -> tuple[StoredSchema, Expectation | None] | None:
+        if self.looks:
+            self.looks -= 1
+            raise UnavailableError("bundles/toy: no bundle is there")
+        return lookup(fingerprint)
+
+
+@pytest.mark.usefixtures("pauses")
+def test_bundles_that_cannot_be_read_are_waited_for_with_an_alarm(store: FeatureStore) -> None:
+    alarms: list[str] = []
+    stage = LandingStage(store, TOPICS, Away(3), alarms.append)
+    event = arrive(6, codec.event(TOPICS.features, EVENT))
+    out = land(stage, of_windows(4, windows([1])), of_windows(5, windows([2]), "0" * 16), event)
+    (letter,) = [msgspec.json.decode(o.value, type=DeadLetter) for o in out]
+    assert (letter.offset, "no promoted model has these features" in letter.reason) == (5, True)
+    assert sum(len(store.read_windows(f, [])) for f in store.window_files(SCHEMA.fingerprint)) == 2
+    assert [e for f in store.event_files() for e in store.read_events(f)] == [EVENT]
+    assert alarms == [f"bundles/toy: no bundle is there; nothing is lost, next try in {s} s" for s in (1, 2)]
 
 
 def test_a_disk_that_is_really_full_is_waited_for_and_left_clean(
