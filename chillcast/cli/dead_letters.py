@@ -9,6 +9,7 @@ import typer
 from chillcast.cli.on_record import on_record
 from chillcast.cli.options import AsJson, Broker, Home, show, show_rows
 from chillcast.settings import read_settings
+from models.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Messages that nobody could use: list, show, redrive.")
 
@@ -16,9 +17,9 @@ app = typer.Typer(no_args_is_help=True, help="Messages that nobody could use: li
 @app.command("list")
 def list_(*, home: Home = None, broker: Broker = None, json: AsJson = False) -> None:
     """List the reasons, how many letters each has, and the newest of them."""
-    from chillcast.pipeline.dead_letters import by_reason, read_letters  # noqa: PLC0415
+    from chillcast.pipeline.dead_letters import by_reason  # noqa: PLC0415
 
-    show_rows(by_reason(read_letters(read_settings(home=home, broker=broker))), json=json)
+    show_rows(by_reason(read_settings(home=home, broker=broker)), json=json)
 
 
 @app.command("show")
@@ -30,9 +31,12 @@ def show_(
     json: AsJson = False,
 ) -> None:
     """Print one letter with its message."""
-    from chillcast.pipeline.dead_letters import look_into, read_letters  # noqa: PLC0415
+    from chillcast.pipeline.dead_letters import look_into, read_letter  # noqa: PLC0415
 
-    show(look_into(read_letters(read_settings(home=home, broker=broker)), place), json=json)
+    letter = read_letter(read_settings(home=home, broker=broker), place)
+    if letter is None:
+        raise ConfigError("command line", "place", place, "PARTITION/OFFSET, as dead-letters list names it")
+    show(look_into(letter), json=json)
 
 
 @app.command("redrive")
@@ -48,5 +52,5 @@ def redrive(
 
     settings = read_settings(home=home, broker=broker)
     with on_record(home, "redrive", "dead letters", reason):
-        done = dead_letters.redrive(settings, dead_letters.read_letters(settings), reason)
+        done = dead_letters.redrive(settings, reason)
     show(done, json=json)

@@ -30,17 +30,17 @@ def backstage_of(resources: Resources) -> Backstage:
         return Backstage(promotions.all, manifest)
 
     def letters() -> Sequence[dict[str, Any]]:
-        return dead_letters.by_reason(dead_letters.read_letters(settings))
+        return dead_letters.by_reason(settings)
 
     def letter(place: str) -> dict[str, Any] | None:
-        found = dead_letters.read_letters(settings)
-        if place not in (f"{one.partition}/{one.offset}" for one in found):
+        found = dead_letters.read_letter(settings, place)
+        if found is None:
             return None
-        told = dead_letters.look_into(found, place)
+        told = dead_letters.look_into(found)
         return {**told, "payload": told["payload"][:_LETTER_BYTES]}
 
     def redrive(reason: str) -> dict[str, int]:
-        return dead_letters.redrive(settings, dead_letters.read_letters(settings), reason)
+        return dead_letters.redrive(settings, reason)
 
     may_redrive = settings.page_writes != "nobody"
     return Backstage(

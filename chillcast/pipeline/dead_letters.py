@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from chillcast.pipeline.pipeline import wait_for_configured_broker
 from chillcast.settings import Settings
-from models.errors import ConfigError
 from streams.kafka.damage import DAMAGED
 from streams.kafka.log_reader import KafkaLog
 from streams.kafka.publisher import Publisher
@@ -21,6 +22,9 @@ from streams.wire import codec
 from streams.wire.codec import DEAD_LETTER, MAX_PAYLOAD_BYTES, REDRIVEN, decode_json
 from streams.wire.letter_reasons import kind_of, word_of
 
+T = TypeVar("T")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_FETCH_BYTES = 1024 * 1024
 _EXAMPLE = 120
 _TOGETHER = 1000  # letters that one record says are sent again
 
@@ -44,34 +48,51 @@ class Letter:
         return self.content.content_type != DAMAGED and 0 < len(self.payload) < MAX_PAYLOAD_BYTES
 
 
-def read_letters(settings: Settings) -> list[Letter]:
-    """Return every dead letter that the topic still holds and that was not sent again, in their order."""
-    wait_for_configured_broker(settings, lambda _: None)
-    return asyncio.run(_read(settings))
+def read_letters(settings: Settings, reason: str = "") -> list[Letter]:
+    """Return the dead letters whose reason holds ``reason``, in their order, but for those sent again."""
+
+    async def read(log: KafkaLog) -> list[Letter]:
+        return [one async for one in _waiting(log, settings.partitions) if reason in one.content.reason]
+
+    return _read(settings, read)
 
 
-def by_reason(letters: Sequence[Letter]) -> list[dict[str, Any]]:
+def read_letter(settings: Settings, place: str) -> Letter | None:
+    """Return the dead letter at PARTITION/OFFSET of their topic, None if there is none."""
+    partition, _, offset = place.partition("/")
+    if not (_NUMBER.fullmatch(partition) and _NUMBER.fullmatch(offset)):
+        return None
+    if int(partition) >= settings.partitions:
+        return None
+    return _read(settings, functools.partial(_letter, partition=int(partition), offset=int(offset)))
+
+
+def by_reason(settings: Settings) -> list[dict[str, Any]]:
     """Return one row per kind of reason, the most frequent first, with its newest letter as example."""
-    kinds: dict[str, list[Letter]] = {}
-    for letter in letters:
-        kinds.setdefault(kind_of(letter.content.reason), []).append(letter)
-    return [
-        {
-            "letters": len(found),
-            "why": word_of(found[-1].content.reason),
-            "topic": found[-1].content.topic,
-            "newest": f"{found[-1].partition}/{found[-1].offset}",
-            "reason": found[-1].content.reason[:_EXAMPLE],
-        }
-        for found in sorted(kinds.values(), key=len, reverse=True)
-    ]
+
+    async def count(log: KafkaLog) -> list[dict[str, Any]]:
+        kinds: dict[str, dict[str, Any]] = {}
+        async for letter in _waiting(log, settings.partitions):
+            kind = kind_of(letter.content.reason)
+            kinds[kind] = _row(letter, kinds[kind]["letters"] + 1 if kind in kinds else 1)
+        return sorted(kinds.values(), key=lambda row: -row["letters"])
+
+    return _read(settings, count)
 
 
-def look_into(letters: Sequence[Letter], place: str) -> dict[str, Any]:
-    """Return all that is known of the letter at PARTITION/OFFSET of the dead letters."""
-    letter = next((one for one in letters if f"{one.partition}/{one.offset}" == place), None)
-    if letter is None:
-        raise ConfigError("command line", "place", place, "PARTITION/OFFSET, as dead-letters list names it")
+def _row(newest: Letter, letters: int) -> dict[str, Any]:
+    content = newest.content
+    return {
+        "letters": letters,
+        "why": word_of(content.reason),
+        "topic": content.topic,
+        "newest": f"{newest.partition}/{newest.offset}",
+        "reason": content.reason[:_EXAMPLE],
+    }
+
+
+def look_into(letter: Letter) -> dict[str, Any]:
+    """Return all that is known of a letter."""
     content = letter.content
     return {
         "reason": content.reason,
@@ -84,14 +105,14 @@ def look_into(letters: Sequence[Letter], place: str) -> dict[str, Any]:
     }
 
 
-def redrive(settings: Settings, letters: Sequence[Letter], reason: str) -> dict[str, int]:
+def redrive(settings: Settings, reason: str) -> dict[str, int]:
     """Send again, to where they came from, the messages whose reason holds ``reason``.
 
     A message that has several letters is sent once, be it that it came again and was refused again. Then the
     topic says so of its letters, and the next time they are not there. What was cut cannot be sent. A sample
     that was used already is a duplicate to the features stage, and changes nothing.
     """
-    chosen = [one for one in letters if reason in one.content.reason]
+    chosen = read_letters(settings, reason)
     whole = [one for one in chosen if one.is_whole]
     messages = {_message(one): one.content.partition for one in whole}
     with Publisher(settings.connection) as publisher:
@@ -105,15 +126,22 @@ def redrive(settings: Settings, letters: Sequence[Letter], reason: str) -> dict[
     return {"sent": len(messages), "cut": len(cut)}
 
 
-def waiting(found: Iterable[Incoming]) -> list[Letter]:
+def waiting(found: Sequence[Incoming]) -> list[Letter]:
     """Return the letters among messages of their topic, but for those that were sent again."""
-    letters, again = list[Letter](), set[tuple[int, int]]()
-    for m in found:
-        if m.content_type == DEAD_LETTER:
-            letters.append(Letter(m.partition, m.offset, decode_json(m.value, DeadLetter)))
-        elif m.content_type == REDRIVEN:
-            again.update((m.partition, offset) for offset in decode_json(m.value, Redriven).offsets)
-    return [one for one in letters if (one.partition, one.offset) not in again]
+    again = _sent_again(found)
+    return [one for one in map(_letter_of, found) if one and (one.partition, one.offset) not in again]
+
+
+def _sent_again(found: Iterable[Incoming]) -> set[tuple[int, int]]:
+    """Return the places of the letters that messages of their topic say were sent again."""
+    marks = [(m.partition, decode_json(m.value, Redriven)) for m in found if m.content_type == REDRIVEN]
+    return {(partition, offset) for partition, mark in marks for offset in mark.offsets}
+
+
+def _letter_of(message: Incoming) -> Letter | None:
+    if message.content_type != DEAD_LETTER:
+        return None
+    return Letter(message.partition, message.offset, decode_json(message.value, DeadLetter))
 
 
 def _message(letter: Letter) -> Outgoing:
@@ -129,10 +157,45 @@ def _marks(sent: Sequence[Letter]) -> Iterator[tuple[int, Redriven]]:
             yield partition, Redriven(tuple(offsets[start : start + _TOGETHER]))
 
 
-async def _read(settings: Settings) -> list[Letter]:
-    log = KafkaLog(settings.connection, Topics(settings.topic_prefix).dead_letters)
-    try:
-        found = [message for p in range(settings.partitions) for message in await log.all(p)]
-    finally:
-        await log.stop()
-    return waiting(found)
+async def _waiting(log: KafkaLog, partitions: int) -> AsyncIterator[Letter]:
+    """Yield the letters that were not sent again.
+
+    Each partition is read twice: that a letter was sent again is said after it, and all of them at once
+    would take as much memory as the topic takes of the disk.
+    """
+    for partition in range(partitions):
+        span, again = (await log.begin(partition), await log.end(partition)), set[tuple[int, int]]()
+        async for part in log.read(partition, *span):
+            again |= _sent_again(part)
+        async for part in log.read(partition, *span):
+            for one in map(_letter_of, part):
+                if one and (one.partition, one.offset) not in again:
+                    yield one
+
+
+async def _letter(log: KafkaLog, partition: int, offset: int) -> Letter | None:
+    """Return the letter at a place, also if it was sent again."""
+    begin, end = await log.begin(partition), await log.end(partition)
+    if begin == end or offset < begin:
+        return None
+    start = min(offset, end - 1)  # the embedded broker names an end within its last batch
+    async for part in log.read(partition, start, start + 1):
+        for message in part:
+            if message.offset == offset:
+                return _letter_of(message)
+    return None
+
+
+def _read(settings: Settings, ask: Callable[[KafkaLog], Awaitable[T]]) -> T:
+    """Return what is found on the topic of dead letters, once the broker answers."""
+    wait_for_configured_broker(settings, lambda _: None)
+
+    async def asked() -> T:
+        topic = Topics(settings.topic_prefix).dead_letters
+        log = KafkaLog(settings.connection, topic, fetch_bytes=_FETCH_BYTES)
+        try:
+            return await ask(log)
+        finally:
+            await log.stop()
+
+    return asyncio.run(asked())

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from chillcast.pipeline.dead_letters import Letter, by_reason, look_into, read_letters, redrive
+from chillcast.pipeline.dead_letters import Letter, by_reason, look_into, read_letter, read_letters, redrive
 from chillcast.settings import Settings, read_settings
-from models.errors import ConfigError
 from streams.kafka.damage import DAMAGED
 from streams.kafka.embedded_broker import EmbeddedBroker
 from streams.kafka.log_reader import KafkaLog
@@ -19,6 +20,7 @@ from streams.wire import codec
 from streams.wire.codec import MAX_PAYLOAD_BYTES
 
 TOPICS = Topics("t-")
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -42,36 +44,35 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
 
 
 def test_letters_are_counted_by_reason_looked_into_and_sent_again_once_each(settings: Settings) -> None:
-    letters = read_letters(settings)
-    assert [(row["letters"], row["topic"]) for row in by_reason(letters)] == [
-        (3, "t-telemetry"),
-        (1, "t-telemetry"),
-    ]
-    shown = look_into(letters, f"1/{letters[-1].offset}")
+    rows = by_reason(settings)
+    assert [(row["letters"], row["topic"]) for row in rows] == [(3, "t-telemetry"), (1, "t-telemetry")]
+    letter = read_letter(settings, rows[1]["newest"])
+    assert letter is not None
+    shown = look_into(letter)
     assert (shown["reason"], shown["payload"], shown["message"]) == (
         "not JSON",
         "{",
         "t-telemetry/1 offset 7",
     )
-    assert redrive(settings, letters, "unknown") == {"sent": 1, "cut": 1}
+    assert redrive(settings, "unknown") == {"sent": 1, "cut": 1}
     (again,) = asyncio.run(sent(settings))
     assert (again.key, again.value, again.content_type) == (b"a", b"{}", "text/plain")
 
 
 def test_a_letter_is_sent_again_once_and_so_is_what_was_refused_again(settings: Settings) -> None:
-    redrive(settings, read_letters(settings), "unknown")
+    redrive(settings, "unknown")
     left = read_letters(settings)  # what was cut, and what was not asked for
     assert [one.content.reason for one in left] == [
         "asset 'c': unknown",
         "not JSON",
     ]
-    assert redrive(settings, left, "unknown") == {"sent": 0, "cut": 1}
+    assert redrive(settings, "unknown") == {"sent": 0, "cut": 1}
     with Publisher(settings.connection) as publisher:
         for offset in (100, 101):  # the same message, which came again and was refused again
             refused = Incoming(TOPICS.telemetry, 1, offset, b"a", b"{}", "text/plain")
             content = codec.letter(refused, "asset 'a': unknown")
             publisher.send(1, codec.dead_letter(TOPICS.dead_letters, content))
-    assert redrive(settings, read_letters(settings), "unknown") == {"sent": 1, "cut": 1}
+    assert redrive(settings, "unknown") == {"sent": 1, "cut": 1}
     assert len(asyncio.run(sent(settings))) == 2
 
 
@@ -91,6 +92,37 @@ def test_a_batch_that_could_not_be_decoded_is_no_message_to_send_again(
     assert Letter(1, 0, content).is_whole == is_whole
 
 
-def test_a_place_without_a_letter_is_refused_by_name(settings: Settings) -> None:
-    with pytest.raises(ConfigError, match="place = '1/99': expected PARTITION/OFFSET"):
-        look_into(read_letters(settings), "1/99")
+def test_letters_that_were_sent_again_are_not_counted(settings: Settings) -> None:
+    redrive(settings, "unknown")
+    rows = by_reason(settings)
+    assert [(row["letters"], row["reason"]) for row in rows] == [(1, "asset 'c': unknown"), (1, "not JSON")]
+
+
+@pytest.mark.parametrize("place", ["1/99", "0/0", "9/0", "1/-1", "1/", "/1", "x", "1/0/2", "1/" + "9" * 30])
+def test_at_a_place_without_a_letter_there_is_none(settings: Settings, place: str) -> None:
+    assert read_letter(settings, place) is None
+
+
+def test_however_many_letters_there_are_a_look_at_them_holds_a_few_at_a_time(settings: Settings) -> None:
+    with Publisher(settings.connection) as publisher:
+        for offset in range(600):
+            refused = Incoming(TOPICS.telemetry, 1, offset, b"a", bytes(MAX_PAYLOAD_BYTES), "text/plain")
+            content = codec.letter(refused, f"asset '{offset}': unknown")
+            publisher.send(0, codec.dead_letter(TOPICS.dead_letters, content))
+    peak, rows = peak_of(lambda: by_reason(settings))
+    assert rows[0]["letters"] == 603
+    assert peak < 30_000_000  # of 53 MB that lie on the topic; a sender puts 4 MB into a batch
+    peak, letter = peak_of(lambda: read_letter(settings, "0/500"))
+    assert letter is not None
+    assert letter.content.offset == 500
+    assert peak < 30_000_000
+
+
+def peak_of(look: Callable[[], T]) -> tuple[int, T]:
+    """Return the bytes that Python held at most during a look, beside what it found."""
+    tracemalloc.start()
+    try:
+        found = look()
+        return tracemalloc.get_traced_memory()[1], found
+    finally:
+        tracemalloc.stop()
