@@ -21,7 +21,7 @@ from streams.page.door import person_of
 from streams.page.forms import Tokens, keep_cookie, read_form
 from streams.page.weeks import Strip
 from streams.stores.delivery_reader import channel_states
-from streams.stores.selection import TIME, Condition, Selection
+from streams.stores.selection import ASSET, TIME, Condition, Selection
 from streams.stores.store import Reader, Row
 
 T = TypeVar("T")
@@ -62,13 +62,14 @@ class BackstagePages:
 
         def read() -> dict[str, Any]:
             since = Condition(TIME, ">", float(now_ms - _ALARM_DAYS * DAY_MS))
+            asked = since, Condition(ASSET, "=", "")
             told = self.reader.select(
-                Selection("drift", TIME, (since,), descending=True, most=5_000, every=True)
+                Selection("drift", TIME, asked, descending=True, most=_ALARMS_SHOWN, every=True)
             )
             return {
                 "watermarks": sorted(map(_watermark, self.reader.latest("watermarks"))),
                 "refused": sorted(self.reader.latest("dead_letters"), key=lambda row: -row.time_ms),
-                "alarms": [row for row in told.rows if not row.tags.get("asset")][:_ALARMS_SHOWN],
+                "alarms": told.rows,
                 "channels": channel_states(self.reader),
                 "lag": _tried(self.backstage.lag),
             }

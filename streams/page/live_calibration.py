@@ -37,13 +37,12 @@ class Calibration:
 
 
 def shutdowns_since(reader: Reader, from_ms: int) -> dict[str, list[int]]:
-    """Return when each machine had an outcome after a moment."""
-    since = Condition(TIME, ">", float(from_ms))
-    told = reader.select(Selection("events", TIME, (since,), most=_MOST_EVENTS, every=True))
+    """Return when each machine had an outcome after a moment, the newest first."""
+    asked = Condition(TIME, ">", float(from_ms)), Condition("kind", "=", "shutdown")
+    told = reader.select(Selection("events", TIME, asked, descending=True, most=_MOST_EVENTS, every=True))
     found: dict[str, list[int]] = {}
     for row in told.rows:
-        if row.tags.get("kind") == "shutdown":
-            found.setdefault(row.tags.get("asset", ""), []).append(row.time_ms)
+        found.setdefault(row.tags.get("asset", ""), []).append(row.time_ms)
     return found
 
 

@@ -42,12 +42,15 @@ class Plan:
 def read_plan(reader: Reader, cases: Sequence[Case], now_ms: int) -> Plan:
     """Return the plan of cases, and what was done at machines lately."""
     dated = [case for case in cases if case.evidence.until_ms and case.active]
-    since = Condition(TIME, ">", float(now_ms - BEHIND_D * DAY_MS))
-    told = reader.select(Selection("events", TIME, (since,), descending=True, most=5_000, every=True))
+    asked = (
+        Condition(TIME, ">", float(now_ms - BEHIND_D * DAY_MS)),
+        Condition(TIME, "<=", float(now_ms)),
+        Condition("kind", "of", _KINDS),
+    )
+    told = reader.select(Selection("events", TIME, asked, descending=True, most=_MOST_EVENTS, every=True))
     done = [
         (row.time_ms, row.tags.get("asset", ""), row.tags.get("code") or str(row.fields.get("code", "")))
         for row in told.rows
-        if row.tags.get("kind") in _KINDS and row.time_ms <= now_ms
     ]
     ordered = sorted(dated, key=lambda case: (case.evidence.until_ms, case.asset))
-    return Plan(now_ms, ordered, len(cases) - len(dated), done[:_MOST_EVENTS])
+    return Plan(now_ms, ordered, len(cases) - len(dated), done)

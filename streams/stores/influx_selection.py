@@ -40,10 +40,7 @@ from(bucket: bucket) |> range(start: 1970-01-01T00:00:00Z, stop: stop)
 
 def select_rows(selection: Selection) -> str:
     """Return the query of the rows and of how many there are; it takes what `parameters` returns."""
-    wanted = "".join(
-        f"\n|> filter(fn: (r) => exists r.{_column(c.name)} and {_condition(c, i)})"
-        for i, c in enumerate(selection.conditions)
-    )
+    wanted = "".join(f"\n|> filter(fn: (r) => {_filter(c, i)})" for i, c in enumerate(selection.conditions))
     by = _column(selection.by)
     newest = "" if selection.every else " |> last()"
     nobody = _NO_ASSET if selection.measurement in _NOT_OF_ASSETS else ""
@@ -59,6 +56,13 @@ def parameters(selection: Selection) -> dict[str, Any]:
         "most": selection.most,
         **asked,
     }
+
+
+def _filter(condition: Condition, number: int) -> str:
+    if condition.is_of_nobody:
+        return f"not exists r.{condition.name}"
+    column = _column(condition.name)
+    return f"exists r.{column} and {_condition(condition, number)}"
 
 
 def _condition(condition: Condition, number: int) -> str:

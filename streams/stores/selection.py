@@ -19,9 +19,10 @@ _NAME = re.compile(r"[a-z_]+")
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a field, the tags ``asset`` and ``detector`` or ``time_ms`` have to satisfy.
+    """What a field, a tag of `TAGS` or ``time_ms`` has to satisfy.
 
     ``has`` asks for a part of a text, ``of`` for one of several; a row without the field satisfies nothing.
+    But rows of no asset are those whose ``asset`` is equal to an empty text.
     """
 
     name: str
@@ -30,6 +31,11 @@ class Condition:
 
     def __post_init__(self) -> None:
         _check(self.name)
+
+    @property
+    def is_of_nobody(self) -> bool:
+        """Whether it asks for rows of no asset."""
+        return (self.name, self.test, self.value) == (ASSET, "=", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.stores.selection import ASSET, DETECTOR, TIME, Condition, Selection
+from streams.stores.selection import ASSET, TAGS, TIME, Condition, Selection
 
 INDEX = """
 CREATE INDEX IF NOT EXISTS case_order
@@ -58,4 +58,6 @@ def _condition(condition: Condition) -> str:
 def _expression(name: str) -> str:
     if name in (ASSET, TIME):
         return name
-    return f"json_extract({'series' if name == DETECTOR else 'fields'}, '$.{name}')"
+    field = f"json_extract(fields, '$.{name}')"
+    # what is a tag of one measurement is a field of another
+    return f"coalesce(json_extract(series, '$.{name}'), {field})" if name in TAGS else field

@@ -59,6 +59,16 @@ def test_the_pipeline_shows_how_far_it_is_what_was_refused_and_what_was_told(bro
         assert words in text
 
 
+def test_what_was_told_of_the_fleet_is_found_among_all_that_was_told_of_machines(
+    browse: Browse, tmp_path: Path
+) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    tags = {"detector": "stuck", "asset": "CH-0001", "sensor": "oil_temp"}
+    store.add([Point("drift", tags, {"text": "stands"}, NEWEST_MS + i) for i in range(1, 6_001)])
+    store.flush()
+    assert "moved &lt;up&gt;" in browse().get("/pipeline").text
+
+
 def test_a_broker_that_does_not_answer_is_said_and_the_rest_is_shown(browse: Browse) -> None:
     def away() -> list[dict[str, Any]]:
         raise UnavailableError("b:9092 does not answer")

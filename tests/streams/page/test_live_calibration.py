@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from models.event_time import DAY_MS
-from streams.page.live_calibration import calibrate
+from streams.page import live_calibration
+from streams.page.live_calibration import calibrate, shutdowns_since
 from streams.page.weeks import DAYS, Strip
+from streams.stores.sqlite import SqliteStore
+from streams.stores.store import Point
 
 NOW_MS = 20_454 * DAY_MS + 3_600_000
 
@@ -33,6 +38,18 @@ def test_an_outcome_at_the_end_of_a_day_belongs_to_the_days_before() -> None:
     assert (found.days, found.came) == (1, 0)
     found = calibrate([strip("a", 0.3, range(1))], {"a": [end_ms + 7 * DAY_MS]}, NOW_MS, 7.0)
     assert (found.days, found.came) == (1, 1)
+
+
+def test_shutdowns_are_found_however_many_other_events_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_calibration, "_MOST_EVENTS", 3)
+    store = SqliteStore(tmp_path / "store.db")
+    for i in range(12):
+        kind = "shutdown" if i % 2 else "start"
+        store.add([Point("events", {"asset": "a", "kind": kind}, {"count": 1.0}, NOW_MS + i)])
+    store.flush()
+    assert shutdowns_since(store, NOW_MS) == {"a": [NOW_MS + i for i in (11, 9, 7)]}
 
 
 def test_nothing_is_known_before_a_horizon_is_over() -> None:
