@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from models.errors import ModelError
 from models.features.expectation import Expectation, identity_of
@@ -27,7 +28,7 @@ ROLES: tuple[Role, ...] = (CHAMPION, CHALLENGER)
 _AGAIN_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Candidate:
     """A version that has passed every check; ``number`` is that of the promotion which brought it here.
 
@@ -71,8 +72,9 @@ class PromotedModels:
     """The models of one worker, shared by its partitions.
 
     Each is of the features that its bundle says; ``schema`` is that of the newest champion that passes. One
-    that was promoted after it and does not pass is an alarm, and leaves the last good one in place. Models of
-    segments, whichever version's, share ``memory_bytes``. Raises ModelError if no champion passes.
+    that was promoted after it and does not pass is an alarm, and leaves the last good one in place. One that
+    is not ready any more is let go once no partition scores with it, and loaded again if one has to. Models
+    of segments, whichever version's, share ``memory_bytes``. Raises ModelError if no champion passes.
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class PromotedModels:
     ) -> None:
         self.recent = Recent(memory_bytes)
         self.promotions, self.fleet, self.raise_alarm, self.clock = promotions, fleet, raise_alarm, clock
-        self._loaded: dict[tuple[str, str], Candidate] = {}
+        self._loaded = WeakValueDictionary[tuple[str, str], Candidate]()
         self._ready: dict[Role, Candidate] = {}
         self._refused: dict[Role, tuple[Promotion, float]] = {}
         self._loading = threading.Lock()
@@ -123,8 +125,8 @@ class PromotedModels:
         if before == promotion and self.clock() < due_s:
             return
         try:
-            found = self._load(promotion.version, promotion.sha256)
-            self._ready[role] = replace(found, number=promotion.number)
+            found = replace(self._load(promotion.version, promotion.sha256), number=promotion.number)
+            self._ready[role] = self._loaded[found.version, found.sha256] = found
         except ModelError as error:
             self._refused[role] = (promotion, self.clock() + _AGAIN_S)
             stays = f"version {now.version} stays" if now else "nobody has the role yet"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import shutil
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +35,35 @@ def test_a_promoted_version_that_passes_is_ready(home: Home) -> None:
     pool.consider(home.promote("2"))
     assert ready(pool) == "2"
     assert home.alarms == []
+
+
+def test_a_version_is_let_go_once_nobody_scores_with_it_and_loaded_again_by_its_hash(home: Home) -> None:
+    pool = home.pool()
+    first = pool.ready(CHAMPION)
+    assert first is not None
+    assignment = first.begins(CHAMPION, 0)
+    held = pool.candidate(assignment)  # as an open partition does
+    for version in ("2", "3"):
+        home.write(version, replace(home.toy.model, threshold=0.25))
+        pool.consider(home.promote(version))
+    assert held is not None
+    assert pool.candidate(assignment) is held
+    seen = weakref.ref(held.models)
+    del first, held
+    gc.collect()
+    assert seen() is None
+    again = pool.candidate(assignment)
+    assert again is not None
+    assert (again.version, home.alarms) == ("1", [])
+
+
+def test_who_is_ready_is_in_memory_once(home: Home) -> None:
+    pool = home.pool()
+    found = pool.ready(CHAMPION)
+    assert found is not None
+    scoring = pool.candidate(found.begins(CHAMPION, 0))
+    assert scoring is not None
+    assert scoring.models is found.models
 
 
 def unvouched(folder: Path) -> None:
