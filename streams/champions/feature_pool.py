@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, get_args
 
+from cachetools import LRUCache
+
 from models.errors import ModelError
 from models.features.expectation import Expectation, identity_of
 from models.features.schema import FeatureSchema
@@ -20,6 +22,7 @@ from streams.alarms import alarm
 from streams.records import Assignment, Computed
 
 _AGAIN_S = 60.0
+_KEPT = 3  # beside who has a role: an expectation knows every machine
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,9 @@ class FeaturePool(Protocol):
     def recorded(self, computed: Computed) -> Features:
         """Return those of a record; raises ModelError if they cannot be had any more."""
 
+    def fleet_of(self, computed: Computed) -> Fleet:
+        """Return the fleet file of a record; raises ModelError if it was never read and cannot be."""
+
     def promoted(self, role: Role) -> Features | None:
         """Return those of the last version in a role that could be had, None if there was none."""
 
@@ -82,7 +88,8 @@ class PromotedFeatures:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.promotions, self.fleet, self.raise_alarm, self.clock = promotions, fleet, raise_alarm, clock
-        self._loaded: dict[tuple[str, str], Features] = {}
+        self._loaded: LRUCache[tuple[str, str], Features] = LRUCache(_KEPT)
+        self._fleets: dict[str, Fleet] = {}  # by fingerprint; most are one and the same
         self._promoted: dict[Role, Features] = {}
         self._refused: dict[Role, tuple[Promotion, float]] = {}
         self._scoring: dict[int, Assignment] = {}
@@ -105,6 +112,15 @@ class PromotedFeatures:
         if found.fingerprint != computed.fingerprint:
             now = f"now they are {found.fingerprint}"
             raise ModelError(f"features {computed.fingerprint} of {computed.version or 'the fleet'}: {now}")
+        return found
+
+    def fleet_of(self, computed: Computed) -> Fleet:
+        """Return the fleet file of a record; raises ModelError if it was never read and cannot be."""
+        found = self._fleets.get(computed.fingerprint)
+        if found is None:
+            found = self.recorded(computed).fleet
+            found = next((one for one in self._fleets.values() if one == found), found)
+            self._fleets[computed.fingerprint] = found
         return found
 
     def promoted(self, role: Role) -> Features | None:

@@ -230,7 +230,7 @@ class FeatureVersions:
     def _fleet_of(self, one: Computed) -> Fleet | None:
         """Return the fleet file of a version that is, or was, computed; one that is gone is an alarm."""
         try:
-            return self.pool.recorded(one).fleet
+            return self.pool.fleet_of(one)
         except ModelError as error:
             who = f"who sends in the schema of version {one.version!r}"
             alarm(f"partition {self.partition}: {who} is not understood any more: {error}")

@@ -61,6 +61,10 @@ class HeldFeatures:
             raise ModelError(f"bundle {computed.version}: No such file")
         return self.features[computed.version]
 
+    def fleet_of(self, computed: Computed) -> Fleet:
+        """Of any that it knows."""
+        return self.recorded(computed).fleet
+
     def promoted(self, role: Role) -> Features | None:
         """Whoever the test has promoted."""
         return self.features.get(self.roles.get(role, ""))

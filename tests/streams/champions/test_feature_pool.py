@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -35,6 +37,23 @@ def test_a_partition_of_which_nothing_is_recorded_begins_with_the_features_of_th
     fingerprint = grown(home, "2")
     pool.consider(home.promote("2"))
     assert (pool.first().version, pool.first().fingerprint) == ("2", fingerprint)
+
+
+def test_features_of_a_few_versions_are_kept_and_the_fleet_files_of_all(home: Home) -> None:
+    pool, seen = home.features(), []
+    grown(home, "2")
+    pool.consider(home.promote("2"))
+    began = pool.first().begins(0, 0)
+    for version in map(str, range(3, 12)):
+        home.write(version, home.toy.model)
+        pool.consider(home.promote(version))
+        seen.append(weakref.ref(pool.first()))
+    other = pool.fleet_of(began)
+    assert other.keys[-1] == "extra"
+    gc.collect()
+    assert sum(one() is not None for one in seen) <= 4
+    shutil.rmtree(home.folder / "2")
+    assert pool.fleet_of(began) is other
 
 
 def test_it_is_known_from_the_start_who_has_a_role_and_that_nobody_has(home: Home) -> None:
