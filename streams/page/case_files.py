@@ -119,10 +119,11 @@ def escaped(text: str) -> str:
 
 def folded(line: str) -> Iterator[str]:
     """Yield the lines of at most 75 bytes that a longer one is folded to, never within a character."""
-    begun = part = ""
-    for sign in line:
-        if len((part + sign).encode()) > _LINE_BYTES:
-            yield begun + part
-            begun, part = " ", ""
-        part += sign
-    yield begun + part
+    begun, start, size = "", 0, 0
+    for i, sign in enumerate(line):
+        width = len(sign.encode())
+        if size + width > _LINE_BYTES:
+            yield begun + line[start:i]
+            begun, start, size = " ", i, 0
+        size += width
+    yield begun + line[start:]

@@ -50,7 +50,7 @@ class PaperPages:
     async def table(self, request: Request) -> Response:
         """Return the cases of a view as CSV."""
         now_ms, cases = await self._found(request)
-        text = as_csv(cases, self.times, self.choices, now_ms)
+        text = await run_in_threadpool(as_csv, cases, self.times, self.choices, now_ms)
         return _file(text, "text/csv; charset=utf-8", "cases.csv")
 
     async def calendar(self, request: Request) -> Response:
@@ -63,7 +63,7 @@ class PaperPages:
         def link(case: str) -> str:
             return self._address(request, f"/cases/{quote(case)}")
 
-        text = as_calendar(cases, self.times, link, self.clock(), stops)
+        text = await run_in_threadpool(as_calendar, cases, self.times, link, self.clock(), stops)
         return _file(text, "text/calendar; charset=utf-8", "cases.ics")
 
     async def sheet(self, request: Request) -> Response:
@@ -72,18 +72,15 @@ class PaperPages:
         address = self._address(request, f"/cases/{quote(case.case)}")
         series = await run_in_threadpool(self.cases.series, case)
         shown = {"address": address, "series": series, "zone": self.times.zone(case.asset)}
-        return self._html("sheet.html", case=case, outcomes=OUTCOMES, **shown)
+        return await self._html("sheet.html", case=case, outcomes=OUTCOMES, **shown)
 
     async def code(self, request: Request) -> Response:
         """Return a QR code of the page of a machine, or of another place here with ``?to=``."""
         place = f"/assets/{quote(request.path_params['asset'])}"
         if request.query_params.get("to") == "case":
             place = f"/cases/{quote(request.path_params['asset'])}"
-        picture = io.BytesIO()
-        segno.make(self._address(request, place)[:_LONGEST_URL], error="m", micro=False).save(
-            picture, kind="svg", scale=4, border=4, dark="#000", light="#fff", title=place
-        )
-        return Response(picture.getvalue(), media_type="image/svg+xml")
+        picture = await run_in_threadpool(_drawn, self._address(request, place)[:_LONGEST_URL], place)
+        return Response(picture, media_type="image/svg+xml")
 
     async def _found(self, request: Request) -> tuple[int, Sequence[Case]]:
         """Return up to when the machines are seen, and all cases of the view that is asked for."""
@@ -99,9 +96,18 @@ class PaperPages:
     def _address(self, request: Request, place: str) -> str:
         return f"{self.url or str(request.base_url).rstrip('/')}{place}"
 
-    def _html(self, template: str, **values: Any) -> Response:
+    async def _html(self, template: str, **values: Any) -> Response:
         shown = {"times": self.times, "choices": self.choices, **values}
-        return HTMLResponse(self.cases.render(template, **shown), headers={"cache-control": "no-store"})
+        body = await run_in_threadpool(lambda: self.cases.render(template, **shown))
+        return HTMLResponse(body, headers={"cache-control": "no-store"})
+
+
+def _drawn(address: str, title: str) -> bytes:
+    """Return the code of an address as SVG."""
+    picture = io.BytesIO()
+    look: dict[str, Any] = {"scale": 4, "border": 4, "dark": "#000", "light": "#fff", "title": title}
+    segno.make(address, error="m", micro=False).save(picture, kind="svg", **look)
+    return picture.getvalue()
 
 
 def _file(text: str, media_type: str, name: str) -> Response:

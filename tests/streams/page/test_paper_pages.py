@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -23,6 +24,7 @@ from streams.stages.sink import event_point
 from streams.stores.sqlite import SqliteStore
 from tests.support.case_life import asks, plans, signal
 from tests.support.case_store import DAY, LedCases, case_of
+from tests.support.loops import is_in_a_loop
 from tests.support.page import FLEET
 
 TIMES = SiteTimes(Inventory({"CH-0001": {"site": "north, 1", "timezone": "Asia/Tokyo"}}))
@@ -126,6 +128,25 @@ def test_a_work_sheet_says_what_to_do_and_has_room_for_what_was_found(client: Te
     for words in ("Work sheet: CH-0001", "clean the tubes", "78.3", "no-fault-found", "north, 1"):
         assert words in text
     assert client.get("/sheet/CH-0001-7").status_code == 404
+
+
+class Watched(SiteTimes):
+    """Notes whether a time is said by the thread that answers everybody."""
+
+    in_loop: list[bool]
+
+    def _local(self, asset: str, time_ms: int) -> datetime:
+        self.in_loop.append(is_in_a_loop())
+        return super()._local(asset, time_ms)
+
+
+@pytest.mark.parametrize("path", ["/cases.csv", "/cases.ics", f"/sheet/{case_of('CH-0001')}"])
+def test_what_leaves_the_page_is_made_while_others_are_answered(led: LedCases, path: str) -> None:
+    times = Watched(TIMES.inventory)
+    times.in_loop = []
+    app = create_app(led.store, FLEET, clock=lambda: (DAY + 1) * DAY_MS, work=CaseWork(led.ask, "", times))
+    assert TestClient(app, "http://localhost").get(path).status_code == 200
+    assert set(times.in_loop) == {False}
 
 
 @pytest.mark.parametrize("path", ["/qr/CH-0001", "/qr/a/b%3F", f"/qr/{case_of('CH-0001')}?to=case"])

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from starlette.testclient import TestClient
 
-from streams.access.audit import Deed
+from streams.access.audit import Audit, Deed, Line
+from streams.access.record_query import RecordQuery
 from streams.access.roles import Person
 from streams.page.app import create_app
 from streams.page.case_pages import CaseWork
 from streams.page.door import Door
 from tests.support.case_store import LedCases
+from tests.support.loops import is_in_a_loop
 from tests.support.page import FLEET, NEWEST_MS
 from tests.support.people import Hand, bearer
 
@@ -141,3 +143,33 @@ def test_without_a_record_there_is_no_page_of_it(led: LedCases) -> None:
     client = TestClient(create_app(led.store, FLEET, work=CaseWork(led.ask)), "http://localhost")
     assert client.get("/record").status_code == 404
     assert "/record" not in client.get("/models").text
+
+
+class Watched(Audit):
+    """Notes whether its lines are gone through by the thread that answers everybody."""
+
+    in_loop: list[bool]
+
+    def find(self, query: RecordQuery) -> tuple[int, list[Line]]:
+        found, lines = super().find(query)
+        return found, _Noted(lines, self.in_loop)
+
+
+class _Noted(list[Line]):
+    def __init__(self, lines: list[Line], in_loop: list[bool]) -> None:
+        super().__init__(lines)
+        self.in_loop = in_loop
+
+    def __iter__(self) -> Iterator[Line]:
+        self.in_loop.append(is_in_a_loop())
+        return super().__iter__()
+
+
+def test_a_table_is_made_while_others_are_answered(led: LedCases, door: Door) -> None:
+    audit = Watched(door.audit.database, door.audit.clock)
+    audit.in_loop = []
+    work = CaseWork(led.ask, audit=audit)
+    app = create_app(led.store, FLEET, clock=lambda: NEWEST_MS, work=work, door=door)
+    client = TestClient(app, "http://localhost", headers=bearer(door, "data-scientist"))
+    assert client.get("/record.csv").status_code == 200
+    assert audit.in_loop == [False]
