@@ -38,7 +38,7 @@ from streams.page.entrance import Entrance
 from streams.page.evidence import evidence_series
 from streams.page.filters import FILTERS
 from streams.page.fleet_pages import FleetPages
-from streams.page.forms import Tokens
+from streams.page.forms import Tokens, https_by
 from streams.page.guards import LOOPBACK, AllowedHosts, SecureHeaders
 from streams.page.live import Live
 from streams.page.machine_page import SPANS_D, MachinePage
@@ -256,7 +256,8 @@ def create_app(
     ``signatures`` no work order comes back, and ``backstage`` tells of models and the pipeline. Without a
     ``limit`` programs may ask as often as they like.
     """
-    work, tokens, backstage = work or CaseWork(), Tokens(), backstage or Backstage()
+    work, backstage = work or CaseWork(), backstage or Backstage()
+    tokens = Tokens(door.by_https if door else https_by(work.url))
     page = Page(reader, fleet, clock, work.times)
     hook = WorkOrderHook(reader, work, clock, signatures).routes if signatures else []
     routes = [

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from models.errors import ChillcastError
@@ -18,7 +18,7 @@ from models.fleet.site_times import SiteTimes
 from streams.access.audit import Audit, Deed
 from streams.page.backstage import Backstage, Told
 from streams.page.door import person_of
-from streams.page.forms import Tokens, keep_cookie, read_form
+from streams.page.forms import Tokens, read_form
 from streams.page.weeks import Strip
 from streams.stores.delivery_reader import channel_states
 from streams.stores.selection import ASSET, TIME, Condition, Selection
@@ -115,14 +115,8 @@ class BackstagePages:
             self.audit.write(person_of(request), Deed("redrive", "dead letters", result, detail))
 
     async def _answer(self, request: Request, template: str, values: dict[str, Any]) -> Response:
-        cookie, token = self.tokens.of(request)
-        shown = {"token": token, "times": self.times, "backstage": self.backstage, **values}
-        answer = HTMLResponse(
-            await run_in_threadpool(lambda: self.render(template, **shown)),
-            headers={"cache-control": "no-store"},
-        )
-        keep_cookie(answer, cookie, secure=request.url.scheme == "https")
-        return answer
+        shown = {"times": self.times, "backstage": self.backstage, **values}
+        return await self.tokens.shown(request, lambda token: self.render(template, token=token, **shown))
 
 
 def _watermark(row: Row) -> tuple[str, int, bool]:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from models.cases.book import Answer
@@ -27,7 +27,7 @@ from streams.access.roles import Person
 from streams.page.acting import Acting, Ask, AskStops
 from streams.page.changes import Changes
 from streams.page.door import OPEN, WHO, person_of
-from streams.page.forms import Tokens, keep_cookie, read_form, remember
+from streams.page.forms import Tokens, read_form
 from streams.page.sensor_chart import SensorSeries
 from streams.stores.case_reader import case_named, history_of, seen_ms
 from streams.stores.delivery_reader import told_of
@@ -70,13 +70,13 @@ class CasePages:
         work: CaseWork,
         render: Callable[..., bytes],
         clock: Callable[[], int],
-        tokens: Tokens | None = None,
+        tokens: Tokens,
         series: Callable[[Case], Mapping[str, SensorSeries]] = lambda _: {},
         seen: LastSeen | None = None,
     ) -> None:
         self.reader, self.work, self.render, self.clock = reader, work, render, clock
         self.series, self.changes = series, Changes(reader, work.times, seen)
-        self.tokens = tokens or Tokens()
+        self.tokens = tokens
 
     @property
     def routes(self) -> list[Route]:
@@ -103,7 +103,7 @@ class CasePages:
             )
         place = "/calendar#stops" if form.get("to") == "calendar" else "/cases"
         answer = RedirectResponse(f"/cases/{quote(case)}" if case else place, 303)
-        remember(answer, WHO, quote(who), secure=request.url.scheme == "https")
+        self.tokens.give(request, answer, WHO, quote(who))
         return answer
 
     async def do(self, request: Request) -> Response:
@@ -177,15 +177,14 @@ class CasePages:
         self, request: Request, template: str, values: Mapping[str, Any], status: int = 200
     ) -> Response:
         """Fill a template with values and with what every page of cases shows."""
-        cookie, token = self.tokens.of(request)
         person = person_of(request)
-        shared: dict[str, Any] = {"token": token, "person": person, "who": person.name}
+        shared: dict[str, Any] = {"person": person, "who": person.name}
         shared |= {"work": self.work, "times": self.work.times}
-        body = await run_in_threadpool(lambda: self.render(template, **values, **shared))
-        answer = HTMLResponse(body, status, {"cache-control": "no-store"})
-        if self.work.ask is not None:
-            keep_cookie(answer, cookie, secure=request.url.scheme == "https")
-        return answer
+
+        def fill(token: str) -> bytes:
+            return self.render(template, **values, **shared, token=token)
+
+        return await self.tokens.shown(request, fill, status, keeps=self.work.ask is not None)
 
     def seen_ms(self) -> int:
         """Return up to which event time somebody who looks now sees the machines."""

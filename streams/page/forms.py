@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 MOST_BYTES, _MOST_FIELDS = 64 * 1024, 100
 _FORM = "application/x-www-form-urlencoded"
@@ -18,14 +19,46 @@ _COOKIE = "chillcast_form"
 _YEAR_S = 365 * 86_400
 
 
+ByHttps = Callable[[Request], bool]
+
+
+def https_by(url: str) -> ByHttps:
+    """Return who says that for a page that people find at ``url``; if that is not known, the request does."""
+    return lambda request: url.startswith("https:") or request.url.scheme == "https"
+
+
 class Tokens:
     """Lets a form be posted only by a browser that was given it: the token in it belongs to a cookie.
 
-    The key lives as long as the page does; a form from before it was started is too old.
+    The key lives as long as the page does; a form from before it was started is too old. ``by_https`` says
+    of a request whether its browser came by https: then no cookie is sent otherwise.
     """
 
-    def __init__(self, key: bytes | None = None) -> None:
-        self._key = key or secrets.token_bytes(32)
+    def __init__(self, by_https: ByHttps) -> None:
+        self.by_https, self._key = by_https, secrets.token_bytes(32)
+
+    async def shown(
+        self, request: Request, fill: Callable[[str], bytes], status: int = 200, *, keeps: bool = True
+    ) -> Response:
+        """Return a page with forms that ``fill`` makes with their token.
+
+        Unless it ``keeps`` the cookie they belong to, the browser is not given it.
+        """
+        cookie, token = self.of(request)
+        body = await run_in_threadpool(fill, token)
+        answer = HTMLResponse(body, status, {"cache-control": "no-store"})
+        if keeps:
+            self.keep(request, answer, cookie)
+        return answer
+
+    def keep(self, request: Request, answer: Response, cookie: str) -> None:
+        """Give the browser the cookie that its forms belong to."""
+        self.give(request, answer, _COOKIE, cookie)
+
+    def give(self, request: Request, answer: Response, name: str, value: str) -> None:
+        """Give the browser a cookie that no script reads and no other site's request carries."""
+        secure = self.by_https(request)
+        answer.set_cookie(name, value, _YEAR_S, path="/", secure=secure, httponly=True, samesite="strict")
 
     def of(self, request: Request) -> tuple[str, str]:
         """Return the browser's cookie, a new one if it has none, and the token for its forms."""
@@ -50,16 +83,6 @@ def browser_of(request: Request) -> str:
     """Return the cookie that tells a browser from others, empty if it has none."""
     cookie = request.cookies.get(_COOKIE, "")
     return cookie if len(cookie) == 43 and cookie.isascii() else ""
-
-
-def remember(response: Response, name: str, value: str, *, secure: bool = False) -> None:
-    """Give the browser a cookie that no script reads and no other site's request carries."""
-    response.set_cookie(name, value, _YEAR_S, path="/", secure=secure, httponly=True, samesite="strict")
-
-
-def keep_cookie(response: Response, cookie: str, *, secure: bool = False) -> None:
-    """Give the browser the cookie that its forms belong to."""
-    remember(response, _COOKIE, cookie, secure=secure)
 
 
 async def read_form(request: Request) -> Mapping[str, str]:

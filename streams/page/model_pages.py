@@ -10,7 +10,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from models.errors import ChillcastError, ForbiddenError, ModelError
@@ -22,7 +22,7 @@ from streams.access.roles import Person
 from streams.page.backstage import Backstage, Told, Wanted
 from streams.page.champion_drift import read_concerns
 from streams.page.door import person_of
-from streams.page.forms import Tokens, keep_cookie, read_form
+from streams.page.forms import Tokens, read_form
 from streams.page.live_calibration import calibrate, shutdowns_since
 from streams.page.record_list import WantedLines
 from streams.page.weeks import DAYS, Strip
@@ -86,15 +86,15 @@ class ModelPages:
             moved = self._moved(now_ms, told["retraining"].get("runs", ()))
             return {**told, **moved, "promotions": told["promotions"][::-1], "calibration": calibration}
 
-        cookie, token = self.tokens.of(request)
         may = self.backstage.decide is not None and person.may("models")
         reads = self.audit is not None and person.may("audit")
-        shown = {"token": token, "may": may, "reads": reads, "problem": problem, "form": form or {}}
+        shown = {"may": may, "reads": reads, "problem": problem, "form": form or {}}
         values = {**await run_in_threadpool(read), **shown}
-        body = await run_in_threadpool(lambda: self.render("models.html", **values))
-        answer = HTMLResponse(body, status, headers={"cache-control": "no-store"})
-        keep_cookie(answer, cookie, secure=request.url.scheme == "https")
-        return answer
+
+        def fill(token: str) -> bytes:
+            return self.render("models.html", **values, token=token)
+
+        return await self.tokens.shown(request, fill, status)
 
     def _moved(self, now_ms: int, runs: Sequence[Told]) -> dict[str, Any]:
         about, worth = read_concerns(self.reader, now_ms, runs)

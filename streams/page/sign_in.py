@@ -19,7 +19,7 @@ from streams.access.sessions import PASSWORD
 from streams.access.users import LONGEST_NAME
 from streams.page.door import OPEN, Door, address_of, person_of
 from streams.page.entrance import going_on
-from streams.page.forms import Tokens, keep_cookie, read_form
+from streams.page.forms import Tokens, read_form
 from streams.page.provider import ProviderPages
 
 _UNKNOWN = "This name and this password do not belong together."
@@ -66,7 +66,7 @@ class SignInPages:
             return await self._form(request, back, name=name, problem=problem)
         answer = RedirectResponse(back, 303, {"cache-control": "no-store"})
         await run_in_threadpool(door.let_in, request, answer, problem)
-        keep_cookie(answer, self.tokens.new(), secure=door.by_https(request))
+        self.tokens.keep(request, answer, self.tokens.new())
         return answer
 
     async def sign_out(self, request: Request) -> Response:
@@ -121,11 +121,10 @@ class SignInPages:
         return await self._page(request, "sign_in.html", 403 if problem else 200, **values)
 
     async def _page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        cookie, token = self.tokens.of(request)
-        body = await run_in_threadpool(lambda: self.render(template, token=token, **values))
-        answer = HTMLResponse(body, status, {"cache-control": "no-store"})
-        keep_cookie(answer, cookie, secure=bool(self.door and self.door.by_https(request)))
-        return answer
+        def fill(token: str) -> bytes:
+            return self.render(template, token=token, **values)
+
+        return await self.tokens.shown(request, fill, status)
 
 
 def _to_the_door(headers: Mapping[str, str]) -> Response:

@@ -38,7 +38,7 @@ def led(tmp_path: Path) -> LedCases:
 @pytest.fixture
 def client(led: LedCases) -> TestClient:
     work = CaseWork(led.ask, "", TIMES, url="https://page.example", plan=led.plan)
-    found = TestClient(create_app(led.store, FLEET, clock=lambda: NOW_MS, work=work), "http://localhost")
+    found = TestClient(create_app(led.store, FLEET, clock=lambda: NOW_MS, work=work), "https://localhost")
     found.post("/cases/who", data={"who": "Ann", "token": token(found), "to": "calendar"})
     return found
 
@@ -180,7 +180,7 @@ def test_roles_plan_as_the_table_says_and_all_is_on_record(
     door = door_with(tmp_path, Hand(NOW_MS))
     work = CaseWork(led.ask, "", TIMES, door.audit, plan=led.plan)
     app = create_app(led.store, FLEET, clock=lambda: NOW_MS, work=work, door=door)
-    client = TestClient(app, "http://localhost")
+    client = TestClient(app, "https://localhost")
     page = client.get("/sign-in").text
     hidden = re.findall(r'name="(\w+)" value="([^"]*)"', page)
     client.post("/sign-in", data={**dict(hidden), "name": role, "password": password_of(role)})
@@ -205,7 +205,7 @@ def token_of_sign(client: TestClient) -> str:
 
 def test_a_page_that_only_shows_plans_nothing(led: LedCases) -> None:
     work = CaseWork(None, "No broker here.", TIMES)
-    client = TestClient(create_app(led.store, FLEET, clock=lambda: NOW_MS, work=work), "http://localhost")
+    client = TestClient(create_app(led.store, FLEET, clock=lambda: NOW_MS, work=work), "https://localhost")
     text = client.get("/calendar").text
     assert "No broker here." in text
     assert "Plan a stop</summary>" not in text

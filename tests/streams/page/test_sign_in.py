@@ -18,7 +18,7 @@ from streams.page.door import Door
 from tests.support.case_life import asks
 from tests.support.case_store import DAY, LedCases, case_of
 from tests.support.page import FLEET
-from tests.support.people import BY, Hand, door_with, password_of
+from tests.support.people import BY, Hand, bearer, door_with, password_of
 
 CASE = f"/cases/{case_of('CH-0001')}"
 Browse = Callable[..., TestClient]
@@ -123,6 +123,31 @@ def test_who_tries_too_often_waits_even_with_the_right_password(
     assert sign_in(client, "lead").status_code == 303
     results = [line.result for line in door.audit.read(words="user lead")]
     assert results == ["done", "locked out", *["refused"] * 5, "done"]
+
+
+@pytest.mark.parametrize("path", ["/sign-in", CASE, "/cases", "/calendar", "/models", "/pipeline"])
+def test_behind_a_proxy_that_ends_https_every_cookie_is_secure(
+    led: LedCases, tmp_path: Path, clock: Hand, path: str
+) -> None:
+    door = door_with(tmp_path, clock, is_https=True)
+    work = CaseWork(led.ask, audit=door.audit)
+    app = create_app(led.store, FLEET, clock=lambda: (DAY + 1) * DAY_MS, work=work, door=door)
+    cookies = TestClient(app, "http://localhost").get(path, headers=bearer(door, "lead")).headers
+    found = cookies.get_list("set-cookie")
+    assert (len(found), all("Secure" in cookie for cookie in found)) == (1, True)
+
+
+def test_who_says_their_name_behind_such_a_proxy_is_given_secure_cookies_alone(led: LedCases) -> None:
+    work = CaseWork(led.ask, url="https://page.example")
+    client = TestClient(create_app(led.store, FLEET, work=work), "http://localhost", follow_redirects=False)
+    shown = client.get(CASE)
+    (cookie,) = shown.headers.get_list("set-cookie")
+    said = re.search(r'name="token" value="([^"]*)"', shown.text)
+    assert said is not None
+    form = {"token": said[1], "who": "ann", "case": case_of("CH-0001")}
+    answer = client.post("/cases/who", data=form, headers={"cookie": cookie.partition(";")[0]})
+    assert answer.status_code == 303
+    assert all("Secure" in one for one in (cookie, answer.headers["set-cookie"]))
 
 
 def test_whoever_is_locked_out_is_on_record_once_a_minute(browse: Browse, clock: Hand, door: Door) -> None:
