@@ -15,7 +15,7 @@ from models.fleet.fleet import Fleet
 from models.fleet.inventory import FLEET
 from models.store.feature_store import FeatureStore
 from models.telemetry.event_log import FINDING, OUTCOME
-from streams.stores.selection import TIME, Condition, Selection
+from streams.stores.selection import DETECTOR, TIME, Condition, Selection
 from streams.stores.store import Reader
 
 _MOST_SIGNALS = 50_000
@@ -82,11 +82,12 @@ class Look:
 
     def _signals(self, detectors: Sequence[str]) -> list[tuple[int, str, float]]:
         since = Condition(TIME, ">", float(max(self.since_ms, self.champion_ms)))
-        found = self.reader.select(Selection("drift", TIME, (since,), most=_MOST_SIGNALS, every=True))
+        asked = since, Condition(DETECTOR, "of", tuple(detectors))
+        found = self.reader.select(Selection("drift", TIME, asked, most=_MOST_SIGNALS, every=True))
         return [
             (row.time_ms, row.tags.get("asset", ""), row.number("value"))
             for row in found.rows
-            if row.tags.get("detector") in detectors and row.time_ms <= self.now_ms
+            if row.time_ms <= self.now_ms
         ]
 
     def _outcomes(self, wanted: Triggers) -> Fired | None:
