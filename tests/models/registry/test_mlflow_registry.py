@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -192,7 +191,7 @@ def test_a_promotion_that_is_interrupted_while_the_registry_is_told_leaves_no_cl
     version = registry.register("stopped", bundle)
 
     def press(*_: object) -> None:
-        signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(registry._client, "set_registered_model_alias", press)
     with pytest.raises(KeyboardInterrupt):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -96,7 +95,10 @@ def test_a_corrupt_file_is_named_with_what_to_do(store: FeatureStore, damage: by
 def test_a_landing_that_is_interrupted_leaves_nothing_half_written(
     store: FeatureStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _: signal.raise_signal(signal.SIGINT))
+    def press(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", press)
     with pytest.raises(KeyboardInterrupt):
         store.land(SCHEMA, [windows([1])], Origin("features-0", 0, 0))
     assert list(store.folder.rglob("*.partial")) == []
