@@ -7,43 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 
 import pytest
 from kafka import KafkaAdminClient
 
 from streams.kafka.connection import Connection
 from streams.kafka.log_reader import KafkaLog
-from streams.stage import Incoming, Outgoing
+from streams.stage import Outgoing
 from streams.state.snapshots import STATE, Snapshots
 from streams.worker.commit import LostPartitionError, SnapshotParts, Transactions
+from tests.support.kept import Kept
 
 pytestmark = pytest.mark.kafka
 TOPIC, SMALL = "compacted-state", 64 * 1024
-
-
-class Kept:
-    """A stage that keeps what it is given back."""
-
-    identity = "kept"
-
-    def __init__(self) -> None:
-        self.values: dict[bytes, bytes] = {}
-
-    def process(self, received: Sequence[Incoming]) -> Sequence[Outgoing]:
-        return ()
-
-    def delta(self) -> Sequence[tuple[bytes, bytes]]:
-        return ()
-
-    def restore(self, key: bytes, value: bytes) -> None:
-        self.values[key] = value
-
-    def restored(self) -> None:
-        pass
-
-    def self_contained(self) -> bool:
-        return True
 
 
 def create(connection: Connection) -> None:

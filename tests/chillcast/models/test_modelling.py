@@ -134,12 +134,18 @@ def test_a_version_with_other_features_goes_through_the_shadow_or_is_asked_for_b
     assert champion(models) == second
 
 
-def test_rolling_back_needs_no_registry(
-    models: Models, toy: Trained, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def promoted_before(models: Models, toy: Trained) -> str:
+    """Promote two versions; return the one that a rollback goes back to."""
     first = registered(models, toy.model)
     models.promote(first, reason="the first")
     models.promote(registered(models, replace(toy.model, offset=0.1)), reason="the second", override=True)
+    return first
+
+
+def test_rolling_back_needs_no_registry(
+    models: Models, toy: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = promoted_before(models, toy)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -153,9 +159,7 @@ def test_rolling_back_needs_no_registry(
 def test_a_rollback_is_in_force_even_if_there_is_no_registry_to_be_told(
     models: Models, toy: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = registered(models, toy.model)
-    models.promote(first, reason="the first")
-    models.promote(registered(models, replace(toy.model, offset=0.1)), reason="the second", override=True)
+    first = promoted_before(models, toy)
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "mlflow.tracking", None)
         done = Models(Resources(models.settings, toy.fleet)).rollback(reason="at night")
@@ -179,9 +183,7 @@ def test_rollbacks_go_back_one_after_another_and_never_to_what_was_rolled_back(
 def test_a_rollback_is_in_force_even_if_the_folder_of_the_registry_cannot_be_made(
     models: Models, toy: Trained
 ) -> None:
-    first = registered(models, toy.model)
-    models.promote(first, reason="the first")
-    models.promote(registered(models, replace(toy.model, offset=0.1)), reason="the second", override=True)
+    first = promoted_before(models, toy)
     folder = models.settings.home_path / "registry"
     folder.rename(folder.with_name("away"))
     folder.write_text("no folder")
