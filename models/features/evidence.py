@@ -10,6 +10,7 @@ import numpy as np
 from models.features.channels import channels_of, indexed, levels, residual_groups
 from models.features.schema import FeatureSchema, window_name
 from models.fleet.fleet import Fleet
+from models.fleet.knowledge import Running
 from models.telemetry.samples import Float32, Float64, Int64
 
 _WHOLE = 1_000_000  # weights are whole numbers, whose sums are exact in any order
@@ -23,6 +24,11 @@ def seen_columns(schema: FeatureSchema) -> Int64:
         [schema.index(key, w, "mean") for w in _windows(schema.fleet) for key in schema.fleet.point_keys],
         np.int64,
     )
+
+
+def running_column(schema: FeatureSchema, rule: Running) -> int:
+    """Return the feature by which a fleet's rule tells that a machine runs: of the shortest window."""
+    return schema.index(rule.sensor, schema.windows[0], "mean")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from models.features.evidence import running_column
 from models.features.expectation import Expectation
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
@@ -73,7 +74,7 @@ class WithRestarts:
         """Note the machines that stood, and run."""
         if self._rule is None or not self._stands:
             return
-        level = windows.values[:, self.schema.index(self._rule.sensor, self.schema.windows[0], "mean")]
+        level = windows.values[:, running_column(self.schema, self._rule)]
         rows = np.flatnonzero(level > above)
         for i in rows[np.argsort(windows.end_ms[rows], kind="stable")].tolist():
             name, end_ms = windows.assets[windows.asset[i]], int(windows.end_ms[i])

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from models.errors import ModelError
 from models.event_time import DAY_MS
-from models.features.evidence import seen_columns
+from models.features.evidence import running_column, seen_columns
 from models.features.expectation import identity_of
 from models.features.kernel import Windows
 from models.features.schema import FeatureSchema
@@ -151,7 +151,8 @@ class StoredHistory:
         self.assets: list[str] = []
         self.events: list[Event] = []
         named = self.schema.matching((*fleet.training.features, *extra))
-        self.wanted = np.unique([*named, *seen_columns(self.schema), *_running(fleet, self.schema)])
+        running = [] if fleet.running is None else [running_column(self.schema, fleet.running)]
+        self.wanted = np.unique([*named, *seen_columns(self.schema), *running])
         self._index: dict[str, int] = {}
         self._known = sorted({e for f in _files(dataset.events) for e in store.read_events(f)})
         self._days = itertools.groupby(_files(dataset.windows), key=lambda f: f.day_ms)
@@ -233,9 +234,3 @@ def _spans(found: dict[str, list[StoredFile]]) -> str:
         f"{name} from {utc(files[0].day_ms)[:10]} to {utc(files[-1].day_ms)[:10]}"
         for name, files in found.items()
     )
-
-
-def _running(fleet: Fleet, schema: FeatureSchema) -> list[int]:
-    """Return the column by which `WithRestarts` tells that a machine runs."""
-    rule = fleet.running
-    return [] if rule is None else [schema.index(rule.sensor, schema.windows[0], "mean")]
